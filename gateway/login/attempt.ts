@@ -24,7 +24,7 @@ export interface LoginAttempt {
   readonly returnTo: string
   /** Value of the `nonce` parameter (OpenID Connect Core §3.1.2.1): 32 random bytes in base64url. */
   readonly nonce: string
-  /** PKCE (RFC 7636 §4.1): 32 random bytes in base64url. */
+  /** PKCE code verifier (RFC 7636 §4.1): 32 random bytes in base64url. */
   readonly codeVerifier: string
   readonly stepUp: StepUp
   /** {@link attemptHash} of the redirect URI, which names the host and the issuer. */
@@ -33,17 +33,17 @@ export interface LoginAttempt {
   readonly browser: string
   /** Id of the session whose cookie the browser sent, 32 hexadecimal digits. The session may have ended. */
   readonly session: string | undefined
-  /** Host to which the gate hands the login over; absent for a login of the host at which the login takes place. */
+  /** Other host to which `login.host` hands over this login; absent for a login at the requested host. */
   readonly handOver?: HandOverTarget
 }
 
-/** Host at which a browser began a login that takes place at the host of `login.host`. */
+/** Host at which a browser began a login that takes place at `login.host`. */
 export interface HandOverTarget {
   /** Origin of the host. */
   readonly origin: string
   /** {@link attemptHash} of the login cookie that the browser has for this host. */
   readonly browser: string
-  /** {@link attemptHash} of the request with which this host sent the browser on. */
+  /** {@link attemptHash} of the request with which this host sent the browser to `login.host`. */
   readonly request: string
 }
 

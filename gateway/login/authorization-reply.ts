@@ -1,7 +1,7 @@
 /**
  * Whether an authorization response can lead to a code exchange: it has exactly one `code`, no `error`, and no `iss` of
- * another issuer. Any other response is refused by the checks of RFC 6749 §4.1.2 and RFC 9207 §2.4 without a call to
- * the issuer, so the login attempt need not be redeemed.
+ * another issuer. The checks of RFC 6749 §4.1.2 and RFC 9207 §2.4 refuse any other response without a call to the
+ * issuer, so the login attempt need not be redeemed.
  *
  * @param query  query of the callback request
  * @param issuer  issuer identifier

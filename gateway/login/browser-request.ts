@@ -12,7 +12,7 @@ export interface BrowserRequest {
   readonly addressText: string
   /** Identifies the client in the fair queue of calls to an issuer: key of the client's IPv4 address or IPv6 /64. */
   readonly subscriber: string
-  /** Whether the client's address sent a valid token or session in the last 10 minutes. */
+  /** Whether the client's address sent a valid token or session to this node in the last 10 minutes. */
   readonly known: boolean
   /**
    * Charges one call to an issuer to the limit of the client's address. Returns false, without a charge, when the limit
@@ -24,7 +24,7 @@ export interface BrowserRequest {
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
   readonly publicUrl: string
-  /** Whether a page of the same origin caused the request. */
+  /** Whether a page of the gate's own origin caused the request. */
   readonly sameOrigin: boolean
   /** Issuers of the policy at which users can log in. */
   readonly issuers: readonly IssuerRules[]
@@ -32,7 +32,7 @@ export interface BrowserRequest {
   readonly urlOf: (name: string) => string | undefined
   /** Whether the origin is that of a public URL of the gate. */
   readonly isListed: (origin: string) => boolean
-  /** Whether the host with this name shares the login at `login.host` of the issuer. */
+  /** Whether the login at `login.host` of the issuer also serves the host with this name. */
   readonly sharesLogin: (rules: IssuerRules, name: string) => boolean
 }
 

@@ -14,13 +14,13 @@ export interface HandOverRequest {
   readonly issuer: string
   /** Time of the request, ms since the epoch, by the clock of the node that sealed the request. */
   readonly begunAtMs: number
-  /** Origin of the host that asks. */
+  /** Origin of the host that requests the login. */
   readonly origin: string
-  /** Path and query of that host to which the browser returns. */
+  /** Path and query of the requesting host to which the browser returns. */
   readonly returnTo: string
-  /** {@link attemptHash} of the login cookie that the browser has for the host that asks. */
+  /** {@link attemptHash} of the login cookie that the browser has for the requesting host. */
   readonly browser: string
-  /** Id of the session that the browser has at the host that asks, and that does not suffice there. */
+  /** Id of the session that the browser has at the requesting host, and that a route there did not accept. */
   readonly session: string | undefined
   readonly stepUp: StepUp
   readonly prompt: 'login' | undefined
@@ -30,13 +30,16 @@ export interface HandOverRequest {
 
 /** Maximum time between a request and its arrival at the host of `login.host`, ms. */
 export const HAND_OVER_REQUEST_MS = 10 * 60_000
-/** Maximum length of a request, characters: a return path, `acr` values and the longest names fit. */
+/** Maximum length of the text of a request, characters. A return path, `acr` values and the longest names fit. */
 const REQUEST_MAX = 4096
 const FORMAT = 1
 
 type Content = Omit<HandOverRequest, 'stepUp'> & { readonly format: number } & StepUp
 
-/** Encrypts the requests of hosts, and decrypts them. Neither the browser nor another party can read or change one. */
+/**
+ * Encrypts the requests by which hosts request a login at `login.host`, and decrypts them. Neither the browser nor
+ * another party can read or change such a request.
+ */
 export class HandOverRequests {
   readonly #texts: SealedTexts
   readonly #nowMs: () => number

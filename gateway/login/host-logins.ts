@@ -21,7 +21,7 @@ export interface HostLoginsDependencies {
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
-/** A request of another host that has arrived at `login.host`. */
+/** A login request of another host, with which a browser has arrived at `login.host`. */
 export interface ArrivedRequest {
   readonly rules: IssuerRules
   readonly request: HandOverRequest
@@ -43,8 +43,8 @@ export class HostLogins {
   }
 
   /**
-   * Returns where a login takes place that begins at the requested host: `here`, or at the returned origin. `refused`:
-   * nowhere, because the policy does not name the host.
+   * Returns where a login that begins at the requested host takes place: `here`, or at the origin of `login.host`.
+   * Returns `refused` when the policy does not allow a login for the requested host.
    */
   placeOf(request: BrowserRequest, rules: IssuerRules): 'here' | 'refused' | { readonly origin: string } {
     const { host } = rules.login!
@@ -58,7 +58,7 @@ export class HostLogins {
    * Sends the browser to `login.host`. Writes nothing to Redis.
    *
    * @param to  origin of `login.host`
-   * @param session  session of the browser that does not suffice at the requested host
+   * @param session  session of the browser that a route of the requested host did not accept
    */
   send(
     request: BrowserRequest,
@@ -102,14 +102,14 @@ export class HostLogins {
   }
 
   /**
-   * Whether the session of the browser at `login.host` fulfils the request of another host. If not, the browser must log
-   * in at the issuer. Refreshes the session if its access token expires.
+   * Whether the browser's session at `login.host` meets what the other host requests. If not, the browser must log in
+   * at the issuer. Refreshes the session if its access token expires soon.
    *
    * @throws {GatewayFault} `refresh-unavailable`, `store-unavailable`
    */
   async suffices(session: Session | undefined, { rules, request }: ArrivedRequest): Promise<boolean> {
     if (session === undefined || session.issuer !== rules.issuer || request.prompt !== undefined) return false
-    // The other host has refused this session: a new login is needed.
+    // A route of the other host has already refused this session, so a new login is needed.
     if (session.id === request.session) return false
     const nowS = Date.now() / 1000
     if (nowS >= lastEndOf(session, rules.login!.lifetime.absoluteMs) || !fulfils(session, request.stepUp, nowS)) {
@@ -134,7 +134,8 @@ export class HostLogins {
   ): Promise<LoginReply> {
     const { codes, redemptions } = this.#dependencies
     const { origin, browser, request } = target
-    // A login that began with the request shortly before its end can bring the request back after `ATTEMPT_MS`.
+    // Keep the mark for the lifetime of a request plus the lifetime of a login attempt: a login that began shortly
+    // before the request expired can still bring the request back.
     if (!(await redemptions.redeem(request, HAND_OVER_REQUEST_MS + ATTEMPT_MS))) {
       return failurePage('login-unknown', loginUrl(origin, { returnTo, issuers: [rules.name] }), [], cookies)
     }
@@ -159,14 +160,14 @@ export class HostLogins {
     const cookie = sessionCookieOf(publicUrl)
     const value = readCookie(request.cookies, cookie)
     const present = value === undefined ? undefined : await sessions.find(value, publicUrl)
-    // Another tab of the browser has entered with the same login.
+    // Another tab of the browser has already redeemed a code of the same login here.
     if (present !== undefined && present.id === handed.session) {
       await codes.redeem(code!, publicUrl)
       return redirection('login-done-already', publicUrl + returnTo)
     }
     const known = readBrowserCookies(request.cookies, cookie)
     const isOwn = known.some((each) => browserOf(each) === handed.browser)
-    // Another tab of the browser has logged in since this login began, with another session.
+    // Since this login began, another tab of the browser has logged in, and has another session.
     if (!isOwn && present !== undefined) return redirection('login-done-already', publicUrl + returnTo)
     if (!isOwn) return failurePage('login-foreign', again)
     if (!(await codes.redeem(code!, publicUrl))) return failurePage('login-unknown', again)
@@ -196,7 +197,7 @@ export class HostLogins {
     return opened?.session.issuer === rules.issuer ? opened : undefined
   }
 
-  /** URL that starts a failed login again at the host that asked for it. */
+  /** URL that starts a failed login again at the host that requested it. */
   #againUrl(request: BrowserRequest, text: string): string {
     const asked = this.#dependencies.requests.openExpired(text)
     const rules = request.issuers.find(({ name }) => name === asked?.issuerName)
@@ -220,7 +221,7 @@ function isHostOf({ isListed, sharesLogin }: BrowserRequest, rules: IssuerRules,
   return sharesLogin(rules, nameOf(origin)) && isListed(origin)
 }
 
-/** Whether the login of a session was strong and recent enough. */
+/** Whether the login of a session was strong enough (`acr`) and recent enough (`max_age`). */
 function fulfils({ acr, authTimeS }: Session, { acrValues, maxAgeS }: StepUp, nowS: number): boolean {
   if (acrValues !== undefined && (acr === undefined || !acrValues.includes(acr))) return false
   return maxAgeS === undefined || (authTimeS !== undefined && nowS - authTimeS <= maxAgeS)

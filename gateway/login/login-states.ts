@@ -4,15 +4,18 @@ import { SealedTexts } from './sealed-texts.ts'
 
 /** Maximum length of `state`, in characters, because issuers and their proxies limit the length of URLs. */
 const STATE_MAX = 1024
-/** The same for a login that is handed over to another host: its state names that host too. */
+/**
+ * Maximum length of `state` for a login that is handed over to another host, characters. This state names that host
+ * too.
+ */
 const HAND_OVER_STATE_MAX = 1200
 /**
- * Maximum length of a state that is opened. The longest names of a host, a key and an issuer need more than
- * `HAND_OVER_STATE_MAX` even without a return path.
+ * Maximum length of a state that this node accepts for decryption, characters. The longest names of a host, a key and
+ * an issuer need more than `HAND_OVER_STATE_MAX` even without a return path.
  */
 const OPENED_MAX = 1536
 
-/** Formats of an attempt: without and with the host to which the login is handed over. */
+/** Number of the format of an attempt: without another host, and with a host to which the login is handed over. */
 const FORMAT = 1
 const HAND_OVER_FORMAT = 2
 const TIME_BYTES = 6
@@ -21,7 +24,10 @@ const TIME_BYTES = 6
  * URI and issuer; session id.
  */
 const parts = [32, 32, 16, 16, 16, 16] as const
-/** Lengths of the fields that follow in `HAND_OVER_FORMAT`: hashes of the login cookie at the host, and of its request. */
+/**
+ * Lengths of the additional fields in `HAND_OVER_FORMAT`, bytes: hash of the login cookie at the other host, hash of
+ * the request of this host.
+ */
 const handOverParts = [16, 16] as const
 const HEAD_BYTES = 1 + 2 * TIME_BYTES
 const noSession = '0'.repeat(32)

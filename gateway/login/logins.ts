@@ -33,25 +33,25 @@ export interface LoginsDependencies {
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
-/** A login that begins at the issuer. */
+/** A login for which the browser is redirected to the issuer. */
 interface BeginWish {
   readonly returnTo: string
   readonly stepUp: StepUp
   readonly prompt: 'login' | undefined
   /** Path at which the login starts; it determines the redirect URI. */
   readonly path: (typeof loginPaths)[number]
-  /** Host to which the login is handed over; `undefined` for a login of the requested host. */
+  /** Other host to which the login is handed over; `undefined` for a login at the requested host. */
   readonly handOver?: HandOverTarget
 }
 
 /**
- * A new session can match an order, given just before, to end all sessions of the user. The login then waits this time,
- * ms, and creates its session again, at most `SETTLE_TRIES` times.
+ * An order to end all sessions of the user that was given shortly before can also match the new session. The login then
+ * waits for this time, ms, and creates its session again, at most `SETTLE_TRIES` times.
  */
 const SETTLE_MS = 1000
 const SETTLE_TRIES = 5
 
-/** Refusals of a code exchange after which it is unknown whether the issuer issued the code. */
+/** Errors of a code exchange that do not show whether the issuer had issued the code. */
 const unproven: ReadonlySet<LoginRefusal['refused']> = new Set(['login-unproven', 'login-misconfigured'])
 
 /** Logs browsers in: redirects a browser to the issuer, and creates a session from the issuer's response. */

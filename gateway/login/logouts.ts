@@ -14,7 +14,7 @@ export interface LogoutsDependencies {
   readonly sessions: Pick<Sessions, 'find' | 'end' | 'idOf' | 'revoked'>
 }
 
-/** A session whose cookie the request contains. */
+/** A session that a cookie of the request names. */
 interface PresentedSession {
   readonly id: string
   /** `undefined`: Redis has no record of the session. Other nodes may still have it in memory. */
@@ -61,7 +61,8 @@ export class Logouts {
       return rules && this.#dependencies.clients.of(rules)
     }
     const [session] = sessions
-    // The issuer returns the browser to the host at which the user logged in: only its URI is registered.
+    // The issuer returns the browser to the host at which the user logged in, because only the URI of this host is
+    // registered at the issuer.
     const back = session?.origin ?? publicUrl
     const issuerUrl = async () => session && issuerLogout(clientOf(session), session, back)
     if (!sameOrigin) {
@@ -82,7 +83,10 @@ export class Logouts {
     return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }
   }
 
-  /** Sessions of the cookie values that have a valid tag, without sessions that this node knows to be revoked. */
+  /**
+   * Returns the sessions of all cookie values with a valid tag, except sessions that are revoked as far as this node
+   * knows.
+   */
   async #presented(values: Iterable<string>, publicUrl: string): Promise<PresentedSession[]> {
     const { sessions } = this.#dependencies
     const presented: PresentedSession[] = []

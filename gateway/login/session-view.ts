@@ -17,7 +17,10 @@ interface SessionView {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly acr?: string | null
   readonly auth_time?: number | null
-  /** Time at which the session ends even if it is in use, RFC 3339. Without a refresh token, the access token's expiry. */
+  /**
+   * Time at which the session ends even if it is in use, RFC 3339. For a session without a refresh token, this is the
+   * expiry of the access token.
+   */
   readonly expires_at?: string
   readonly login_url: string
   readonly logout_url?: string

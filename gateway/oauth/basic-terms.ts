@@ -4,7 +4,7 @@ import type { IssuerRules } from './token-facts.ts'
 export interface BasicTerms {
   /** Place of the entry in the policy, such as `services.orders.basic`, for messages. */
   readonly path: readonly (string | number)[]
-  /** Issuer at which the caller is a client. */
+  /** Issuer at which the caller is registered as a client. */
   readonly issuer: IssuerRules
   readonly auth: 'client_secret_basic' | 'client_secret_post'
   /** Scopes that the gate requests for every caller. */

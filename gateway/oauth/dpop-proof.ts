@@ -7,7 +7,7 @@ import { isCanonicalPart, readJwsPart } from './jws.ts'
  */
 export const proofAlgorithms = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'] as const
 
-/** Reasons for which a DPoP proof is rejected, without the replay check. */
+/** Reasons for which a DPoP proof is rejected, except its reuse (replay). */
 export type ProofReason =
   | 'proof-malformed'
   | 'proof-key'
@@ -18,12 +18,12 @@ export type ProofReason =
   | 'proof-time'
   | 'proof-nonce'
 
-/** Longest proof, characters. A proof with an RSA key of 4096 bits has about 2200. */
+/** Maximum length of a DPoP proof, characters. A proof with an RSA key of 4096 bits has about 2200. */
 const PROOF_MAX = 8192
-/** Longest `jti`, characters. RFC 9449 §4.2 asks for at least 96 random bits, which are 16 characters. */
+/** Maximum length of `jti`, characters. RFC 9449 §4.2 asks for at least 96 random bits, which are 16 characters. */
 const JTI_MAX = 256
 
-/** A DPoP proof in parts. Only its form has been checked. */
+/** A DPoP proof, split into its parts. Only the form of the proof has been checked. */
 export interface DpopProof {
   /** First part of the proof, as sent: the header in base64url. Clients send the same header with every proof. */
   readonly head: string
@@ -48,7 +48,10 @@ export interface ProofHeader {
   readonly jwk: JsonObject
 }
 
-/** Parses a DPoP proof without its header. Rejects a second text of the same proof, as {@link readJws} does. */
+/**
+ * Parses the claims of a DPoP proof; its header is parsed separately. Accepts only the canonical text of a proof, like
+ * {@link readJws}.
+ */
 export function readProof(text: string): DpopProof | 'proof-malformed' | 'proof-token' {
   if (text.length > PROOF_MAX) return 'proof-malformed'
   const first = text.indexOf('.')

@@ -57,8 +57,8 @@ export function exchangeForm(
 }
 
 /**
- * Whether the exchanged token still names the actor of the subject token. The `act` claims of a token form a chain, the
- * current actor first (RFC 8693 §4.1); the issuer may put further actors in front.
+ * Whether the exchanged token names the same actor as the subject token. The `act` claims of a token form a chain with
+ * the current actor first (RFC 8693 §4.1), and the issuer may put further actors in front.
  */
 export function keepsActor(subject: JsonObject, exchanged: JsonObject): boolean {
   const actor = objectAt(subject, 'act')

@@ -13,7 +13,9 @@ export const identityClaims: ReadonlySet<string> = new Set([
   'hd',
 ])
 
-/** Claims about the authentication at the login. They stay true until the session ends, so they do not age. */
+/**
+ * Claims about the authentication at the login. They stay true until the session ends, so they never become too old.
+ */
 export const loginEventClaims: ReadonlySet<string> = new Set(['sub', 'acr', 'auth_time', 'amr'])
 
 /**
@@ -37,8 +39,8 @@ export function isUnknownClaim(claims: Claims, name: string): boolean {
 }
 
 /**
- * Fills identity claims that `own` lacks from `more`. `email` and `email_verified` come from one source as a pair:
- * otherwise the verification of one address would count for another.
+ * Adds the identity claims that `own` lacks from `more`. `email` and `email_verified` are taken as a pair from one
+ * source: otherwise the verification of one address would count for another address.
  */
 export function fillIdentity(own: Claims, more: Claims): Record<string, unknown> {
   const filled: Record<string, unknown> = { ...own }
@@ -51,7 +53,7 @@ export function fillIdentity(own: Claims, more: Claims): Record<string, unknown>
   return filled
 }
 
-/** Returns the claims without those about the user. */
+/** Returns the claims except the claims about the user. */
 export function withoutIdentity(claims: Claims): Record<string, unknown> {
   return Object.fromEntries(Object.entries(claims).filter(([name]) => !identityClaims.has(name)))
 }

@@ -17,7 +17,7 @@ export interface IntrospectionAnswer {
   readonly claims: JsonObject
 }
 
-/** A response, such as an error response, that does not say whether the token is active. */
+/** An introspection response that does not say whether the token is active, for example an error response. */
 export interface NoAnswer {
   readonly why: string
 }

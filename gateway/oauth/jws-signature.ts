@@ -36,10 +36,10 @@ const ED25519_BYTES = 64
  */
 export type SignatureCheck = (token: string) => Promise<boolean>
 
-/** Checks a signature like {@link SignatureCheck}, but synchronously. */
+/** Checks a signature like {@link SignatureCheck}, but synchronously, so it blocks the event loop. */
 export type ImmediateSignatureCheck = (token: string) => boolean
 
-/** A key in the form that `node:crypto` verifies fastest, and the form of its signatures. */
+/** A public key in the form with which `node:crypto` verifies fastest, and the form of its signatures. */
 interface VerificationForm {
   /** Length of a signature in the JOSE form, bytes. */
   readonly bytes: number
@@ -115,7 +115,10 @@ function unchanged(signature: Buffer): Buffer {
   return signature
 }
 
-/** @returns `undefined` when the signature does not have the length that the key requires */
+/**
+ * Prepares a signature for the verification. @returns `undefined` when the signature does not have the length that the
+ * key requires
+ */
 function partsOf(
   token: string,
   { bytes, convert }: VerificationForm,

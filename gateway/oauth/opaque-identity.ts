@@ -1,7 +1,7 @@
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 
-/** Identity of an opaque token that is the same for every text that its issuer accepts for the token. */
+/** Identity of an opaque token. It is the same for every text that the issuer accepts as this token. */
 export interface OpaqueIdentity {
   readonly issuer: IssuerRules
   /**

@@ -25,7 +25,7 @@ export interface IntrospectionRules {
    * override this value.
    */
   readonly staleMs: number
-  /** Largest `staleMs` of any route. Introspection responses stay in the cache for this additional time, ms. */
+  /** Maximum of `staleMs` over all routes. The cache keeps introspection responses for this additional time, ms. */
   readonly keepStaleMs: number
   readonly timeoutMs: number
   readonly concurrency: number
@@ -89,7 +89,7 @@ export interface IssuerRules {
   readonly maxTokenLifetimeS: number
   /** Name of the scope claim in the issuer's JWTs. Introspection responses use the names of RFC 7662 §2.2. */
   readonly scopeClaim: string
-  /** Whether the scope claim can be an array of strings, besides the string of RFC 8693 §4.2. */
+  /** Whether the scope claim can also be an array of strings, in addition to the string of RFC 8693 §4.2. */
   readonly scopeArray: boolean
   /** Name of the client claim in the issuer's JWTs. `undefined`: `client_id`, else `azp`. */
   readonly clientClaim: string | undefined
@@ -212,9 +212,8 @@ export const neverIntrospected: IntrospectionState = Object.freeze({
 })
 
 /**
- * Token facts: the verified contents of a credential, independent of the request. Facts are shared between routes;
- * decisions never are.
- *
+ * Token facts: the verified contents of a credential, independent of the request. Routes share the facts of a token,
+ * but decide about each request separately.
  * A subject is identified by the pair (`iss`, `sub`): equal `subject` values of two issuers are two different subjects.
  */
 export interface TokenFacts {

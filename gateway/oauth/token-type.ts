@@ -65,7 +65,8 @@ export function isOtherToken(claims: JsonObject): boolean {
 }
 
 /**
- * Whether the header fits an ID token: `typ` is absent, or not known to be of another kind of token (RFC 8725 §3.11).
+ * Whether the header fits an ID token: `typ` is absent, or is not known as the type of another kind of token (RFC 8725
+ * §3.11).
  */
 export function isIdTokenType(header: JsonObject): boolean {
   const type = member(header, 'typ')

@@ -2,18 +2,18 @@ import type { Socket } from 'node:net'
 import { parseAddress } from '../base/addresses.ts'
 
 export interface SlotLimits {
-  /** Maximum number of connections, not counting those in the reserve. */
+  /** Maximum number of connections to the server, not counting connections in the reserve. */
   readonly total: number
   /** Maximum number of connections from one IPv4 address or IPv6 /64. */
   readonly perPeer: number
-  /** Number of connections above the limits that serve liveness probes only. */
+  /** Maximum number of connections above the other limits (the reserve). They serve liveness probes only. */
   readonly reserve: number
 }
 
 interface Slot {
   readonly socket: Socket
   readonly peer: string
-  /** True when the connection is above the limits and serves only the liveness probe. */
+  /** True when the connection is in the reserve above the limits, and serves only the liveness probe. */
   readonly reserved: boolean
   /** Number of requests on the connection whose reply is not complete. */
   calls: number
@@ -38,7 +38,7 @@ export class ConnectionSlots {
     this.#limits = limits
   }
 
-  /** Registers a new connection, or closes it when no slot is free. */
+  /** Registers a new connection. Closes the connection when no place is free, not even in the reserve. */
   open(socket: Socket): void {
     const peer = peerOf(socket.remoteAddress ?? '')
     const reserved = !this.#makeRoom(peer)
@@ -62,7 +62,7 @@ export class ConnectionSlots {
    */
   began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
-    // A new connection replaced this connection while its request was in transit.
+    // A new connection has replaced this connection while its request was in transit, so the request gets no reply.
     if (slot === undefined) return undefined
     if (slot.calls > 0) {
       this.#forget(slot)
@@ -107,7 +107,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** Whether connection `a` is closed in preference to the older connection `b`. */
+  /** Whether connection `a` is closed before the older connection `b`. */
   #yields(a: Slot, b: Slot): boolean {
     if (a.used !== b.used) return b.used
     return this.#ofPeer.get(a.peer)! > this.#ofPeer.get(b.peer)!

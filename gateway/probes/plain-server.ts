@@ -8,7 +8,7 @@ import { ConnectionSlots } from './connection-slots.ts'
 
 const { createServer } = nodeHttp
 
-/** A complete reply. */
+/** A complete reply of a handler. */
 export interface PlainReply {
   readonly status: number
   readonly type: string
@@ -17,8 +17,8 @@ export interface PlainReply {
 }
 
 /**
- * A reply that another framework sends. The connection limits and the fixed header fields of this server apply. The
- * framework calls `limitReplyTime` for each complete reply.
+ * A handler whose reply another framework sends. The connection limits and the fixed header fields of this server still
+ * apply. The framework must call `limitReplyTime` for each complete reply.
  */
 export interface OwnReply {
   readonly send: (request: IncomingMessage, response: ServerResponse) => void

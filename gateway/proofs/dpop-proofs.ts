@@ -9,16 +9,19 @@ import { RecentSet } from './recent-set.ts'
 import type { UsedProofs } from './used-proofs.ts'
 
 /**
- * Time that a record of a used proof outlives the window of `iat`, ms, because the clocks of nodes differ.
+ * Additional time for which a used proof stays recorded after the accepted range of `iat`, ms, because the clocks of
+ * nodes differ.
  */
 const CLOCK_SKEW_MS = 10_000
-/** Maximum number of proofs in each generation of the node's own records: about 25 MB in total. */
+/** Maximum number of used proofs in each of the two generations that the node itself records: about 25 MB in total. */
 const OWN_RECORDS_MAX = 131_072
-/** Time for which a key with an invalid signature is checked more strictly, ms, and maximum number of such keys. */
+/**
+ * Time for which a key is checked more strictly after an invalid signature, ms; then the maximum number of such keys.
+ */
 const SUSPECT_MS = 10_000
 const SUSPECTS_MAX = 16_384
 
-/** Time for which a used proof must be recorded, ms: as long as any node would accept the proof. */
+/** Returns the time for which a used proof must be recorded, ms: as long as any node would accept the proof. */
 export function recordLifeMs(iatWindowMs: number): number {
   return 2 * iatWindowMs + CLOCK_SKEW_MS
 }
@@ -32,11 +35,13 @@ export interface ProofExpectation {
   readonly nowMs: number
   /** Whether a URL (`htu`) is that of the request. */
   isUrl(htu: string): boolean
-  /** Whether the client address may cause another check of a signature; asked only for a key with recent failures. */
+  /**
+   * Whether the client address may cause another signature check. Called only for a key with recent invalid signatures.
+   */
   mayVerify(): boolean
 }
 
-/** A proof that is valid except for the replay check. */
+/** A proof that has passed all checks except the check for reuse (replay). */
 export interface ValidProof {
   /** Hash of the thumbprint and `jti`, in hexadecimal. */
   readonly id: string
@@ -47,7 +52,7 @@ export interface ValidProof {
 export interface DpopProofsOptions {
   readonly iatWindowMs: number
   readonly nonces: ProofNonces
-  /** Records that the nodes share; `undefined` for a node without Redis, which keeps its own records. */
+  /** Records of used proofs that all nodes share; `undefined` for a node without Redis, which keeps its own records. */
   readonly used: UsedProofs | undefined
   /** Returns the monotonic time, ms. */
   readonly now?: () => number
@@ -116,11 +121,11 @@ export class DpopProofs {
   }
 
   /**
-   * Admits a valid proof, unless it was used before. The record lasts as long as any node would accept the proof.
+   * Admits a valid proof, unless it was used before. The proof is recorded for as long as any node would accept it.
    *
    * @param onOutage  behaviour while Redis is unavailable. `node`: the node's own records decide
    * @returns whether the proof is used for the first time
-   * @throws {GatewayFault} `store-unavailable`, also as a rejection, when nothing can decide
+   * @throws {GatewayFault} `store-unavailable`, directly or as a rejection, when the proof cannot be recorded
    */
   use(id: string, onOutage: 'closed' | 'node'): boolean | Promise<boolean> {
     if (this.#used === undefined) return this.#useHere(id)
@@ -150,7 +155,7 @@ export class DpopProofs {
   }
 }
 
-/** The public key in a proof. It has the expected thumbprint, and is not imported yet. */
+/** The public key in a proof. Its thumbprint is the expected one, and the key has not been imported yet. */
 interface NewKey {
   readonly head: string
   readonly import: () => ReturnType<typeof proofSignatureCheck>

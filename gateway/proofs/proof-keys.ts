@@ -1,11 +1,14 @@
 import type { ImmediateSignatureCheck } from '../oauth/jws-signature.ts'
 
-/** Maximum number of keys in one generation. */
+/** Maximum number of keys in each of the two generations of the cache. */
 const GENERATION_MAX = 16_384
 
 /** A public key that has verified a proof. */
 export interface KnownProofKey {
-  /** First part of the proof with which the key was presented. An equal text has the same algorithm and key. */
+  /**
+   * First part (the header) of the proof with which the client presented the key. A proof with the same header has the
+   * same algorithm and key.
+   */
   readonly head: string
   readonly verify: ImmediateSignatureCheck
 }
@@ -16,7 +19,7 @@ export interface KnownProofKey {
  */
 export class ProofKeys {
   readonly #max: number
-  /** Two generations: when the young one is full, it replaces the old one. */
+  /** The cache has two generations. When the young generation is full, it replaces the old one. */
   #young = new Map<string, KnownProofKey>()
   #old = new Map<string, KnownProofKey>()
 

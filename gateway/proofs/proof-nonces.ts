@@ -2,11 +2,16 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /** Time for which a nonce can be used, ms. */
 const NONCE_LIFE_MS = 5 * 60_000
-/** Age of a nonce from which a reply contains a newer one, ms, which saves the client a rejection. */
+/**
+ * Age of a nonce above which a reply contains a newer nonce, ms. The client then avoids a rejection because of an
+ * expired nonce.
+ */
 export const NONCE_RENEW_MS = NONCE_LIFE_MS / 2
-/** Maximum number of nonces in memory. More than there are seconds in which a nonce is valid. */
+/**
+ * Maximum number of nonces in memory. There is one nonce per second, so this is more than the number of valid nonces.
+ */
 const KNOWN_MAX = 512
-/** Largest difference between the clocks of two nodes that a nonce allows for, ms. */
+/** Maximum difference between the clocks of two nodes with which a nonce is still accepted, ms. */
 const CLOCK_SKEW_MS = 10_000
 const HOUR_S = 3600
 const TIME_BYTES = 4
@@ -14,9 +19,9 @@ const MAC_BYTES = 12
 /** Length of a nonce in base64url, characters. */
 const NONCE_CHARS = 22
 
-/** The data in Redis that records used proofs: its id, and its age if the id shows it. */
+/** The epoch of the data in Redis that records used proofs: its id, and its start if the id shows the start. */
 export interface ProofEpoch {
-  /** Id of the data; `''` while it is unknown. Nonces of one epoch are invalid in every other epoch. */
+  /** Id of the epoch; `''` while it is unknown. A nonce of one epoch is invalid in every other epoch. */
   readonly id: string
   /** Start of the epoch, ms since the Unix epoch; `undefined` when the id does not show it. */
   readonly startMs: number | undefined
@@ -24,26 +29,27 @@ export interface ProofEpoch {
 
 export interface ProofNoncesOptions {
   readonly mode: 'optional' | 'required'
-  /** Time after a new epoch for which every proof needs a nonce of this epoch, ms. */
+  /** Time after the start of an epoch for which every proof needs a nonce of this epoch, ms. */
   readonly settleMs: number
   readonly epoch: () => ProofEpoch
-  /** Secret that the nodes share, 32 bytes. */
+  /** Secret of the nonces, which all nodes share, 32 bytes. */
   readonly secret: () => Buffer
 }
 
 /**
- * Nonces for DPoP proofs (RFC 9449 §9). A nonce is the time of its issue with a MAC, so no node stores nonces, and every
- * node accepts the nonces of the others. The key of the MAC changes every hour and is derived from the shared secret.
+ * Nonces for DPoP proofs (RFC 9449 §9). A nonce is the time of its issue with a MAC, so no node stores nonces, and
+ * every node accepts the nonces of the others. The key of the MAC changes every hour and is derived from the shared
+ * secret.
  *
  * The MAC covers the epoch. After Redis lost its data, recorded proofs may be lost too, and an earlier proof could be
- * used again. For as long as such a proof would be accepted, every proof needs a nonce of the new epoch: an earlier
- * proof cannot contain one.
+ * used again. Until all earlier proofs are too old to be accepted, every proof therefore needs a nonce of the new
+ * epoch, which an earlier proof cannot contain.
  */
 export class ProofNonces {
   readonly #options: ProofNoncesOptions
   #epochId = ''
   #settledMs = 0
-  /** Nonces by their second, of one epoch and secret. */
+  /** Computed nonces of the current epoch and secret, by the second of their issue. */
   readonly #known = new Map<number, Buffer>()
   #knownFor: { readonly id: string; readonly secret: Buffer } | undefined
   #key: { readonly hour: number; readonly secret: Buffer; readonly bytes: Buffer } | undefined
@@ -52,7 +58,7 @@ export class ProofNonces {
     this.#options = options
   }
 
-  /** Whether every proof needs a nonce now. */
+  /** Whether every proof needs a nonce at present, because the epoch is new. */
   isRequired(nowMs: number): boolean {
     return this.#options.mode === 'required' || nowMs < this.#settledAt(nowMs)
   }
@@ -106,8 +112,8 @@ export class ProofNonces {
   }
 
   /**
-   * Time from which the records of used proofs are complete. A node that was running when the epoch changed uses its
-   * own clock; a node that joins later uses the start that the id of the epoch shows.
+   * Time after which the records of used proofs are complete. A node that was running when the epoch changed uses its
+   * own clock. A node that joined later uses the start that the id of the epoch shows.
    */
   #settledAt(nowMs: number): number {
     const { id, startMs } = this.#options.epoch()

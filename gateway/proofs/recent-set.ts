@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 
 /**
- * Set of texts of the last `lifeMs`, with a bounded size. Each text stays for at least `lifeMs` and at most twice as
- * long.
+ * Set of the texts that were added in the last `lifeMs`, with a limited size. Each text stays for at least `lifeMs` and
+ * at most twice as long.
  */
 export class RecentSet {
   readonly #lifeMs: number

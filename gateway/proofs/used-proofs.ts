@@ -10,8 +10,8 @@ export class UsedProofs {
   readonly #epochId: () => string
 
   /**
-   * @param lifeMs  time for which a record is kept, ms
-   * @param epochId  id of the data in Redis, as this node knows it
+   * @param lifeMs  time for which a used proof is recorded, ms
+   * @param epochId  id of the data in Redis, as far as this node knows it
    */
   constructor(client: RedisClient, keys: RedisKeys, lifeMs: number, epochId: () => string) {
     this.#client = client
@@ -32,7 +32,7 @@ export class UsedProofs {
    *   may have been recorded
    */
   async use(name: string): Promise<boolean> {
-    // Both commands are sent in one tick, and a server runs them in this order.
+    // Send both commands in one tick: Redis then runs them in this order.
     const [recorded, epoch] = await Promise.all([
       this.#client.call('SET', this.#keys.usedProof(name), '', 'NX', 'PX', this.#lifeMs),
       this.#client.call('GET', this.#keys.epoch),

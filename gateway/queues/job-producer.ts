@@ -26,7 +26,7 @@ export class JobProducer<Payload> {
   readonly #queues: Queues
   readonly #pending = new Map<string, PendingJob<Payload>>()
   readonly #task = new Supervisor('job-producer')
-  /** Cancels the next flush. */
+  /** Cancels the timer for the next write of the collected jobs to Redis. */
   #timer: (() => void) | undefined
   #failing = false
 

@@ -6,7 +6,10 @@ export class Queues {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
   readonly #queues = new Map<string, Queue>()
-  /** Resolved when the first attempt to connect has succeeded or failed. A call before that would fail immediately. */
+  /**
+   * Resolves when the first attempt to connect to Redis has succeeded or failed. A call before this would fail
+   * immediately.
+   */
   readonly #attempted: Promise<void>
 
   /** @param name  name of the Redis connection */
@@ -34,7 +37,7 @@ export class Queues {
         skipVersionCheck: true,
         streams: { events: { maxLen: 1000 } },
       })
-      // RedisLink logs a lost connection.
+      // Ignore the error here, because `RedisLink` logs a lost connection.
       queue.on('error', () => {})
       this.#queues.set(name, queue)
     }

@@ -17,7 +17,7 @@ const payload = z.object({
   /** Name of the sink in the settings. Also the name of the queue, so each sink has its own queue. */
   sink: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
   shard: z.int().min(0).max(255),
-  /** Entries to send again. If absent, the job ships entries that the sink has not accepted yet. */
+  /** Entries to send again (a replay). If absent, the job ships the entries that the sink has not accepted yet. */
   replay: replay.optional(),
 })
 

@@ -4,7 +4,7 @@ import type { Followed } from '../base/followed.ts'
 import { isTlsAlert } from '../base/tls-alert.ts'
 import type { RedisAccess, RedisCredentials } from './redis-access.ts'
 
-/** Options of ioredis that hold credentials. */
+/** Options of ioredis that contain credentials. */
 interface CredentialOptions {
   username?: string
   password?: string
@@ -15,15 +15,18 @@ interface CredentialOptions {
 const refusal = /^-(?:WRONGPASS|NOAUTH) /
 
 /**
- * Makes one ioredis client use the current credentials for each connection that it opens, and notices their refusal.
- * ioredis copies the options of a client for further clients, such as those of cluster nodes and of BullMQ. The connector
- * of each client calls this with the options of that client.
+ * Makes one ioredis client use the current credentials for each connection that it opens, and detects when the server
+ * refuses them. ioredis copies the options of a client for further clients, such as those of cluster nodes and of
+ * BullMQ. The connector of each such client creates this object with the options of its client.
  */
 export class ConnectionAccess {
   readonly #access: RedisAccess
   readonly #credentials: Followed<RedisCredentials>
 
-  /** @param options  options of the client; its members for credentials become readers of the current ones */
+  /**
+   * @param options  options of the client. The members for credentials are replaced by getters of the current
+   * credentials
+   */
   constructor(access: RedisAccess, credentials: Followed<RedisCredentials>, options: unknown) {
     this.#access = access
     this.#credentials = credentials
@@ -34,12 +37,12 @@ export class ConnectionAccess {
       tls: () => access.tls(access.certificate.presented),
     }
     for (const [name, get] of Object.entries(readers)) {
-      // The setter is for ioredis, which may assign the options of a client again.
+      // The setter does nothing. It is needed because ioredis may assign the options of a client again.
       Object.defineProperty(given, name, { get, set() {}, enumerable: true, configurable: true })
     }
   }
 
-  /** Call this before a connection to Redis is opened, and pass the new connection to the returned function. */
+  /** Call this method before a connection to Redis is opened. Then pass the new connection to the returned function. */
   begin(): (stream: Socket) => void {
     const credentials = this.#credentials.presented
     const certificate = this.#access.certificate.presented

@@ -3,7 +3,7 @@ import type { RedisClient } from './redis-client.ts'
 
 export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** Connection losses within this time are logged together, since a failed server breaks all its connections. */
+/** Connection losses within this time are logged together, ms, because a failed server breaks all its connections. */
 const GATHER_MS = 250
 /**
  * Time after which connections that are still lost are logged again, ms, from the first restored connection. Each

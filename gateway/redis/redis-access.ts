@@ -3,22 +3,22 @@ import { Followed } from '../base/followed.ts'
 import type { RedisSettings, RedisSource } from '../base/redis-topology.ts'
 import { keyFits } from '../x509/certificate-texts.ts'
 
-/** User and password of a connection; both `undefined` for a server that requires none. */
+/** User and password for a connection; both `undefined` when the server requires none. */
 export interface RedisCredentials {
   readonly username: string | undefined
   readonly password: string | undefined
 }
 
-/** Client certificate of a TLS connection, in PEM; both `undefined` for none. */
+/** Client certificate and key of a TLS connection, in PEM; both `undefined` for none. */
 interface PresentedCertificate {
   readonly cert: string | undefined
   readonly key: string | undefined
 }
 
 /**
- * Credentials and certificates for new connections to Redis. They follow the settings in force. When a server refuses
- * the new ones, the next connection presents the previous ones. The authorities are always the newest: an authority
- * that was removed is not trusted again.
+ * Credentials and certificates for new connections to Redis. They follow changes of the settings. When a server refuses
+ * the new credentials or certificate, the next connection uses the previous ones. The certificate authorities are
+ * always the newest: an authority that was removed is never trusted again.
  */
 export class RedisAccess {
   readonly servers: Followed<RedisCredentials>
@@ -43,7 +43,7 @@ export class RedisAccess {
       const { username, password } = place.topology === 'sentinel' ? place : {}
       return { username, password }
     })
-    // Certificate and key are replaced one after the other: until both fit, the previous pair stays in use.
+    // Certificate and key are replaced one after the other. Until the two match, the previous pair stays in use.
     this.certificate = followed(
       ({ tls }) => ({ cert: tls?.cert, key: tls?.key }),
       ({ cert, key }) => cert === undefined || key === undefined || keyFits(cert, key),

@@ -62,7 +62,7 @@ export class RedisClient {
    * @throws {RedisFault} as a rejection
    */
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    // The command is built and sent without `callBuffer` of ioredis, which fails with autopipelining.
+    // Build and send the command without `callBuffer` of ioredis, because `callBuffer` fails with autopipelining.
     return this.#guarded(
       () => this.#driver.sendCommand(new Command(command, args, { replyEncoding: null })) as Promise<unknown>,
     )
@@ -98,9 +98,9 @@ export class RedisClient {
     const defined = this.#driver as unknown as Defined
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#guarded(() => {
-        // One command is defined for each number of keys, so that the first argument is a key. Pipelines of ioredis use
-        // the first argument to select the slot. If the first argument were the number of keys, calls of different
-        // slots would share a pipeline, which Redis Cluster rejects.
+        // Define one command for each number of keys, so that the first argument is a key. Pipelines of ioredis use the
+        // first argument to select the slot. If the first argument were the number of keys, calls of different slots
+        // would share a pipeline, which Redis Cluster rejects.
         const command = `${name}${keys.length}`
         if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
@@ -136,9 +136,9 @@ export class RedisClient {
       this.reconnect()
       throw error
     }
-    // The subscription is renewed here, without autoResubscribe of ioredis. With autoResubscribe, a connection that
-    // breaks before the reply causes an unhandled rejection, which ends the process. The cluster driver handles this
-    // case.
+    // Renew the subscription here instead of with `autoResubscribe` of ioredis. With `autoResubscribe`, a connection
+    // that breaks before the reply causes an unhandled rejection, which ends the process. The cluster driver renews
+    // subscriptions without this problem.
     if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 
@@ -148,8 +148,8 @@ export class RedisClient {
   }
 
   /**
-   * Closes the connection and opens a new one. For a caller that has found that the server is the wrong one. Does
-   * nothing while no connection is established.
+   * Closes the connection and opens a new one. For a caller that has found that the connection leads to the wrong
+   * server. Does nothing while no connection is established.
    */
   reconnect(): void {
     if (this.#driver.status === 'ready') this.#driver.disconnect(true)

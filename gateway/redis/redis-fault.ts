@@ -21,7 +21,10 @@ export class RedisFault extends GatewayFault {
 /** Maximum length of a server's error message in a fault, characters. Longer messages are truncated. */
 const MESSAGE_MAX = 200
 
-/** Texts that replace error replies of Redis that do not say how to fix the error. Sentinels have separate settings. */
+/**
+ * Texts for error replies of Redis that do not say how to fix the error. Sentinels have separate credentials in the
+ * settings.
+ */
 const remedies: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis requires a password: set redis.password, or redis.sentinel.password',
   WRONGPASS:

@@ -22,7 +22,7 @@ export type QueueConnection = Redis | Cluster
 
 type ConnectionKind = ClientKind | 'producer' | 'worker'
 
-/** Options without `replyMapping`: replies have the RESP2 types with every protocol version. */
+/** Driver options without `replyMapping`, so that replies have the RESP2 types with every protocol version. */
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
 /** Maximum time to wait for the reply to a call, by the use of the connection, ms. `undefined` means no limit. */
@@ -35,10 +35,13 @@ export const redisDeadlineMs = {
   producer: 3000,
   worker: undefined,
 } as const
-/** Number of attempts that is used to compute the reconnection delay after the driver stopped reconnecting. */
+/** Number of attempts from which the reconnection delay is computed after the driver stopped reconnecting. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
-/** Time until a stuck disconnect is forced. Longer than the driver waits for the server to close its end. */
+/**
+ * Time after which a disconnect that does not end is forced, ms. Longer than the driver waits for the server to close
+ * its end.
+ */
 const DISCONNECT_MS = 2500
 
 /**
@@ -116,16 +119,16 @@ export class RedisLink {
       ...optional({ commandTimeout: redisDeadlineMs[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
-      // A command without a reply may have run on the server, so only the caller can decide to repeat the command.
+      // The driver must not repeat a command without a reply: the command may have run on the server, so only the
+      // caller can decide.
       maxRetriesPerRequest: kind === 'worker' ? null : 0,
-      // Calls of HTTP requests are not queued for a later connection, because an HTTP request must not wait for a
-      // connection.
+      // Do not queue calls while there is no connection, because an HTTP request must not wait for a connection.
       enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
       // ioredis must not renew subscriptions: `RedisClient.subscribe` renews the subscription and handles a failure.
       autoResubscribe: false,
-      // Reconnects after an error of a demoted master, or of a master without its replicas. Such a master keeps
+      // Reconnect after an error of a demoted master, or of a master without its replicas. Such a master keeps
       // connections open and refuses writes.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
     }
@@ -174,18 +177,18 @@ export class RedisLink {
 
   /** Reconnects when the driver hangs or stops reconnecting. */
   #reconnect(driver: Redis | Cluster, client: RedisClient): void {
-    // A cluster driver that receives a redirection while it disconnects adds that server to the pool that it empties.
-    // The driver would then wait without end for the new connection to close.
+    // A cluster driver that receives a redirection while it disconnects adds the named server to the pool that it is
+    // emptying. The driver would then wait forever for the new connection to close, so force the disconnect.
     driver.on('disconnecting', () => {
       this.#task.after(DISCONNECT_MS, () => {
         if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
       })
     })
-    // The driver stops reconnecting when it fails before it has a socket.
+    // Reconnect here: the driver stops reconnecting when it fails before it has a socket.
     driver.on('end', () => {
       if (client.closing) return
       this.#task.after(backOff(GIVEN_UP_TRIES), () => {
-        // The handler of the `error` event reports a failed connection.
+        // Ignore the error here, because the handler of the event `error` reports a failed connection.
         if (!client.closing) void driver.connect().catch(() => {})
       })
     })
@@ -209,8 +212,8 @@ function clusterOptions(
 }
 
 /**
- * Reconnection delay, ms: 50 ms, doubled per attempt up to 2 s, times a random factor of 0.5 to 1.5. The random factor
- * keeps nodes from reconnecting at the same time.
+ * Returns the reconnection delay, ms: 50 ms, doubled per attempt up to 2 s, times a random factor of 0.5 to 1.5. The
+ * random factor keeps nodes from reconnecting at the same time.
  */
 function backOff(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), 2000) * (0.5 + Math.random())

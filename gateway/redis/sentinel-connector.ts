@@ -16,7 +16,7 @@ export function sentinelConnector(access: RedisAccess) {
   return class SteadySentinelConnector extends SentinelConnector {
     readonly #access: ConnectionAccess
 
-    /** @param options  Sentinel options, which ioredis types as the options of any connector */
+    /** @param options  Sentinel options. ioredis types them as the options of any connector */
     constructor(options: unknown) {
       super(options as SentinelConnectionOptions)
       this.#access = new ConnectionAccess(access, access.servers, options)

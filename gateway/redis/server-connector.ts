@@ -32,7 +32,8 @@ export function serverConnector(access: RedisAccess, credentials: Followed<Redis
       const place = path === undefined ? { host, port, family } : { path }
       const opened = this.#access.begin()
       this.connecting = true
-      // Wait one tick, as the connector of ioredis does: ioredis may disconnect in the tick in which it connects.
+      // Wait one tick, like the connector of ioredis, because ioredis may disconnect in the same tick in which it
+      // connects.
       await new Promise((resolve) => process.nextTick(resolve))
       if (!this.connecting) throw new Error('Connection is closed.')
       const stream =

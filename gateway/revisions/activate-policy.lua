@@ -32,7 +32,7 @@ end
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
 redis.call('SET', KEYS[5], ARGV[2])
 if ARGV[8] ~= '' then redis.call('SET', KEYS[6], ARGV[8]) end
--- The caller has found no authentic revision with a higher number.
+-- Also delete revisions with a higher number: the caller has found that none of them is authentic.
 for _, field in ipairs(redis.call('HKEYS', KEYS[4])) do
   local number = tonumber(field) or 0
   if number <= ARGV[4] - ARGV[7] or number > tonumber(ARGV[4]) then redis.call('HDEL', KEYS[4], field) end

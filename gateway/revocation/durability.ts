@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import type { RedisClient } from '../redis/redis-client.ts'
 
-/** Longest wait for the confirmation of a Redis replica, ms; shorter than the deadline of the Redis connection. */
+/** Maximum wait for the confirmation of a Redis replica, ms; shorter than the deadline of the Redis connection. */
 const REPLICA_MS = 200
-/** Longest wait until Redis has written to disk, ms; shorter than the deadline of the Redis connection. */
+/** Maximum wait until Redis has written to disk, ms; shorter than the deadline of the Redis connection. */
 const DISK_MS = 2500
 /**
  * Time for which the node remembers that a Redis master has no replicas, ms. Without this memory, each wait for a
@@ -29,8 +29,8 @@ export class Durability {
   }
 
   /**
-   * Returns which copies of the last write exist. An error in Redis counts as no copy and is not thrown, because the
-   * write itself succeeded.
+   * Returns which copies of the last write exist: on a replica, and on disk. An error in Redis counts as no copy and is
+   * not thrown, because the write itself succeeded.
    *
    * @param disk  whether to wait for the disk too
    */

@@ -31,7 +31,7 @@ export interface RevocableSession {
   readonly subject: string
   /** Session id that the gate assigned. */
   readonly id: string
-  /** `sid` that the issuer assigned to its own session; `undefined` when the issuer sent none. */
+  /** `sid` with which the issuer identifies its own session of the user; `undefined` when the issuer sent none. */
   readonly providerSid: string | undefined
 }
 
@@ -93,7 +93,7 @@ export class HashKeys {
     const isJwt = facts.introspection.form === 'jwt'
     const signed = isJwt ? signedPart(token) : token
     if (signed !== token) named.push(['token', '', signed])
-    // The access token of a login session is hashed like an opaque token too, because the gate cannot read it.
+    // Hash the access token of a login session as an opaque token too, because the gate cannot read it.
     else for (const text of textsOfOpaque(token)) named.push(['token', '', text])
     if (!isJwt && tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
     return this.#hashes(named)

@@ -156,7 +156,7 @@ function readIdentity(
     throw malformed(`the ${kind} must be 1 to ${NAME_MAX} characters of well-formed text, without control characters`)
   }
   const rules = issuerOf(issuer ?? domainOf(id, issuers), issuers)
-  // A jti identifies one token, so the record matches whatever time of issue the token states.
+  // A `jti` identifies one token, so the record matches the token whatever time of issue it states.
   const beforeS = kind === 'jti' ? ANY_TIME : Math.floor(nowS) + rules.clockToleranceS + 1
   const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
   return {
@@ -233,8 +233,9 @@ function readIssuer(
 }
 
 /**
- * Issuer of a SPIFFE ID, if callers with certificates of its trust domain are known and no issuer of tokens is. With
- * issuers of tokens, the order must name its issuer: a token can have a SPIFFE ID as its subject too.
+ * Finds the issuer for an order that names only a SPIFFE ID. Returns the issuer that stands for its trust domain;
+ * `undefined` if no trusted CA issues IDs of this domain. If the policy also has issuers of tokens, the order is
+ * refused and must name an issuer, because the subject of a token can be a SPIFFE ID too.
  */
 function domainOf(id: string, issuers: Issuers): string | undefined {
   const domain = trustDomainOf(id)
@@ -253,8 +254,8 @@ function tokenIssuers(issuers: Issuers): IssuerRules[] {
 }
 
 /**
- * Finds an issuer by its name in the policy or by its identifier. Without a name, returns the only issuer of tokens, or
- * without issuers of tokens the only issuer of certificates.
+ * Finds an issuer by its name in the policy or by its identifier. Without a name, returns the only issuer of tokens; if
+ * the policy has no issuer of tokens, returns the only issuer of client certificates.
  */
 function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
   const all = [...issuers.values()]

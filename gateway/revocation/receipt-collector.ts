@@ -31,14 +31,17 @@ export interface ReceiptOptions {
 }
 
 /**
- * Options of an order, with the time of the call in ms: `sentAt` is monotonic, `sentMs` is since the Unix epoch.
+ * Options of a revocation order, with the time of the call in ms: `sentAt` is monotonic, `sentMs` is since the Unix
+ * epoch.
  */
 export interface SentOrder extends ReceiptOptions {
   readonly sentAt: number
   readonly sentMs: number
 }
 
-/** Longest wait for acknowledgements. The staleness limit of a route can be a day, and no caller waits that long. */
+/**
+ * Maximum wait for acknowledgements, ms. The staleness limit of a route can be a day, and no caller waits that long.
+ */
 const WAIT_MAX_MS = 5 * 60_000
 
 /** Makes the receipts of events that nodes apply and acknowledge. */
@@ -66,8 +69,8 @@ export class ReceiptCollector {
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.confirm(durable),
     ])
-    // Checks again for lost members. After Redis lost its data, this node can renew its lease before it detects the
-    // loss, and acknowledges only afterwards.
+    // Check again for lost members. After Redis lost its data, a member can renew its lease before it detects the loss,
+    // and acknowledges events only afterwards.
     const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))

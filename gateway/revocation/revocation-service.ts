@@ -41,8 +41,8 @@ export class RevocationService {
   readonly #dependencies: RevocationServiceDependencies
   readonly #receipts: ReceiptCollector
   /**
-   * Orders with and without a wait for the disk use two connections: the Redis commands WAIT and WAITAOF block later
-   * calls.
+   * Orders that wait for the disk use another connection than orders that do not, because the Redis commands WAIT and
+   * WAITAOF block later calls on their connection.
    */
   readonly #quick: OrderConnection
   readonly #durable: OrderConnection
@@ -101,14 +101,14 @@ export class RevocationService {
     }
     const rules = issuers()
     const read = (ends: SessionEnds) => readOrder(order, rules, hashKeys, sentMs / 1000, ends)
-    // Validates the order first, so an invalid order is reported even while Redis is unavailable.
+    // Validate the order first, so that an invalid order is reported even while Redis is unavailable.
     read(new Map())
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
     const ordered = read(await store.sessionEnds([...rules.keys()]))
     const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
-    // The token is already revoked by its text while its issuer is queried.
+    // Revoke the token by its text first, so that it is already revoked while its issuer is asked.
     const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
-    // Returns the position of the later write: a member that acknowledged the later position has acknowledged both.
+    // Use the position of the later write: a member that acknowledged the later position has acknowledged both writes.
     return { ordered, written: named?.written ?? text, matchedBy: named?.identity.by ?? matchOf(ordered) }
   }
 
@@ -160,7 +160,7 @@ export class RevocationService {
   }
 }
 
-/** Returns how a revoked token is recognized; `undefined` for an order that does not name a token. */
+/** Returns how nodes recognize a revoked token; `undefined` for an order that names no single token. */
 function matchOf({ kind, opaque }: ReadOrder): Receipt['matched_by'] {
   if (kind !== 'token') return undefined
   return opaque === true ? 'text' : 'signed-text'

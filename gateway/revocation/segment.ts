@@ -34,7 +34,8 @@ export class Segment {
   }
 
   /**
-   * Adds an entry. If there is an entry with the same hash, raises its `before` and `expires` to the larger values.
+   * Adds an entry. If the table already has an entry with this hash, raises its `before` and `expires` to the larger
+   * values.
    *
    * @returns `added`, `widened`, or `known` when nothing changed
    */

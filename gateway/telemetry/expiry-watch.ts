@@ -7,7 +7,9 @@ import type { MetricSink, MetricSource } from './metrics.ts'
 const CHECK_MS = 60_000
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Times before the expiry at which a warning is logged, the longest first. The last one is the expiry itself. */
+/**
+ * Times before the expiry at which a warning is logged, the longest time first. The last entry is the expiry itself.
+ */
 const thresholds = [
   { leftMs: 30 * DAY_MS, level: 'warn', message: 'expires within 30 days' },
   { leftMs: 7 * DAY_MS, level: 'warn', message: 'expires within 7 days' },
@@ -18,15 +20,19 @@ const thresholds = [
 type Log = (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /**
- * Logs when a secret, key or certificate of the process is about to expire: once for each threshold (30, 7 and 1 days, and
- * the expiry). After a renewal the thresholds count again. At the start, only the last threshold that has passed is logged.
+ * Logs when a secret, key or certificate of the process is about to expire: once for each threshold (30, 7 and 1 days,
+ * and the expiry). After a renewal, each threshold is logged again when it passes. At the start of the process, only
+ * the last threshold that has passed is logged.
  */
 export class ExpiryWatch implements MetricSource {
   readonly #expiries: Pick<Expiries, 'list'>
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #task = new Supervisor('expiry-watch')
-  /** Number of thresholds that each thing had passed at the last check. Things that passed none are omitted. */
+  /**
+   * Number of thresholds that each secret, key or certificate had passed at the last check. Without those that had
+   * passed none.
+   */
   #passed = new Map<string, number>()
   #endWatching: (() => void) | undefined
 

@@ -5,7 +5,7 @@
  */
 export class Histogram {
   readonly bounds: readonly number[]
-  /** Number of observations per bound, not cumulative, and of observations above all bounds. */
+  /** Number of observations in each bucket, not cumulative; the last element counts observations above all bounds. */
   readonly counts: Float64Array
   /**
    * Sum of the observed values. A typed array is used, because V8 can allocate a heap number for each change of a

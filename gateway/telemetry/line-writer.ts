@@ -90,7 +90,7 @@ export class LineWriter {
         setTimeout(() => this.#writeRest(), TROUBLE_MS).unref()
         return
       }
-      // The reader closed the pipe (EPIPE). The batch is discarded and traffic continues.
+      // The reader closed the pipe (EPIPE). Discard the batch and let traffic continue.
       const rest = error === null ? this.#writing!.subarray(written) : Buffer.alloc(0)
       this.#writing = rest.length > 0 ? rest : undefined
       if (this.#writing !== undefined) this.#writeRest()
@@ -112,7 +112,7 @@ export class LineWriter {
   flushSync(): void {
     if (this.#pending === '') return
     let rest = this.#take()
-    // A full pipe accepts a part of the text or nothing (EAGAIN). Up to 50 attempts are made, because the pending lines
+    // A full pipe accepts only a part of the text, or nothing (EAGAIN). Try up to 50 times, because the pending lines
     // may contain the cause of the crash.
     for (let tries = 0; rest.length > 0 && tries < FLUSH_TRIES; tries++) {
       try {

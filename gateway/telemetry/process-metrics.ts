@@ -21,7 +21,8 @@ export class ProcessMetrics implements MetricSource {
   #beat(): void {
     const now = performance.now()
     this.#lag.observe(Math.max(0, now - this.#dueAt) / 1000)
-    // The next timer is due 100 ms from now, so that one late timer does not make later timers count as late.
+    // Compute the next due time from now, 100 ms later, so that one late timer does not make later timers count as
+    // late.
     this.#dueAt = now + BEAT_MS
   }
 

@@ -2,7 +2,7 @@ import { GatewayFault } from '../base/fault.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource } from './metrics.ts'
 
-/** Outcome of a request for a token: see the help of `gatehouse_token_requests_total`. */
+/** Outcome of a request for a token. The help of `gatehouse_token_requests_total` explains each outcome. */
 type Outcome = 'granted' | 'refused' | 'misconfigured' | 'unavailable'
 
 /** Counts the requests for tokens of callers, by issuer and outcome. */
@@ -14,7 +14,7 @@ export class TokenRequestCounts implements MetricSource {
     this.#purpose = purpose
   }
 
-  /** Counts the outcome of one request. @param isGranted  tells a granted token from a refusal */
+  /** Counts the outcome of one token request. @param isGranted  whether a result is a granted token, not a refusal */
   async counted<T>(issuer: string, request: Promise<T>, isGranted: (result: T) => boolean): Promise<T> {
     try {
       const result = await request

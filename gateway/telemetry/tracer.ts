@@ -23,11 +23,11 @@ export class Tracer {
   readonly #settings: TraceSettings
   readonly #outlets: readonly SpanOutlet[]
   /**
-   * Largest number of recorded exchanges per second, without the tenth that is reserved for faults while `faults` is
-   * on.
+   * Maximum number of recorded exchanges per second. While `faults` is on, this excludes the tenth of `max_per_second`
+   * that is reserved for faults.
    */
   readonly #sampledMax: number
-  /** Largest number of recorded exchanges per second that were not admitted. Half of `#sampledMax`. */
+  /** Maximum number of recorded exchanges per second that were not admitted. Half of `#sampledMax`. */
   readonly #refusedMax: number
   #second = 0
   #recorded = 0
@@ -47,7 +47,7 @@ export class Tracer {
     return this.#settings.slowMs !== undefined || this.#settings.faults
   }
 
-  /** Number of exchanges that were selected and not recorded, because `max_per_second` was reached. */
+  /** Number of exchanges that were selected for a trace, but not recorded because `max_per_second` was reached. */
   get limited(): number {
     return this.#limited
   }

@@ -27,24 +27,30 @@ const goneMax = 1000
 /** Numbers of finished exchanges of a route by their outcome, since the start of the process. */
 export interface RouteOutcomes {
   readonly requests: number
-  /** Refused, or sent to a login. */
+  /** Number of requests that were refused, or redirected to a login. */
   readonly denials: number
-  /** Answered with a status from 500, by the gate or the service, or cut off by the service. Without denials. */
+  /**
+   * Number of requests that got a status of 500 or above from the gate or the service, or whose reply the service cut
+   * off. Excludes denials.
+   */
   readonly faults: number
-  /** Failures of the gate. They are faults too. */
+  /** Number of requests that failed because of the gate. These requests are also counted in `faults`. */
   readonly failures: number
-  /** gRPC calls that ended with a status that means a fault. A failure of the gate in a call is one too. */
+  /**
+   * Number of gRPC calls that ended with a gRPC status that means a fault. Includes calls that failed because of the
+   * gate.
+   */
   readonly grpcFaults: number
 }
 
 const loginReasons: readonly Reason[] = ['login-begun', 'login-choice', 'login-switch-asked']
-/** Reasons of requests that were not admitted, without failures. */
+/** Reasons of requests that were not admitted, except failures. */
 const denialReasons = [...loginReasons, ...reasonNames.filter((reason) => decisionOf(reason) === 'refused')]
 const failureReasons = reasonNames.filter((reason) => decisionOf(reason) === 'failed')
-/** Denials with a status from 500. */
+/** Reasons of denials with a status of 500 or above. */
 const faultyDenials = denialReasons.filter((reason) => reasons[reason].status >= 500)
 const class5xx = classNames.indexOf('5xx')
-/** UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+/** gRPC status codes that mean a fault: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const grpcFaultCodes = [2, 4, 13, 14, 15]
 
 /** A finished exchange. Times are monotonic, in ms; a time is 0 when the exchange did not reach its step. */
@@ -71,7 +77,10 @@ class RouteTraffic {
   readonly #classes = new Float64Array(classNames.length)
   readonly #sums = new Float64Array(3)
   #http2 = 0
-  /** gRPC calls by status; the last counter has the calls without a status. Created with the first call. */
+  /**
+   * Number of gRPC calls by status; the last element counts the calls without a status. Created with the first gRPC
+   * call.
+   */
   #calls: Float64Array | undefined
   readonly #gate = new Histogram(instruments.gateTime.bounds)
   readonly #upstream = new Histogram(instruments.upstreamTime.bounds)
@@ -169,7 +178,7 @@ export class Traffic implements MetricSource {
     }
   }
 
-  /** Outcomes by the id of the route; `''`: exchanges that matched no route. */
+  /** Outcomes by the id of the route. The id `''` stands for exchanges that matched no route. */
   outcomes(): Map<string, RouteOutcomes> {
     const found = new Map([['', this.#unrouted.outcomes]])
     for (const [id, traffic] of this.#routes) found.set(id, traffic.outcomes)

@@ -33,7 +33,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #delivery: Delivery
   #waiting: string[] = []
   readonly #task = new Supervisor('traces-recent')
-  /** Cancels the next flush. */
+  /** Cancels the timer for the next write of the waiting traces to Redis. */
   #timer: (() => void) | undefined
   #writing: Promise<void> | undefined
 
@@ -76,7 +76,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
       found = found.sort((a, b) => b[0].startMs - a[0].startMs).slice(0, limit)
       const last = page.at(-1)
       if (page.length < PAGE || last === undefined) return found
-      // All traces on the next pages were written before this time, and therefore also started before it.
+      // All traces on the following pages were written before this time, so they also started before it.
       if (found.length === limit && found[limit - 1]![0].startMs >= Number.parseInt(last[0], 10)) return found
       end = `(${last[0]}`
     }

@@ -4,11 +4,11 @@ import type { X509Certificate } from 'node:crypto'
 export interface AuthorityEnd {
   /** Subject of the authority, on one line. */
   readonly subject: string
-  /** ms since the Unix epoch. */
+  /** End of the authority's validity, ms since the Unix epoch. */
   readonly expiresAtMs: number
 }
 
-/** Maximum number of authorities that are listed: a bundle of public authorities has more than 100. */
+/** Maximum number of authorities that are listed. A bundle of public authorities can contain more than 100. */
 const AUTHORITIES_MAX = 20
 
 /**

@@ -7,7 +7,7 @@ export interface CallerCertificate {
   readonly x509: X509Certificate
   /** SHA-256 of the certificate in base64url: `x5t#S256` of tokens that are bound to it (RFC 8705 §3.1). */
   readonly thumbprint: string
-  /** The same hash in hexadecimal digits in upper case. */
+  /** SHA-256 of the certificate in upper-case hexadecimal digits. */
   readonly fingerprint: string
   readonly serial: string
   /** Start and end of the validity of the certificate, ms since the epoch. */
@@ -21,9 +21,12 @@ export interface CallerCertificate {
   readonly intermediates: readonly X509Certificate[]
 }
 
-/** Largest certificate that is parsed, bytes in DER. A certificate with an RSA key of 4,096 bits has about 2,000. */
+/**
+ * Maximum size of a certificate that is parsed, bytes in DER. A certificate with an RSA key of 4,096 bits has about
+ * 2,000.
+ */
 export const CERTIFICATE_MAX_BYTES = 16 * 1024
-/** Largest number of intermediate CAs that are read with a certificate. */
+/** Maximum number of intermediate CAs that are read together with a client certificate. */
 const INTERMEDIATES_MAX = 4
 
 const subjectAltName = '551d11'
@@ -33,7 +36,7 @@ const anyUsage = '2.5.29.37.0'
 /**
  * Parses a client certificate. Verifies nothing.
  *
- * @param chain  certificates of intermediate CAs in DER; further ones than the first 4 are ignored
+ * @param chain  certificates of intermediate CAs in DER; only the first 4 are read
  * @throws {Error} when the bytes are not a certificate
  */
 export function parseCallerCertificate(der: Buffer, chain: readonly Buffer[] = []): CallerCertificate {
@@ -66,7 +69,7 @@ function parseDer(der: Buffer): X509Certificate {
 function partsOf(der: Buffer): { readonly serial: string; readonly subjectNames: SubjectNames | undefined } {
   const body = bodyOf(der)
   const serial = serialText(body.next(derTags.integer))
-  // signature, issuer, validity, subject, subjectPublicKeyInfo
+  // Skip signature, issuer, validity, subject and subjectPublicKeyInfo, to reach the extensions.
   for (let i = 0; i < 5; i++) body.next(derTags.sequence)
   body.optional(0x81)
   body.optional(0x82)

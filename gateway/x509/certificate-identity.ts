@@ -1,7 +1,7 @@
 import { trustDomainOf } from './spiffe-id.ts'
 import type { SubjectNames } from './subject-names.ts'
 
-/** Identity of a caller that presents a client certificate. The pair of issuer and subject names one caller. */
+/** Identity of a caller that presents a client certificate. Issuer and subject together identify one caller. */
 export interface CertificateIdentity {
   /** `spiffe://TRUST_DOMAIN`, or `x509:NAME` with the name of the CA in `tls.client.ca`. Never equal to a token's `iss`. */
   readonly issuer: string
@@ -10,10 +10,10 @@ export interface CertificateIdentity {
   readonly names: ReadonlySet<string>
 }
 
-/** A CA of `tls.client.ca`, by which its certificates are identified. */
+/** The parts of a CA in `tls.client.ca` from which the identity of a caller is built. */
 export interface NamedCa {
   readonly name: string
-  /** Trust domain for which this CA issues SPIFFE IDs; `undefined`: none. */
+  /** Trust domain for which this CA may issue SPIFFE IDs; `undefined`: no SPIFFE IDs. */
   readonly trustDomain: string | undefined
 }
 
@@ -25,7 +25,10 @@ export function caIssuer(name: string): string {
   return `x509:${name}`
 }
 
-/** Whether an issuer identifier is one of callers with certificates. Issuers of tokens are http and https URLs. */
+/**
+ * Whether an issuer identifier stands for a CA of client certificates. Identifiers of token issuers are http or https
+ * URLs.
+ */
 export function isCertificateIssuer(issuer: string): boolean {
   return issuer.startsWith('spiffe://') || issuer.startsWith('x509:')
 }
@@ -33,9 +36,9 @@ export function isCertificateIssuer(issuer: string): boolean {
 /**
  * Identity that a verified certificate proves; `undefined` for none.
  *
- * A certificate has at most one URI (X509-SVID §2), which is then its subject. A SPIFFE ID counts only from a CA that
- * may issue IDs of its trust domain. Without a URI, the first DNS name is the subject, else the first e-mail address,
- * else the first IP address.
+ * A certificate may have at most one URI (X509-SVID §2). If there is one, this URI is the subject. A SPIFFE ID is
+ * accepted only from a CA that may issue IDs of its trust domain. Without a URI, the first DNS name is the subject,
+ * else the first e-mail address, else the first IP address.
  */
 export function identityOfNames(names: SubjectNames, { name, trustDomain }: NamedCa): CertificateIdentity | undefined {
   const { uris, dns, emails, addresses } = names

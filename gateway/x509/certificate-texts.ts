@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { pemCertificates } from './pem-certificates.ts'
 
-/** Returns the error in a text with certificates in PEM; `undefined` when the text is valid. */
+/** Checks a text with certificates in PEM. Returns a description of the error; `undefined` when the text is valid. */
 export function certificatesError(text: string): string | undefined {
   try {
     pemCertificates(text)
@@ -11,7 +11,10 @@ export function certificatesError(text: string): string | undefined {
   }
 }
 
-/** Returns the error in a text with a private key in PEM, without quoting it; `undefined` when the text is valid. */
+/**
+ * Checks a text with a private key in PEM. Returns a description of the error, without the key; `undefined` when the
+ * text is valid.
+ */
 export function privateKeyError(text: string): string | undefined {
   try {
     createPrivateKey(text)
@@ -21,7 +24,7 @@ export function privateKeyError(text: string): string | undefined {
   }
 }
 
-/** Whether a private key belongs to the first certificate of a text. Both are in PEM. */
+/** Whether a private key belongs to the first certificate in a text. Both are in PEM. */
 export function keyFits(certificates: string, key: string): boolean {
   try {
     return new X509Certificate(certificates).checkPrivateKey(createPrivateKey(key))

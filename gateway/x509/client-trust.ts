@@ -22,8 +22,8 @@ export interface CertificateChain {
   /** Whether the certificate or a CA above it is revoked. */
   readonly revoked: boolean
   /**
-   * Time until which the revocation lists of the chain tell whether it is revoked, ms since the epoch. Infinity without
-   * `crl`; -Infinity when the issuing CA has no list.
+   * Time until which the revocation lists can tell whether the certificates of the chain are revoked, ms since the
+   * epoch. Infinity without `crl`; -Infinity when the issuing CA has no list.
    */
   readonly statusUntilMs: number
   /**
@@ -33,10 +33,10 @@ export interface CertificateChain {
   readonly byHandshake: boolean
 }
 
-/** Largest number of certificates in a chain. */
+/** Maximum number of certificates in a chain. */
 const CHAIN_MAX = 8
 
-/** A trusted CA certificate, with its issuer and its revocation list. */
+/** A trusted CA certificate with its CA and the revocation list that the CA issued. */
 interface Anchor {
   readonly ca: ClientCa
   readonly x509: X509Certificate
@@ -93,7 +93,8 @@ export class ClientTrust {
   /**
    * Verifies the chain of a certificate up to a trusted root: signatures, validity and revocation.
    *
-   * Name constraints and path lengths are not evaluated: the TLS handshake, of the gate or of the proxy, has done so.
+   * Does not evaluate name constraints and path lengths: the TLS handshake of the gate or of the proxy has already
+   * evaluated them.
    *
    * @param handshake  true when a TLS handshake of this gate has verified the chain
    * @returns `undefined` when no trusted CA has issued the certificate
@@ -109,15 +110,15 @@ export class ClientTrust {
       const next = intermediates.find((x509) => x509.ca && x509 !== child && isIssuedBy(child, x509, x509.publicKey))
       if (next === undefined) break
       restrict(climb, next)
-      // The issuer of this certificate is not in `tls.client.ca`, so there is no revocation list for it: its status is
-      // unknown.
+      // The issuer of this certificate is not in `tls.client.ca`. Without its revocation list, it is unknown whether
+      // the certificate is revoked.
       if (child === certificate.x509 && this.#usesLists) climb.statusUntilMs = Number.NEGATIVE_INFINITY
       child = next
     }
     return handshake && this.cas.length === 1 ? this.#unlisted(climb) : undefined
   }
 
-  /** Whether this object trusts every CA certificate that the other one trusts. */
+  /** Whether these trusted CAs include every CA certificate of the other object. */
   covers(other: ClientTrust): boolean {
     if (other === this) return true
     let covered = this.#covered.get(other)
@@ -146,7 +147,10 @@ export class ClientTrust {
     return { ...climb, statusUntilMs, ca: this.cas[0]!, byHandshake: true }
   }
 
-  /** Follows the trusted CA certificates from the first one up to its root. CAs that certify each other have no root. */
+  /**
+   * Follows the issuers from a trusted CA certificate up to its root, and collects validity and revocation. Stops at
+   * the maximum length of a chain, because CAs that certify each other have no root.
+   */
   #climb(
     climb: Climb,
     { x509: leaf, serial }: CallerCertificate,
@@ -186,7 +190,7 @@ function anchorOf(ca: ClientCa, x509: X509Certificate, lists: readonly ListInFil
   const key = x509.publicKey
   const subject = subjectOf(x509)
   const own = lists.filter((list) => list.issuer.equals(subject) && list.signedBy(key))
-  // The newest list of a CA counts: it also has the entries of older lists.
+  // Use the newest revocation list of a CA: it also contains the entries of older lists.
   const list = own.toSorted((a, b) => b.nextUpdateMs - a.nextUpdateMs)[0]
   return { ca, x509, key, list }
 }

@@ -1,4 +1,6 @@
-/** Universal and context-specific tags of DER (X.690 §8.1.2) that certificates and revocation lists use. */
+/**
+ * Tags of DER elements (X.690 §8.1.2) that certificates and revocation lists use: universal and context-specific tags.
+ */
 export const derTags = {
   boolean: 0x01,
   integer: 0x02,
@@ -18,7 +20,8 @@ export interface DerElement {
 }
 
 /**
- * Largest number of bytes that encode the length of an element. 4 bytes express 4 GiB, more than any file that is read.
+ * Maximum number of bytes that encode the length of an element. 4 bytes can express 4 GiB, more than any file that is
+ * read.
  */
 const LENGTH_BYTES_MAX = 4
 
@@ -82,7 +85,7 @@ export function serialText({ content }: DerElement): string {
   return content.toString('hex', at)
 }
 
-/** Reads a `UTCTime` or `GeneralizedTime` in the forms that RFC 5280 §4.1.2.5 allows, ms since the epoch. */
+/** Reads a `UTCTime` or `GeneralizedTime` in the forms that RFC 5280 §4.1.2.5 allows. Returns ms since the epoch. */
 export function derTime({ tag, content }: DerElement): number {
   const text = content.toString('latin1')
   const [, years, rest] =
@@ -93,7 +96,7 @@ export function derTime({ tag, content }: DerElement): number {
         : /^$/
     ).exec(text) ?? []
   if (years === undefined || rest === undefined) throw invalid()
-  // Two digits below 50 are years from 2000 (RFC 5280 §4.1.2.5.1).
+  // In `UTCTime`, a year of two digits below 50 is a year from 2000 on (RFC 5280 §4.1.2.5.1).
   const year = years.length === 4 ? years : `${Number(years) < 50 ? '20' : '19'}${years}`
   const [month, day, hour, minute, second] = rest.match(/../g)!
   const timeMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)

@@ -1,17 +1,20 @@
 import { createHash, type KeyObject, verify } from 'node:crypto'
 import { type DerElement, DerReader, derTags, derTime, readExtensions, serialText } from './der.ts'
 
-/** A certificate revocation list (RFC 5280 §5), parsed. Its signature is not verified yet. */
+/** A parsed certificate revocation list (RFC 5280 §5). The signature of the list is not verified yet. */
 export interface RevocationList {
   /** Name of the CA that issued the list, in DER. */
   readonly issuer: Buffer
-  /** Time from which a newer list exists, ms since the epoch. The list must not be used later. */
+  /**
+   * Time at which the CA issues a newer list at the latest, ms since the epoch. This list must not be used after that
+   * time.
+   */
   readonly nextUpdateMs: number
   /** Serial numbers of the revoked certificates. */
   readonly revoked: ReadonlySet<string>
   /** SHA-256 hash of the revocation list, in hexadecimal. */
   readonly fingerprint: string
-  /** Whether the list was signed with this key. */
+  /** Whether this revocation list was signed with the given key. */
   signedBy(key: KeyObject): boolean
 }
 
@@ -31,7 +34,7 @@ const algorithms: Readonly<Record<string, { readonly hash: string | null; readon
  * Parses a revocation list in DER.
  *
  * A list with a critical extension is rejected (RFC 5280 §5.2): delta lists, and lists that cover only a part of the
- * certificates of a CA. Such a list does not tell that a certificate is not revoked.
+ * certificates of a CA. Such a list cannot show that a certificate is not revoked.
  *
  * @throws {Error} that states why the list cannot be used, as the end of a sentence about its file
  */

@@ -13,13 +13,14 @@ export interface SubjectNames {
 
 export const noNames: SubjectNames = Object.freeze({ uris: [], dns: [], emails: [], addresses: [] })
 
-/** Tags of the kinds of names that are read; names of other kinds are ignored. */
+/** Tags of the kinds of subject alternative names that are read. Names of other kinds are ignored. */
 const nameTags = { email: 0x81, dns: 0x82, uri: 0x86, address: 0x87 } as const
 
 /** SPIFFE limits an identifier to 2,048 bytes; other names are shorter. */
 const NAME_MAX = 2048
 
-// Each kind has its own syntax, so that a name of one kind never equals a name of another kind.
+// Patterns of valid names, by kind. The patterns exclude each other, so that a name of one kind never equals a name of
+// another kind.
 const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/
 const dnsName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
 const wildcard = /^\*\./

@@ -1,6 +1,6 @@
 import type { Secret } from '../../base/secret.ts'
 
-/** Value of the `Authorization` field of one OTLP exporter. Follows a change of its secret. */
+/** Value of the `Authorization` field that one OTLP exporter sends. The value follows changes of its secret. */
 export class ExportAuthorization {
   readonly #secret: () => Pick<Secret, 'presented' | 'refused'> | undefined
   #sent: string | undefined

@@ -40,7 +40,7 @@ export class LogQueue {
       return
     }
     this.#added++
-    // The SDK would read a time in ms before the start of the process as an offset from that start.
+    // Without this conversion, the SDK would read a time before the start of the process as an offset from that start.
     const time = hrTime(timeMs)
     this.#logger.emit({
       timestamp: time,

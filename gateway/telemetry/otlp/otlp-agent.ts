@@ -25,12 +25,12 @@ export function otlpAgent(signal: SignalVariable, env: Environment) {
   }
 }
 
-/** Agent that verifies the certificate of the receiver, and whose new connections use the current certificate files. */
+/** HTTPS agent that verifies the certificate of the receiver. Its new connections use the current certificate files. */
 class VerifyingAgent extends HttpsAgent {
   readonly #certificates: OtlpCertificates
 
   constructor(certificates: OtlpCertificates) {
-    // A resumed session would keep the client certificate of its first handshake.
+    // Disable session resumption: a resumed session would keep the client certificate of its first handshake.
     super({ keepAlive: true, maxCachedSessions: 0 })
     this.#certificates = certificates
   }
@@ -43,7 +43,7 @@ class VerifyingAgent extends HttpsAgent {
   }
 }
 
-/** The certificate files of one signal. A file that cannot be read or used leaves the last usable ones in force. */
+/** The certificate files of one signal. If a file cannot be read or used, the last usable files stay in use. */
 class OtlpCertificates {
   readonly #fileOf: (variable: string) => string | undefined
   readonly #texts = new Map<string, Buffer>()
@@ -53,15 +53,17 @@ class OtlpCertificates {
     this.#fileOf = fileOf
   }
 
-  /** @throws {Error} when the files were never usable */
+  /** Returns the TLS context of the newest usable files. @throws {Error} when the files were never usable */
   context(): SecureContext {
     const [ca, cert, key] = ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY'].map((name) => this.#read(name))
     try {
-      // OpenSSL ignores an invalid text of authorities, and would then trust those of the system.
+      // Check the authorities first: OpenSSL ignores an invalid text of authorities, and would then trust those of the
+      // system.
       if (ca !== undefined) new X509Certificate(ca)
       this.#usable = createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
     } catch (error) {
-      // Certificate and key are replaced one after the other, so they may not match for a moment.
+      // Keep the last usable context: certificate and key are replaced one after the other, so they may not match for a
+      // moment.
       if (this.#usable === undefined) throw error
     }
     return this.#usable
@@ -73,7 +75,8 @@ class OtlpCertificates {
     try {
       this.#texts.set(variable, readFileSync(file))
     } catch {
-      // The exporter has logged a file that could not be read at the start. Later, the last content stays in use.
+      // Keep the last content of a file that cannot be read. If the file was already unreadable at the start, the
+      // exporter has logged the error.
     }
     return this.#texts.get(variable)
   }
