@@ -44,7 +44,7 @@ test('the admin API has separate limits for the failed calls of an address witho
   expect(calls.exhausted(from(2))).toBe(false)
 })
 
-test('when an address exceeds the limit of failed admin calls, the token accepted from the address in the last ten minutes still works there, and no other token does', () => {
+test('after an address exceeds the limit of failed admin calls, the only token that still works from this address is the token that was accepted from it in the last ten minutes', () => {
   const { clock, calls } = limited()
   calls.succeeded(from(1, 'right'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -69,7 +69,7 @@ test('an accepted admin token that fails later loses its exemption from the limi
   expect(calls.exhausted(from(1, 'revoked'))).toBe(true)
 })
 
-test('the admin API delays its replies to wrong tokens from the sixth failed call of an address, by at most 1 s, and no longer a minute after the last one', () => {
+test('the admin API delays its replies to wrong tokens by at most 1 s from the sixth failed call of an address, and no longer delays them a minute after the last failed call', () => {
   const { clock, calls } = limited()
   const delays = Array.from({ length: 60 }, () => calls.failed(from(1, 'wrong')).delayMs)
 

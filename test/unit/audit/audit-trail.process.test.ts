@@ -49,7 +49,7 @@ function largeRecord(bytes: number): string {
   )
 }
 
-test('the audit trail seals records that waited while Redis refused writes in batches of at most 500 records and 512 KiB', async () => {
+test('audit records that waited while Redis refused writes are sealed in batches of at most 500 records and 512 KiB', async () => {
   const { trail, said } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
@@ -81,7 +81,7 @@ test('the audit trail seals records that waited while Redis refused writes in ba
   await trail.close()
 })
 
-test('while Redis refuses writes, audit records of refused requests do not fill the memory: 2,000 records of admitted requests still fit', async () => {
+test('while Redis refuses writes, at most a part of the audit memory holds records of refused requests, so that 2,000 records of admitted requests still fit', async () => {
   const { trail, said } = await startedTrail(2 * MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   // Records of refused requests fill their half of the outbox and of the queue.
@@ -105,7 +105,7 @@ test('while Redis refuses writes, audit records of refused requests do not fill 
   await trail.close()
 })
 
-test('while Redis refuses writes, audit records of admitted requests can use the whole outbox and queue if there are no records of refused requests', async () => {
+test('while Redis refuses writes, audit records of admitted requests can use all memory for unwritten audit records if no records of refused requests exist', async () => {
   const { trail } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
@@ -121,7 +121,7 @@ test('while Redis refuses writes, audit records of admitted requests can use the
   await trail.close()
 })
 
-test('the audit trail writes aggregated refusals before the record that closes its chain', async () => {
+test('the audit trail writes the summary records of refused requests before the record that closes its chain', async () => {
   const { trail } = await startedTrail(MIB)
   const address = Uint8Array.from([192, 0, 2, 1])
   let single = 0
@@ -136,7 +136,7 @@ test('the audit trail writes aggregated refusals before the record that closes i
   ])
 })
 
-test('audit records of refused requests fill only a part of the spill: 1,000 records of admitted requests still fit, and after shipping, records of refused requests are accepted again', async () => {
+test('audit records of refused requests fill only a part of the audit spill folder: 1,000 records of admitted requests still fit, and once workers have shipped the folder, records of refused requests are accepted again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-trail-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const spill = new Spill(folder, 8 * MIB)

@@ -9,7 +9,7 @@ import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
 
-test('a client that follows the audit log lets other work of the node run between two batches', async () => {
+test('while a client follows the audit log, the node does other work between two batches', async () => {
   const writer = new AuditWriter(port)
   for (let i = 0; i < 20; i++) await writer.write(10)
   const reader = new LogReader(link.store, link.keys, 0)

@@ -69,7 +69,7 @@ const usedBytes = async () => Number(/used_memory:(\d+)/.exec(String(await link.
 const numberOf = (id: string) => Number(id.split('-').at(-1))
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
-test('above the memory limit of the audit log, the outbox spills batches instead of dropping them, and later writes them in order', async () => {
+test('above the memory limit of the audit log, a node writes audit batches to its spill folder instead of dropping them, and later moves them to Redis in order', async () => {
   const { outbox, push, said, numbers } = await started({ redisMaxBytes: 30_000 })
   push(20)
   await expect.poll(numbers).toEqual(upTo(20))
@@ -91,7 +91,7 @@ test('above the memory limit of the audit log, the outbox spills batches instead
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('when Redis is out of memory, the outbox keeps whole batches and writes them when Redis has memory again', async () => {
+test('when Redis is out of memory, a node keeps whole audit batches and writes them when Redis has memory again', async () => {
   const { outbox, push, numbers } = await started()
   push(2)
   await expect.poll(numbers).toEqual([1, 2])
@@ -103,7 +103,7 @@ test('when Redis is out of memory, the outbox keeps whole batches and writes the
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('the outbox stops writing above nine tenths of the memory of Redis, so that other keys can still be written', async () => {
+test('a node stops writing to the audit log above nine tenths of the memory of Redis, so that other keys can still be written', async () => {
   const { outbox, push, numbers } = await started()
   push(2)
   await expect.poll(numbers).toEqual([1, 2])
@@ -139,7 +139,7 @@ test('the ACL rights in docs/guide/cluster.md are sufficient for the audit log',
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('when its Redis user is not allowed to measure the audit log (MEMORY USAGE), the outbox still writes records and logs a warning', async () => {
+test('when the Redis user of a node is not allowed to measure the audit log (MEMORY USAGE), the node still writes audit records and logs a warning', async () => {
   await link.store.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~gh:*', '&gh:*', '+@all', '-memory')
   const narrow = await testLink(redisSettingsFor(redis.port, { username: 'blind', password: 'secret' }))
   const { outbox, push, said, numbers } = await started({ through: narrow, redisMaxBytes: 1 })
@@ -152,7 +152,7 @@ test('when its Redis user is not allowed to measure the audit log (MEMORY USAGE)
 /** Bytes of a record: much more than the memory use of an idle Redis varies. */
 const RECORD_BYTES = 64 * 1024
 
-test('when Redis loses batches, the outbox writes them again in order, even if Redis runs out of memory halfway and loses them a second time', async () => {
+test('when Redis loses audit batches, a node writes them again in order, even if Redis runs out of memory halfway and loses them a second time', async () => {
   const limitMemory = (bytes: number) => link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(bytes))
   const forget = () => link.store.call('DEL', link.keys.auditLog(0))
   const halfTaken = async () => {
@@ -187,7 +187,7 @@ test('when Redis loses batches, the outbox writes them again in order, even if R
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('the outbox delivers a batch above 4 MiB and the batches after it', async () => {
+test('a node delivers an audit batch above 4 MiB and the batches after it', async () => {
   const { outbox, push, said } = await started({ roomBytes: 32 * 1024 ** 2 })
   push(1, 5 * 1024 ** 2)
   push(2)
@@ -196,7 +196,7 @@ test('the outbox delivers a batch above 4 MiB and the batches after it', async (
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('after an error during a delivery, the outbox reports the error, restarts the delivery, and delivers every batch', async () => {
+test('after an error during a delivery of audit batches, a node reports the error, restarts the delivery, and delivers every batch', async () => {
   const reports: string[] = []
   reportTaskFailures((task, fault) => reports.push(`${task}: ${fault}`))
   let faults = 0
@@ -213,7 +213,7 @@ test('after an error during a delivery, the outbox reports the error, restarts t
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('the outbox can be closed while the delivery of every batch fails', async () => {
+test('the audit outbox (queue of batches for Redis) can be closed while the delivery of every batch fails', async () => {
   const { outbox, push } = await started({
     roomy: () => {
       throw new Error('a fault of the outbox')

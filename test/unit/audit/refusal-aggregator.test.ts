@@ -54,7 +54,7 @@ function pass(ms: number): void {
 
 const sum = () => records.reduce((all, record) => all + Number(record['gatehouse.refusals']), 0)
 
-test('an address with up to 20 refusals per second gets one audit record for each refusal', () => {
+test('up to 20 refused requests of an address per second get one audit record each', () => {
   expect(refuse('192.0.2.1', 20)).toBe(20)
   pass(1000)
   expect(refuse('192.0.2.1', 20)).toBe(20)
@@ -63,7 +63,7 @@ test('an address with up to 20 refusals per second gets one audit record for eac
   expect(timers).toEqual([])
 })
 
-test('refusals of one address beyond 20 in a second share one audit record, which has their number and reasons', () => {
+test('refused requests of one address beyond 20 in a second share one audit record, which has their number and reasons', () => {
   expect(refuse('192.0.2.1', 50)).toBe(20)
   expect(refuse('192.0.2.1', 5, 'host-unknown')).toBe(0)
   expect(records).toEqual([])
@@ -86,7 +86,7 @@ test('refusals of one address beyond 20 in a second share one audit record, whic
   expect(aggregator.aggregated).toBe(35)
 })
 
-test('the refusal aggregator counts the addresses of one IPv6 /64 together, and other /64 networks separately', () => {
+test('the summary of refused requests in the audit log counts the addresses of one IPv6 /64 together, and other /64 networks separately', () => {
   expect(refuse('2001:db8:0:1::1', 16)).toBe(16)
   expect(refuse('2001:db8:0:1:ffff::2', 6)).toBe(4)
   expect(refuse('2001:db8:0:2::1', 6)).toBe(6)
@@ -96,7 +96,7 @@ test('the refusal aggregator counts the addresses of one IPv6 /64 together, and 
   ])
 })
 
-test('refusals of 5,000 addresses in one second get 100 single audit records, 100 aggregated records, and one record for all other addresses', () => {
+test('refused requests of 5,000 addresses in one second are recorded as 100 single audit records, 100 summary records of one address each, and one summary record of all other addresses', () => {
   let single = 0
   for (let i = 0; i < 5000; i++) single += refuse(`10.0.${i >> 8}.${i & 255}`, 4)
   expect(single).toBe(100)
@@ -108,7 +108,7 @@ test('refusals of 5,000 addresses in one second get 100 single audit records, 10
   expect(single + sum()).toBe(20_000)
 })
 
-test('when the timer of a window is late, the next refusal ends the window of aggregated refusals', () => {
+test('when the timer of a one-second window is late, the next refused request ends the window and its summary records', () => {
   refuse('192.0.2.1', 30)
   // Simulates a pause of the process, so that the timer runs late.
   nowMs += 5000
@@ -116,7 +116,7 @@ test('when the timer of a window is late, the next refusal ends the window of ag
   expect(sum()).toBe(10)
 })
 
-test('a flush of the refusal aggregator writes the aggregated refusals, and a second flush writes nothing more', () => {
+test('a flush writes the summary records of refused requests, and a second flush writes nothing more', () => {
   refuse('192.0.2.1', 30)
   aggregator.flush()
   aggregator.flush()

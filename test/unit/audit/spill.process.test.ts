@@ -37,7 +37,7 @@ async function drain(spill: Spill): Promise<number[]> {
 
 const files = () => readdirSync(folder).filter((name) => name.endsWith('.spill'))
 
-test('the spill returns the batches of several processes that used the folder one after the other in order, and deletes their files afterwards', async () => {
+test('when several processes used an audit spill folder one after the other, their batches are read back in order, and the files are deleted afterwards', async () => {
   const written: number[] = []
   for (let run = 0; run < 3; run++) {
     const spill = new Spill(folder, 64 * 1024 * 1024)
@@ -58,7 +58,7 @@ test('the spill returns the batches of several processes that used the folder on
   expect([spill.empty, spill.bytes, files()]).toEqual([true, 0, []])
 })
 
-test('the spill keeps a batch until it is removed, and returns later batches after it', async () => {
+test('the audit spill folder keeps a batch until the batch is removed, and returns later batches after it', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b, c] = [batch(), batch(), batch()]
   await spill.append([a, b])
@@ -70,7 +70,7 @@ test('the spill keeps a batch until it is removed, and returns later batches aft
   expect(await drain(again)).toEqual([a, b, c].map(({ seal }) => seal.first))
 })
 
-test('a batch that does not fit in the spill leaves no bytes behind, and the spill has space again after batches were read', async () => {
+test('a batch that does not fit in the audit spill folder leaves no bytes behind, and the folder has space again after batches were read', async () => {
   const spill = new Spill(folder, 8_000)
   const [small, large, next] = [batch(3), batch(20), batch(3)]
   await spill.append([small])
@@ -83,7 +83,7 @@ test('a batch that does not fit in the spill leaves no bytes behind, and the spi
   expect(await drain(spill)).toEqual([next.seal.first])
 })
 
-test('the spill skips and counts a line that a crash cut off', async () => {
+test('a line that a crash cut off in the audit spill folder is skipped and counted', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])
@@ -96,7 +96,7 @@ test('the spill skips and counts a line that a crash cut off', async () => {
   expect(again.unreadable).toBe(1)
 })
 
-test('batches that a process writes to the spill when it exits are returned after all earlier batches', async () => {
+test('batches that a process writes to the audit spill folder when it exits are returned after all earlier batches', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])
@@ -105,7 +105,7 @@ test('batches that a process writes to the spill when it exits are returned afte
   expect(await drain(new Spill(folder, 1024 * 1024))).toEqual([a.seal.first, b.seal.first])
 })
 
-test('the spill refuses a folder whose owner process is running, and takes it over when that process has ended', async () => {
+test('a process cannot use an audit spill folder whose owner process is running, and takes the folder over when the owner has ended', async () => {
   const source = `const { Spill } = await import(${JSON.stringify(new URL('../../../gateway/audit/spill.ts', import.meta.url).href)})
     new Spill(process.argv[1], 1000); console.log('has it'); setInterval(() => {}, 1000)`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', source, folder], {
@@ -123,7 +123,7 @@ test('the spill refuses a folder whose owner process is running, and takes it ov
   expect(() => new Spill(folder, 1000)).not.toThrow()
 })
 
-test('after a process of another container has taken over the spill folder, the former owner neither writes to it nor deletes from it', async () => {
+test('after a process of another container has taken over the audit spill folder, the former owner neither writes to the folder nor deletes files in it', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])

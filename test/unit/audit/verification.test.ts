@@ -47,7 +47,7 @@ function verified(log: readonly Batch[], more: Partial<LogSurroundings> = {}, ke
 
 const told = ({ findings }: VerificationReport) => findings.map(({ kind, first, last }) => [kind, first, last])
 
-test('verification of an unchanged audit log has no findings, and reports how the chain ended', () => {
+test('verification of an unchanged audit log reports no problem, and reports how the chain ended', () => {
   const report = verified(batches())
 
   expect(report).toMatchObject({ records: 12, batches: 4, findings: [] })
@@ -152,7 +152,7 @@ test('verification of the audit log reports a rewritten last batch if the verifi
   ])
 })
 
-test('verification of the audit log reports a chain without a key whose records were packed into other batches, but only if the verifier knows an original seal', () => {
+test('verification of the audit log reports a chain without a key whose records were packed into other batches only if the verifier knows an original seal', () => {
   const log = batches({ key: undefined })
   const lines = log.flatMap(linesOf)
   let previous = '0'.repeat(64)
@@ -178,7 +178,7 @@ test('verification of the audit log rejects a seal whose record numbers or chain
   expect(verified([promising({ chain: 'n9.0' })])).toMatchObject({ records: 0 })
 })
 
-test('verification treats the last chain of a running node in the audit log as running, and an earlier chain of the node without a closing record as open', () => {
+test('verification of the audit log reports the last chain of a running node as running, and an earlier chain of the node without a closing record as open', () => {
   const before = batches({ close: false })
   const now = new Chain('n1', key)
   now.add(recordLine('chain.open', 0, {}))
@@ -189,7 +189,7 @@ test('verification treats the last chain of a running node in the audit log as r
   ])
 })
 
-test('verification reports an open end of an audit chain without a closing record, unless its node is running', () => {
+test('verification reports that an audit chain without a closing record has an open end, unless its node is running', () => {
   const log = batches({ close: false })
 
   expect(verified(log)).toMatchObject({ findings: [], chains: [{ end: 'open' }] })
@@ -202,7 +202,7 @@ test('verification of the audit log accepts batches that occur twice, even if th
   expect(verified([a!, b!, a!, b!, c!, d!, b!])).toMatchObject({ records: 12, findings: [] })
 })
 
-test('verification accepts a trimmed audit chain that continues at the trim mark, and reports a chain that does not', () => {
+test('verification accepts a trimmed audit chain that continues at the trim mark, and reports a chain that does not continue there', () => {
   const [, b, c, d] = batches()
   const { chain, last, hash } = b!.seal
 
@@ -214,7 +214,7 @@ test('verification accepts a trimmed audit chain that continues at the trim mark
   ])
 })
 
-test('verification of the audit log reports seals with an unknown key; without any key it does not check the keys of seals', () => {
+test('verification of the audit log reports seals with an unknown key if the verifier has a key, and does not check the keys of seals if the verifier has none', () => {
   const log = batches({ key: otherKey })
 
   expect(told(verified(log)).map(([kind]) => kind)).toEqual(Array(4).fill('unknown-key'))
@@ -253,7 +253,7 @@ test.each([
   ['records with seals', plainFile],
   ['whole batches', spillFile],
 ])(
-  'verification accepts a complete audit file of %s, and reports an incomplete file unless it is declared partial',
+  'verification accepts a complete audit file of %s, and reports an incomplete file unless the caller declares the file partial',
   async (_, write) => {
     const log = batches()
 

@@ -23,7 +23,7 @@ function rosterOf(count: number): { roster: ActiveSet<Member>; members: Member[]
   return { roster, members }
 }
 
-test('removing members from an ActiveSet in any order, also twice, keeps the other members', () => {
+test('removing members from an ActiveSet in any order, also twice, leaves the other members in the set', () => {
   const { roster, members } = rosterOf(7)
   const sizes = [6, 0, 3, 3, 0, 5, 1].map((i) => {
     roster.delete(members[i]!)
@@ -54,7 +54,7 @@ test.each([
   ['several members', [5, 1, 9, 0, 3]],
   ['all members', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
 ])(
-  'a visit of an ActiveSet visits each member once, except removed members, when the visitor removes members: %s',
+  'each visit of an ActiveSet visits every member once, except members that were removed, when the visitor removes members: %s',
   (_, leaving) => {
     const { roster, members } = rosterOf(10)
     const seen = new Set<string>()

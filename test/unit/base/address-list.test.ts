@@ -32,7 +32,7 @@ test.each([
   { allow: ['::/0'], address: '::', permitted: false },
   { address: '10.0.0.1', permitted: true },
 ])(
-  'an address list with allow $allow and deny $deny permits $address: $permitted',
+  'whether an address list with allow $allow and deny $deny permits the address $address: $permitted',
   ({ allow, deny, address, permitted }) => {
     expect(AddressList.compile({ allow, deny }).permits(parseAddress(address)!)).toBe(permitted)
   },

@@ -52,14 +52,14 @@ test.each([
   expect(parseAddress(text)).toBeUndefined()
 })
 
-test('an IPv4-mapped IPv6 address is treated as the IPv4 address; other IPv6 addresses are not', () => {
+test('an IPv4-mapped IPv6 address is treated as the IPv4 address; other IPv6 addresses stay IPv6 addresses', () => {
   expect([...foldMapped(parseAddress('::ffff:10.0.0.1')!)]).toEqual([10, 0, 0, 1])
   for (const text of ['::10.0.0.1', '::fffe:10.0.0.1', '::1:ffff:10.0.0.1', '64:ff9b::10.0.0.1']) {
     expect(foldMapped(parseAddress(text)!)).toHaveLength(16)
   }
 })
 
-test('a random address of 4 or 16 bytes is parsed back from its text, an IPv4-mapped address as IPv4', () => {
+test('the text of a random address of 4 or 16 bytes is parsed back to the same address, and that of an IPv4-mapped address to IPv4', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }),
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -74,7 +74,7 @@ test('a random address of 4 or 16 bytes is parsed back from its text, an IPv4-ma
   )
 })
 
-test('the address parser accepts exactly the texts without a zone that Node accepts as an address', () => {
+test('the address parser accepts exactly the texts that Node accepts as addresses, except those with an IPv6 zone', () => {
   const piece = fc.constantFrom('0', '1', 'ff', 'FFFF', '12345', ':', '::', '.', '1.2.3.4', '256', '%', ' ', 'g')
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
@@ -95,6 +95,6 @@ test.each([
   ['::', false],
   ['::2', false],
   ['1::1', false],
-])('the address %s is loopback: %s', (text, loopback) => {
+])('whether the address %s is a loopback address: %s', (text, loopback) => {
   expect(isLoopback(parseAddress(text)!)).toBe(loopback)
 })

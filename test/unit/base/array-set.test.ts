@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ArraySet } from '../../../gateway/base/array-set.ts'
 
-test('a set in an array returns its members without removed ones, and a loop over them can remove members', () => {
+test('an ArraySet returns all members that were not removed, and a loop over the set can remove members', () => {
   const set = new ArraySet<string>()
   for (const member of ['a', 'b', 'c', 'd']) set.add(member)
   set.delete('b')

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 const modules = new URL('../../../gateway/', import.meta.url)
 
-test('a function bound by a lightened AsyncResource keeps scope, receiver, values and result, and has no accessors', () => {
+test('after lightenAsyncBinding(), a function bound by an AsyncResource runs in the same async scope with the same receiver, arguments and result, and has no accessor properties', () => {
   const program = `
     import { AsyncResource, executionAsyncId } from 'node:async_hooks'
     import { lightenAsyncBinding } from '${modules}base/async-binding.ts'

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { BLOCK_BYTES, blockOf, giveBack, takeBlock } from '../../../gateway/base/blocks.ts'
 
-test('the memory pool lends the block that was returned last first', () => {
+test('the memory pool lends the most recently returned block first', () => {
   const first = blockOf(new Uint8Array(BLOCK_BYTES).fill(1))
   const second = blockOf(new Uint8Array(10).fill(2))
   giveBack(first)
@@ -22,7 +22,7 @@ test('the memory pool lends a block that was returned twice only once', () => {
   expect(takeBlock(10).buffer).not.toBe(block.buffer)
 })
 
-test('the memory pool does not lend a buffer that was returned to it, but is not one of its blocks', () => {
+test('the memory pool does not lend a returned buffer that is not one of its blocks', () => {
   const other = Buffer.alloc(BLOCK_BYTES)
   giveBack(other)
 

@@ -8,20 +8,20 @@ const listed = (...lists: readonly Expiry[][]): string[] => {
   return expiries.list().map(({ kind, name, expiresAtMs }) => `${kind} ${name} ${expiresAtMs}`)
 }
 
-test('the list of expiries has the entries of all sources, the earliest end first', () => {
+test('the list of expiring certificates, secrets and tokens has the entries of all sources, the earliest expiry first', () => {
   expect(
     listed([expiry('certificate', 'api', 30), expiry('secret', 'a', 10)], [expiry('client-certificate', 'orders', 20)]),
   ).toEqual(['secret a 10', 'client-certificate orders 20', 'certificate api 30'])
 })
 
-test('of several expiries with one kind and name, the list has the earliest end', () => {
+test('of several expiries with the same kind and name, the list of expiries has only the earliest', () => {
   expect(
     listed([expiry('certificate', 'api', 30), expiry('certificate', 'api', 20)], [expiry('secret', 'api', 5)]),
   ).toEqual(['secret api 5', 'certificate api 20'])
 })
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY, 1e20])(
-  'the list of expiries omits an end that no date can express (%d), because its text would be an error',
+  'the list of expiries omits an expiry time that no date can express (%d), because formatting it would throw',
   (end) => {
     expect(listed([expiry('refresh-token', 'https://idp.test', end)])).toEqual([])
   },

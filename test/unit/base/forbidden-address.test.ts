@@ -59,7 +59,7 @@ test.each([
   { found: ['64:ff9b::6464:64c8'], refused: '64:ff9b::6464:64c8' },
   { found: ['fd20:ce::254'], refused: 'fd20:ce::254' },
 ])(
-  'S-121: the gate refuses the DNS results $found of a name because of the address $refused (undefined: the results are accepted)',
+  'S-121: the gate refuses the DNS results $found of a name because they contain the address $refused (undefined: the results are accepted)',
   ({ found, refused }) => {
     const addresses = found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
     const look = guardedLookup(resolving(...addresses))

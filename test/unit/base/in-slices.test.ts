@@ -2,13 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { inSlices } from '../../../gateway/base/in-slices.ts'
 
-test('inSlices works on all items before it returns if there are no more than the maximum for one turn', () => {
+test('inSlices handles all items before it returns if there are no more items than the maximum for one turn of the event loop', () => {
   const seen: number[] = []
   void inSlices([1, 2, 3], 3, (item) => seen.push(item))
   expect(seen).toEqual([1, 2, 3])
 })
 
-test('inSlices works on at most the maximum number of items in one turn of the event loop, and on every item', async () => {
+test('inSlices handles at most the maximum number of items in one turn of the event loop, and handles every item', async () => {
   const items = new Set(Array.from({ length: 5000 }, (_, i) => i))
   let seen = 0
   const bursts: number[] = []

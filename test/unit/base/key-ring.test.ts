@@ -4,7 +4,7 @@ import { Sealer } from '../../../gateway/base/sealer.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map((id) => ({ id })) as [{ id: string }, { id: string }, { id: string }]
 
-test('the first key of a key ring is its writing key until another key is appointed', () => {
+test('the first key of a key ring is its writing key until another key is appointed as the writing key', () => {
   const ring = new KeyRing([a, b])
   expect(ring.writer).toBe(a)
   ring.replace([b, a])
@@ -15,7 +15,7 @@ test('the first key of a key ring is its writing key until another key is appoin
   expect(ring.writer).toBe(a)
 })
 
-test('a key that is appointed before the key ring has it becomes the writing key as soon as the key ring has it', () => {
+test('a key that is appointed as the writing key before the key ring contains it becomes the writing key as soon as it is added', () => {
   const ring = new KeyRing([a, b])
   ring.appoint('c')
   expect(ring.writer).toBe(a)
@@ -25,7 +25,7 @@ test('a key that is appointed before the key ring has it becomes the writing key
   expect(ring.writer).toBe(c)
 })
 
-test('a key ring knows when the process last wrote with each key', () => {
+test('a key ring reports for each key when the process last wrote with it', () => {
   let nowMs = 1000
   const ring = new KeyRing([a, b], () => nowMs)
   nowMs = 2000
@@ -34,7 +34,7 @@ test('a key ring knows when the process last wrote with each key', () => {
   expect([ring.wroteMs('a'), ring.wroteMs('b'), ring.wroteMs('c')]).toEqual([2000, 3000, undefined])
 })
 
-test('a sealer follows its key ring: the new writing key encrypts, and all keys decrypt', () => {
+test('after a change of its key ring, a sealer encrypts with the new writing key and decrypts with all keys', () => {
   const [one, two] = [1, 2].map((n) => ({ id: `k${n}`, secret: new Uint8Array(32).fill(n) }))
   const ring = new KeyRing([one!])
   const sealer = Sealer.following(ring)!

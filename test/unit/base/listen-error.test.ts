@@ -32,7 +32,7 @@ test.each([
     hint: expect.any(String),
   },
 ])(
-  'a process that cannot listen throws an error that names the setting and the cause (case: $what)',
+  'the error of a process that cannot listen names the setting and the cause (case: $what)',
   async ({ opened, message, hint }) => {
     await expect(opened()).rejects.toMatchObject({ name: 'ListenError', message, hint })
   },

@@ -20,6 +20,6 @@ test.each([
   expect(nearest(name, known)).toBe(meant)
 })
 
-test('an unknown name of 100,000 characters has no most similar known name', () => {
+test('an unknown name of 100,000 characters gets no similar known name as a suggestion', () => {
   expect(nearest('r'.repeat(100_000), known)).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { PacedQueue } from '../../../gateway/base/paced-queue.ts'
 
-test('a paced queue runs its work in order, one piece in each turn of the event loop, and refuses work beyond its limit', async () => {
+test('a PacedQueue runs its tasks in order, one in each turn of the event loop, and refuses a task beyond its limit', async () => {
   const queue = new PacedQueue(3)
   const done: (number | string)[] = []
   const first = queue.run(() => done.push(1))

@@ -12,7 +12,7 @@ test('the previous value of a rotated secret is valid until the overlap has pass
   expect(value.previousWithin(1000)).toBeUndefined()
 })
 
-test('a new value of a rotated secret that a peer refused is presented again after 30 s', () => {
+test('a new value of a rotated secret that a peer refused is sent again after 30 s', () => {
   let nowMs = 0
   const value = new Rotating('one', () => nowMs)
   value.replace('two')
@@ -23,7 +23,7 @@ test('a new value of a rotated secret that a peer refused is presented again aft
   expect(value.presented).toBe('two')
 })
 
-test('when a value is refused that was replaced twice, the caller is told to retry with the newest value', () => {
+test('when a peer refuses a secret value that was replaced twice, the caller is told to retry with the newest value', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   value.replace('three')
@@ -31,13 +31,13 @@ test('when a value is refused that was replaced twice, the caller is told to ret
   expect(value.presented).toBe('three')
 })
 
-test('a refused secret that was never replaced is still presented', () => {
+test('a secret that a peer refused is still sent if the secret was never replaced', () => {
   const value = new Rotating('one', () => 0)
   expect(value.refused('one')).toBe(false)
   expect(value.presented).toBe('one')
 })
 
-test('a peer that refuses both values of a rotated secret causes no repetition for 30 s after it refused the previous value', () => {
+test('after a peer has refused both values of a rotated secret, the caller does not retry for 30 s from the refusal of the previous value', () => {
   let nowMs = 0
   const value = new Rotating('one', () => nowMs)
   value.replace('two')

@@ -35,7 +35,7 @@ test('a sealed (encrypted) value with a changed or missing byte cannot be decryp
   }
 })
 
-test('during a key rotation the sealer encrypts with the first key, and decrypts values of every listed key', () => {
+test('during a key rotation the sealer encrypts with the first key of its list, and decrypts with every key of the list', () => {
   const old = new Sealer([one])
   const between = new Sealer([two, one])
   const after = new Sealer([two])
@@ -45,13 +45,13 @@ test('during a key rotation the sealer encrypts with the first key, and decrypts
   expect(after.open(old.seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('a key with the same id and another secret does not decrypt a sealed value', () => {
+test('a value that was sealed (encrypted) with one key cannot be decrypted by a key with the same id and another secret', () => {
   const other = new Sealer([{ id: 'one', secret: two.secret }])
 
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('Sealer.nameOf returns equal names for the same key and parts, and different names for another key or other parts', () => {
+test('Sealer.nameOf returns the same name for the same key and parts, and another name for another key or other parts', () => {
   const name = (...parts: string[]) => new Sealer([one]).nameOf(...parts)
 
   expect(name('issuer', 'token')).toBe(name('issuer', 'token'))

@@ -60,7 +60,7 @@ test('the supervisor restarts a failing task with a pause of 100 ms that doubles
   expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
 })
 
-test('the supervisor restarts a task that fails after 30 s of running with the shortest pause, 100 ms', async () => {
+test('the supervisor restarts a task that fails after it ran for 30 s with the shortest pause, 100 ms', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const supervisor = new Supervisor('audit-outbox', timers)
@@ -74,7 +74,7 @@ test('the supervisor restarts a task that fails after 30 s of running with the s
   expect(runsAt).toEqual([0, 100, 300, 700, 30_800])
 })
 
-test('the supervisor continues a repeated task after a failure, whether the task throws or rejects', async () => {
+test('the supervisor continues a repeated task after a failure, whether the task throws or rejects its promise', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const end = new Supervisor('policy-watch', timers).repeat(50, () => {

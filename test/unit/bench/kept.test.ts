@@ -29,7 +29,7 @@ const kept = {
 for (const [name, content] of Object.entries(kept)) writeFileSync(join(folder, name), JSON.stringify(content))
 const runs = keptRuns(folder)
 
-test('the newest stored benchmark run of a kind is used, without quick and failed runs', () => {
+test('the newest stored benchmark run of a kind is used; quick runs and failed runs are ignored', () => {
   expect(newest(runs, 'peers').file).toBe('peers-2.json')
   expect(newest(runs, 'suite').file).toBe('suite-4.json')
 })
@@ -42,7 +42,7 @@ test.each([
   { load: 0.1, says: false },
   { load: 40, says: true },
 ])(
-  'the benchmark page says that the machine was busy if its load before the run was $load (2 cores): $says',
+  'what the benchmark page says about a busy machine if the load before the run was $load on 2 cores: $says',
   ({ load, says }) => {
     const { file, record } = newest(runs, 'peers')
     const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }

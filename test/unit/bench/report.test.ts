@@ -50,7 +50,7 @@ const record: BenchRecord = {
   verdicts,
 }
 
-test('the terminal table of a benchmark run has each figure, its budget and the failures', () => {
+test('the terminal table of a benchmark run shows each figure, the budget of the figure and the failures', () => {
   const table = findingTable(findings[0]!, verdicts)
 
   expect(table).toContain('HOT (rounds 3, generator wrk)')

@@ -14,7 +14,7 @@ const amounts = [
 const observed = (costs: number[], noise: number[] = []) =>
   amounts.map((each, i) => ({ amounts: each, found: predict(each, costs) * (1 + (noise[i] ?? 0)) }))
 
-test('the least-squares fit of the cost model recovers known costs', () => {
+test('the least-squares fit of the cost model recovers the costs from which the observations were calculated', () => {
   const costs = leastSquares(observed([500, 3]), 2)
 
   expect(costs[0]).toBeCloseTo(500, 6)
@@ -31,7 +31,7 @@ test('noise of 10 % in the observations changes the fitted cost of a node by at 
   expect(Math.max(...relativeErrors(noisy, costs))).toBeGreaterThan(0.05)
 })
 
-test('an observation of zero does not dominate the fit of the cost model', () => {
+test('an observation of zero does not dominate the least-squares fit of the cost model', () => {
   const costs = leastSquares([...observed([500, 3]), { amounts: [0.001, 0], found: 0 }], 2)
 
   expect(costs[0]! / 500).toBeGreaterThan(0.99)
@@ -46,7 +46,7 @@ test('fitted costs of the cost model are not negative', () => {
   expect(leastSquares(falling, 2)[1]).toBe(0)
 })
 
-test('the fit of the cost model throws an error when two terms are proportional', () => {
+test('the fit of the cost model throws an error when two cost terms are always proportional to each other', () => {
   const together = [
     { amounts: [1, 2], found: 10 },
     { amounts: [2, 4], found: 20 },
@@ -78,7 +78,7 @@ const model = fitModel(
   ]),
 )
 
-test('the fitted cost model returns the usage values from which it was fitted', () => {
+test('the cost model reproduces the usage values from which it was fitted', () => {
   const seen = usage(4, 2000, 200, 0)
 
   expect(predicted(model.nodeCpuUs, seen.amounts)).toBeCloseTo(seen.nodeCpuUs, 3)
@@ -99,7 +99,7 @@ test.each([
   },
 )
 
-test('in the cost model, a frequent subject needs a lease at every node, and a rare subject one Redis call per request', () => {
+test('in the cost model, a subject with many requests needs a lease at every node, and a subject with few requests needs one Redis call per request', () => {
   const few = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000 })
   const many = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1e9 })
 
@@ -107,14 +107,14 @@ test('in the cost model, a frequent subject needs a lease at every node, and a r
   expect(many!.redisCommands).toBeCloseTo(many!.nodes * 10 + 1_000_000, 0)
 })
 
-test('in the cost model, a subject behind a sticky balancer has one lease, whatever the number of nodes', () => {
+test('in the cost model, a subject behind a load balancer with sticky sessions has one lease, whatever the number of nodes', () => {
   const size = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000, subjectsStay: true })
 
   expect(size!.amounts.lease).toBe(1000)
   expect(size!.redisCommands).toBeCloseTo(size!.nodes * 10 + 2 * 1000, 0)
 })
 
-test('the cost model returns no cluster size if each node costs more CPU than it has', () => {
+test('the cost model returns no cluster size if a node needs more CPU for its fixed work than it has', () => {
   const nodeCpuUs = { ...model.nodeCpuUs, costs: { ...model.nodeCpuUs.costs, node: 700_000 } }
 
   expect(sizeFor({ ...model, nodeCpuUs }, { requests: 1000, exactShare: 0, subjects: 0 })).toBeUndefined()

@@ -52,7 +52,7 @@ test.each([
     most: 3,
   },
 ])(
-  'of the admitted requests with [sent, replied] $replies (ms), the benchmark counts $most as certainly within one window of 100 ms',
+  'of the admitted requests with the times [sent, replied] $replies (ms), the benchmark counts $most as certainly within one window of 100 ms',
   ({ replies, most }) => {
     const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
 

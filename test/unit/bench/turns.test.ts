@@ -3,7 +3,7 @@ import { inTurns } from '../../../bench/harness/turns.ts'
 
 // Contenders of a benchmark run in alternating order, so that other load on the machine affects all of them equally.
 
-test('the contenders of a benchmark warm up once and then run in the order A B, B A, A B', async () => {
+test('the programs that a benchmark compares warm up once and then run in the order A B, B A, A B', async () => {
   const order: string[] = []
   const contender = (name: string) => async () => order.push(name)
 

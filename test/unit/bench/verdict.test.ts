@@ -49,7 +49,7 @@ test('a benchmark run fails when a scenario no longer measures a figure that has
   expect(passes([finding(1)], verdicts)).toBe(false)
 })
 
-test('a budget of a benchmark scenario that did not run has no verdict', () => {
+test('a budget whose benchmark scenario did not run is neither met nor missed', () => {
   expect(verdictsOf([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
 })
 

@@ -85,7 +85,7 @@ services:
       - { id: pages, match: { path: /** }, require: public }
 `
 
-test('the CLI command `check` warns about a route that serves the same path under other hosts with a weaker requirement, and accepts the policy', () => {
+test('the CLI command `check` warns about a route that serves the same path on other hosts with a weaker requirement, and accepts the policy', () => {
   const path = fileOf('weaker.yaml', weaker)
   const { status, stdout, stderr } = run(['check', path])
 

@@ -31,7 +31,7 @@ test('the first run of the CLI fills the compile cache, and the second run adds 
   expect(kept(folder)).toBe(first)
 })
 
-test('the CLI works without a writable compile cache', () => {
+test('the CLI works if it cannot write to the compile cache', () => {
   const file = join(scratch, 'no-folder')
   writeFileSync(file, '')
 

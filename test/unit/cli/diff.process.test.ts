@@ -77,7 +77,7 @@ test('`gatehouse diff --output json` prints the difference as one document', () 
   })
 })
 
-test('`gatehouse diff` reads one policy from standard input, and rejects two', () => {
+test('`gatehouse diff` reads one policy from standard input, and rejects two policies from standard input', () => {
   expect(runGatehouse(['diff', '-', pathOf('same')], texts.old).status).toBe(0)
   expect(runs['input']).toMatchObject({ status: 2, stderr: expect.stringContaining('only one of the policies') })
 })

@@ -45,7 +45,7 @@ const explain = (url: string, token?: string) =>
     policy,
   })
 
-test('`gatehouse explain` shows the limits of gate and route, each with the window that would count the request', async () => {
+test('`gatehouse explain` shows the limits of the policy and of the route, each with the window that would count the request', async () => {
   const explained = await explain('/orders/1', issuer.sign({ claims: { tenant: 7 } }))
 
   expect(explained.decision).toBe('admitted')

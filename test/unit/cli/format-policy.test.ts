@@ -73,7 +73,7 @@ test('a formatted policy has the key order of the schema, and each comment besid
   expect(format(formatted)).toBe(formatted)
 })
 
-test('a policy with aliases keeps the order of its keys', () => {
+test('the formatter keeps the order of the keys in a policy with YAML aliases', () => {
   const text = `version: 1
 services:
     s: { routes: [{ id: r, require: &read { scopes: { all: [a] } }, match: { path: / }, shadow: { require: *read } }], upstreams: ["http://s"] }
@@ -120,7 +120,7 @@ function compared(text: string) {
   return { document: source.document, snapshot: compilePolicy(source) }
 }
 
-test('a formatted random policy has the same effect, and is formatted again as the same text', () => {
+test('the formatter does not change the effect of a random policy, and a second formatting changes nothing', () => {
   let valid = 0
   fc.assert(
     fc.property(writtenPolicy(2, 2), scramble, (policy, how) => {

@@ -8,7 +8,7 @@ import { runEach } from './run-gatehouse.ts'
 
 const config = fileURLToPath(new URL('./imports/keycloak.cfg', import.meta.url))
 
-test('`gatehouse import oauth2-proxy` writes a policy that `gatehouse check` accepts, and settings, and replaces no file', () => {
+test('`gatehouse import oauth2-proxy` writes settings and a policy that `gatehouse check` accepts, and replaces no existing file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'import-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const [out, settings] = [join(folder, 'policy.yaml'), join(folder, 'gatehouse.yaml')]

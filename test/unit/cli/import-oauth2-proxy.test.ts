@@ -43,7 +43,7 @@ const base =
   'client_id="web"\noidc_issuer_url="https://idp.test"\nprovider="oidc"\nemail_domains=["*"]\nupstreams=["http://app/"]\n'
 const verified = { not: { claims: { email_verified: { any: [false] } } } }
 
-test('a config file becomes an issuer with login, a service, and settings; every option has a note', () => {
+test('the import of an oauth2-proxy config file gives an issuer with login, a service and settings, and a note for every option', () => {
   const { made, settings, notes, routes } = importedTexts([published('keycloak.cfg')])
 
   expect(made.issuers['main']).toEqual({
@@ -68,7 +68,7 @@ test('a config file becomes an issuer with login, a service, and settings; every
   expect(notes[2]).toMatch(/^file-1:4:1: email_domains: decide: /)
 })
 
-test('a static upstream becomes a policy for forward authentication, and the note names check.peers', () => {
+test('the import of an oauth2-proxy with a static upstream gives a policy for forward authentication, and a note that names check.peers', () => {
   const { settings, notes, routes } = importedTexts([published('nginx.cfg')])
 
   expect(routes.map(({ require }) => require)).toEqual([{ all: [{ session: 'main' }, verified] }])
@@ -76,7 +76,7 @@ test('a static upstream becomes a policy for forward authentication, and the not
   expect(notes.join('\n')).toMatch(/upstreams: decide: .*check\.peers/)
 })
 
-test('an alpha config with its config file becomes routes with rewrites, and fields without an equivalent are named', () => {
+test('the import of an oauth2-proxy alpha config with its config file gives routes with rewrites, and notes name the fields without an equivalent', () => {
   const { made, notes, routes } = importedTexts(['email_domains="*"\n', published('alpha.yaml')])
 
   expect(made.issuers['main']!.login['client_secret']).toEqual({ env: 'CLIENT_SECRET' })
@@ -91,7 +91,7 @@ test('an alpha config with its config file becomes routes with rewrites, and fie
   expect(notes.join('\n')).toMatch(/injectRequestHeaders\[0\]: no equivalent: X-Api-Key: /)
 })
 
-test('environment variables become routes; a provider without OpenID Connect needs --issuer', () => {
+test('the import of oauth2-proxy environment variables gives routes; a provider without OpenID Connect needs --issuer', () => {
   const text = published('oauth2-proxy.env')
   const { made, routes } = importedTexts([text], 'https://dex.test')
 
@@ -114,7 +114,7 @@ test('environment variables become routes; a provider without OpenID Connect nee
   expect(() => importedTexts([text])).toThrow(/do not state the issuer of provider github/)
 })
 
-test('flags in a script are read, also repeated, quoted and separated by a blank', () => {
+test('the import of oauth2-proxy reads flags from a script, also flags that are repeated, quoted or separated from their value by a blank', () => {
   const { made, routes } = importedTexts([
     `oauth2-proxy --provider=google --client-id web \\\n  '--email-domain=acme.test' --email-domain "acme.example" --upstream=http://a/ --upstream=http://b/b/ \\\n  --skip-provider-button --scope "openid email"\n`,
   ])
@@ -129,7 +129,7 @@ test('flags in a script are read, also repeated, quoted and separated by a blank
   })
 })
 
-test('no secret of a file is in the policy, the settings or the notes', () => {
+test('the import of oauth2-proxy copies no secret of a file into the policy, the settings or the notes', () => {
   const texts = [
     published('keycloak.cfg'),
     published('oauth2-proxy.env'),
@@ -141,7 +141,7 @@ test('no secret of a file is in the policy, the settings or the notes', () => {
   expect(JSON.stringify([made, settings, notes])).not.toMatch(/a-[a-z-]*secret|YS1oZWFkZXI/)
 })
 
-test('each option in the documentation of oauth2-proxy has one line in the table', () => {
+test('the import table has one line for each option in the documentation of oauth2-proxy', () => {
   expect(documentedOptions.filter((key) => !Object.hasOwn(proxyOptions, key))).toEqual([])
 })
 
@@ -157,13 +157,13 @@ test.each([
   { stated: 'gitlab_projects=["a/b"]', require: [{ claims: { groups_direct: { any: ['a/b'] } } }] },
   { stated: 'entra_id_allowed_tenants=["t"]', require: [{ claims: { tid: { any: ['t'] } } }] },
   { stated: 'acr_values="strong"', require: [{ acr: ['strong'] }] },
-])('the restriction $stated of oauth2-proxy restricts the routes', ({ stated, require }) => {
+])('the import turns the oauth2-proxy restriction $stated into a requirement of the routes', ({ stated, require }) => {
   const { routes } = importedTexts([`${base}${stated}\n`])
 
   expect(routes[0]!.require).toEqual({ all: [{ session: 'main' }, verified, ...require] })
 })
 
-test('addresses of authenticated_emails_file are required; no user is admitted when the file is missing', () => {
+test('the import of oauth2-proxy requires one of the addresses in authenticated_emails_file; if the file is missing, no user is admitted', () => {
   const folder = mkdtempSync(join(tmpdir(), 'import-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'emails'), '# staff\na@acme.test\nb@acme.test\n')
@@ -198,14 +198,17 @@ test.each([
     routes: ['*.acme.test', '*.eu.acme.test'],
     outcome: 'decide',
   },
-])('cookie_domains that cover every host become one login for several hosts: $login', (expected) => {
-  const { made, settings, notes, routes } = importedTexts([expected.stated])
+])(
+  'the import of oauth2-proxy cookie_domains that cover every host gives one login for several hosts: $login',
+  (expected) => {
+    const { made, settings, notes, routes } = importedTexts([expected.stated])
 
-  expect(made.issuers['main']!.login).toMatchObject(expected.login)
-  expect(settings).toMatchObject({ public_url: expected.public_url })
-  expect(routes.map(({ match }) => (match as { host?: string }).host)).toEqual(expected.routes)
-  expect(notes.join('\n')).toMatch(new RegExp(`whitelist_domains: ${expected.outcome}: `))
-})
+    expect(made.issuers['main']!.login).toMatchObject(expected.login)
+    expect(settings).toMatchObject({ public_url: expected.public_url })
+    expect(routes.map(({ match }) => (match as { host?: string }).host)).toEqual(expected.routes)
+    expect(notes.join('\n')).toMatch(new RegExp(`whitelist_domains: ${expected.outcome}: `))
+  },
+)
 
 test.each([
   ['a host that no cookie domain covers', ['.acme.test'], ['shop.other.test']],
@@ -213,13 +216,16 @@ test.each([
   ['any port of a host', ['.acme.test'], ['shop.acme.test:*']],
   ['a top-level domain', ['test'], ['.test']],
   ['an address', ['.acme.test'], ['192.0.2.1']],
-])('with %s, every host has its own login, and the note says how to share it', (_, cookies, returning) => {
-  const { made, notes, routes } = importedTexts([hosts('https://auth.acme.test/oauth2/callback', cookies, returning)])
+])(
+  'the import of oauth2-proxy options with %s gives every host its own login, and a note says how to share the login',
+  (_, cookies, returning) => {
+    const { made, notes, routes } = importedTexts([hosts('https://auth.acme.test/oauth2/callback', cookies, returning)])
 
-  expect(made.issuers['main']!.login).not.toHaveProperty('host')
-  expect(routes.map(({ match }) => match)).toEqual([{ path: '/**' }])
-  expect(notes.join('\n')).toMatch(/whitelist_domains: no equivalent: .*login\.return_to/)
-})
+    expect(made.issuers['main']!.login).not.toHaveProperty('host')
+    expect(routes.map(({ match }) => match)).toEqual([{ path: '/**' }])
+    expect(notes.join('\n')).toMatch(/whitelist_domains: no equivalent: .*login\.return_to/)
+  },
+)
 
 test.each([
   [
@@ -236,14 +242,17 @@ test.each([
     'prefer_email_to_user=true\noidc_groups_claim="roles"',
     expect.objectContaining({ user: 'X-Forwarded-User', claims: { user: 'email', groups: 'roles' } }),
   ],
-])('a service gets the fields with the user that it got from oauth2-proxy with "%s"', (stated, fields) => {
-  const { made } = importedTexts([`${base}${stated}\n`])
+])(
+  'after an import, a service gets the same fields about the user as from oauth2-proxy with the option "%s"',
+  (stated, fields) => {
+    const { made } = importedTexts([`${base}${stated}\n`])
 
-  expect(made.services['app']).toMatchObject(fields === undefined ? {} : { auth_request_headers: fields })
-  expect('auth_request_headers' in made.services['app']!).toBe(fields !== undefined)
-})
+    expect(made.services['app']).toMatchObject(fields === undefined ? {} : { auth_request_headers: fields })
+    expect('auth_request_headers' in made.services['app']!).toBe(fields !== undefined)
+  },
+)
 
-test('an unknown option is named', () => {
+test('an unknown option in an imported oauth2-proxy file is named in a note', () => {
   const { notes } = importedTexts([`${base}no_such_option = 1\ntoString = "x"\n`])
 
   expect(notes.filter((note) => note.includes('is no option of oauth2-proxy'))).toHaveLength(2)
@@ -289,7 +298,7 @@ test.each([
   'POST!=^/docs/',
   '!=^/docs/',
   'TRACE=^/docs',
-])('skip_auth_routes = %j makes no request public that oauth2-proxy protects', (entry) => {
+])('the import of oauth2-proxy skip_auth_routes = %j makes no request public that oauth2-proxy protects', (entry) => {
   const { compiled } = importedTexts([
     `${base.replace('["http://app/"]', '["http://app/", "http://b/inner/"]')}skip_auth_routes = [${JSON.stringify(entry)}]\n`,
   ])
@@ -320,7 +329,7 @@ test.each([
     stated: 'redis_cluster_connection_urls=["redis://a:6379"]\nredis_password="p"',
     redis: { cluster: { hosts: ['a:6379'] }, cluster_node_timeout: '15s', password: { file: 'redis-password' } },
   },
-])('settings with $title are complete and valid', ({ stated, redis }) => {
+])('the imported settings of an oauth2-proxy with $title are complete and valid', ({ stated, redis }) => {
   const folder = mkdtempSync(join(tmpdir(), 'import-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const more =
@@ -351,6 +360,6 @@ test.each([
   },
   { title: 'a syntax error', text: `${base}x = [1`, error: /file-1:6:\d+: document is neither TOML/ },
   { title: 'no options', text: '', error: /contains no options of oauth2-proxy/ },
-])('files with $title are refused with the remedy', ({ text, error }) => {
+])('the import of oauth2-proxy files with $title is refused, and the error names the remedy', ({ text, error }) => {
   expect(() => importedTexts([text])).toThrow(error)
 })

@@ -8,7 +8,7 @@ import { runEach } from './run-gatehouse.ts'
 const petstore = fileURLToPath(new URL('./imports/petstore.yaml', import.meta.url))
 const flags = ['--issuer', 'https://idp.test', '--upstream', 'http://pets.test', '--audience', 'pets']
 
-test('`gatehouse import openapi` prints or writes a policy that `gatehouse check` accepts, and replaces no file', () => {
+test('`gatehouse import openapi` prints or writes a policy that `gatehouse check` accepts, and replaces no existing file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'import-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const out = join(folder, 'policy.yaml')

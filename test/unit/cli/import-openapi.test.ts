@@ -35,7 +35,7 @@ function published(name: string): string {
 
 const scopes = (...all: string[]) => ({ scopes: { all } })
 
-test('the Swagger Petstore becomes routes with its scopes, and notes name the API keys that the gate does not check', () => {
+test('the OpenAPI import of the Swagger Petstore gives routes with its scopes, and notes name the API keys that the gate does not check', () => {
   const { rules, notes } = imported(published('petstore.yaml'))
 
   expect(rules).toEqual([
@@ -51,7 +51,7 @@ test('the Swagger Petstore becomes routes with its scopes, and notes name the AP
   expect(notes.at(-1)).toMatch(/^api\.yaml:18:5: paths\.\/user\/login\.get: decide: the document states no security/)
 })
 
-test('the Museum API with Basic becomes routes that require a token, except the operation without security', () => {
+test('the OpenAPI import of the Museum API, which uses Basic, gives routes that require a token, except for the operation without security', () => {
   const { made, rules, notes } = imported(published('museum.yaml'), { issuer }, nothingGiven)
 
   expect(made.issuers.main.audience).toEqual(['https://redocly.com'])
@@ -65,7 +65,7 @@ test('the Museum API with Basic becomes routes that require a token, except the 
   expect(notes.filter((note) => note.includes('accept: [basic]'))).toHaveLength(1)
 })
 
-test('a Swagger 2 document has its routes below basePath, and its host as upstream', () => {
+test('the OpenAPI import of a Swagger 2 document gives routes below basePath, and the host of the document as upstream', () => {
   const { made, rules } = imported(published('uber.json'), { issuer }, nothingGiven)
 
   expect(made.services['uber-api']!.upstreams).toEqual(['https://api.uber.com'])
@@ -109,11 +109,14 @@ test.each([
   { title: 'no security at all', security: undefined, require: anyToken },
   { title: 'an empty list', security: [], require: 'public' },
   { title: 'an optional token', security: [{ oauth: ['a'] }, {}], require: 'public' },
-])('an operation with $title gets the requirement that the gate can check', ({ security, require }) => {
-  const { rules } = imported(document({ '/x': { get: { security } } }))
+])(
+  'the OpenAPI import gives an operation with $title a requirement that the gate can check',
+  ({ security, require }) => {
+    const { rules } = imported(document({ '/x': { get: { security } } }))
 
-  expect(rules).toEqual([['get.x', '/x', 'GET', require]])
-})
+    expect(rules).toEqual([['get.x', '/x', 'GET', require]])
+  },
+)
 
 const open = { security: [] }
 
@@ -142,14 +145,14 @@ test.each([
   },
   { title: 'an unknown method', paths: { '/f': { get: open, purge: open } }, note: /\.purge: no equivalent/ },
   { title: 'HEAD beside GET', paths: { '/f': { get: open, head: open } }, note: /\.head: not needed/ },
-])('$title is named in a note', ({ paths, note }) => {
+])('$title in an imported OpenAPI document is named in a note', ({ paths, note }) => {
   const { rules, notes } = imported(document(paths))
 
   expect(rules).toHaveLength(1)
   expect(notes.join('\n')).toMatch(note)
 })
 
-test('two templates that match the same requests become one route that requires both securities', () => {
+test('the OpenAPI import of two path templates that match the same requests gives one route that requires the security of both', () => {
   const secured = (scope: string) => ({ get: { security: [{ oauth: [scope] }] } })
   const { rules } = imported(document({ '/f/{a}': secured('a'), '/f/{b}': secured('b'), '/g': { get: open } }))
 
@@ -159,14 +162,14 @@ test('two templates that match the same requests become one route that requires 
   ])
 })
 
-test('a path item that is defined elsewhere in the document becomes a route', () => {
+test('the OpenAPI import gives a route for a path item that is defined elsewhere in the document', () => {
   const components = { securitySchemes: schemes, pathItems: { shared: { get: open } } }
   const { rules } = imported(document({ '/f': { $ref: '#/components/pathItems/shared' } }, { components }))
 
   expect(rules).toEqual([['get.f', '/f', 'GET', 'public']])
 })
 
-test('the issuer is that of openIdConnectUrl, and server variables have their defaults', () => {
+test('the OpenAPI import takes the issuer from openIdConnectUrl, and the default values of server variables', () => {
   const servers = [
     { url: 'https://{host}/{version}', variables: { host: { default: 'api.test' }, version: { default: 'v2' } } },
   ]
@@ -184,11 +187,11 @@ test.each([
     error: /must have a path with an operation/,
   },
   { title: 'a document with a syntax error', text: 'openapi: [3', error: /not valid YAML/ },
-])('$title is refused with the remedy', ({ text, error }) => {
+])('the OpenAPI import refuses $title, and the error says what is expected', ({ text, error }) => {
   expect(() => importOpenApi(Buffer.from(text), 'api.yaml', given)).toThrow(error)
 })
 
-test('a document that states no issuer is refused, and the error names the flag', () => {
+test('the OpenAPI import refuses a document that states no issuer, and the error names the flag --issuer', () => {
   const text = stringify({ openapi: '3.0.0', paths: { '/f': { get: open } } })
   const without = { ...given, issuer: undefined }
 

@@ -135,13 +135,13 @@ test.each([
   ],
   ['no route is expected as null', '/nothing', '', 'status: 404, route: null'],
   ['a login without acr is too weak', '/strong', 'token: {}', 'status: 401, reason: authentication-insufficient'],
-])('%s', async (_, url, credential, expected) => {
+])('a policy test passes: %s', async (_, url, credential, expected) => {
   const entries = [`request: { url: ${url} }`, credential, `expect: { ${expected} }`].filter((each) => each !== '')
 
   expect(await failures(only(entries.join(', ')))).toEqual([])
 })
 
-test('a test states method, header fields, address and time of its request', async () => {
+test('a policy test can state method, header fields, address and time of its request', async () => {
   const text = `tests:
   - name: manager
     request: { method: POST, url: "https://api.test/orders/1" }
@@ -183,7 +183,7 @@ test('a test states method, header fields, address and time of its request', asy
   expect(await failures(text)).toEqual([])
 })
 
-test('a failed test is reported with its place, both decisions and the conditions that are not met', async () => {
+test('a failed policy test is reported with its place, the expected and the actual decision, and the unmet conditions', async () => {
   const text = `tests:
   - name: fine
     request: { url: /orders/1 }
@@ -217,11 +217,11 @@ test.each([
   ],
   ['url: /a, metod: GET', 'expect: { status: 200 }', /unknown key \(GH_CONFIG_UNKNOWN_KEY\); did you mean method\?/],
   ['url: /a, headers: { Authorization: Basic eDp5 }', 'expect: { status: 401 }', /must not be a client id and secret/],
-])('a test with the request { %s } and %s is an error that names the entry', async (request, rest, line) => {
+])('a policy test with the request { %s } and %s is an error that names the entry', async (request, rest, line) => {
   expect(await failures(only(`request: { ${request} }, ${rest}`))).toEqual([expect.stringMatching(line)])
 })
 
-test('the tests of the demo policy pass, and one of them fails when a route of the policy becomes public', async () => {
+test('the policy tests of the demo pass, and one of them fails when a route of the demo policy becomes public', async () => {
   const demo = (name: string) => fileURLToPath(new URL(`../../../deploy/demo/${name}`, import.meta.url))
   const tests = readPolicyTests(demo('policy-tests.yaml'))
   const bytes = Buffer.from(

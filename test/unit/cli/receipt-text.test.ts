@@ -23,11 +23,11 @@ function textOf(waited: boolean): string {
   return printed
 }
 
-test('a node that has not acknowledged a revocation is printed as `missing` if the command waited for it', () => {
+test('the CLI prints `missing` for a node that did not acknowledge a revocation for which the command waited', () => {
   expect(textOf(true)).toMatch(/^n1 +missing +-$/m)
 })
 
-test('without a wait, a node that has not acknowledged a revocation is printed as `sent`, with the time from which it enforces the revocation at the latest', () => {
+test('if the command did not wait, the CLI prints `sent` for a node that has not acknowledged a revocation, with the latest time from which the node enforces it', () => {
   const text = textOf(false)
 
   expect(text).toMatch(/^n1 +sent +-$/m)
@@ -39,6 +39,6 @@ test.each([
   [0, false, 'stored in Redis'],
   [1, false, 'stored in Redis and 1 replica'],
   [2, true, 'stored in Redis and 2 replicas, and on disk'],
-])('a revocation receipt with %d replicas and fsynced %s is printed as "%s"', (replicas, fsynced, text) => {
+])('the CLI prints a revocation receipt with %d replicas and fsynced %s as "%s"', (replicas, fsynced, text) => {
   expect(storedText({ ...receipt, replicas, fsynced })).toBe(text)
 })

@@ -110,7 +110,7 @@ test.each([
     record('/nested', 'admitted', { ...token, claims: { '["a"]': {}, '["a","b"]': 'x' } }),
     'admitted',
   ],
-])('the replay of %s gives a decision', async (_, line, after) => {
+])('a replay of the audit record of %s against a policy gives a decision', async (_, line, after) => {
   expect(await replay.replay(line)).toMatchObject({ before: expect.any(String), after })
 })
 
@@ -152,9 +152,12 @@ test.each([
     record('/night', 'admitted', token, { time: '2030-01-31T05:59:59.999Z', 'gatehouse.gate_ms': 5 }),
     /^the exact time$/,
   ],
-])('the replay of a record with %s is undecidable', async (_, line, lacking) => {
-  expect(await replay.replay(line)).toEqual({ undecidable: expect.stringMatching(lacking) })
-})
+])(
+  'a replay of an audit record with %s against a policy reports that the decision cannot be determined',
+  async (_, line, lacking) => {
+    expect(await replay.replay(line)).toEqual({ undecidable: expect.stringMatching(lacking) })
+  },
+)
 
 test.each([
   record('/oauth/login', 'login-begun', undefined, { 'gatehouse.decision': 'answered', 'gatehouse.route': undefined }),
@@ -163,11 +166,11 @@ test.each([
   record('/orders/1', 'certificate-expired', unverified, { 'gatehouse.route': undefined }),
   record('/oauth2/sign_out', 'method-not-mapped', none, { 'gatehouse.route': undefined }),
   { kind: 'admin' },
-])('a record that contains no decision of the policy is not replayed: %j', async (line) => {
+])('an audit record that contains no decision of the policy is not replayed: %j', async (line) => {
   expect(await replay.replay(line)).toEqual({ ignored: true })
 })
 
-test('the digest of an issuer changes with each rule for its tokens', () => {
+test('the digest of an issuer entry changes with each rule for the tokens of the issuer', () => {
   const open = '      - { id: open, match: { path: /open }, require: public }'
   const digest = (entry: string) => issuerDigest(policyOf(open, entry).issuers.get(issuer)!)
 

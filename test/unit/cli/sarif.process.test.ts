@@ -57,7 +57,7 @@ interface Result {
 
 const runOf = (text: string) => (JSON.parse(text) as Log).runs[0]!
 
-test('`gatehouse check --output sarif` of a valid policy prints a log without results and exits with 0', () => {
+test('`gatehouse check --output sarif` of a valid policy prints a SARIF log without results and exits with 0', () => {
   const log = JSON.parse(valid!.stdout) as Log
 
   expect(valid).toMatchObject({ status: 0, stderr: '' })
@@ -68,7 +68,7 @@ test('`gatehouse check --output sarif` of a valid policy prints a log without re
   })
 })
 
-test('the SARIF log of check has a rule for every problem code, with a link to the error reference', () => {
+test('the SARIF log of `gatehouse check` has a rule for every problem code, with a link to the error reference', () => {
   const { rules } = runOf(valid!.stdout).tool.driver
 
   expect(rules.map(({ id, helpUri, shortDescription }) => [id, helpUri, shortDescription.text])).toEqual(
@@ -91,7 +91,7 @@ test('`gatehouse check --output sarif` prints each problem as a result with rule
   }
 })
 
-test('a SARIF log of check has relative URIs with escaped characters as paths', () => {
+test('the SARIF log of `gatehouse check` states file paths as relative URIs with escaped characters', () => {
   const log = sarifLog([
     problem('GH_CONFIG_VALUE', 'm', [], { file: 'a b/ü#?.yaml', line: undefined, column: undefined }),
   ]) as Log
@@ -100,7 +100,7 @@ test('a SARIF log of check has relative URIs with escaped characters as paths', 
   expect(location!.physicalLocation).toEqual({ artifactLocation: { uri: 'a%20b/%C3%BC%23%3F.yaml' } })
 })
 
-test('in the SARIF log of check, a problem without file and line has a location that names its subject', () => {
+test('in the SARIF log of `gatehouse check`, a problem without file and line has a location that names the affected key', () => {
   const log = sarifLog([problem('GH_CONFIG_VALUE', 'm', ['a', 0], nowhere)]) as Log
 
   expect(log.runs[0]!.results[0]!.locations).toEqual([{ logicalLocations: [{ fullyQualifiedName: 'a[0]' }] }])

@@ -18,7 +18,7 @@ function modulesOf(...words: string[]): string[] {
   return JSON.parse(stderr)
 }
 
-test('`serve` starts without the queue library and without the undici of Node', () => {
+test('`gatehouse serve` starts without loading the queue library and the undici of Node', () => {
   const modules = modulesOf('serve', '--help')
 
   expect(modules.some((name) => name.includes('/gateway/node.ts'))).toBe(true)
@@ -28,7 +28,7 @@ test('`serve` starts without the queue library and without the undici of Node', 
 test.each([
   { verb: 'health', libraries: /node_modules\/(fastify|bullmq|ioredis|uWebSockets[.]js|undici)\/|deps\/undici/ },
   { verb: 'explain', libraries: /node_modules\/(fastify|bullmq|ioredis|uWebSockets[.]js)\/|deps\/undici/ },
-])('`$verb` starts without the libraries that only nodes and workers use', ({ verb, libraries }) => {
+])('`gatehouse $verb` starts without loading the libraries that only nodes and workers use', ({ verb, libraries }) => {
   const modules = modulesOf(verb, '--help')
 
   expect(modules.some((name) => name.includes(`/verbs/${verb}.ts`))).toBe(true)

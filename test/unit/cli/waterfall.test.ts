@@ -73,14 +73,14 @@ test.each([
   expect(rows.join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
 })
 
-test('the CLI draws a trace with a cycle of parent spans in finite time', () => {
+test('the CLI draws a trace whose spans name each other as parents in a cycle without an endless loop', () => {
   const [a, b] = ['a'.repeat(16), 'b'.repeat(16)]
   const rows = drawn([span({ span_id: a, parent_id: b }), span({ span_id: b, parent_id: a })])
 
   expect(rows.filter((row) => row.includes('━'))).toHaveLength(2)
 })
 
-test('the CLI keeps the bars of empty spans, and of spans with wrong clocks, within the width of the line', () => {
+test('the CLI keeps the bars of empty spans, and of spans with wrong times, within the width of the line', () => {
   const rows = drawn([span({ ms: 0 }), span({ offset_ms: 0, ms: -5 }), span({ offset_ms: 1e12, ms: 1e12 })], 80)
 
   expect(rows.every((row) => row.length <= 80)).toBe(true)

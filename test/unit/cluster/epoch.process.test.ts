@@ -43,7 +43,7 @@ async function joined(cluster: Cluster, limitMs = 60_000): Promise<number> {
 const takenForNew =
   'starting a new cluster: this is expected at the first start; otherwise Redis has lost its data, including revocations, and no running node had a copy'
 
-test('a node that remembers no cluster epoch initialises an empty Redis as a new cluster, after a wait of at least 3 s for members of an earlier cluster', async () => {
+test('a node that knows no cluster epoch initialises an empty Redis as a new cluster, after it has waited at least 3 s for members of an earlier cluster', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('new:'), { said })
   cluster.start()
@@ -51,7 +51,7 @@ test('a node that remembers no cluster epoch initialises an empty Redis as a new
   expect(said).toContain(takenForNew)
 })
 
-test('after an operator has accepted the data loss of Redis, a node that remembers no epoch joins the cluster instead of initialising a new one', async () => {
+test('after an operator has accepted the data loss of Redis, a node that knows no epoch joins the cluster instead of initialising a new one', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('accepted:'), { said })
   await cluster.acceptLoss()
@@ -61,7 +61,7 @@ test('after an operator has accepted the data loss of Redis, a node that remembe
   expect(said).not.toContain(takenForNew)
 })
 
-test('a node that remembers a cluster epoch joins after Redis lost its data, once a running member of that epoch has restored the data', async () => {
+test('a node that knows a cluster epoch joins after Redis lost its data, once a running member of that epoch has restored the data', async () => {
   const link = await emptyRedis('member:')
   const member = await clusterView(link, { id: 'member' })
   await member.acceptLoss()
@@ -81,7 +81,7 @@ test('a node that remembers a cluster epoch joins after Redis lost its data, onc
   expect(readFileSync(file, 'latin1').trim()).not.toBe('')
 })
 
-test('a node that remembers a cluster epoch waits for an operator when Redis has lost its data and no member runs', async () => {
+test('a node that knows a cluster epoch waits for an operator when Redis has lost its data and no member runs', async () => {
   const link = await emptyRedis('operator:')
   const file = join(folder, 'operator')
   new EpochFile(file).write('of-yore')

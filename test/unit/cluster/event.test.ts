@@ -18,7 +18,7 @@ test.each([
   ])
 })
 
-test('a null reply of Redis to XREAD has no cluster events', () => {
+test('a null reply of Redis to XREAD contains no cluster events', () => {
   expect(readEvents(null)).toEqual([])
 })
 

@@ -44,7 +44,7 @@ async function joinedWith(id: string): Promise<{ cluster: Cluster; notes: Notes 
 
 const write = (kind: string, payload: string) => link.store.call('XADD', link.keys.events, '*', 'k', kind, 'r', payload)
 
-test('the member list of the cluster has the running members, without those that left', async () => {
+test('the member list of the cluster contains the running members, and no members that left', async () => {
   const { cluster } = await joinedWith('lists-a')
   const { cluster: other } = await joinedWith('lists-b')
   const listed = await cluster.list()
@@ -70,7 +70,7 @@ test('the member list of the cluster has the running members, without those that
   expect(await link.store.call('HLEN', link.keys.positions)).toBe(0)
 })
 
-test('a member applies cluster events once and in order; it counts and skips an event of an unknown kind', async () => {
+test('a member applies each cluster event once and in order; an event of an unknown kind is counted and skipped', async () => {
   const { cluster, notes } = await joinedWith('order')
   const numbers = Array.from({ length: 1300 }, (_, i) => String(i))
   await Promise.all(numbers.map((number) => write('note', number)))
@@ -82,7 +82,7 @@ test('a member applies cluster events once and in order; it counts and skips an 
   await cluster.close()
 })
 
-test('a member whose unread cluster events were trimmed joins again and reads all shared data anew', async () => {
+test('a member that has not read cluster events before they were trimmed joins again and reads all shared data anew', async () => {
   const { cluster, notes } = await joinedWith('gap')
   await write('note', 'seen')
   await until(() => notes.taken.length === 1)
@@ -139,7 +139,7 @@ test('a member whose connection to Redis breaks loses no cluster event and keeps
   await cluster.close()
 })
 
-test('a member releases its node id when it leaves; a second node that was refused this id does not release the id', async () => {
+test('a member releases its node id when it leaves; a second node that was refused the same id does not release it', async () => {
   const { cluster } = await joinedWith('held')
   const said: string[] = []
   const second = await clusterView(link, { id: 'held', said })

@@ -14,6 +14,6 @@ test.each([
   expect(Math.sign(comparePositions(b, a))).toBe(order === 0 ? 0 : -order)
 })
 
-test('the time of a stream position is the number before the hyphen, ms', () => {
+test('the time of a stream position is the number before the hyphen, in ms', () => {
   expect(positionMs('1795542974020-3')).toBe(1_795_542_974_020)
 })

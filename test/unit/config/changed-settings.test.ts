@@ -50,7 +50,7 @@ test.each([
     restart: ['redis.url'],
   },
 ])(
-  'a reload with $change names the setting as live or as one that needs a restart',
+  'a comparison of the settings before and after a reload with $change lists each change as applied live or as needing a restart',
   ({ before, after, live = [], restart = [] }) => {
     expect(changedSettings(before, after)).toEqual({ live, restart })
   },

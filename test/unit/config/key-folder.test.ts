@@ -62,7 +62,7 @@ test('the path of a key folder starts at the folder of the settings file, and an
   expect(ids(load(undefined, { GATEHOUSE_KEYS_ENCRYPTION: `{ directory: ${folder} }` }))).toEqual(['k1'])
 })
 
-test('a key folder that Kubernetes mounts has the keys of its current version', () => {
+test('a key folder that Kubernetes mounts has the keys of the current version of the volume', () => {
   mkdirSync(join(folder, '..v1'))
   mkdirSync(join(folder, '..v2'))
   for (const name of ['..v1/k1', '..v2/k1', '..v2/k2']) put(name)

@@ -57,23 +57,26 @@ test.each([
   { by: 'writing', make: fileWith, change: (file: string, text: string) => writeFileSync(file, text) },
   { by: 'renaming', make: fileWith, change: replace },
   { by: 'a swap of the Kubernetes folder ..data', make: kubernetesFolder, change: swapKubernetes },
-])('a secret whose file is changed by $by has the new value and keeps the previous one', ({ make, change }) => {
-  const { open, polled, lines } = watching()
-  const file = make('one\n')
-  const secret = open(file)
-  const seen: string[] = []
-  secret.changed(() => seen.push(secret.current))
+])(
+  'after the file of a secret is changed by $by, the secret has the new value and keeps the previous value',
+  ({ make, change }) => {
+    const { open, polled, lines } = watching()
+    const file = make('one\n')
+    const secret = open(file)
+    const seen: string[] = []
+    secret.changed(() => seen.push(secret.current))
 
-  change(file, 'two\n')
-  polled()
+    change(file, 'two\n')
+    polled()
 
-  expect(secret).toMatchObject({ current: 'two', previous: 'one', presented: 'two' })
-  expect(seen).toEqual(['two'])
-  const fields = { secret: 'issuers.corp.login.client_secret', source: `file ${file}`, used_by: 'login' }
-  expect(lines).toEqual([['info', 'secret changed; the new value is in use', fields]])
-})
+    expect(secret).toMatchObject({ current: 'two', previous: 'one', presented: 'two' })
+    expect(seen).toEqual(['two'])
+    const fields = { secret: 'issuers.corp.login.client_secret', source: `file ${file}`, used_by: 'login' }
+    expect(lines).toEqual([['info', 'secret changed; the new value is in use', fields]])
+  },
+)
 
-test('the file of a secret that changes between two polls is read only after a poll without a change', () => {
+test('if the file of a secret changes between two polls, the file is read only after a later poll finds it unchanged', () => {
   const { secrets, open } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -122,7 +125,7 @@ test.each([
   expect(secrets.list()[0]?.problem).toBeNull()
 })
 
-test('after a peer refuses the new value of a secret, the previous value is presented; after it refuses that too, the new value', () => {
+test('after a peer refuses the new value of a secret, the previous value is sent; after a peer refuses that value too, the new value is sent again', () => {
   const { open, polled } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -136,7 +139,7 @@ test('after a peer refuses the new value of a secret, the previous value is pres
   expect(secret.presented).toBe('two')
 })
 
-test('when a peer refuses a secret, its file is read at once, and a newer value is presented', () => {
+test('when a peer refuses a secret, the file of the secret is read at once, and a newer value is sent', () => {
   const { open } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -164,7 +167,7 @@ test('the value of a secret appears neither in the inventory of secrets nor in i
   expect(shown.join()).not.toMatch(/value-|from-env/)
 })
 
-test('a closed secret is no longer read and no longer listed', () => {
+test('the file of a closed secret is no longer read, and the secret is no longer listed', () => {
   const { secrets, open, polled, lines } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -180,7 +183,7 @@ test('a closed secret is no longer read and no longer listed', () => {
 test.each([
   { place: { env: 'ABSENT' }, message: 'environment variable ABSENT is not set' },
   { place: { file: '/nonexistent/secret' }, message: '/nonexistent/secret cannot be read (ENOENT)' },
-])('opening a secret from $place fails with the name of its source', ({ place, message }) => {
+])('opening a secret from $place fails with an error that names the source of the secret', ({ place, message }) => {
   const { secrets } = watching()
   expect(() => secrets.open(place, { path: ['admin', 'bootstrap_token'], usedBy: 'admin API' })).toThrow(message)
   expect(secrets.list()).toEqual([])

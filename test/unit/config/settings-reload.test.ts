@@ -61,7 +61,7 @@ function start(during: () => void = () => undefined) {
   return { reload, keyRings, ids, polled, lines, clock }
 }
 
-test('a process uses a key that is added to its key folder without a signal, and the first key remains the writing key', async () => {
+test('a key that is added to a key folder is used without a signal to the process, and the first key remains the writing key', async () => {
   put('k1')
   settingsOf()
   const { keyRings, ids, polled, lines } = start()
@@ -75,7 +75,7 @@ test('a process uses a key that is added to its key folder without a signal, and
   ])
 })
 
-test('a key that is added while a process reads the keys again is used by the next reload', async () => {
+test('a key that is added to a key folder while the process reads the folder is used by the next reload', async () => {
   put('k1')
   settingsOf()
   let isFirst = true
@@ -90,7 +90,7 @@ test('a key that is added while a process reads the keys again is used by the ne
   expect(ids()).toEqual(['k1', 'k2', 'k3'])
 })
 
-test('a reload that removes the writing key changes nothing, and the log names the key', async () => {
+test('a reload that removes the writing key is rejected without any change, and the log names the key', async () => {
   put('k1')
   settingsOf()
   const { ids, polled, lines } = start()
@@ -118,7 +118,7 @@ test('a reload that removes the writing key changes nothing, and the log names t
   ])
 })
 
-test('a reload can remove a key that is no longer the writing key once the data that it wrote have expired', async () => {
+test('a reload can remove a key that is no longer the writing key once the data written with that key have expired', async () => {
   put('k1')
   put('k2')
   settingsOf()
@@ -135,7 +135,7 @@ test('a reload can remove a key that is no longer the writing key once the data 
   expect(ids()).toEqual(['k2'])
 })
 
-test('a reload with a new value under the id of a key in use is rejected', async () => {
+test('a reload with a new value for the id of a key in use is rejected', async () => {
   put('k1')
   settingsOf()
   const { keyRings, polled, lines } = start()

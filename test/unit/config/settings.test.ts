@@ -255,7 +255,7 @@ test('the settings loader treats an empty environment variable as unset', () => 
   expect(load({ env: { GATEHOUSE_LISTEN: '', GATEHOUSE_LOG_LEVEL: '' } }).listen.port).toBe(8080)
 })
 
-test('a problem of the settings names the file line, the environment variable or the command line that sets the value', () => {
+test('a problem of the settings names the place that sets the value: the file line, the environment variable or the command line', () => {
   const file = 'policy: { path: p }\nlog:\n  level: loud\n'
   const env = { GATEHOUSE_REQUEST_IDLE: '1s', GATEHOUSE_ADMIN_HOSTS: '[' }
 
@@ -407,7 +407,7 @@ test('the settings loader throws a ConfigError for an unreadable or malformed se
   expect(say({ file: '' })).toEqual(['GH_CONFIG_MISSING policy'])
 })
 
-test('the settings loader reports problems of secrets, of combinations of settings and of environment variables together; if a setting has the wrong type, it reports all but those of combinations', () => {
+test('the settings loader reports problems of secrets, of combinations of settings and of environment variables together; if a setting has the wrong type, the loader reports all problems except those of combinations', () => {
   const unset = { env: 'UNSET' }
   const file = {
     policy,

@@ -26,7 +26,7 @@ test.each([
   expect(parseStatedTime(written)).toBeUndefined()
 })
 
-test('every reference to a secret with `expires` is found under its path, and under the id of its entry in a list', () => {
+test('every reference to a secret with `expires` is listed with its path, and with the id of its entry if the secret is in a list', () => {
   const document = {
     admin: { bootstrap_token: { env: 'TOKEN', expires: '2030-01-01' } },
     keys: { encryption: [{ id: '2030-a', secret: { file: '/k', expires: '2030-01-02' } }] },

@@ -69,7 +69,7 @@ test.each<{ env: Env; telemetry?: object; expected: object }>([
     expected: { ratio: 0.5, parentBased: true },
   },
 ])(
-  'with the variables $env and the telemetry settings $telemetry, the sampling of traces is $expected',
+  'with the OpenTelemetry variables $env and the telemetry settings $telemetry, the sampling of traces is $expected',
   ({ env, telemetry, expected }) => {
     expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
   },
@@ -146,7 +146,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
 ])(
-  'the settings loader rejects the variables $env with the telemetry settings $telemetry: $wrong',
+  'the settings loader rejects the OpenTelemetry variables $env with the telemetry settings $telemetry: $wrong',
   ({ env, telemetry, wrong }) => {
     const failure = (() => {
       try {

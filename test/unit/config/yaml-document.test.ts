@@ -43,7 +43,7 @@ test.each([
   expect(first).toMatchObject({ code, file: 'x.yaml', line })
 })
 
-test('the YAML reader reports a syntax error once, with a hint, without the errors that follow from it', () => {
+test('the YAML reader reports a syntax error once, with a hint, and omits the errors that follow from it', () => {
   const { problems } = read('match: { path: /orders/{id}, methods: [GET] }\nrequire: { all: [a, b] }\n')
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SYNTAX', line: 1, hint: expect.stringMatching(/^quote texts/) }])

@@ -62,7 +62,7 @@ test('the gate renews an assertion after half of its lifetime', () => {
   expect(signer.assertion(facts, derived, 'orders', nowMs + 59_999)).toBe(second)
 })
 
-test('an assertion of the gate does not expire after the exp of its token, and the gate uses this assertion until the token has expired including the clock tolerance', async () => {
+test('an assertion of the gate does not expire after the exp of its token, and the gate uses this assertion until the token has expired, clock tolerance included', async () => {
   const facts = factsOf({ exp: nowMs / 1000 + 20.7 })
   const derived = derivedOf(facts)
   const last = signer.assertion(facts, derived, 'orders', nowMs)

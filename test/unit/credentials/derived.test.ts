@@ -7,7 +7,7 @@ import { factsOf } from '../oauth/known-facts.ts'
 
 const roles = new Set(['manager'])
 
-test('the data derived from token facts (such as roles) are computed once for each service of a snapshot', () => {
+test('data derived from the facts of a token, such as roles, are computed once for each service of a policy snapshot', () => {
   const facts = factsOf()
   const service = { id: 'orders' }
   const made = derivedFor(facts, service, () => roles)
@@ -20,11 +20,11 @@ test('the data derived from token facts (such as roles) are computed once for ea
   expect(derivedFor(factsOf(), service, () => roles)).not.toBe(made)
 })
 
-test('new data derived from token facts have no assertion yet, so the gate must sign one immediately', () => {
+test('new data derived from the facts of a token contain no assertion yet, so the gate must sign one immediately', () => {
   expect(derivedFor(factsOf(), {}, () => roles).assertionRenewAtMs).toBe(0)
 })
 
-test('token facts store derived data of at most 8 services; the oldest data are dropped', () => {
+test('the facts of a token keep derived data of at most 8 services; the oldest derived data are dropped', () => {
   const facts = factsOf()
   const services = Array.from({ length: 9 }, (_, id) => ({ id }))
   for (const service of services) derivedFor(facts, service, () => roles)

@@ -11,7 +11,7 @@ function filled(entriesMax: number, bytesMax: number, count: number) {
   return { cache, entries, kept: () => entries.filter((_, i) => cache.find(`key-${i}`, 1) !== undefined).length }
 }
 
-test('the exchange cache returns a result from its start until before its end, and not after a clock was set back', () => {
+test('the exchange cache returns a result only between its start and its end, and not after a clock was set back', () => {
   const { cache } = filled(10, 1e6, 1)
 
   expect(cache.find('key-0', 0)?.result).toBe('token-0')
@@ -27,7 +27,7 @@ test('the exchange cache bounds the number of its entries and their bytes', () =
   expect(filled(1000, 10 * 612, 100).kept()).toBe(10)
 })
 
-test('an entry that is evicted from the exchange cache or replaced no longer contains its token', () => {
+test('an entry that is evicted from the exchange cache or replaced no longer refers to its token', () => {
   const { cache, entries } = filled(2, 1e6, 3)
   const replaced = entries[1]!
   cache.add('key-1', 'newer', life)
@@ -37,7 +37,7 @@ test('an entry that is evicted from the exchange cache or replaced no longer con
   expect(cache.find('key-1', 1)?.result).toBe('newer')
 })
 
-test('the exchange cache keeps entries in use while it can evict other entries', () => {
+test('the exchange cache keeps recently used entries while it can evict other entries', () => {
   const { cache } = filled(3, 1e6, 3)
   cache.find('key-0', 1)!.used = true
 

@@ -105,7 +105,7 @@ test('a token exchange sends several audiences as several parameters, and the ac
   expect(form!.get('actor_token_type')).toBe('urn:ietf:params:oauth:token-type:jwt')
 })
 
-test('an exchanged token is reused synchronously for max_lifetime, and then the gate exchanges again', async () => {
+test('an exchanged token is reused without waiting for max_lifetime, and then the gate exchanges the token again', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const before = Date.now()
@@ -135,7 +135,7 @@ test('an exchanged token is not used in the last tenth of its lifetime', async (
   await next
 })
 
-test('concurrent requests with one token and equal exchange parameters share one token exchange; other tokens and other parameters do not', async () => {
+test('concurrent requests with one token and equal exchange parameters share one token exchange; requests with another token or other parameters do not', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const twin = { ...caller({}, who.credential) }
@@ -197,7 +197,7 @@ test.each([
   ['invalid_request about the subject token', error('invalid_request', 400, 'subject_token has expired')],
   ['invalid_request without a description', error('invalid_request')],
 ] as const)(
-  'a caller whose token exchange gets %s is denied with 403 exchange-refused, which is remembered for 5 s',
+  'a caller whose token exchange gets %s is denied with 403 exchange-refused, and the gate repeats this denial for 5 s without asking the issuer',
   async (_, script) => {
     const { exchanged, terms } = parts()
     issuer.script = script
@@ -295,7 +295,7 @@ test.each([
   await expect(exchanged.obtain(terms, at(caller()))).rejects.toMatchObject({ reason: 'issuer-unreachable' })
 })
 
-test('one caller for whom the issuer rejects the request does not stop the exchanges of other callers', async () => {
+test('a caller whose token exchange the issuer rejects does not stop the exchanges of other callers', async () => {
   const { exchanged, terms } = parts()
   issuer.script = (form) =>
     claimsOf(form.get('subject_token')).sub === 'mallory' ? error('invalid_scope')() : undefined
@@ -306,7 +306,7 @@ test('one caller for whom the issuer rejects the request does not stop the excha
   expect(await exchanged.obtain(terms, at(caller()))).toMatch(/^Bearer /)
 })
 
-test('the actors of the subject token stay in the exchanged token, and an exchange that drops them fails with 502', async () => {
+test('the actors of the subject token stay in the exchanged token, and an exchange whose token lacks them fails with 502', async () => {
   const { exchanged, terms } = parts()
   const act = { sub: 'agent', act: { sub: 'planner' } }
 
@@ -336,11 +336,11 @@ test.each([
   ['without act', { act: { sub: 'a' } }, {}, false],
   ['with another actor', { act: { sub: 'a' } }, { act: { sub: 'b' } }, false],
   ['with act that is text', { act: { sub: 'a' } }, { act: 'a' }, false],
-])('an exchanged token %s keeps the actor: %#', (_, subject, exchanged, keeps) => {
+])('whether an exchanged token %s keeps the actor of the subject token (case %#)', (_, subject, exchanged, keeps) => {
   expect(keepsActor(subject, exchanged)).toBe(keeps)
 })
 
-test('after a 401 of the service, the token is exchanged again, at most once in 30 s', async () => {
+test('after a 401 of the service, the gate exchanges the token of the caller again, at most once in 30 s', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const first = (await exchanged.obtain(terms, at(who))) as string
@@ -356,7 +356,7 @@ test('after a 401 of the service, the token is exchanged again, at most once in 
   expect(issuer.asked).toHaveLength(2)
 })
 
-test('after a 401 of the service, there is no newer exchanged token when the issuer refuses or is unavailable', async () => {
+test('after a 401 of the service, the gate has no newer exchanged token when the issuer refuses the exchange or is unavailable', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const first = (await exchanged.obtain(terms, at(who))) as string

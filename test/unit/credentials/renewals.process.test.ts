@@ -16,7 +16,7 @@ const node = () => new Renewals({ redis: link, sealer: new Sealer([{ id: 'k', se
 const id = () => randomBytes(32).toString('hex')
 const newer = (value: string): RenewedCredential => ({ value, sinceMs: 1, untilMs: 2 })
 
-test('one of several nodes renews a refused credential, and the other nodes get it encrypted from Redis', async () => {
+test('when a service refuses a credential, one of several nodes renews it, and the other nodes get the new credential encrypted from Redis', async () => {
   const name = id()
   let renewed = 0
   const gate = Promise.withResolvers<void>()
@@ -39,7 +39,7 @@ test('one of several nodes renews a refused credential, and the other nodes get 
   expect(leftMs).toBeLessThanOrEqual(30_000)
 })
 
-test('the refusal of a credential that was just renewed does not cause another renewal', async () => {
+test('if a service refuses a credential that was just renewed, the gate does not renew the credential again', async () => {
   const name = id()
   const renewals = node()
   await renewals.newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))
@@ -52,7 +52,7 @@ test('the refusal of a credential that was just renewed does not cause another r
   ).toBeUndefined()
 })
 
-test('a node renews a refused credential again 30 s later, unless another node has renewed it meanwhile', async () => {
+test('30 s after a renewal, a node renews a refused credential again, unless another node has renewed it meanwhile', async () => {
   const name = id()
   const renewals = node()
   await renewals.newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))
@@ -83,7 +83,7 @@ test('a node ignores a renewed credential in Redis that none of its encryption k
   expect(await node().newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))).toBeUndefined()
 })
 
-test('a node ignores a renewed credential that an attacker copied in Redis to another credential', async () => {
+test('a node ignores a renewed credential that an attacker copied in Redis from another credential', async () => {
   const [mine, other] = [id(), id()]
   await node().newer(mine, 'Bearer one', patienceMs, async () => newer('Bearer of mine'))
   await link.store.call('COPY', link.keys.renewal(mine), link.keys.renewal(other))
@@ -94,7 +94,7 @@ test('a node ignores a renewed credential that an attacker copied in Redis to an
 test.each([
   { end: 'no end', words: [] },
   { end: 'a later end than nodes set', words: ['PX', 3_600_000] },
-])('a claim in Redis with $end does not prevent the renewal of a credential', async ({ words }) => {
+])('a renewal lock in Redis with $end does not prevent the renewal of a credential', async ({ words }) => {
   const name = id()
   await link.store.call('SET', link.keys.renewal(name), '', ...words)
 
@@ -103,7 +103,7 @@ test.each([
   )
 })
 
-test('a node without Redis renews a refused credential by itself', async () => {
+test('a node without Redis renews a credential that a service refuses by itself', async () => {
   const renewals = new Renewals({ redis: undefined, sealer: new Sealer([{ id: 'k', secret }]), now: () => nowMs })
 
   expect(await renewals.newer(id(), 'Bearer one', patienceMs, async () => newer('Bearer two'))).toEqual(

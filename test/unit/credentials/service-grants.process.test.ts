@@ -128,7 +128,7 @@ test('400 exchanges at 8 nodes without a token for the service cause one request
   expect(granted(nodes)).toBe(1)
 })
 
-test('a node returns a valid token of a client credentials grant synchronously', async () => {
+test('a node returns the valid token of a client credentials grant without waiting', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
@@ -151,7 +151,7 @@ test('Redis stores the token of a grant encrypted, and the key expires with the 
   expect(leftMs).toBeLessThanOrEqual(provider.tokenS * 1000)
 })
 
-test('the renewal of a due token is ordered from a worker once, and every node takes the new token from Redis', async () => {
+test('when the token of a client credentials grant is due for renewal, a worker gets one job, and every node takes the new token from Redis', async () => {
   const grant = grantOf()
   const [first, second, worker] = [node(), node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -176,7 +176,7 @@ test('the renewal of a due token is ordered from a worker once, and every node t
   expect(granted([first, second, worker])).toBe(2)
 })
 
-test('without a worker, a node renews a due token of a grant itself before the token expires', async () => {
+test('without a worker, a node itself renews the token of a client credentials grant before the token expires', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
@@ -188,7 +188,7 @@ test('without a worker, a node renews a due token of a grant itself before the t
   expect(await grants.bearer(grant, now(), true)).not.toBe(old)
 })
 
-test('while the issuer is down, exchanges use the old token of a grant until it expires and then get 503, and the node recovers by itself', async () => {
+test('while the issuer is down, exchanges use the old token of a client credentials grant until it expires, then get 503, and succeed again once the issuer is back', async () => {
   const grant = grantOf()
   const { grants, counts } = node()
   grants.prepare([grant])()
@@ -217,7 +217,7 @@ test('while the issuer is down, exchanges use the old token of a grant until it 
   expect(grants.list()).toMatchObject([{ problem: null }])
 })
 
-test('when the issuer refuses the client of the gate, exchanges get 502, and no node sends another token request for a while', async () => {
+test('when the issuer refuses the client id and secret of the gate, exchanges get 502, and no node soon sends another token request', async () => {
   const grant = grantOf({ client_secret: { env: 'WRONG' } })
   const [first, second] = [node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -231,7 +231,7 @@ test('when the issuer refuses the client of the gate, exchanges get 502, and no 
   expect(provider.asked.length).toBe(1)
 })
 
-test('when the node with the lock of a grant dies, another node requests a token after the lease, and the token counts as repeated', async () => {
+test('when the node with the lock of a client credentials grant dies, another node requests a token after the lock expires, and the metric counts this request as repeated', async () => {
   const grant = grantOf()
   const dead = new GrantStore(link.store, link.keys, sealer, now)
   expect(await dead.begin(grant.id, '', 200)).toMatchObject({ kind: 'acquired', orphaned: false })
@@ -242,7 +242,7 @@ test('when the node with the lock of a grant dies, another node requests a token
   expect(counts()).toMatchObject({ granted: 0, repeated: 1 })
 })
 
-test('while Redis is unavailable, a node requests its own token of a grant', async () => {
+test('while Redis is unavailable, a node requests a token of a client credentials grant for itself', async () => {
   const grant = grantOf()
   const own = await testRedis()
   const lost = await nodeLink(redisSettingsFor(own.port))
@@ -254,7 +254,7 @@ test('while Redis is unavailable, a node requests its own token of a grant', asy
   expect(counts()).toMatchObject({ repeated: 1 })
 })
 
-test('a node without Redis obtains and renews the token of a grant by itself', async () => {
+test('a node without Redis obtains and renews the token of a client credentials grant by itself', async () => {
   const grant = grantOf()
   const { grants, counts } = node(null)
   grants.prepare([grant])()
@@ -266,7 +266,7 @@ test('a node without Redis obtains and renews the token of a grant by itself', a
   expect(counts()).toMatchObject({ granted: 2, repeated: 0 })
 })
 
-test('at most 512 exchanges without an authenticated caller wait for the token of a grant, so that users can still wait', async () => {
+test('at most 512 exchanges without an authenticated caller wait for the token of a client credentials grant, so that exchanges of users can still wait', async () => {
   const grant = grantOf()
   const { grants } = node(null)
   const { promise: held, resolve } = Promise.withResolvers<void>()
@@ -281,7 +281,7 @@ test('at most 512 exchanges without an authenticated caller wait for the token o
   expect(await user).toMatch(/^Bearer /)
 })
 
-test('a token of a grant that the service refuses is replaced by a newer token of the cluster, or renewed once it is 30 s old', async () => {
+test('if a service refuses the token of a client credentials grant, a newer token of the cluster replaces it, or the gate renews it once it is 30 s old', async () => {
   const grant = grantOf()
   const [first, second] = [node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -302,7 +302,7 @@ test('a token of a grant that the service refuses is replaced by a newer token o
   expect(provider.asked.length).toBe(2)
 })
 
-test('a policy change that keeps a grant keeps its token', async () => {
+test('a policy change that does not change a client credentials grant keeps the token of the grant', async () => {
   const { grants } = node(null)
   const grant = grantOf()
   grants.prepare([grant])()
@@ -324,7 +324,7 @@ test.each([
   ['a failure for a year', ['x', 'refused: no', 'y', String(Date.now() + 365 * 24 * hourMs)]],
   ['a failure whose end is no number', ['x', 'refused: no', 'y', 'later']],
   ['a failure without a reason', ['y', String(Date.now() + 365 * 24 * hourMs)]],
-])('a stored grant in Redis with %s is replaced by a new token of the issuer', async (_, fields) => {
+])('a stored client credentials grant in Redis with %s is replaced by a new token of the issuer', async (_, fields) => {
   const grant = grantOf()
   await link.store.call('HSET', link.keys.grant(grant.id), ...fields)
   const [first, second] = [node(), node()]
@@ -338,7 +338,7 @@ test.each([
   expect(provider.asked).toHaveLength(1)
 })
 
-test('when the Redis key of a grant has another type, exchanges continue, and each node requests its own token', async () => {
+test('when the Redis key of a client credentials grant has the wrong Redis type, exchanges continue, and each node requests its own token', async () => {
   const grant = grantOf()
   await link.store.call('SET', link.keys.grant(grant.id), 'text')
   const [first, second] = [node(), node()]
@@ -351,7 +351,7 @@ test('when the Redis key of a grant has another type, exchanges continue, and ea
   expect(await second.grants.bearer(grant, now(), true)).toMatch(/^Bearer /)
 })
 
-test('a node does not use a stored token of a grant whose end is later than its lifetime permits', async () => {
+test('a node does not use a token in Redis of a client credentials grant if its expiry is later than its lifetime permits', async () => {
   const grant = grantOf()
   const [first, second] = [node(), node()]
   first.grants.prepare([grant])()
@@ -380,7 +380,7 @@ async function tokenOfNewNode(grant: ClientGrant): Promise<string> {
   return grants.bearer(grant, now(), true)
 }
 
-test('tokens of two grants that were swapped in Redis are not used: each grant gets a new token', async () => {
+test('tokens of two client credentials grants that were swapped in Redis are not used: each grant gets a new token', async () => {
   const [read, write] = [grantOf(), grantOf({ scopes: ['orders:write'] })]
   const tokens = [await tokenOfNewNode(read), await tokenOfNewNode(write)]
   const [ofRead, ofWrite] = [await storedBytes(read), await storedBytes(write)]
@@ -393,7 +393,7 @@ test('tokens of two grants that were swapped in Redis are not used: each grant g
   for (const each of got) expect(tokens).not.toContain(each)
 })
 
-test('an expired token of a grant that is written to Redis again as a new token is not used', async () => {
+test('an expired token of a client credentials grant that is written to Redis again as a new token is not used', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   const before = await storedBytes(grant)
@@ -408,7 +408,7 @@ test('an expired token of a grant that is written to Redis again as a new token 
   expect(provider.asked.length).toBe(3)
 })
 
-test('a valid token of a grant that is written to Redis with another id is not used', async () => {
+test('a valid token of a client credentials grant whose token id was changed in Redis is not used', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   await plant(grant, 'i', '00'.repeat(8))
@@ -416,7 +416,7 @@ test('a valid token of a grant that is written to Redis with another id is not u
   expect(await tokenOfNewNode(grant)).not.toBe(old)
 })
 
-test('a token of a grant whose end and lifetime were raised in Redis is renewed before its real end', async () => {
+test('a token of a client credentials grant whose expiry and lifetime were raised in Redis is renewed before its real expiry', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   await plant(grant, 'e', String(Date.now() + 24 * hourMs), 'l', String(24 * hourMs))
@@ -432,7 +432,7 @@ test('a token of a grant whose end and lifetime were raised in Redis is renewed 
   expect(await grants.bearer(grant, now(), true)).not.toBe(old)
 })
 
-test('after the clock of the node was set back, a token that the service refuses is renewed', async () => {
+test('after the clock of a node was set back, the node renews a token that a service refuses', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
