@@ -46,20 +46,17 @@ export class HandOverCodes {
   }
 
   /**
-   * Returns the content of a code without redeeming the code; `undefined` when the code is unknown, expired or already
-   * redeemed, or belongs to another host.
+   * Redeems a code and returns its content. Of concurrent calls for one code, at most one gets the content.
+   *
+   * @returns `undefined` when the code is unknown, expired or already redeemed, or belongs to another host
    */
-  async read(code: string | undefined, origin: string): Promise<HandedOver | undefined> {
+  async redeem(code: string | undefined, origin: string): Promise<HandedOver | undefined> {
     if (code === undefined || !form.test(code)) return undefined
     const key = this.#keyOf(code, origin)
     const blob = (await this.#client.callBuffer('GET', key)) as Buffer | null
     const text = blob === null ? undefined : this.#sealer.open(blob, key)
-    return text === undefined ? undefined : (JSON.parse(text) as HandedOver)
-  }
-
-  /** Redeems a code. Of concurrent calls for one code, at most one returns true. */
-  async redeem(code: string, origin: string): Promise<boolean> {
-    return (await this.#client.call('DEL', this.#keyOf(code, origin))) === 1
+    if (text === undefined || (await this.#client.call('DEL', key)) !== 1) return undefined
+    return JSON.parse(text) as HandedOver
   }
 
   #keyOf(code: string, origin: string): string {

@@ -145,7 +145,8 @@ export class HostLogins {
 
   /**
    * Redeems a code at the host for which `login.host` issued it, and gives the browser a cookie for this host. Only the
-   * browser that began the login can redeem the code; another browser leaves the code unused.
+   * browser that began the login gets the cookie. The code is redeemed by any browser: an attacker can begin a login, let
+   * another user's browser obtain the code, and read the code in an access log of a proxy.
    *
    * @throws {GatewayFault} `store-unavailable`
    */
@@ -153,7 +154,7 @@ export class HostLogins {
     const { publicUrl } = request
     const { codes, sessions, log } = this.#dependencies
     const code = soleParameter(new URLSearchParams(request.query), 'code')
-    const handed = await codes.read(code, publicUrl)
+    const handed = await codes.redeem(code, publicUrl)
     if (handed === undefined) return failurePage('login-unknown', loginUrl(publicUrl))
     const { returnTo, issuerName } = handed
     const again = loginUrl(publicUrl, { returnTo, issuers: [issuerName] })
@@ -162,7 +163,6 @@ export class HostLogins {
     const present = value === undefined ? undefined : await sessions.find(value, publicUrl)
     // Another tab of the browser has already redeemed a code of the same login here.
     if (present !== undefined && present.id === handed.session) {
-      await codes.redeem(code!, publicUrl)
       return redirection('login-done-already', publicUrl + returnTo)
     }
     const known = readBrowserCookies(request.cookies, cookie)
@@ -170,7 +170,6 @@ export class HostLogins {
     // Since this login began, another tab of the browser has logged in, and has another session.
     if (!isOwn && present !== undefined) return redirection('login-done-already', publicUrl + returnTo)
     if (!isOwn) return failurePage('login-foreign', again)
-    if (!(await codes.redeem(code!, publicUrl))) return failurePage('login-unknown', again)
     const entered = await this.#admit(request, handed)
     if (entered === undefined) return failurePage('login-unknown', again)
     const { session } = entered
@@ -217,7 +216,7 @@ function isLoginHost({ publicUrl }: BrowserRequest, { login }: IssuerRules): boo
 }
 
 /** Whether the policy and the public URLs in force hand logins of the issuer over to this origin. */
-function isHostOf({ isListed, sharesLogin }: BrowserRequest, rules: IssuerRules, origin: string): boolean {
+export function isHostOf({ isListed, sharesLogin }: BrowserRequest, rules: IssuerRules, origin: string): boolean {
   return sharesLogin(rules, nameOf(origin)) && isListed(origin)
 }
 

@@ -12,7 +12,7 @@ import { ATTEMPT_MS, attemptHash, type HandOverTarget, type LoginAttempt } from 
 import { bringsCode } from './authorization-reply.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
-import type { HostLogins } from './host-logins.ts'
+import { type HostLogins, isHostOf } from './host-logins.ts'
 import { choicePage, confirmSwitchPage, failurePage } from './login-pages.ts'
 import { loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
@@ -208,13 +208,16 @@ export class Logins {
       return failurePage('login-unknown', this.againUrl(request))
     }
 
-    const { returnTo } = attempt
+    const { returnTo, handOver } = attempt
+    // The policy may have removed the host since the login began, and another party may own the host's name now.
+    if (handOver !== undefined && !isHostOf(request, rules, handOver.origin)) {
+      return failurePage('login-host-refused', loginUrl(publicUrl))
+    }
     const session = await this.#sessionOf(request)
     // Another tab of the browser has logged in since this login began. A browser has one session, so this tab goes to
     // its page without a second login.
     if (session !== undefined && session.id !== attempt.session) {
       if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
-      const { handOver } = attempt
       if (handOver === undefined) return redirection('login-done-already', publicUrl + returnTo)
       if (session.issuer !== rules.issuer) return redirection('login-done-already', handOver.origin + returnTo)
       if (!request.chargeAddress()) return 'address-limited'
@@ -237,8 +240,12 @@ export class Logins {
     const path = loginPathOf(request)
     if (attempt === undefined) return loginUrl(request.publicUrl, { path, prompt })
     const { returnTo, issuerName, stepUp, session, handOver } = attempt
-    if (handOver !== undefined)
+    if (handOver !== undefined) {
+      const rules = request.issuers.find(({ name }) => name === issuerName)
+      if (rules === undefined || !isHostOf(request, rules, handOver.origin))
+        return loginUrl(request.publicUrl, { path })
       return loginUrl(handOver.origin, { returnTo, issuers: [issuerName], ...stepUp, prompt, path })
+    }
     const wish = { returnTo, issuers: [issuerName], ...stepUp, prompt, refused: sessionTag(session), path }
     return loginUrl(request.publicUrl, wish)
   }

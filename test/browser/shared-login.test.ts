@@ -50,6 +50,13 @@ async function redirectOf(context: Context, url: string): Promise<string> {
   return headers['location'] as string
 }
 
+/** Lets a logged-in browser obtain a hand-over code. @returns URL at the host, with the code */
+async function codeUrl(context: Context, login: string): Promise<string> {
+  const url = await redirectOf(context, await redirectOf(context, login))
+  expect(url).toContain(`${at('shop')}/.gatehouse/enter?code=`)
+  return url
+}
+
 test('one login gives access to three hosts, whose cookies have different values and no domain', async () => {
   const before = provider.requests.filter((each) => each === 'POST /token').length
   const context = await everywhere()
@@ -81,24 +88,42 @@ test('a logout at one host logs the browser out at every host and at the issuer'
   await context.close()
 })
 
-test('a hand-over code stolen on its way is refused in another browser and at another host, and is in no history', async () => {
+test('a hand-over code stolen on its way is refused at another host and in another browser, and is in no history', async () => {
   const context = await everywhere()
   const page = await context.newPage()
   await context.clearCookies({ domain: hostOf('shop') })
-  const begun = await redirectOf(context, `${at('shop')}/.gatehouse/login?return_to=/page`)
-  const url = await redirectOf(context, begun)
-  expect(url).toContain(`${at('shop')}/.gatehouse/enter?code=`)
+  const login = `${at('shop')}/.gatehouse/login?return_to=/page`
+  const [url, lost] = [await codeUrl(context, login), await codeUrl(context, login)]
 
   const thief = await newContext()
   const stolen = await thief.newPage()
-  for (const place of [url, url.replace(at('shop'), at('wiki')), url.replace(at('shop'), at('mail'))]) {
+  for (const place of [url.replace(at('shop'), at('wiki')), url.replace(at('shop'), at('mail')), lost]) {
     expect((await stolen.goto(place))!.status()).toBe(400)
   }
   expect(await gateCookies(thief)).toEqual([])
+  // The attempt of the thief has redeemed the second code, so it opens nothing for the user either.
+  expect((await page.goto(lost))!.status()).toBe(400)
   await page.goto(url)
   expect(page.url()).toBe(`${at('shop')}/page`)
   expect((await page.goto(url))!.status()).toBe(400)
   await thief.close()
+  await context.close()
+})
+
+test('a browser that is logged in for other hosts gets no session at a host that does not share the login', async () => {
+  const context = await everywhere()
+  const page = await context.newPage()
+
+  for (const host of ['open', 'evil']) {
+    const reply = (await page.goto(`${at(host)}/.gatehouse/login?return_to=/page`))!
+    expect([reply.status(), await page.textContent('h1')]).toEqual([403, 'No login at this host'])
+  }
+  // This host is no public URL: the login is one of login.host, and stays there.
+  await page.goto(`${at('evil.shop')}/.gatehouse/login?return_to=/page`)
+  expect(page.url()).toBe(`${at('auth')}/page`)
+
+  const names = (await gateCookies(context)).filter(({ name }) => name === '__Host-gatehouse')
+  expect(names.map(({ domain }) => domain).sort()).toEqual(['auth', ...hosts].map(hostOf).sort())
   await context.close()
 })
 

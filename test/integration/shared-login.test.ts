@@ -235,7 +235,7 @@ test.for(fronts)(
   },
 )
 
-test('a host that leaves login.return_to takes no more logins, not even with a code that it already has', async () => {
+test('a host that leaves login.return_to takes no more logins, neither with a code that it already has nor from the issuer', async () => {
   const single = await startSharedLoginGate()
   const browser = new HttpBrowser()
   await logIn(browser, `${single.at('shop')}/`)
@@ -243,6 +243,8 @@ test('a host that leaves login.return_to takes no more logins, not even with a c
   const request = (await browser.visit(login, { redirects: 0 })).field('location')!
   const code = (await browser.visit(login, { redirects: 1 })).field('location')!
   expect(code).toContain('/.gatehouse/enter?code=')
+  const other = new HttpBrowser()
+  const form = await other.visit(login)
   const policy = structuredClone(single.options.policy) as {
     issuers: { main: { login: { return_to: string[] } } }
     services: { orders: { routes: { id: string; require: unknown }[] } }
@@ -255,4 +257,7 @@ test('a host that leaves login.return_to takes no more logins, not even with a c
 
   const statusOf = async (url: string) => (await browser.visit(url, { redirects: 0 })).status
   expect([await statusOf(code), await statusOf(request), await statusOf(login)]).toEqual([400, 403, 403])
+  const page = await other.submit(form, { user: 'alice' })
+  expect([page.status, new URL(page.url).pathname]).toEqual([403, '/.gatehouse/callback'])
+  expect(page.body).not.toContain(single.hostOf('wiki'))
 })

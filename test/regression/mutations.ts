@@ -633,10 +633,6 @@ export const mutations: readonly Mutation[] = [
     'login/host-logins.ts',
     {
       'a code is redeemed in any browser': ['browserOf(each) === handed.browser', 'browserOf(each) !== undefined'],
-      'a code is redeemed twice': [
-        "    if (!(await codes.redeem(code!, publicUrl))) return failurePage('login-unknown', again)\n",
-        '',
-      ],
       'a login request is used twice': [
         'if (!(await redemptions.redeem(request, HAND_OVER_REQUEST_MS + ATTEMPT_MS))) {',
         'if (false) {',
@@ -654,7 +650,10 @@ export const mutations: readonly Mutation[] = [
   ),
   ...inFile(
     'login/hand-over-codes.ts',
-    { 'a code is redeemed at any host': [`code \${code} \${origin}`, `code \${code}`] },
+    {
+      'a code is redeemed at any host': [`code \${code} \${origin}`, `code \${code}`],
+      'a code is redeemed twice': [" || (await this.#client.call('DEL', key)) !== 1", ''],
+    },
     sharedLogin,
   ),
   ...inFile(

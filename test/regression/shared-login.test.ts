@@ -47,7 +47,7 @@ const isLoggedIn = async (browser: HttpBrowser, name: string) => {
   return (JSON.parse(page.body) as { authenticated: boolean }).authenticated
 }
 
-test('S-152 a code that the attacker obtained logs no other browser in, and stays valid for the right browser', async () => {
+test('S-152 a code that the attacker obtained logs no other browser in, and is redeemed by the attempt', async () => {
   const [attacker, victim] = [await loggedIn('bob'), new HttpBrowser()]
   const url = await obtainCode(attacker, 'shop')
   // The victim also has a login in progress at the host.
@@ -57,16 +57,43 @@ test('S-152 a code that the attacker obtained logs no other browser in, and stay
 
   expect([page.status, page.field('set-cookie')]).toEqual([400, undefined])
   expect(await isLoggedIn(victim, 'shop')).toBe(false)
-  expect((await attacker.visit(url)).url).toBe(`${at('shop')}/page`)
+  expect((await step(attacker, url)).status).toBe(400)
 })
 
-test('S-152 a login request that the attacker began gives the attacker no session of the victim', async () => {
-  const [attacker, victim] = [new HttpBrowser(), await loggedIn()]
+test.each([
+  ['login.host', undefined],
+  ['login.host and the host', 'shop'],
+])(
+  'S-152 a code of a user with a session at %s, obtained with a login request of the attacker, gives the attacker no session',
+  async (_, also) => {
+    const [attacker, victim] = [new HttpBrowser(), await loggedIn()]
+    if (also !== undefined) await logIn(victim, `${at(also)}/`)
+    const before = victim.sessionAt(hostOf('shop'))
+    const url = (await step(victim, await begin(attacker, 'shop'))).field('location')!
 
-  const page = await victim.visit(await begin(attacker, 'shop'))
+    await step(victim, url)
 
-  expect(page.status).toBe(400)
-  expect(victim.sessionAt(hostOf('shop'))).toBeUndefined()
+    expect(victim.sessionAt(hostOf('shop'))).toBe(before)
+    expect((await step(attacker, url)).status).toBe(400)
+    expect(await isLoggedIn(attacker, 'shop')).toBe(false)
+  },
+)
+
+test('S-152 an issuer reply for a login of the attacker changes no session of another browser, and gives the attacker none', async () => {
+  const [attacker, victim, newcomer] = [new HttpBrowser(), await loggedIn(), new HttpBrowser()]
+  const form = await attacker.visit(await begin(attacker, 'shop'))
+  let page = await attacker.submit(form, { user: 'bob' }, { redirects: 0 })
+  while (!page.field('location')!.includes('/.gatehouse/callback')) page = await step(attacker, page.field('location')!)
+  const reply = page.field('location')!
+  await begin(newcomer, 'shop')
+  const before = victim.sessionAt(hostOf('auth'))
+
+  expect((await step(newcomer, reply)).status).toBe(400)
+  const url = (await step(victim, reply)).field('location')!
+  expect((await step(victim, url)).status).toBe(400)
+
+  expect([newcomer.sessionAt(hostOf('auth')), victim.sessionAt(hostOf('auth'))]).toEqual([undefined, before])
+  expect((await step(attacker, url)).status).toBe(400)
   expect(await isLoggedIn(attacker, 'shop')).toBe(false)
 })
 
@@ -187,25 +214,29 @@ test('S-156 a code appears in no log line, audit record or trace, and no reply l
   const request = await begin(browser, 'shop')
   const handed = await step(browser, request)
   const url = handed.field('location')!
-  const code = new URL(url).searchParams.get('code')!
-  const foreign = await step(new HttpBrowser(), url)
+  const foreignUrl = await obtainCode(browser, 'shop')
+  const foreign = await step(new HttpBrowser(), foreignUrl)
   const entered = await step(browser, url)
   await reasonOf(entered)
   const id = entered.field('x-request-id')
   const link = await testLink(redisSettingsFor(redisPort))
   const entries = await auditRecords(link, (record) => record['gatehouse.request.id'] === id)
 
+  const codes = [url, foreignUrl].map((each) => new URL(each).searchParams.get('code')!)
   for (const page of [handed, foreign, entered]) {
     expect(page.field('referrer-policy')).toBe('no-referrer')
     expect(page.field('cache-control')).toBe('no-store')
-    expect(page.body).not.toContain(code)
+    for (const code of codes) expect(page.body).not.toContain(code)
   }
   const lines = node.log.map((record) => JSON.stringify(record))
   expect(lines.some((line) => line.includes('/.gatehouse/enter'))).toBe(true)
-  expect(lines.filter((line) => line.includes(code))).toEqual([])
-  expect(JSON.stringify(entries)).not.toContain(code)
-  expect(await redisCli(redisPort, 'XRANGE', link.keys.traces, '-', '+')).not.toContain(code)
-  expect(orders.requests.filter((each) => JSON.stringify(each).includes(code))).toEqual([])
+  const traces = await redisCli(redisPort, 'XRANGE', link.keys.traces, '-', '+')
+  for (const code of codes) {
+    expect(lines.filter((line) => line.includes(code))).toEqual([])
+    expect(JSON.stringify(entries)).not.toContain(code)
+    expect(traces).not.toContain(code)
+    expect(orders.requests.filter((each) => JSON.stringify(each).includes(code))).toEqual([])
+  }
 })
 
 test('S-157 the cookie of one host opens nothing at another host or at login.host', async () => {
