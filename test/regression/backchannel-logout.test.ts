@@ -48,6 +48,22 @@ async function statuses(browser: HttpBrowser): Promise<Set<number>> {
 
 const bystander = await loggedIn({ sub: 'bystander', sid: 'sid-bystander' })
 
+test.each(['cross-site', 'same-site'])(
+  'S-160 a logout token that a page of another host sends (Sec-Fetch-Site: %s) gets 403, also a valid one',
+  async (site) => {
+    const logout_token = issuer.logoutToken({ claims: { sub: 'bystander' } })
+    const { statusCode, body } = await request(`${url}/.gatehouse/backchannel-logout`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': site },
+      body: new URLSearchParams({ logout_token }).toString(),
+    })
+    await body.dump()
+
+    expect(statusCode).toBe(403)
+    expect(await statuses(bystander)).toEqual(new Set([200]))
+  },
+)
+
 test.each([
   ['a nonce', { claims: { nonce: 'n', sub: 'bystander' } }],
   ['no events', { claims: { events: undefined, sub: 'bystander' } }],

@@ -326,6 +326,21 @@ test.each([
   expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
 })
 
+test.each([
+  ['an image', 403, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image' }],
+  ['a frame', 403, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe' }],
+  ['a link', 400, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }],
+  [
+    'a redirect in a frame of the same site, with a login cookie,',
+    400,
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe', cookie: 'gatehouse-loopback-login-abcd=x' },
+  ],
+])('S-160 an invalid login reply that another site makes a browser send by %s gets %i', async (_, status, headers) => {
+  const page = await new HttpBrowser().visit(`${url}/.gatehouse/callback?state=x&code=y`, { headers })
+
+  expect(page.status).toBe(status)
+})
+
 test('a browser with a hundred unfinished logins has one cookie of the gate, shorter than 200 characters', async () => {
   const browser = new HttpBrowser()
   for (let i = 0; i < 100; i++) await browser.visit(`${url}/.gatehouse/login?return_to=/app/${i}`, { redirects: 0 })

@@ -2,7 +2,7 @@ import { addressKey } from '../../base/address-key.ts'
 import { denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import type { Reason } from '../../base/reasons.ts'
-import type { BrowserRequest } from '../../login/browser-request.ts'
+import { type BrowserRequest, sessionCookieOf } from '../../login/browser-request.ts'
 import { troublePage } from '../../login/login-pages.ts'
 import {
   backchannelLogoutPath,
@@ -65,8 +65,11 @@ const noSession = denial('session-missing', { challenge: bearerChallenge() })
 const notAForm = denial('logout-token')
 
 const crossSite = denial('cross-site')
+/** Values of `Sec-Fetch-Site` in requests that a page of another host made. */
+const foreignSites: ReadonlySet<string> = new Set(['cross-site', 'same-site'])
 
 const begin = withErrorPage((service, request) => service.logins.start(request))
+const finish = withErrorPage((service, request) => service.logins.finish(request))
 const arrive = withErrorPage((service, request) => service.logins.arrive(request))
 const redeem = withErrorPage((service, request) => service.hosts.enter(request))
 const login: OwnPath = {
@@ -75,7 +78,8 @@ const login: OwnPath = {
 }
 const callback: OwnPath = {
   methods: ['GET'],
-  handle: withErrorPage((service, request) => service.logins.finish(request)),
+  // A frame on a page of the same site may finish its login: the browser then sends the login cookie.
+  handle: async (x, service) => (isHiddenRequest(x) && !hasOwnCookie(x) ? crossSite : finish(x, service)),
 }
 const handOver: OwnPath = {
   methods: ['GET'],
@@ -122,12 +126,17 @@ export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerd
 
 /**
  * Whether another site's page made the browser send this request out of the user's sight, for example as an image or a
- * frame. Such requests could use up the issuer calls allowed for a shared address. A login in another site's frame
- * cannot complete anyway, because the browser withholds its cookies.
+ * frame. Such requests could use up the limit of the client's address, which other users may share (`limits.address`). A
+ * login in another site's frame cannot complete anyway, because the browser withholds its cookies.
  */
 function isHiddenRequest({ head }: Resolved): boolean {
   const shownAs = head.joined('sec-fetch-dest') ?? 'document'
   return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
+}
+
+/** Whether the request has a session cookie or a login cookie. Browsers withhold both from hidden cross-site requests. */
+function hasOwnCookie({ head, gate, authority }: Resolved): boolean {
+  return cookieField(head).includes(sessionCookieOf(gate.publicUrls.forHost(authority)).name)
 }
 
 /** Runs a login or logout step. Replies to a fault with an HTML error page, because a person reads the reply. */
@@ -175,6 +184,8 @@ function againUrl({ logins }: LoginService, request: BrowserRequest, reason: Log
 }
 
 async function receiveLogout(x: Resolved, service: LoginService): Promise<BrowserVerdict> {
+  // Issuers send no `Sec-Fetch-Site`. A page could send invalid logout tokens at the cost of its visitors' addresses.
+  if (foreignSites.has(x.head.joined('sec-fetch-site') ?? '')) return crossSite
   const type = x.head.field('content-type') ?? ''
   if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return notAForm
   const body = await readSmallBody(x, FORM_MAX)
