@@ -39,7 +39,7 @@ export interface LoginAttempt {
 
 /** Host at which a browser began a login that takes place at `login.host`. */
 export interface HandOverTarget {
-  /** Origin of the host. */
+  /** Origin of the host at which the browser began the login. */
   readonly origin: string
   /** {@link attemptHash} of the login cookie that the browser has for this host. */
   readonly browser: string

@@ -11,8 +11,8 @@ export interface BrowserCookie {
 }
 
 /**
- * Maximum number of login cookies of one browser, and thus of tabs that can start the browser's first login at the same
- * moment. Each cookie adds 50 bytes to the `Cookie` header.
+ * Maximum number of login cookies of one browser. This also limits the number of tabs in which the browser's first
+ * login can start at the same moment. Each cookie adds 50 bytes to the `Cookie` header.
  */
 const KEPT_MAX = 32
 /**
@@ -42,8 +42,8 @@ export function readBrowserCookies(field: string, { name: session }: SessionCook
 }
 
 /**
- * Chooses the login cookie for the next login: the first known cookie, or a new one. `cookies` in the result are the
- * `Set-Cookie` values that renew the chosen cookie and remove surplus cookies.
+ * Chooses the login cookie for the next login: the first cookie that the browser has, or a new cookie. `cookies` in the
+ * result are the `Set-Cookie` values that renew the chosen cookie and remove surplus cookies.
  */
 export function chooseBrowserCookie(
   known: readonly BrowserCookie[],

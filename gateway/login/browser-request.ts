@@ -19,7 +19,7 @@ export interface BrowserRequest {
    * is reached.
    */
   readonly chargeAddress: () => boolean
-  /** Refunds one charge of `chargeAddress`. */
+  /** Takes back one charge that `chargeAddress` made to the limit of the client's address. */
   readonly refundAddress: () => void
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
@@ -30,7 +30,7 @@ export interface BrowserRequest {
   readonly issuers: readonly IssuerRules[]
   /** Returns the origin of the gate with this host name; `undefined` if no public URL has the name. */
   readonly urlOf: (name: string) => string | undefined
-  /** Whether the origin is that of a public URL of the gate. */
+  /** Whether a public URL of the gate has this origin. */
   readonly isListed: (origin: string) => boolean
   /** Whether the login at `login.host` of the issuer also serves the host with this name. */
   readonly sharesLogin: (rules: IssuerRules, name: string) => boolean

@@ -13,7 +13,7 @@ const form = /^[A-Za-z0-9_-]{22}$/
 export interface HandedOver {
   /** Name of the session's issuer in the policy. */
   readonly issuerName: string
-  /** Id of the session. */
+  /** Id of the session that the browser takes over. */
   readonly session: string
   /** {@link attemptHash} of the login cookie that the browser must have at the host. */
   readonly browser: string

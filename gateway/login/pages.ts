@@ -4,7 +4,7 @@ import { type LoginReply, type LoginReplyReason, settingCookies, unkept } from '
 /** Content of an HTML page of the gate. All text is escaped, also text from the issuer. */
 interface PageContent {
   readonly title: string
-  /** Paragraphs of the page. */
+  /** Texts of the paragraphs of the page. */
   readonly says: readonly string[]
   /** Error texts of the issuer, shown as quotations. */
   readonly quoted?: readonly string[]

@@ -57,7 +57,7 @@ export function sessionView(
   } satisfies SessionView)
 }
 
-/** Claims in the reply to `/oauth2/userinfo`. */
+/** Names of the claims in the reply to `/oauth2/userinfo`. */
 export const userinfoClaims = ['email', 'groups', 'preferred_username'] as const
 
 /**

@@ -11,7 +11,7 @@ export interface BasicTerms {
   readonly scopes: readonly string[]
   /** Issuer, scopes and resources as one text: entries with the same text share their tokens. */
   readonly tokenId: string
-  /** Resource indicators of the request (RFC 8707). */
+  /** Resource indicators in the token request (RFC 8707). */
   readonly resource: readonly string[]
 }
 

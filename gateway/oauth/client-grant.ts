@@ -14,7 +14,7 @@ export interface ClientGrant {
   readonly clientId: string
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
-  /** Resource indicators (RFC 8707). */
+  /** Resource indicators in the token request (RFC 8707). */
   readonly resources: readonly string[]
   /** Value of the parameter `audience`, which some issuers require in place of `resource`. */
   readonly audience: string | undefined

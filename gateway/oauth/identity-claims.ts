@@ -19,8 +19,8 @@ export const identityClaims: ReadonlySet<string> = new Set([
 export const loginEventClaims: ReadonlySet<string> = new Set(['sub', 'acr', 'auth_time', 'amr'])
 
 /**
- * Key of the claims of a session that are unknown: the last ones are too old, and the issuer gives no newer ones.
- * `identity`: only the identity claims. `all`: all claims besides those about the login.
+ * Key of the claims of a session that are unknown, because the last known claims are too old and the issuer gives no
+ * newer claims. `identity`: only the identity claims. `all`: all claims except those about the login.
  */
 const unknown = Symbol('unknown claims')
 

@@ -68,7 +68,7 @@ export interface Gate {
   readonly proofs: Pick<DpopProofs, 'validate' | 'use' | 'nonces'>
   /** False when forward-auth checks do not use up the DPoP proofs of their requests (`check.dpop: verify`). */
   readonly checksConsumeProofs: boolean
-  /** `undefined` without Redis; revocation is disabled then. */
+  /** Revocations that this node knows; `undefined` without Redis: no credential can then be revoked. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** Registry of streams; `undefined` in a gate that forwards nothing. */
   readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined

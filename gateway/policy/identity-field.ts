@@ -1,6 +1,6 @@
 /** A request field in which a service receives a claim of the user, unsigned. */
 export interface IdentityField {
-  /** Name of the field, in lower case. */
+  /** Name of the request field, in lower case. */
   readonly name: string
   /** Path of the claim; `undefined`: the field contains the subject. */
   readonly path: readonly string[] | undefined

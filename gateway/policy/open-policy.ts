@@ -12,7 +12,7 @@ export interface PolicyDependencies {
   readonly check: (snapshot: Snapshot) => void
 }
 
-/** Access to the policy of a node. */
+/** The policy of a node, and the way to follow its changes. */
 export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot

@@ -79,7 +79,7 @@ export interface ServicePolicy {
   readonly credential: ServiceCredential
   /**
    * Fields, in lower case, that the gate removes from requests of clients because a credential of the service or an
-   * identity field uses them; `undefined` for none besides the fields that the gate always removes.
+   * identity field uses them; `undefined` when the gate removes only the fields that it always removes.
    */
   readonly credentialFields: ReadonlySet<string> | undefined
   readonly hostHeader: 'preserve' | 'upstream'
@@ -187,7 +187,7 @@ export interface Route {
   readonly timeouts: RouteTimeouts
   /** Change of the path before forwarding; `undefined` forwards the path unchanged. */
   readonly rewrite: PathRewrite | undefined
-  /** Credential that the service receives: that of the route, or else of the service. */
+  /** Credential that the service receives on this route: the credential of the route, or else of the service. */
   readonly credential: ServiceCredential
   /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined

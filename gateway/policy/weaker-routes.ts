@@ -144,7 +144,7 @@ function commonPaths(strong: PathPattern, weak: PathPattern): string[] {
     }
     if (b === undefined) return weak.open ? pathsOf([...common, ...strong.segments.slice(i)], strong.open) : []
     if (a !== b) {
-      // `*` does not match an empty segment.
+      // The segment `*` in a pattern does not match an empty segment of a path.
       if ((a !== '*' && b !== '*') || a === '' || b === '') return []
       if (a === '*' && !decided) return []
       decided = true

@@ -33,9 +33,9 @@ export interface PlainServerOptions {
   readonly replyMs?: number
 }
 
-/** Maximum time for a request head, ms. */
+/** Maximum time in which a client must send a request head, ms. */
 const HEAD_MS = 2000
-/** Maximum time for a complete request, ms. */
+/** Maximum time in which a client must send a complete request, ms. */
 const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
 /** Interval at which the time limits of request heads and requests are checked, ms. */
@@ -46,7 +46,7 @@ const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 /** The only path that is served on connections of the reserve. */
 const LIVENESS = '/livez'
 
-/** Header fields of every reply. */
+/** Header fields that every reply of the server has. */
 const fixedFields = [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],

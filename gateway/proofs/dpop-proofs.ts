@@ -33,7 +33,7 @@ export interface ProofExpectation {
   readonly token: string
   readonly method: string
   readonly nowMs: number
-  /** Whether a URL (`htu`) is that of the request. */
+  /** Whether a URL (the claim `htu`) is the URL of the request. */
   isUrl(htu: string): boolean
   /**
    * Whether the client address may cause another signature check. Called only for a key with recent invalid signatures.

@@ -19,7 +19,7 @@ const RSA_MAX_BITS = 4096
 
 /** Public key of a proof, with its thumbprint. */
 export interface ThumbprintedKey {
-  /** SHA-256 thumbprint (RFC 7638), in base64url. */
+  /** SHA-256 thumbprint of the key (RFC 7638), in base64url. */
   readonly thumbprint: string
   readonly material: JsonWebKey
 }

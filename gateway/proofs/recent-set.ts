@@ -10,7 +10,7 @@ export class RecentSet {
   readonly #now: () => number
   #young = new Set<string>()
   #old = new Set<string>()
-  /** Start of the young generation, monotonic, ms. */
+  /** Time at which the young generation of the set began, monotonic, ms. */
   #startedAt: number
 
   /**

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** Current state of one queue, for operators. The member names are those of the JSON reply. */
+/** Current state of one job queue, for operators. The members have the names of the JSON reply. */
 export interface QueueListing {
   readonly queue: string
   readonly waiting: number
@@ -11,7 +11,7 @@ export interface QueueListing {
   readonly failed: number
   /** Age of the oldest waiting job, ms; 0 when no job waits. */
   readonly lag_ms: number
-  /** Number of connected workers. */
+  /** Number of workers that are connected to the queue. */
   readonly workers: number
   readonly last_failure: string | null
 }

@@ -62,8 +62,8 @@ export class RedisLink {
   readonly #clients: RedisClient[] = []
 
   /**
-   * @param source  user names, secrets and certificates for new connections. Default: those of `settings`, which do not
-   *   change
+   * @param source  user names, secrets and certificates for new connections. Default: the values in `settings`, which
+   * never change
    */
   constructor(settings: RedisSettings, log: RedisLog, source: RedisSource = { current: () => settings, refresh() {} }) {
     this.#settings = settings

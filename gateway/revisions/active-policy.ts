@@ -69,8 +69,8 @@ export interface Membership {
 export type RefusalCause = 'forged' | 'unknown-key' | 'older' | 'unknown-form'
 
 /**
- * The active policy of the cluster, as this process enforces it. The process applies every newer activation with a valid
- * MAC, and never returns to an older one.
+ * The active policy of the cluster, as this process enforces it. The process applies every newer activation with a
+ * valid MAC, and never returns to an older activation.
  */
 export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   readonly kinds = [ACTIVATION_EVENT, CANARY_EVENT]

@@ -9,7 +9,7 @@ import type { VoteProblem } from './vote.ts'
 
 /** Order to try a new policy on a share of the nodes before the policy becomes active. */
 export interface CanaryOrder {
-  /** Share of the nodes, percent. */
+  /** Share of the nodes that try the policy, percent. */
   readonly percent: number
   readonly forMs: number
   /** Maximum accepted increase of the share of faults on the canary nodes, in percent of the requests of a route. */

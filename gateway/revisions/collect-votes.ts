@@ -9,7 +9,7 @@ import { type Objection, openVote, type VoteProblem } from './vote.ts'
 
 /** Maximum wait for the votes of the members on a proposed policy, ms. */
 const VOTES_MS = 5000
-/** Time between two reads of votes, ms. */
+/** Time between two reads of the members' votes from Redis, ms. */
 const LOOK_AGAIN_MS = 25
 /** Latest time that a JavaScript `Date` can contain, ms since the epoch. */
 const LATEST_MS = 8.64e15

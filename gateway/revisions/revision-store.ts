@@ -26,7 +26,7 @@ export interface SealedPolicy {
 }
 
 interface ActivateOptions {
-  /** Kind of the event. */
+  /** Kind of the event about the activation. */
   readonly kind?: typeof ACTIVATION_EVENT | typeof CANARY_EVENT
   /** Envelope of the outcome of the rollout that the activation ends. */
   readonly outcome?: string | undefined

@@ -23,7 +23,7 @@ const facts = {
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   author: z.string(),
   message: z.string(),
-  /** Time of creation (RFC 3339). */
+  /** Time at which the revision was created (RFC 3339). */
   time: z.string(),
 }
 
@@ -129,8 +129,8 @@ export function readActivation(body: string): Activation | undefined {
  * Orders activations. A new activation has a higher sequence than every activation that a voting member knows. So equal
  * sequences exist only when Redis lost a write and each node that had applied it was down at the next change. Of two
  * such activations, the one with the later time by the Redis clock wins, and with equal times the one with the greater
- * hash. All nodes then choose the same activation. The MAC covers number, time and hash, so a Redis writer cannot
- * decide which activation wins by writing back the lost one.
+ * hash. All nodes then choose the same activation. The MAC covers number, time and hash, so a process that can write to
+ * Redis cannot change the order.
  *
  * @returns negative when `a` comes before `b`, 0 when they are the same
  */

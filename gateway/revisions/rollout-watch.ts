@@ -28,7 +28,7 @@ export interface RolloutWatchDependencies {
   readonly envelopes: Envelopes
   readonly traffic: Pick<Traffic, 'outcomes'>
   readonly node: { readonly id: string }
-  /** Key of this member. */
+  /** Key of this node in the list of members. */
   readonly member: string
   readonly isConnected: () => boolean
 }

@@ -13,7 +13,7 @@ export interface Objection {
 
 /** Vote of a node on a proposed policy (candidate). */
 export interface Vote {
-  /** Id of the candidate. */
+  /** Id of the proposed policy (candidate) on which the node votes. */
   readonly candidate: string
   readonly node: string
   /** Number of the newest activation that the node knows, even if the node could not apply it. */

@@ -139,7 +139,7 @@ export class RevocationService {
     }
   }
 
-  /** Whether both connections for orders are established. */
+  /** Whether both Redis connections for revocation orders are established. */
   get connected(): boolean {
     return this.#quick.connected() && this.#durable.connected()
   }

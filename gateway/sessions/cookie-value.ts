@@ -7,7 +7,7 @@ const FORM = /^(?:([0-9a-f]{32})\.)?([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/
 
 /** Content of the value of a session cookie, if the value was made with one of the configured keys. */
 export interface CookieReading {
-  /** Session id. */
+  /** Id of the session that the cookie value names. */
   readonly id: string
   /**
    * Hash of the random part of the value, 32 hexadecimal digits. Redis lists this hash with the session. `undefined`

@@ -16,8 +16,8 @@ export interface SessionCookie {
 
 /**
  * Session cookie for https. With the prefix `__Host-`, no other host, path or scheme can set the cookie (RFC 6265bis
- * §4.1.3.2). `Lax` keeps a user logged in who follows a link from another site. The gate checks each request with an
- * unsafe method for cross-site origin.
+ * §4.1.3.2). With `Lax`, a user who follows a link from another site stays logged in. The gate itself refuses requests
+ * with an unsafe method that come from another site.
  */
 export const hostCookie = cookieOf('__Host-gatehouse', '; Secure')
 

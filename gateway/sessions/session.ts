@@ -100,7 +100,9 @@ export function endOf(session: Pick<Session, 'createdAtS' | 'endsAtS' | 'tokens'
   return refreshToken === undefined && accessExpiresAtS !== undefined ? Math.min(lastS, accessExpiresAtS) : lastS
 }
 
-/** The session that an audit record names: a session of the gate, or one that an issuer named in a logout token. */
+/**
+ * The session that an audit record names: a session of the gate, or a session that an issuer named in a logout token.
+ */
 export interface NamedSession {
   /** Issuer identifier; `undefined` when Redis has lost the record of the session. */
   readonly issuer: string | undefined

@@ -30,8 +30,8 @@ export class ExpiryWatch implements MetricSource {
   readonly #nowMs: () => number
   readonly #task = new Supervisor('expiry-watch')
   /**
-   * Number of thresholds that each secret, key or certificate had passed at the last check. Without those that had
-   * passed none.
+   * For each secret, key or certificate: number of thresholds that it had passed at the last check. Omitted if it had
+   * passed no threshold.
    */
   #passed = new Map<string, number>()
   #endWatching: (() => void) | undefined

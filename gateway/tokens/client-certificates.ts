@@ -55,8 +55,8 @@ export class ClientCertificates implements ExpirySource {
    */
   readonly issuers: ReadonlyMap<string, IssuerRules>
   /**
-   * Certificates of connections and of header fields have separate caches, because a TLS handshake of this gate
-   * verified only those of connections.
+   * Certificates of connections and of header fields have separate caches, because only the certificates of connections
+   * were verified in a TLS handshake of this gate.
    */
   readonly #ofConnections = new CertificateCache()
   readonly #ofFields = new CertificateCache()

@@ -109,8 +109,8 @@ export class TargetRegistry implements ExpirySource {
   }
 
   /**
-   * Lists the certificates of the active policy: those of the gate and of authorities, from their files, and those of
-   * upstreams, as this node saw them in handshakes.
+   * Lists the certificates of the active policy. Certificates of the gate and of authorities come from their files.
+   * Certificates of upstreams are those that this node saw in handshakes.
    */
   *expiries(): Iterable<Expiry> {
     for (const { service, balancer } of this.#served) {
@@ -225,7 +225,7 @@ export class TargetRegistry implements ExpirySource {
   }
 }
 
-/** Returns the object at `key` for the next policy: one that is already in use, or else a new one. */
+/** Returns the object at `key` for the next policy: the object that is already in use, or else a new object. */
 function found<T>(next: Map<string, T>, used: ReadonlyMap<string, T>, key: string, make: () => T): T {
   const object = next.get(key) ?? used.get(key) ?? make()
   next.set(key, object)

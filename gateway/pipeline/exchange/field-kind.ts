@@ -6,7 +6,7 @@ export const FieldKind = {
   ordinary: 0,
   /**
    * Not forwarded: a hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. A service can
-   * receive some of the latter by listing them in `pass_headers`.
+   * receive some fields of the second group by listing them in `pass_headers`.
    */
   dropped: 1,
   host: 2,

@@ -4,9 +4,9 @@ const label = /^[a-z0-9_-]{1,63}$/
 
 /** A public URL of the form `https://*.example.com`, without the label that `*` stands for. */
 interface UrlPattern {
-  /** Scheme with `://`. */
+  /** Scheme of the URL with `://`, such as `https://`. */
   readonly start: string
-  /** Text after the label, such as `.example.com:8443`. */
+  /** Part of the URL after the label that `*` stands for, such as `.example.com:8443`. */
   readonly rest: string
 }
 

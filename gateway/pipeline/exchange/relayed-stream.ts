@@ -9,7 +9,7 @@ import type { Relay } from './relay.ts'
 import { StreamAuthority } from './stream-authority.ts'
 import { isSelected, streamKind, streamView } from './stream-view.ts'
 
-/** Time between two calls of `sweep`, ms. */
+/** Time between two calls of `sweep`, which checks a stream for silence, ms. */
 const SWEEP_MS = 250
 
 const idle = denial('stream-idle')

@@ -45,7 +45,7 @@ export class RequestHead {
   grpc = false
   /** Value of `grpc-timeout` of a gRPC call, ms; `undefined` without the field. */
   grpcTimeoutMs: number | undefined
-  /** True for the content type of gRPC-Web. */
+  /** True when the request has the content type of gRPC-Web. */
   grpcWeb = false
   /** True when the client requests an upgrade to WebSocket. */
   upgrade = false

@@ -282,7 +282,7 @@ function decide(x: Exchange): Verdict | Promise<Verdict> {
 
 /**
  * Whether the route accepts the scheme with which the caller authenticated. The route can belong to a newer policy than
- * the one that admitted the caller.
+ * the policy that admitted the caller.
  */
 function isAccepted({ route, scheme, session }: Exchange): boolean {
   const { bearer, basic } = route!.accept

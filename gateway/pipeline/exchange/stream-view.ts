@@ -27,7 +27,10 @@ export function streamKind({ socket, eventStream, replyHead }: Recorded): Stream
   return eventStream ? 'events' : 'download'
 }
 
-/** Whether the stream has every value of the selector. The subject of a login session is also that of its ID token. */
+/**
+ * Whether the stream has every value of the selector. A login session is selected by the subject of its access token, or
+ * of its ID token.
+ */
 export function isSelected(x: Recorded, { id, route, session, subject, issuer }: StreamSelector): boolean {
   if (id !== undefined && x.id !== id) return false
   if (route !== undefined && x.route.id !== route) return false

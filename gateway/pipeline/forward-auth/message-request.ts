@@ -174,7 +174,7 @@ function byteSequence(escaped: string): string | undefined {
     const presented = readEscapedPem(escaped)
     return presented && `:${presented.der.toString('base64')}:`
   } catch {
-    // The text has an invalid percent escape.
+    // `decodeURIComponent` failed: the text has an invalid percent escape.
     return undefined
   }
 }

@@ -2,8 +2,8 @@ import type { Denial } from '../../base/denial.ts'
 import type { Unrevoked } from '../exchange/exchange.ts'
 
 /**
- * Proof of possession by mutual TLS (RFC 8705 §3): the client certificate of the connection, or the one that a listed
- * proxy states, must be the certificate to which the token is bound. `check-certificate` has found the certificate valid.
+ * Proof of possession by mutual TLS (RFC 8705 §3): the token must be bound to the client certificate of the connection,
+ * or to the certificate that a listed proxy states. `check-certificate` has found the certificate valid.
  */
 export const certificateMethod = {
   member: 'x5tS256',

@@ -103,7 +103,10 @@ function isCausedByClient(error: unknown): boolean {
   return error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
 }
 
-/** Verifies the token like that of any caller. The issuer has just granted it, so its introspection has priority. */
+/**
+ * Verifies the granted token like any other access token. The issuer has just granted the token, so its introspection
+ * has priority over others.
+ */
 function verify(x: Limited, { token }: HeldToken): ReturnType<Limited['gate']['verifier']['verify']> {
   return x.gate.verifier.verify(token, x.runtime.snapshot.issuers, x.nowMs, x.route.introspection)
 }

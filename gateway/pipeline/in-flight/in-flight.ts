@@ -55,7 +55,7 @@ interface Watched extends ActiveSetMember {
   /** @returns the reason to end the exchange when the client stalls, else `undefined` */
   stallReason(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
-  /** True for an open WebSocket. */
+  /** True when the exchange is an open WebSocket. */
   readonly isWebSocket: boolean
   /** Closes the WebSocket because the node stops. */
   goAway(): void

@@ -18,8 +18,8 @@ const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
- * Replaces the request line of a forward-auth check with that of the checked request, after the same validation. Later
- * phases treat the checked request like an ordinary request.
+ * Replaces the request line of a forward-auth check with the request line of the checked request, which it validates
+ * like any other request line. Later phases treat the checked request like an ordinary request.
  *
  * Denies 403 to a peer that is not in `check.peers`, before any field is read; the log names the setting. Denies 400 to
  * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and the proxy

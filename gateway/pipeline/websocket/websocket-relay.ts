@@ -15,7 +15,7 @@ import { StreamAuthority } from '../exchange/stream-authority.ts'
 import { isSelected, streamView } from '../exchange/stream-view.ts'
 import { Close, closeFor } from './close-codes.ts'
 
-/** Time between two calls of `sweep`, ms. */
+/** Time between two calls of `sweep`, which checks a WebSocket for silence and stalls, ms. */
 const SWEEP_MS = 250
 /**
  * Number of sweeps (250 ms each) after which a silent service gets a ping: 30 s. After twice this time without a byte
@@ -31,8 +31,8 @@ const STALLED_SWEEPS = 120
 const LOST = 1006
 
 /**
- * Relays messages between the WebSocket of a client and that of a service. Each message is checked before it is relayed,
- * in either direction.
+ * Relays messages between the WebSocket of a client and the WebSocket of a service, in both directions. Each message is
+ * checked before it is relayed.
  */
 export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   readonly #x: Recorded

@@ -4,8 +4,8 @@ import { combined, type Effect, moreAdmits } from './effect.ts'
 import { isSame } from './policy-side.ts'
 
 /**
- * Compares the rate limits that a request meets when it reaches another route than before: those of the old and of the
- * new route.
+ * Compares the rate limits of two routes, for requests that matched the first route in the old policy and match the
+ * second route in the new policy.
  */
 export function limitsEffect(before: RouteLimits | undefined, after: RouteLimits | undefined): Effect {
   const [old, now] = [before?.rules ?? [], after?.rules ?? []]
@@ -15,8 +15,8 @@ export function limitsEffect(before: RouteLimits | undefined, after: RouteLimits
 }
 
 /**
- * Whether a limit is at least as strict as another one. Limits of two routes count in the same window only if they are
- * the same limit (equal `key`), so different limits cannot be compared.
+ * Whether a limit is at least as strict as another limit. False if the two have different keys: only the same limit on
+ * two routes counts in the same windows.
  */
 function isAsTight(rule: LimitRule, than: LimitRule): boolean {
   return rule.key === than.key && rule.requests <= than.requests && rule.cost >= than.cost

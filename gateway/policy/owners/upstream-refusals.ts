@@ -4,7 +4,7 @@ import type { ComparedPolicy } from '../difference/policy-side.ts'
 import type { ServiceEntry } from '../services/service-entry.ts'
 import { fullScopeRemedy, grantRemedy, type OwnerRefusal } from './owner-refusal.ts'
 
-/** Change of a service by its owner. */
+/** A change of a service that its owner makes. */
 export interface OwnedChange {
   /** The entry of the service before the change; `undefined` for a new service. */
   readonly old: ServiceEntry | undefined

@@ -29,7 +29,7 @@ export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet)
   return false
 }
 
-/** All names, without duplicates. */
+/** Returns all names of the lists `all` and `any`, without duplicates. */
 export function namesIn({ all = [], any = [] }: NamedSet): string[] {
   return [...new Set([...all, ...any])]
 }

@@ -96,7 +96,7 @@ export interface RequirementKind<R extends Reason = Reason> {
 }
 
 interface KindDefinition<Schema extends z.ZodType, R extends Reason> {
-  /** Key under `require`. */
+  /** Key of the requirement under `require` in the policy. */
   readonly key: string
   /**
    * Schema of the value. A kind that contains requirements defines a function, which receives the schema of a

@@ -63,7 +63,7 @@ export function matchedPath({ path, grpc }: MatchEntry): string {
   return path ?? `/${grpc}`
 }
 
-/** Methods of a route, without HEAD. */
+/** Returns the methods that a route matches, without HEAD. */
 export function matchedMethods({ grpc, methods }: MatchEntry): readonly string[] {
   return grpc === undefined ? (methods ?? forwardedMethods) : ['POST']
 }

@@ -11,7 +11,8 @@ export type SignalVariable = 'TRACES' | 'METRICS' | 'LOGS'
 
 /**
  * Returns the factory of the HTTP agent of one signal. With https, each new connection reads the files of the variables
- * `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY` again, those of the signal first.
+ * `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY` again. The variables of the signal take
+ * precedence.
  */
 export function otlpAgent(signal: SignalVariable, env: Environment) {
   return (protocol: string): HttpAgent | HttpsAgent =>
@@ -37,7 +38,7 @@ class VerifyingAgent extends HttpsAgent {
 
   override createConnection(...[options, done]: Parameters<HttpsAgent['createConnection']>) {
     const secureContext = this.#certificates.context()
-    // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    // Set `rejectUnauthorized` explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
     const verified = { ...options, secureContext, rejectUnauthorized: true }
     return super.createConnection(verified as RequestOptions, done)
   }
@@ -57,8 +58,8 @@ class OtlpCertificates {
   context(): SecureContext {
     const [ca, cert, key] = ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY'].map((name) => this.#read(name))
     try {
-      // Check the authorities first: OpenSSL ignores an invalid text of authorities, and would then trust those of the
-      // system.
+      // Check the authorities first: OpenSSL ignores an invalid text of authorities, and would then trust the
+      // authorities of the system.
       if (ca !== undefined) new X509Certificate(ca)
       this.#usable = createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
     } catch (error) {

@@ -31,7 +31,10 @@ export interface TlsMaterial {
   readonly serverName: string | undefined
   /** Client certificate of the gate for the service; `undefined` for none. */
   readonly certificate: X509Certificate | undefined
-  /** Certificate authorities that are trusted for the service; empty: those of Node.js. */
+  /**
+   * Certificate authorities that are trusted for the service. If the list is empty, the authorities of Node.js are
+   * trusted.
+   */
   readonly authorities: readonly X509Certificate[]
 }
 

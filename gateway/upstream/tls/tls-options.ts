@@ -18,7 +18,7 @@ export function tlsOptions(
   return {
     secureContext: context,
     ALPNProtocols: [protocol],
-    // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    // Set `rejectUnauthorized` explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
     rejectUnauthorized: true,
     ...(servername !== undefined && { servername }),
   }

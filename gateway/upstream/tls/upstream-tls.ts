@@ -3,8 +3,8 @@ import type { SecretPlace } from '../../base/secret.ts'
 /** `upstream_tls` of a service: the settings of its TLS connections. File paths are absolute. */
 export interface UpstreamTls {
   /**
-   * File with the certificate authorities that are trusted for the service, and no others; `undefined`: those of
-   * Node.js.
+   * File with the certificate authorities that are trusted for the service, and no others. `undefined`: the authorities
+   * of Node.js are trusted.
    */
   readonly caFile: string | undefined
   /** File with the client certificate of the gate and its intermediates; `undefined` for none. */

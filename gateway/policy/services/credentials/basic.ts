@@ -35,7 +35,7 @@ class BasicCredential implements ServiceCredential {
   readonly needsKey = undefined
   readonly secret: NeededSecret
   readonly #username: string
-  /** Password from which `#value` was made. */
+  /** Password from which the cached field value `#value` was made. */
   #password: string | undefined
   #value = ''
 

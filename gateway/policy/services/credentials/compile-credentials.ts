@@ -13,7 +13,7 @@ export interface ServiceCredentials {
   readonly ofRoutes: readonly ServiceCredential[]
   /**
    * Fields, in lower case, that the gate removes from requests of clients on every route of the service, because a
-   * credential of the service uses them. `undefined` for none besides the fields that the gate always removes.
+   * credential of the service uses them. `undefined` when the gate removes only the fields that it always removes.
    */
   readonly fields: ReadonlySet<string> | undefined
 }

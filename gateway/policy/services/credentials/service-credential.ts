@@ -38,7 +38,7 @@ export interface CredentialSources {
   readonly serviceSecrets: { of(needed: NeededSecret): Secret }
   /** Exchanges tokens of callers for tokens for services. */
   readonly exchanges: ExchangeSource
-  /** The tokens of the gate for services. */
+  /** Tokens that issuers have issued to the gate itself, for services. */
   readonly grants: GrantSource
 }
 
@@ -58,7 +58,7 @@ interface ExchangeSource {
 
 /** A compiled entry under `credentials` of a service or a route: the credential that the service receives. */
 export interface ServiceCredential {
-  /** Value of `type` in the policy. */
+  /** Value of `type` in the policy entry of the credential. */
   readonly type: string
   /**
    * Request field that contains the credential, in lower case. The gate removes this field from the client's request.
@@ -85,8 +85,9 @@ export interface ServiceCredential {
    */
   obtain(input: CredentialInput, sources: CredentialSources): Obtained | Promise<Obtained>
   /**
-   * Returns a newer value than the one that the service refused with 401; `undefined` when no newer one exists. A
-   * credential that is requested from an issuer is renewed for this at most once in 30 s in the cluster. Never rejects.
+   * Returns a newer value than the one that the service refused with 401; `undefined` when there is no newer value. If
+   * the credential comes from an issuer, the cluster requests a new one for this purpose at most once in 30 s. Never
+   * rejects.
    *
    * Without this method, a 401 of the service passes to the client: the gate did not make the credential.
    *
