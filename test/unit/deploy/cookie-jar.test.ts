@@ -15,7 +15,7 @@ test.each([
   expect(jar.fieldFor(path)).toBe(sent)
 })
 
-test('in the cookie jar of the demo, a later cookie replaces an earlier one, and a cookie of the same name that has expired removes it', () => {
+test('in the cookie jar of the demo, a later cookie replaces an earlier cookie of the same name, and an expired cookie of the same name removes it', () => {
   const jar = new CookieJar()
   jar.store(['a=1; path=/', 'b=x=y; path=/', 'c=1; path=/'])
   jar.store(['a=2; path=/', 'c=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT'])

@@ -95,7 +95,7 @@ test('the demo repeats an interrupted installation of oidc-provider', async () =
   expect(await use(folder)).toContain('Installing')
 })
 
-test('the demo repeats an installation of oidc-provider that was made with another lock file', async () => {
+test('the demo installs oidc-provider again if it was installed with another lock file', async () => {
   const folder = installedPackage('other')
   await use(folder)
   appendFileSync(join(folder, 'deploy/demo/provider/package-lock.json'), '\n')
@@ -105,7 +105,7 @@ test('the demo repeats an installation of oidc-provider that was made with anoth
   expect(await use(folder)).toContain('Installing')
 })
 
-test('the demo of a checkout installs no oidc-provider and prints no message', async () => {
+test('the demo in a checkout of the repository installs no oidc-provider and prints no message', async () => {
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', install, checkout], {
     cwd: checkout,
   })

@@ -40,7 +40,7 @@ test.each([
   ['a link to another host, unchanged', '[a](https://a.example/b.md#c)', '[a](https://a.example/b.md#c)'],
   ['a link within a code block, unchanged', '```md\n[a](nowhere.md)\n```', '```md\n[a](nowhere.md)\n```'],
   ['a comment, which it removes', 'a\n<!-- bench:b -->\nc', 'a\nc'],
-])('the build of the documentation site converts for the site: %s', (_what, given, expected) => {
+])('the build of the documentation site converts this Markdown syntax: %s', (_what, given, expected) => {
   expect(sitePage('docs/guide/policy.md', given, pages, () => true).text).toBe(expected)
 })
 
@@ -64,7 +64,7 @@ test('the navigation of the documentation site lists the pages of each section o
   ])
 })
 
-test('the documentation site check finds links of a built site that have no target', () => {
+test('the check of the documentation site finds links in the built site that have no target', () => {
   const folder = mkdtempSync(join(tmpdir(), 'docs-site-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const write = (path: string, text: string) => {

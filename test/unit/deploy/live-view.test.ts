@@ -27,7 +27,7 @@ test.each([
     line: { time, event: 'token_refused', error: 'invalid_scope' },
     shows: ['an unknown client', 'invalid_scope'],
   },
-])('the live view of the demo shows $name on one line', ({ line, shows }) => {
+])('the live view of the demo shows this event on one line: $name', ({ line, shows }) => {
   const shown = compact(line) ?? ''
 
   for (const part of shows) expect(shown).toContain(part)
@@ -50,7 +50,7 @@ test('the live view of the demo shows policy problems like `check`, one per line
   ])
 })
 
-test('the live view of the demo omits log lines that are no exchange, token request or policy problem', () => {
+test('the live view of the demo omits log lines that describe no exchange, token request or policy problem', () => {
   expect(compact({ time, level: 'info', msg: 'node started' })).toBeUndefined()
 })
 
@@ -60,7 +60,7 @@ test('escape sequences and control characters in a path do not reach the termina
   expect(stripVTControlCharacters(shown)).toMatch(/^[\x20-\x7e]*$/)
 })
 
-test('the log reader of the live view continues at its last position and returns only complete JSON lines', () => {
+test('the log reader of the live view continues where it stopped and returns only complete JSON lines', () => {
   const path = join(mkdtempSync(join(tmpdir(), 'log-')), 'a.log')
   const tail = new LogTail(path)
   expect(tail.read()).toEqual([])

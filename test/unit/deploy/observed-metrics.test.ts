@@ -37,7 +37,7 @@ function instrumentOf(name: string): Instrument | undefined {
   return whole?.kind === 'histogram' ? whole : known.get(name)
 }
 
-test.each(expressions)('all metrics and labels exist that $place uses in the expression $expr', ({ expr }) => {
+test.each(expressions)('all metrics and labels in the expression $expr of $place exist', ({ expr }) => {
   const names = expr.match(/\bgatehouse_\w+/g) ?? []
   const asked = names.map(instrumentOf)
   const labels = [...expr.matchAll(/by \(([^)]*)\)/g), ...expr.matchAll(/\{(\w+)(?:=~|!~|!=|=)"/g)]

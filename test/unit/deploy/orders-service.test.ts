@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => void server.close())
 
-test('the gRPC method Get of the demo replies with the order and the subject of the assertion', async () => {
+test("the gRPC method Get of the demo replies with the order and with the subject of the gate's assertion", async () => {
   expect(await client.get('ä-7', assertion)).toEqual({ id: 'ä-7', item: 'tea', version: 1, caller: 'alice' })
 })
 
@@ -37,7 +37,7 @@ test('the gRPC method Watch of the demo sends the order at once, and ends when t
   expect(await call.status).toBe(1)
 })
 
-test('the gRPC method Chat of the demo sends each message back before the next message, and ends with the client', async () => {
+test('the gRPC method Chat of the demo sends each message back before it reads the next one, and ends when the client ends the call', async () => {
   const call = client.chat(assertion)
   for (const [index, text] of ['tea', 'x'.repeat(20_000), ''].entries()) {
     call.send(text)
@@ -70,7 +70,7 @@ test('a call of an unknown method of the gRPC service of the demo ends with UNIM
   expect([reply.status, reply.field('grpc-status')]).toEqual([200, '12'])
 })
 
-test('the gRPC service of the demo reads messages whole that arrive one byte at a time', async () => {
+test('the gRPC service of the demo reads a message completely if its bytes arrive one at a time', async () => {
   const sent = [encodeFields({ 1: 'tea', 3: 300 }), encodeFields({}), encodeFields({ 2: 'milk', 3: 4_294_967_295 })]
   const bytes = async function* () {
     for (const byte of Buffer.concat(sent.map(framed))) yield Buffer.of(byte)

@@ -18,7 +18,7 @@ test.each([
   { state: 'an additional package', present: { jose, other: jose }, installed: false },
   { state: 'no list of installed packages by npm', present: undefined, installed: false },
 ])(
-  'the check of `npm run setup` whether the packages are installed returns $installed if node_modules contains $state',
+  'when node_modules contains $state, the check of `npm run setup` for installed packages returns $installed',
   ({ present, installed }) => {
     const root = mkdtempSync(join(tmpdir(), 'packages-'))
     mkdirSync(join(root, 'node_modules'))

@@ -6,7 +6,7 @@ test.each([
   ['Whoever has the token is let in', 'name the client'],
   ['Redis is away, and nobody is told', 'is unavailable'],
   ['A token that does not hold is judged anew', '"again"'],
-])('the prose check finds an idiom in the line "%s"', (line, instead) => {
+])('the check of the wording (prose check) finds a forbidden idiom in the line "%s"', (line, instead) => {
   expect(hitsIn(line).map((hit) => hit.instead)).toContainEqual(expect.stringContaining(instead))
 })
 
@@ -14,6 +14,6 @@ test.each([
   '// Drops the items that are left in the queue',
   'Redis is unavailable. The node answers 503 with Retry-After.',
   '## What a trace contains',
-])('the prose check finds no idiom in the line "%s"', (line) => {
+])('the check of the wording (prose check) finds no forbidden idiom in the line "%s"', (line) => {
   expect(hitsIn(line)).toEqual([])
 })

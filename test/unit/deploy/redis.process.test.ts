@@ -55,7 +55,7 @@ test('a Redis that startRedis has started replies, and no longer runs after stop
   await expect(pingRedis(server.url)).rejects.toThrow('Redis at')
 })
 
-test('a command with a database in the URL of Redis changes only this database', async () => {
+test('a command on a Redis URL that names a database changes only this database', async () => {
   const server = await startRedis({ folder: folder(), port: await freePort() })
   const set = (url: string) => commandRedis(url, ['SET', 'key', 'value', 'NX'])
 

@@ -31,18 +31,24 @@ test.each([
     folders: ['x-linux-gnu'],
   },
   { of: 'a program with files of its own', files: ['usr/lib/chromium/libEGL.so'], folders: [] },
-])('the library path of an unpacked tree with $of has the folders $folders', ({ files, folders }) => {
-  const root = tree(files)
+])(
+  'the library path for a folder of unpacked Debian packages with $of has the folders $folders',
+  ({ files, folders }) => {
+    const root = tree(files)
 
-  const own = libraryPath(root).split(delimiter)
-  expect(own.filter((folder) => folder.startsWith(root))).toEqual(folders.map((name) => join(root, 'usr/lib', name)))
-})
+    const own = libraryPath(root).split(delimiter)
+    expect(own.filter((folder) => folder.startsWith(root))).toEqual(folders.map((name) => join(root, 'usr/lib', name)))
+  },
+)
 
 test.each([
   { fonts: 'without fonts', files: [], ownFonts: false },
   { fonts: 'with fonts', files: ['usr/share/fonts/truetype/sans.ttf'], ownFonts: true },
-])('an unpacked Chromium whose tree is $fonts uses only the fonts of its tree: $ownFonts', ({ files, ownFonts }) => {
-  const root = tree(['usr/lib/chromium/chromium', ...files])
+])(
+  'whether an unpacked Chromium in a folder with $fonts uses only the fonts of that folder: $ownFonts',
+  ({ files, ownFonts }) => {
+    const root = tree(['usr/lib/chromium/chromium', ...files])
 
-  expect(unpackedChromium(root)?.env.FONTCONFIG_SYSROOT).toBe(ownFonts ? root : undefined)
-})
+    expect(unpackedChromium(root)?.env.FONTCONFIG_SYSROOT).toBe(ownFonts ? root : undefined)
+  },
+)

@@ -45,7 +45,7 @@ function faultOf({ typed_config }: Filter): string | undefined {
   return url === `type.googleapis.com/${name}` ? fault(root.lookupType(name), config) : `type ${url}`
 }
 
-test('the documented Envoy filter that asks over gRPC has only fields of ExtAuthz, with their types', () => {
+test('the documented Envoy filter that sends checks over gRPC has only fields that exist in ExtAuthz, with the right types', () => {
   const { http_filters } = parse(documented('guide/ext-authz.md', 'yaml envoy', {})) as { http_filters: Filter[] }
 
   expect(http_filters.map((each) => each.name)).toEqual(['envoy.filters.http.ext_authz', 'envoy.filters.http.router'])
@@ -53,7 +53,7 @@ test('the documented Envoy filter that asks over gRPC has only fields of ExtAuth
   expect(http_filters[0]!.typed_config).toMatchObject({ failure_mode_allow: false, encode_raw_headers: true })
 })
 
-test('the documented Envoy filter that asks over HTTP has only fields of ExtAuthz, with their types', () => {
+test('the documented Envoy filter that sends checks over HTTP has only fields that exist in ExtAuthz, with the right types', () => {
   const [filter] = parse(deployed('forward-auth/envoy.yaml', {})) as Filter[]
 
   expect(faultOf(filter!)).toBeUndefined()
@@ -64,8 +64,11 @@ test.each([
   [{ failure_mode_allow: 'false' }, '.failure_mode_allow is no bool'],
   [{ grpc_service: { timeout: 5 } }, '.grpc_service.timeout is no duration'],
   [{ status_on_error: { code: 'Teapot' } }, '.status_on_error.code is no StatusCode'],
-])('the comparison of an Envoy filter with its protos finds the error in %j', (config, found) => {
-  const typed_config = { '@type': `type.googleapis.com/${name}`, ...config }
+])(
+  'the comparison of an Envoy filter with the protobuf definitions of Envoy finds the error in %j',
+  (config, found) => {
+    const typed_config = { '@type': `type.googleapis.com/${name}`, ...config }
 
-  expect(faultOf({ name: 'x', typed_config })).toBe(found)
-})
+    expect(faultOf({ name: 'x', typed_config })).toBe(found)
+  },
+)

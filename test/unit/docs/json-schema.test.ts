@@ -79,9 +79,12 @@ test.each([
   ['1GiB', sizes, true],
   ['64KB', sizes, false],
   ['64', sizes, false],
-])('the JSON Schema for durations or sizes treats the text %s as the documentation says', (text, schema, valid) => {
-  expect(faultsIn(text, schema, settings).length === 0).toBe(valid)
-})
+])(
+  'whether the JSON Schema for durations or sizes accepts the text %s is as the documentation says',
+  (text, schema, valid) => {
+    expect(faultsIn(text, schema, settings).length === 0).toBe(valid)
+  },
+)
 
 test.each([
   ['{ scopes: { all: [a] } }', true],
@@ -95,7 +98,7 @@ test.each([
   ['{ acr: [gold], scopes: { all: [a] } }', false],
   ['anybody', false],
   ['{ all: [public] }', false],
-])('the JSON Schema of the policy treats `require: %s` as valid: %s', (text, valid) => {
+])('whether the JSON Schema of the policy accepts `require: %s`: %s', (text, valid) => {
   const require = policy.properties!['services']!.additionalProperties as JsonSchema
   const schema = require.properties!['routes']!.items!.properties!['require']!
 
@@ -108,7 +111,7 @@ test.each([
   ['{}', false],
   ['{ env: A, file: b }', false],
   ['a secret', false],
-])('the JSON Schema of the settings treats `secret: %s` as valid: %s', (text, valid) => {
+])('whether the JSON Schema of the settings accepts `secret: %s`: %s', (text, valid) => {
   const { secret } = settings.properties!['keys']!.properties!['assertion']!.anyOf![0]!.items!.properties!
 
   expect(faultsIn(parse(text), secret!, settings).length === 0).toBe(valid)

@@ -11,7 +11,7 @@ const golden = (name: string) => readFileSync(new URL(`../../protos/golden/${nam
 const type = loadEnvoyProtos().lookupType('envoy.service.auth.v3.CheckRequest')
 const encode = (message: object) => Buffer.from(type.encode(type.fromObject(message)).finish())
 
-test('the decoder reads a CheckRequest of the C++ library with a map of header fields', () => {
+test('the decoder reads a CheckRequest that the C++ protobuf library wrote with a map of header fields', () => {
   expect({ ...readCheckRequest(golden('headers')) }).toEqual({
     sourceAddress: '203.0.113.9',
     certificate: '-----BEGIN%20CERTIFICATE-----%0AMIIB%0A-----END%20CERTIFICATE-----%0A',
@@ -50,7 +50,7 @@ test('the decoder reads a CheckRequest of the C++ library with a map of header f
   })
 })
 
-test('the decoder reads a CheckRequest of the C++ library with a list of raw header fields, a body and metadata', () => {
+test('the decoder reads a CheckRequest that the C++ protobuf library wrote with a list of raw header fields, a body and metadata', () => {
   const { names, values, ...rest } = readCheckRequest(golden('header-map'))
 
   expect(rest).toEqual({
@@ -96,7 +96,7 @@ const anyHeaders = fc.oneof(
   }),
 )
 
-test('the decoder of CheckRequest and protobufjs with the original protos read random messages alike', () => {
+test('the decoder of CheckRequest and protobufjs with the original .proto files give the same result for random messages', () => {
   fc.assert(
     fc.property(anyHttp, anyHeaders, anyText, anyText, (http, headers, address, certificate) => {
       const source = { address: { socket_address: { address, port_value: 1 } }, certificate, labels: { a: 'b' } }
@@ -121,7 +121,7 @@ test('the decoder of CheckRequest and protobufjs with the original protos read r
 
 const pairsOf = ({ names, values }: EnvoyCheckRequest) => names.map((name, i) => [name, values[i]])
 
-test('for damaged bytes, the decoder of CheckRequest returns a result or throws its error, and never reads beyond the message', () => {
+test('for damaged bytes, the decoder of CheckRequest returns a result or throws MalformedMessage, and never reads beyond the message', () => {
   const whole = golden('headers')
   const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 6 })
   fc.assert(
@@ -200,6 +200,6 @@ test('the decoder of CheckRequest keeps at most 256 header fields, more than any
   expect(readCheckRequest(http(...fields)).names.length).toBe(256)
 })
 
-test('in a CheckRequest, bytes that are no UTF-8 become U+FFFD, which the gate refuses', () => {
+test('in a CheckRequest, invalid UTF-8 bytes are decoded to U+FFFD, which the gate refuses', () => {
   expect(readCheckRequest(http(nest(4, Buffer.from([0x2f, 0xff])))).path).toBe('/\ufffd')
 })

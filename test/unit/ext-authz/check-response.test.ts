@@ -26,7 +26,7 @@ const compact = (message: unknown) =>
   JSON.parse(JSON.stringify(message, (_, each) => (isEmpty(each) ? undefined : each)))
 const isEmpty = (each: unknown) => each === '' || (Array.isArray(each) && each.length === 0)
 
-test('a CheckResponse that admits decodes to the fields that were written, with append_action 2 for each field for the service', () => {
+test('a CheckResponse that admits a request decodes to the fields that were written, with append_action 2 for each field for the service', () => {
   fc.assert(
     fc.property(
       fc.array(field),
@@ -52,7 +52,7 @@ test('a CheckResponse that admits decodes to the fields that were written, with 
   )
 })
 
-test('a CheckResponse that denies decodes to the status, fields and body that were written, and repeated fields are all kept', () => {
+test('a CheckResponse that denies a request decodes to the status, fields and body that were written, and keeps repeated fields', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(field, { selector: ([each]) => each, maxLength: 10 }),
@@ -89,7 +89,7 @@ test.each(['\r\n', '\n', '\0', '\x7f'])(
   },
 )
 
-test('the protos of Envoy have the HTTP status of each reason', () => {
+test('the HTTP status of each reason exists in the protobuf definitions of Envoy', () => {
   const known = new Set(Object.values(root.lookupEnum('envoy.type.v3.StatusCode').values))
   const own = new Set(Object.values(reasons).map(({ status }) => status))
   // 499 is in records only: the client is gone.

@@ -53,7 +53,7 @@ test.each(['', '/tenant'])(
   },
 )
 
-test('after a key rotation of the fake issuer both keys verify tokens, and a removed key verifies none', async () => {
+test('after a key rotation of the fake issuer both keys verify tokens, and a key that was removed verifies none', async () => {
   const issuer = await startIssuer()
   const [old] = issuer.keys
   const before = issuer.sign()

@@ -48,7 +48,7 @@ test.each([
   { sign: 'fewer bytes than Content-Length', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok' },
   { sign: 'an incomplete chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok' },
   { sign: 'no last chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' },
-])('the raw client reports a truncated reply body, recognised by: $sign', async ({ bytes }) => {
+])('the raw client reports a truncated reply body; sign of the truncation: $sign', async ({ bytes }) => {
   const result = await request(await answering(bytes), get)
 
   expect(result.complete).toBe(false)
@@ -100,7 +100,7 @@ test('the raw client reads all replies until the connection ends', async () => {
   })
 })
 
-test('the raw client leaves a connection open while the peer does', async () => {
+test('the raw client keeps a connection open as long as the peer does', async () => {
   const upstream = await rawUpstream('HTTP/1.1 204 \r\n\r\n')
 
   expect(await exchange(upstream.port, get)).toMatchObject({ replies: [{ status: 204 }], ending: 'open' })

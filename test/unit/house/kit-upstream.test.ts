@@ -8,7 +8,7 @@ import { startUpstream } from '../../kit/upstream.ts'
 
 const get = requestBytes({ target: '/' })
 
-test('the test upstream records a request as on the wire', async () => {
+test('the test upstream records a request byte for byte as it was sent', async () => {
   const upstream = await startUpstream()
   const bytes = 'POST /a?b=%20 HTTP/1.1\r\nhost: x\r\nX-Two: 1\r\nx-two: 2\r\nContent-Length: 5\r\n\r\nhello'
 

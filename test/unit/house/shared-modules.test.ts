@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..')
 const isModule = (text: string) => /^export /m.test(text)
 const startsWhileLoading = /^(?:(?:export )?(?:const|let) [^=\n]+= )?await |^atEnd\(/m
 
-test('no module that test files import starts a part while it loads', () => {
+test('no module that test files import starts a node, server or process while it loads', () => {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !/\.(?:test|chaos)\.ts$/.test(name))
     .map((name) => ({ name, text: readFileSync(join(root, name), 'utf8') }))

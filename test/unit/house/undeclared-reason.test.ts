@@ -15,32 +15,32 @@ const phase = {
 } as const
 const silent = { ...phase, denies: [], answers: [], throws: [] }
 
-test('the test kit reports a denial whose reason the phase does not list in `denies`', () => {
+test('the test kit reports a phase that denies with a reason that it does not list in `denies`', () => {
   expect(undeclaredVerdict(phase, undefined)).toBeUndefined()
   expect(undeclaredVerdict(phase, denial('credential-missing'))).toBeUndefined()
   expect(undeclaredVerdict(silent, denial('credential-missing'))).toContain('its denies must list')
 })
 
-test('the test kit reports a gate reply whose reason the phase does not list in `answers`', () => {
+test('the test kit reports a phase whose gate reply has a reason that it does not list in `answers`', () => {
   const reply = jsonAnswer('{}')
 
   expect(undeclaredVerdict({ ...phase, answers: ['answered'] }, reply)).toBeUndefined()
   expect(undeclaredVerdict({ ...phase, denies: ['answered'] }, reply)).toContain('its answers must list')
 })
 
-test('the test kit reports a fault whose reason the phase does not list in `throws`', () => {
+test('the test kit reports a phase that throws a fault with a reason that it does not list in `throws`', () => {
   const fault = new GatewayFault('store-unavailable', 'store', 'Redis did not reply in time')
 
   expect(undeclaredFault(phase, fault)).toBeUndefined()
   expect(undeclaredFault(silent, fault)).toContain('its throws must list')
 })
 
-test('the test kit accepts a node-fault or an exception of a phase, although the phase does not list it in `throws`', () => {
+test('the test kit accepts a phase that throws a node-fault or an exception, although it does not list them in `throws`', () => {
   expect(undeclaredFault(silent, new GatewayFault('node-fault', 'node', 'internal error'))).toBeUndefined()
   expect(undeclaredFault(silent, new TypeError('x is undefined'))).toBeUndefined()
 })
 
-test('the test kit reports a phase that ends an exchange with a reason that neither `forward` nor `endReasons` lists', () => {
+test('the test kit reports a phase that ends an exchange with a reason that is neither in `forward` nor in `endReasons`', () => {
   expect(undeclaredEnd(phase, 'store-unavailable')).toBeUndefined()
   expect(undeclaredEnd(silent, 'client-gone')).toBeUndefined()
   expect(undeclaredEnd(silent, 'store-unavailable')).toContain('endReasons must list')

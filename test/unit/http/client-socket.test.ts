@@ -59,7 +59,7 @@ function socketWith(buffered = 0) {
   return { socket, calls, events, state, receive, sweep }
 }
 
-test('a WebSocket close frame is sent at once when no bytes wait for the client', () => {
+test('the gate sends a WebSocket close frame at once when no earlier bytes wait for the client', () => {
   const { socket, calls } = socketWith()
   socket.close(4401, 'over')
 
@@ -68,7 +68,7 @@ test('a WebSocket close frame is sent at once when no bytes wait for the client'
   expect(calls).toHaveLength(1)
 })
 
-test('a WebSocket close frame waits until the client reads, and queued messages are dropped', () => {
+test('if a client does not read, a WebSocket close frame waits until the client reads, and queued messages are dropped', () => {
   const { socket, calls, events, state } = socketWith(10)
   socket.send(Buffer.from('sent'), false)
   socket.send(Buffer.from('queued'), false)
@@ -94,7 +94,7 @@ test('a WebSocket connection closes without its close frame if the client does n
   expect([calls, events]).toEqual([[['close']], [['ended']]])
 })
 
-test('WebSocket messages that arrive while the service is not ready are queued in order, and each one pauses the client', () => {
+test('WebSocket messages that arrive before the service is ready are queued in order, and the node stops reading from the client after each message', () => {
   const { socket, calls, events, state, receive } = socketWith()
   state.ready = false
   for (const text of ['a', 'b', '']) receive(text)
@@ -110,7 +110,7 @@ test('WebSocket messages that arrive while the service is not ready are queued i
   expect(calls.slice(3)).toEqual([['pause'], ['resume']])
 })
 
-test('WebSocket messages for a held client are queued, and sent in order before later messages', () => {
+test('messages of a WebSocket client that the gate holds are queued, and sent in order before later messages', () => {
   const { socket, calls, events, state } = socketWith()
   state.allowed = false
   expect([socket.send(Buffer.from('a'), false), socket.send(Buffer.from('b'), false)]).toEqual([false, false])
@@ -140,7 +140,7 @@ test('a silent WebSocket client gets a ping after 30 s, and is disconnected afte
   expect(events.at(-1)).toEqual(['close', 1006, ''])
 })
 
-test('a WebSocket client that reads slower than the minimum rate while bytes wait for it counts as stalled', () => {
+test('a WebSocket client counts as stalled if it reads slower than the minimum rate while bytes wait for it', () => {
   const { socket, state, sweep } = socketWith()
   state.buffered = 50_000
   socket.send(Buffer.alloc(50), false)
@@ -149,7 +149,7 @@ test('a WebSocket client that reads slower than the minimum rate while bytes wai
   expect(sweep(1)).toBe('reader-stalled')
 })
 
-test('a WebSocket client that sends pings and does not read the pongs is treated like a slow reader', () => {
+test('a WebSocket client that sends pings and does not read the pongs is disconnected like a slow reader', () => {
   const { socket, calls, state } = socketWith()
   state.buffered = 100
   socket.controlled()
@@ -161,7 +161,7 @@ test('a WebSocket client that sends pings and does not read the pongs is treated
   expect(calls).toEqual([['send', 'a']])
 })
 
-test('a WebSocket message above the limit of messages does not reach the service', () => {
+test('a WebSocket message above the rate limit of messages does not reach the service', () => {
   const { events, receive } = socketWith()
   receive('x'.repeat(101))
 
@@ -169,7 +169,7 @@ test('a WebSocket message above the limit of messages does not reach the service
 })
 
 // The event that passes messages on is one of a socket, so an exception would end the process.
-test('a fault while queued WebSocket messages are passed to the service is reported to the listener, and not thrown', () => {
+test('an exception while queued WebSocket messages are passed to the service is reported to the listener, and not thrown', () => {
   const fault = new Error('the temporary file cannot be read')
   const reported: unknown[] = []
   let isReady = false

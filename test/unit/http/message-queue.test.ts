@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MessageQueue } from '../../../gateway/http/message-queue.ts'
 
-test('WebSocket messages leave the message queue in order, with their bytes and kind, from memory and from the file', () => {
+test('WebSocket messages leave the message queue in order, with unchanged bytes and kind, both from memory and from the file', () => {
   const queue = new MessageQueue()
   // Memory takes 4 MiB. Later messages are in the file, until the queue is empty.
   const sizes = [0, 1, 5, 70_000, 3_000_000, 2_000_000, 0, 65_531, 65_536, 4_500_000, 1]

@@ -19,7 +19,7 @@ function drained(queue: UploadQueue): Buffer[] {
 
 const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith('gatehouse-upload-'))
 
-test('the upload queue writes bytes above its memory limit to an unnamed file and returns all bytes in order', () => {
+test('the upload queue writes bytes above its memory limit to a file without a name and returns all bytes in order', () => {
   const queue = new UploadQueue()
   const sent = Array.from({ length: 100 }, () => randomBytes(512 * 1024))
   const before = process.memoryUsage().arrayBuffers
@@ -32,7 +32,7 @@ test('the upload queue writes bytes above its memory limit to an unnamed file an
   expect(queue.empty).toBe(true)
 })
 
-test('the upload queue returns chunks that arrive while older chunks are read after the older ones, from memory and from the file', () => {
+test('chunks that arrive while older chunks of an upload are read are returned after the older chunks, both from memory and from the file', () => {
   const queue = new UploadQueue()
   const sent: Buffer[] = []
   const taken: Buffer[] = []
@@ -47,7 +47,7 @@ test('the upload queue returns chunks that arrive while older chunks are read af
   expect(sha256(taken)).toBe(sha256(sent))
 })
 
-test('an abandoned upload leaves an empty queue, and other uploads can use its memory', () => {
+test('after an upload is abandoned, its queue is empty, and other uploads can use its memory', () => {
   for (let i = 0; i < 40; i++) {
     const queue = new UploadQueue()
     for (let n = 0; n < 40; n++) queue.push(Buffer.alloc(512 * 1024))

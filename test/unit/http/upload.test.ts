@@ -18,7 +18,7 @@ function listener() {
 
 const chunk = (bytes = 1000) => new ArrayBuffer(bytes)
 
-test('the first chunk of an upload pauses the client until a reader opens the upload', () => {
+test('after the first chunk of an upload, the node does not read from the client until a reader opens the upload', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
 
@@ -26,7 +26,7 @@ test('the first chunk of an upload pauses the client until a reader opens the up
   expect(upload.paused).toBe(true)
 })
 
-test('a chunk that arrives while the client of an upload is paused pauses the client again, because its arrival restarted the idle timeout', () => {
+test('if a chunk arrives although the node paused the client of an upload, the node pauses the client again, because the chunk restarted the idle timeout', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), false)
@@ -35,7 +35,7 @@ test('a chunk that arrives while the client of an upload is paused pauses the cl
   expect(told).toEqual(['pause', 'pause', 'pause'])
 })
 
-test('the last chunk of an upload does not pause the client', () => {
+test('after the last chunk of an upload, the node does not pause the client', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), true)
@@ -44,7 +44,7 @@ test('the last chunk of an upload does not pause the client', () => {
   expect(upload.complete).toBe(true)
 })
 
-test('the client of an upload is resumed after all its bytes were read', async () => {
+test('the node reads from a paused client again after all bytes of the upload were read', async () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   let taken = 0

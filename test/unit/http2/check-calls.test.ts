@@ -67,7 +67,7 @@ const statusOf = (reply: SessionReply) => reply.field('grpc-status')
 const listed = await listen({ checkPeers: ['127.0.0.1'] })
 const good = listed.envoy.encode(listed.envoy.message({ path: '/s/1' }))
 
-test('an ext_authz check of a listed peer gets one message, and the gRPC status in trailers', async () => {
+test('an ext_authz check of a peer in check.peers gets one message, and the gRPC status in trailers', async () => {
   const reply = await listed.session.post(path, framed(good), head)
 
   expect([reply.status, reply.field('content-type')]).toEqual([200, 'application/grpc'])
@@ -102,7 +102,7 @@ test.each([
   await until('no call is in progress', () => listener.inFlight === 0)
 })
 
-test('without the setting ext_authz, an ext_authz call of a listed peer is handled as an ordinary request', async () => {
+test('without the setting ext_authz, an ext_authz call of a peer in check.peers is handled as an ordinary request', async () => {
   const { session } = await listen({ checkPeers: ['127.0.0.1'] }, { extAuthz: false })
 
   expect(statusOf(await session.post(path, framed(good), head))).toBe('12')
@@ -147,11 +147,14 @@ test.each([
   ['that is malformed', Buffer.from([0x0a, 5]), 400],
   ['that is empty', Buffer.alloc(0), 400],
   ['of 300 KiB', Buffer.concat([good, Buffer.from([0x7a, 0x80, 0xe0, 0x12]), Buffer.alloc(307_200)]), 431],
-])('an ext_authz check with a message %s is denied, and the call does not fail', async (_, message, status) => {
-  const { status: rpc, denied_response } = await listed.envoy.call(message)
+])(
+  'an ext_authz check with a message %s is denied, and the gRPC call itself does not fail',
+  async (_, message, status) => {
+    const { status: rpc, denied_response } = await listed.envoy.call(message)
 
-  expect([rpc.code, denied_response?.status.code]).toEqual([status === 400 ? 3 : 8, status])
-})
+    expect([rpc.code, denied_response?.status.code]).toEqual([status === 400 ? 3 : 8, status])
+  },
+)
 
 test('the gate ends an ext_authz call whose peer does not send its message, or does not take the reply, in time', async () => {
   const { listener, clock, session } = await listen({ checkPeers: ['127.0.0.1'] })
@@ -166,7 +169,7 @@ test('the gate ends an ext_authz call whose peer does not send its message, or d
   await until('no call is in progress', () => listener.inFlight === 0)
 })
 
-test('connections of a peer that sends ext_authz checks have no limit by address, because they carry checks of all clients', async () => {
+test('connections of a peer that sends ext_authz checks are not limited by address, because they carry the checks of all clients', async () => {
   const { listener, envoy } = await listen({ checkPeers: ['127.0.0.1'] }, { maxSessionsPerAddress: 1 })
   const envoys = [envoy, new TestEnvoy(listener.port), new TestEnvoy(listener.port)]
   const verdicts = await Promise.all(envoys.map((each) => each.check({ path: '/s/1' })))

@@ -20,7 +20,7 @@ for (const size of sizes) {
 }
 
 test.each([1, 2, 3, 4, 5, 6, 7, 1000, whole.length])(
-  'the reader of gRPC messages finds the ends of messages exactly, in chunks of %i bytes',
+  'the reader of gRPC messages finds the end of each message exactly, if the bytes arrive in chunks of %i bytes',
   (step) => {
     const messages = new GrpcMessages(70_000)
     const wrong: number[] = []
@@ -35,7 +35,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 1000, whole.length])(
 )
 
 test.each([1, 4, 5, 9])(
-  'the reader of gRPC messages finds a message above the maximum by its prefix, in chunks of %i bytes',
+  'the reader of gRPC messages detects a message above the maximum by its length prefix, if the bytes arrive in chunks of %i bytes',
   (step) => {
     const messages = new GrpcMessages(999)
     const bytes = Buffer.concat([message(999), message(1000).subarray(0, 5)])
@@ -46,6 +46,6 @@ test.each([1, 4, 5, 9])(
   },
 )
 
-test('a gRPC message with a length of 4 GiB - 1 is above the maximum, and its length is not read as negative', () => {
+test('a gRPC message with a length of 4 GiB - 1 counts as above the maximum, and its length is not read as negative', () => {
   expect(new GrpcMessages(1024).pass(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]))).toBe(false)
 })

@@ -101,7 +101,7 @@ test('an HTTP/2 connection without requests gets GOAWAY after the idle time, and
   expect(ended('idle')).toBe(1)
 })
 
-test('an HTTP/2 connection with a request in progress is not idle, and ends after the request because of its age', async () => {
+test('an HTTP/2 connection with a request in progress is not idle; above the maximum age, it is closed after the request', async () => {
   const { clock, port, ended } = await listen({ maxAgeMs: 100_000 })
   const client = await greeted(port)
   client.write(headers(1, getFields('/s/long')))
@@ -120,7 +120,7 @@ test('an HTTP/2 connection with a request in progress is not idle, and ends afte
   expect([ended('age'), ended('idle')]).toEqual([1, 0])
 })
 
-test('an HTTP/2 client that waits for a reply and does not reply to a PING is disconnected, and its request is cancelled', async () => {
+test('an HTTP/2 client that waits for a reply and does not respond to a PING is disconnected, and its request is cancelled', async () => {
   const { clock, port, ended } = await listen()
   const client = await greeted(port, '127.0.0.1', { answersPings: false })
   client.write(headers(1, getFields('/s/lost')))
@@ -133,7 +133,7 @@ test('an HTTP/2 client that waits for a reply and does not reply to a PING is di
   await until('the cancelled call', () => response.destroyed)
 })
 
-test('an address cannot open more HTTP/2 connections than max_sessions_per_address, and another address still can', async () => {
+test('an address cannot open more HTTP/2 connections than max_sessions_per_address, while another address still can open connections', async () => {
   const { listener, port, ended } = await listen({ maxSessionsPerAddress: 3 })
   const open = await Promise.all([1, 2, 3].map(() => greeted(port)))
   await new FrameClient(port).ended
@@ -145,7 +145,7 @@ test('an address cannot open more HTTP/2 connections than max_sessions_per_addre
   await greeted(port)
 })
 
-test('unknown addresses cannot use the last fifth of max_sessions; addresses that sent a valid credential and listed proxies can', async () => {
+test('unknown addresses cannot use the last fifth of max_sessions; addresses that sent a valid credential and listed proxies can use it', async () => {
   const last = (address: Uint8Array) => address[3]!
   const { port, ended } = await listen(
     { maxSessions: 10 },
@@ -163,7 +163,7 @@ test('unknown addresses cannot use the last fifth of max_sessions; addresses tha
   expect(ended('node-full')).toBe(2)
 })
 
-test('requests of an HTTP/2 client above max_streams are refused, and its first requests continue', async () => {
+test('requests of an HTTP/2 client above max_streams are refused, and its running requests continue', async () => {
   const { listener, port } = await listen({ maxStreams: 2 })
   const client = await greeted(port)
   client.write(...[1, 3, 5].map((stream) => headers(stream, getFields('/s/many'))))

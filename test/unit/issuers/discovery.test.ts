@@ -28,7 +28,7 @@ test('the gate requests OpenID Connect metadata of an issuer first', async () =>
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
 
-test('a trailing slash of the issuer identifier is not doubled in the metadata URL, and is significant in the comparison of identifiers', async () => {
+test('the gate does not double a trailing slash of the issuer identifier in the metadata URL, and compares identifiers including the slash', async () => {
   await expect(discover({ issuer: `${server.issuer}/` })).rejects.toThrow('another issuer')
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
@@ -56,7 +56,7 @@ test.each([
   await expect(discover()).rejects.toThrow(wrong)
 })
 
-test.each(['null', '[]', '"x"'])('the gate rejects issuer metadata that are the JSON value %s', async (text) => {
+test.each(['null', '[]', '"x"'])('the gate rejects the JSON value %s as issuer metadata', async (text) => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.end(text))
   await expect(discover()).rejects.toThrow('another issuer')
 })

@@ -14,7 +14,7 @@ function taking(turns: FairSemaphore, key: string, name: string, order: string[]
   })
 }
 
-test('the fair semaphore limits the permits of one key, and gives permits to other keys without a wait', async () => {
+test('the fair semaphore limits the permits of one key, and gives permits to other keys without waiting', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 2, waitingMax: 10 })
   expect([turns.of('a').take(0), turns.of('a').take(0)]).toEqual([true, true])
   const third = turns.of('a').take(LONG_MS)
@@ -47,7 +47,7 @@ test('the fair semaphore serves the waiters of one key in order of arrival, and 
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
 })
 
-test('in the fair semaphore, unknown keys cannot use the reserved permits, and known keys can use them', async () => {
+test('the fair semaphore gives its reserved permits only to known keys, not to unknown keys', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
   expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
   const waiting = turns.of('d').take(LONG_MS)
@@ -93,7 +93,7 @@ test('a waiter of the fair semaphore that has timed out takes no permit', async 
   expect(turns.of('c').take(0)).toBe(true)
 })
 
-test('a full queue of the fair semaphore drops a waiter of the key with the most waiters', async () => {
+test('when the queue of the fair semaphore is full, a waiter of the key with the most waiters is dropped', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 3 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -112,7 +112,7 @@ test('a full queue of the fair semaphore drops a waiter of the key with the most
   for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
 })
 
-test('in the fair semaphore, all keys of one network have one place in the rotation, and a waiter of theirs gives way to a waiter of another network when the queue is full', async () => {
+test('in the fair semaphore, all keys of one network have one place in the rotation, and when the queue is full, one of their waiters is dropped for a waiter of another network', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 4, networkOf: (key) => key[0]! })
   turns.of('first').take(0)
   const order: string[] = []
@@ -131,7 +131,7 @@ test('in the fair semaphore, all keys of one network have one place in the rotat
   expect(order).toEqual(['n4 refused', 'n1', 'o', 'n2', 'n3'])
 })
 
-test('after all permits of the fair semaphore are released, all are free again', async () => {
+test('after all permits of the fair semaphore are released, all permits are free again', async () => {
   const turns = new FairSemaphore({ atOnce: 3, perKey: 2, waitingMax: 100 })
   const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
   let atOnce = 0

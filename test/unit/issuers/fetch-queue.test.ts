@@ -75,7 +75,7 @@ test('the time that a key fetch waits in the queue is not counted against the is
   ])
 })
 
-test('a key fetch for which a token waits runs before the queued fetches that the loading of a policy started', async () => {
+test('a key fetch that a token waits for runs before the queued key fetches that the loading of a policy started', async () => {
   answers = (path) => path === '/20'
   start(60_000)
   const all = issuers(24)

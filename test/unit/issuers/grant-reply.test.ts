@@ -24,7 +24,7 @@ test.each([
   ['with expires_in beyond every date', { ...good, expires_in: 1e300 }, undefined],
   ['that is a JWT without expires_in', { ...good, access_token: jwt }, 2_000_000],
   ['with token_type N_A (RFC 8693 §2.2.1)', { ...good, token_type: 'N_A', expires_in: 1 }, askedMs + 1000],
-])('a token response %s gives the expected expiry of the token', (_, body, expiresAtMs) => {
+])('the expiry of a token in a token response %s is read as expected', (_, body, expiresAtMs) => {
   expect(read(body)).toEqual({ token: (body as typeof good).access_token, expiresAtMs })
 })
 
@@ -56,7 +56,7 @@ test.each([
   expect(read(body, status)).toEqual(expected)
 })
 
-test('secrets of a token request are left out of the code and the description of an error of the issuer', () => {
+test('the gate removes secrets of a token request from the error code and the error description that the issuer returns', () => {
   const body = { error: 'hunter2', error_description: 'secret hunter2 of gate is wrong, not hunter2?' }
 
   expect(readGrant(reply(body, 400), askedMs, ['hunter2'])).toEqual({
@@ -65,7 +65,7 @@ test('secrets of a token request are left out of the code and the description of
   })
 })
 
-test('the error description of an issuer is cut, and texts that look like tokens are left out', () => {
+test('the error description of an issuer is shortened, and texts that look like tokens are removed from it', () => {
   const description = `token ${jwt} is\nbad ${'word '.repeat(100)}`
 
   const { description: shown } = read({ error: 'invalid_request', error_description: description }, 400) as {

@@ -68,7 +68,7 @@ test.each([
   // The control case: the gate connects to a permitted address, and the issuer replies.
   { address: '127.0.0.1', wrong: 'status 500' },
 ])(
-  'S-121: if the name of an issuer resolves to $address, the request of the gate fails with: $wrong',
+  'S-121: the request of the gate to an issuer whose name resolves to $address fails with: $wrong',
   async ({ address, wrong }) => {
     const server = await LoopbackIssuer.start()
     server.instead.set('/', (_, response) => response.writeHead(500).end())

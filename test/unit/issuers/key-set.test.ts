@@ -28,7 +28,7 @@ afterEach(async () => {
   await server.close()
 })
 
-test('the gate finds the keys of an issuer by one metadata request and one key request', async () => {
+test('the gate fetches the keys of an issuer with one metadata request and one key request', async () => {
   const { set } = open()
   expect(set.candidates('one', 'ES256')).toEqual([])
   expect(await set.refetch()).toBe('succeeded')
@@ -66,7 +66,7 @@ test('S-058: within the cooldown, the gate does not repeat a failed key fetch, a
   expect(lines[0]!.fields['error']).toContain('/jwks: status 500')
 })
 
-test('keys that cannot be fetched at present are listed among what expires, until a fetch succeeds', async () => {
+test('issuer keys that cannot be fetched at present are in the list of expiries until a fetch succeeds', async () => {
   const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 3_600_000 })
   keys.retain([rules])
   await until(() => set.status().outcome === 'succeeded')
@@ -94,7 +94,7 @@ test('after the cooldown, the gate fetches the keys again and finds a new key of
 })
 
 test.each(['issuer', 'anyone'] as const)(
-  '50 JWTs with a new key that arrive within the cooldown wait for one key fetch, which finds the key (sender of the JWTs: %s)',
+  '50 JWTs with a new key of the issuer that arrive within the cooldown share one key fetch, which finds the key (sender of the JWTs: %s)',
   async (sender) => {
     const { set } = open({ cooldownMs: 50 })
     await set.refetch()
@@ -108,7 +108,7 @@ test.each(['issuer', 'anyone'] as const)(
   },
 )
 
-test('at most 64 JWTs that clients sent wait for a key fetch, and a JWT that the issuer sent still waits and gets the new key', async () => {
+test('at most 64 JWTs from clients wait for a key fetch, and a JWT from the issuer can still wait and gets the new key', async () => {
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
   for (let i = 0; i < 64; i++) void set.refetchFor('anyone')
@@ -170,7 +170,7 @@ const bad = {
 } satisfies Record<string, (response: import('node:http').ServerResponse) => void>
 
 test.each(Object.keys(bad) as (keyof typeof bad)[])(
-  'S-068: when a key fetch fails with %s, the last valid keys stay in use',
+  'S-068: when a key fetch fails with %s, the last valid keys of the issuer stay in use',
   async (what) => {
     const { set } = open({ cooldownMs: 0, timeoutMs: 2000 })
     await set.refetch()
@@ -211,7 +211,7 @@ test('S-122: the gate does not fetch issuer keys over http from a non-loopback a
   expect(lines[0]!.fields['error']).toMatch('http://idp.example is neither https nor http to a loopback address')
 })
 
-test('the gate drops the last valid keys of an issuer when they are older than keys_stale, and uses its keys again after a successful fetch', async () => {
+test('the gate drops the last valid keys of an issuer when they are older than keys_stale, and uses keys of the issuer again after a successful fetch', async () => {
   const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 1 })
   keys.retain([rules])
   await set.refetch()

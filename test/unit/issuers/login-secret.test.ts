@@ -76,7 +76,7 @@ const calls = [
 ]
 
 test.each(calls)(
-  '$call whose new client secret the issuer does not know yet succeeds with the previous secret',
+  '$call succeeds with the previous client secret if the issuer does not know the new one yet',
   async ({ run }) => {
     accepted = ['one']
     writeFileSync(file, 'two')
@@ -89,7 +89,7 @@ test.each(calls)(
 )
 
 test.each(calls)(
-  '$call whose client secret the issuer no longer accepts succeeds with the newer secret in the file',
+  '$call succeeds with the newer client secret in the file if the issuer no longer accepts the secret in use',
   async ({ run }) => {
     accepted = ['two']
     writeFileSync(file, 'two')
@@ -103,16 +103,19 @@ test.each(calls)(
 test.each([
   { with: 'status 400', status: 400, fields: {} },
   { with: 'a WWW-Authenticate challenge', status: 401, fields: { 'www-authenticate': 'Basic realm="issuer"' } },
-])('a token refresh is repeated when the issuer refuses the client secret with $with', async ({ status, fields }) => {
-  refusal = { status, fields: fields as Record<string, string> }
-  accepted = ['one']
-  writeFileSync(file, 'two')
-  secrets.reload()
+])(
+  'a token refresh is repeated with the previous client secret when the issuer refuses the new one with $with',
+  async ({ status, fields }) => {
+    refusal = { status, fields: fields as Record<string, string> }
+    accepted = ['one']
+    writeFileSync(file, 'two')
+    secrets.reload()
 
-  await client.refresh('a-refresh-token')
+    await client.refresh('a-refresh-token')
 
-  expect(shown).toEqual(['two', 'one'])
-})
+    expect(shown).toEqual(['two', 'one'])
+  },
+)
 
 test('a call to the issuer whose new and previous client secrets are both refused is sent only twice, and fails', async () => {
   accepted = []

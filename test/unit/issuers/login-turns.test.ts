@@ -67,7 +67,7 @@ test('while the issuer does not reply to code exchanges, forged codes from many 
   for (const outcome of await Promise.all(pending)) expect(outcome).toMatchObject({ refused: 'login-unproven' })
 })
 
-test('forged login codes from more addresses than the queue has places do not delay a code from a known address', async () => {
+test('forged login codes from more addresses than the queue has places for do not delay a code from a known address', async () => {
   hold()
   const addresses = AT_ONCE + WAITING_MAX
   const pending = Array.from({ length: addresses }, (_, i) =>
@@ -85,7 +85,7 @@ test('forged login codes from more addresses than the queue has places do not de
   await Promise.all(pending)
 })
 
-test('forged login codes from 2,080 networks /64 of one IPv6 /48 do not fill the queue for a code from an unknown address outside the /48', async () => {
+test('forged login codes from 2,080 /64 networks of one IPv6 /48 do not fill the queue for a code from an unknown address outside the /48', async () => {
   hold()
   const pending = Array.from({ length: AT_ONCE + WAITING_MAX }, (_, i) => {
     const address = addressKey(Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 1, i >> 8, i & 255, 0, 0, 0, 0, 0, 0, 0, 1))
@@ -117,7 +117,7 @@ test('the gate exchanges at most 4 login codes of one address concurrently, and 
   expect(issuer.asked.length - asked).toBe(13)
 })
 
-test('a login code whose exchange is no longer allowed when its turn comes is not sent to the issuer', async () => {
+test('a login code is not sent to the issuer if its exchange is no longer allowed when its turn in the queue comes', async () => {
   const asked = issuer.asked.length
   const caller = { address: 'one address', known: false, permit: async () => false }
   const reply = new URL(`${redirectUri}?code=c&state=a-state`)

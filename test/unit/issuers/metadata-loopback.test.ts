@@ -122,7 +122,7 @@ const calls: Record<string, () => Promise<unknown>> = {
 }
 
 test.each(Object.keys(calls))(
-  'the gate does not call the %s on a loopback address that the metadata of an issuer outside of loopback name',
+  'if the metadata of an issuer that is not on loopback names the %s on a loopback address, the gate does not call it',
   async (name) => {
     await expect(calls[name]!()).rejects.toThrow(/http to a loopback address is accepted only if/)
     expect(reached).toEqual([])

@@ -83,7 +83,7 @@ test.each([
   { what: 'number', jwk: 7, why: 'not a JSON object' },
   { what: 'null', jwk: null, why: 'not a JSON object' },
 ])(
-  'S-067: the gate ignores a published key with this fault: $what, and uses the other keys of the set',
+  'S-067: the gate ignores a published key with the fault "$what", and uses the other keys of the set',
   async ({ jwk, why }) => {
     const set = await read([jwk, ecKey('good').jwk])
     expect(set.keys.map((key) => key.keyId)).toEqual(['good'])

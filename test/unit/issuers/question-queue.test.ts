@@ -46,7 +46,7 @@ class Asking {
   }
 }
 
-test('introspection requests are sent for the client addresses in rotation, however many requests one address has in the queue', async () => {
+test('the gate sends queued introspection requests for the client addresses in rotation, however many requests one address has in the queue', async () => {
   const asking = new Asking(1)
   for (let i = 0; i < 5; i++) asking.ask(`a${i}`, from('a'))
   asking.ask('b0', from('b'))
@@ -56,7 +56,7 @@ test('introspection requests are sent for the client addresses in rotation, howe
   expect(asking.granted).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'a3', 'a4'])
 })
 
-test('introspection requests that check a cached token again have priority over first requests for tokens from unknown addresses', async () => {
+test('introspection requests that check a cached token again are sent before first requests for tokens from unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 3; i++) asking.ask(`s${i}`, from('s'))
@@ -90,7 +90,7 @@ test('with 8 concurrent introspections, requests for tokens from unknown address
   expect(asking.granted.slice(6)).toEqual(['k', 'r'])
 })
 
-test('with a concurrency of one, an introspection request from an unknown address is served', async () => {
+test('with a limit of one concurrent introspection request, a request for an unknown address is still sent', async () => {
   const asking = new Asking(1)
   asking.ask('s', from('s'))
   await asking.drain()
@@ -98,7 +98,7 @@ test('with a concurrency of one, an introspection request from an unknown addres
   expect(asking.granted).toEqual(['s'])
 })
 
-test('a flood of introspection requests from one address does not displace the requests of other addresses', async () => {
+test('a flood of introspection requests from one address does not remove the requests of other addresses from the queue', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 5000; i++) asking.ask('flood', from('a'))
@@ -123,7 +123,7 @@ test('a full introspection queue drops the newest request of an address that has
   expect(asking.granted).toContain('e')
 })
 
-test('an introspection request that waits too long is refused and frees its place in the queue', async () => {
+test('an introspection request that waits in the queue for too long is refused, and its place in the queue is free again', async () => {
   const asking = new Asking(1)
   asking.ask('first', from('a'))
   asking.ask('late', from('b'), 2000)
@@ -135,7 +135,7 @@ test('an introspection request that waits too long is refused and frees its plac
   expect(asking.granted).toEqual(['first', 'patient'])
 })
 
-test('after a 429 of the issuer, the gate sends introspection requests one at a time until Retry-After has passed, then concurrently at the lower rate', async () => {
+test('after a 429 of the issuer, the gate sends introspection requests one at a time until Retry-After has passed, then concurrently at a lower rate than before', async () => {
   const asking = new Asking(4)
   for (let i = 0; i < 20; i++) asking.rate.send()
   asking.rate.limited(now(), 3)

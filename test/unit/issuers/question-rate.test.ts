@@ -27,7 +27,7 @@ test('the rate of introspection requests is unlimited until the issuer replies 4
   expect(rate.perS).toBe(Number.POSITIVE_INFINITY)
 })
 
-test('the first 429 of an issuer limits introspection requests to half the number of the last second', () => {
+test('the first 429 of an issuer lowers the rate of introspection requests to half the number that was sent in the last second', () => {
   send(40, 1000)
   rate.limited(nowMs, undefined)
 
@@ -39,7 +39,7 @@ test('the first 429 of an issuer limits introspection requests to half the numbe
   expect(rate.waitMs).toBeGreaterThan(0)
 })
 
-test('a 429 to an introspection request that was sent less than a second after the rate was lowered does not lower the rate again', () => {
+test('a 429 does not lower the rate of introspection requests again if its request was sent less than a second after the rate was lowered', () => {
   send(40, 1000)
   const sentMs = nowMs
   nowMs += 10
@@ -89,7 +89,7 @@ test('until Retry-After of the issuer has passed, introspection requests are sen
   expect(rate.perS).toBeCloseTo(24)
 })
 
-test('a shorter Retry-After of an issuer does not end a longer one, and none lasts longer than 5 minutes', () => {
+test('a shorter Retry-After of an issuer does not shorten the wait of an earlier, longer one, and the gate waits at most 5 minutes', () => {
   rate.limited(nowMs, 999_999)
   rate.limited(nowMs, 1)
   nowMs += 5 * 60_000 - 1
@@ -99,7 +99,7 @@ test('a shorter Retry-After of an issuer does not end a longer one, and none las
   expect(rate.oneAtATime).toBe(false)
 })
 
-test('an issuer that accepts 20 introspection requests per second gets at least 14 per second, and replies 429 to less than a tenth as many as it accepts', () => {
+test('if an issuer accepts 20 introspection requests per second, the gate sends at least 14 per second, and the issuer rejects less than a tenth as many with 429 as it accepts', () => {
   let [budget, answered, refused] = [20, 0, 0]
   for (let i = 0; i < 60_000; i++) {
     if (i % 1000 === 0) budget = 20

@@ -36,7 +36,7 @@ test.each([
   ['a text', { refresh_token, refresh_expires_in: '1800' }, undefined],
   ['no member', { refresh_token }, undefined],
   ['an expiry without a refresh token', { refresh_expires_in: 1800 }, undefined],
-])('the expiry of a refresh token is read correctly from a token reply with %s', async (_, members, seconds) => {
+])('the gate reads the expiry of a refresh token correctly from a token reply with %s', async (_, members, seconds) => {
   reply = members
   const nowS = Date.now() / 1000
   const { refreshExpiresAtS } = (await client.refresh('a-refresh-token')) as { refreshExpiresAtS?: number }

@@ -29,7 +29,7 @@ class OnceIssuer extends TestIssuer {
   }
 }
 
-test('a token request is repeated after a broken connection, with a client assertion that the issuer has not seen', async () => {
+test('after a broken connection, a token request is repeated with a new client assertion', async () => {
   const issuer = new OnceIssuer()
   await issuer.start()
   atEnd(() => issuer.stop())

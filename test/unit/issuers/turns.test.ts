@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../gateway/issuers/semaphore.ts'
 
-test('the semaphore grants a free permit without a wait, and serves waiters in order', async () => {
+test('the semaphore grants a free permit without waiting, and serves waiters in order', async () => {
   const turns = new Semaphore(1, 10)
   const order: string[] = []
   expect(turns.take(1000)).toBe(true)
@@ -20,7 +20,7 @@ test('the semaphore grants a free permit without a wait, and serves waiters in o
   expect(turns.take(0)).toBe(true)
 })
 
-test('a waiter of the semaphore that times out gets no permit and blocks no other waiter', async () => {
+test('a waiter of the semaphore that times out gets no permit and delays no other waiter', async () => {
   const turns = new Semaphore(1, 10)
   turns.take(0)
   expect(await turns.take(5)).toBe(false)

@@ -44,7 +44,7 @@ test('the list of keys of the cluster has the keys of all processes, each once a
   expect(state.ids('audit')).toEqual([])
 })
 
-test('a process whose entry in Redis has expired, or is malformed, is not listed as a holder of keys', () => {
+test('a process whose key report in Redis has expired or is malformed is not listed as a holder of keys', () => {
   expect(held({ holders: [node('n1', keys(['k1']))], expiresMs: nowMs - 1 }).holders).toEqual([])
   expect(held({ holders: [{ id: 'n1', role: 'proxy', keys: {} }, node('n2', keys([]))] }).holders).toMatchObject([
     { id: 'n2' },
@@ -61,13 +61,13 @@ test.each([
   { who: 'a worker without the policy key', holder: worker('w1', keys([], [], ['k1'])), kind: 'policy', lacks: true },
   { who: 'a worker without any policy key', holder: worker('w1', keys(['k1'])), kind: 'policy', lacks: false },
   { who: 'a node with the encryption key', holder: node('n2', keys(['k2'])), kind: 'encryption', lacks: false },
-] as const)('for a rotation to a key, $who counts as lacking the key: $lacks', ({ holder, kind, lacks }) => {
+] as const)('whether $who counts as lacking the new key in a rotation: $lacks', ({ holder, kind, lacks }) => {
   const { id, role } = holder
 
   expect(held({ holders: [holder] }).lacking(kind, 'k2')).toEqual(lacks ? [{ id, role }] : [])
 })
 
-test('a process of a release without policy keys, or with a later kind of keys, is listed', () => {
+test('a process of a release without policy keys, or of a later release with further kinds of keys, is listed as a holder of keys', () => {
   const old = { id: 'old', role: 'node', keys: { assertion: [], encryption: ['k1'], audit: [] }, writes: {} }
   const later = node('later', keys(['k1']), { encryption: 'k1', cookies: 'c1' })
   const state = held({ holders: [old, later] })
@@ -80,13 +80,13 @@ test.each([
   { when: 'while a process writes with it', writes: { encryption: 'k1' }, untilMs: nowMs + hourMs },
   { when: 'after a process wrote with it', use: { 'w:encryption/k1': nowMs - 1000 }, untilMs: nowMs - 1000 + hourMs },
   { when: 'when nothing was written with it', untilMs: 0 },
-])('an encryption key is needed $when until $untilMs', ({ writes = {}, use = {}, untilMs }) => {
+])('the time in ms until which an encryption key is needed $when: $untilMs', ({ writes = {}, use = {}, untilMs }) => {
   const state = held({ holders: [node('n1', keys(['k1']), writes)], use })
 
   expect(state.neededUntilMs('encryption', 'k1', noIssuers)).toBe(untilMs)
 })
 
-test('an assertion key counts as published since the time that is stored in Redis, and the appointed writing key is known', () => {
+test('an assertion key counts as published since the time that Redis stores for it, and the cluster knows the key that was appointed as writing key', () => {
   const state = held({ use: { 'p:k2': nowMs - 5000 }, appointed: { assertion: 'k1' } })
 
   expect([state.publishedSinceMs('k2'), state.publishedSinceMs('k9')]).toEqual([nowMs - 5000, undefined])

@@ -59,7 +59,7 @@ test.each([
       expect.stringContaining('this process seals with it'),
     ],
   },
-])('a reload with $change has the expected problems', async ({ next, neededUntilMs, problems }) => {
+])('the problems that a reload with $change reports are as expected', async ({ next, neededUntilMs, problems }) => {
   expect(await check(next, neededUntilMs)).toEqual(problems)
 })
 

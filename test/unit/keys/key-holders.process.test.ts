@@ -36,7 +36,7 @@ async function start(
 }
 const listed = async (holders: KeyHolders) => (await holders.read()).holders.map(({ id }) => id).sort()
 
-test('a process lists the keys of all processes; a worker publishes only encryption and policy keys, and a closed process is no longer listed', async () => {
+test('a process lists the keys of all processes; workers publish the ids of encryption and policy keys only, and a closed process is no longer listed', async () => {
   const audit = [key('a1')]
   const node = await start('n1', 'node', ringsOf(['k1', 'k2'], { audit }))
   const worker = await start('w1', 'worker', ringsOf(['k1'], { audit, policy: [key('p1')] }))
@@ -53,7 +53,7 @@ test('a process lists the keys of all processes; a worker publishes only encrypt
   expect(await listed(node)).toEqual(['n1'])
 })
 
-test('a process publishes changed keys in Redis at once', async () => {
+test('a process reports changed keys to Redis at once', async () => {
   const rings = ringsOf(['k1'])
   const holders = await start('n1', 'node', rings)
 
@@ -61,7 +61,7 @@ test('a process publishes changed keys in Redis at once', async () => {
   await until('the new key', async () => (await holders.read()).ids('encryption').includes('k2'))
 })
 
-test('an assertion key counts as published only since the time from which no node lacks it', async () => {
+test('an assertion key counts as published only from the time at which every node has it', async () => {
   const assertion = (id: string) => ({ id }) as SettingKeys['assertion'][number]
   const rings = (...ids: string[]) => ringsOf([], { assertion: ids.map(assertion) })
   const first = await start('n1', 'node', rings('k1', 'k2'))
@@ -82,7 +82,7 @@ test('an assertion key counts as published only since the time from which no nod
   })
 })
 
-test('the next report of another process removes the expired key report of a process from Redis', async () => {
+test('the next key report of any process removes expired key reports from Redis', async () => {
   const holders = await start('n1', 'node', ringsOf(['k1']))
   const entry = JSON.stringify({
     id: 'dead',
@@ -101,7 +101,7 @@ test('the next report of another process removes the expired key report of a pro
   )
 })
 
-test('a worker learns the writing key of the cluster with its key report, and reports a writing key that it lacks', async () => {
+test('a worker learns which key the cluster writes with when it reports its keys, and reports if it lacks this key', async () => {
   await link.store.call('HSET', link.keys.writingKeys, 'encryption', 'k2')
   const lacking: string[] = []
   const rings = ringsOf(['k1', 'k2'])

@@ -23,7 +23,7 @@ test.each([
   { kind: 'encryption', issuers: [issuer({ loginMs: 12 * hourMs })], sessionsLeftMs: -1, lifetime: hourMs },
   { kind: 'encryption', issuers: [issuer({ cacheMs: hourMs, staleMs: 2 * hourMs })], lifetime: 3 * hourMs },
 ] as const)(
-  'data of a key for $kind are in use for $lifetime ms with the sessions and introspections of the policy',
+  'with the sessions and introspections of the policy, data that were written with a key for $kind are in use for $lifetime ms',
   ({ kind, issuers, lifetime, ...rest }) => {
     const left = 'sessionsLeftMs' in rest ? rest.sessionsLeftMs : undefined
 
@@ -31,7 +31,7 @@ test.each([
   },
 )
 
-test('a process without a cluster needs an old key only if it wrote with that key, for a time after the last use', () => {
+test('a process without a cluster needs an old key only if it wrote with that key, and only for a time after the last write', () => {
   let nowMs = 1_900_000_000_000
   const key = (id: string) => ({ id, secret: Buffer.alloc(32, id) })
   const rings = new KeyRings({ assertion: [], encryption: [key('k1'), key('k2')], audit: [], policy: [] }, () => nowMs)

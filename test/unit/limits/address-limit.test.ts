@@ -19,7 +19,7 @@ test('the address limit is exhausted for an address when its burst of tokens is 
   expect(limit.retryAfterS).toBe(10)
 })
 
-test('a refund to the address limit restores one token of the refunded address only, and never more tokens than the burst', () => {
+test('a refund to the address limit adds one token for the refunded address only, and never more tokens than the burst', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 2 })
   const [one, other] = [address('192.0.2.1'), address('192.0.2.2')]
   limit.refund(one)
@@ -53,14 +53,14 @@ test.each([
   ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
   ['::ffff:192.0.2.1', '192.0.2.1', true],
   ['192.0.2.1', '192.0.2.11', false],
-])('the address limit has one bucket for the addresses %s and %s: %s', (charged, asked, shared) => {
+])('whether the address limit counts the addresses %s and %s together: %s', (charged, asked, shared) => {
   const limit = new AddressLimit({ perSecond: 1, burst: 1 })
   limit.charge(address(charged))
 
   expect(limit.exhausted(address(asked))).toBe(shared)
 })
 
-test('the address limit of 50 tokens/s and 5 introspections/s charges 10 tokens for a failed introspection, so that an address can cause 5 failed introspections per second after its burst', () => {
+test('with 50 tokens/s and 5 introspections/s, a failed introspection costs an address 10 tokens, so that an address can cause 5 failed introspections per second after its burst', () => {
   let nowMs = 0
   const limit = new AddressLimit({ perSecond: 50, burst: 500, introspectionsPerSecond: 5, now: () => nowMs })
   const fail = () => {
@@ -79,7 +79,7 @@ test('the address limit of 50 tokens/s and 5 introspections/s charges 10 tokens 
   expect(limit.exhausted(address('192.0.2.2'))).toBe(false)
 })
 
-test('after charges to 200,000 addresses, the address limit has dropped the charge of the first address and still has that of the last one', () => {
+test('after charges to 200,000 addresses, the address limit has forgotten the first address and still counts the last one', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 1 })
   for (let i = 0; i < 200_000; i++) limit.charge(Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
 

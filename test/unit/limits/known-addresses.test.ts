@@ -24,14 +24,17 @@ test.each([
   ['192.0.2.1', '192.0.2.11', false],
   ['192.0.2.1', 'c000:201::', false],
   ['c000:201::', '192.0.2.1', false],
-])('after adding %s, the table of known addresses contains the address %s: %s', (added, asked, expected) => {
-  const known = new KnownAddresses(startMs)
-  known.add(address(added), startMs)
+])(
+  'adding the address %s to the table of known addresses also makes the address %s known: %s',
+  (added, asked, expected) => {
+    const known = new KnownAddresses(startMs)
+    known.add(address(added), startMs)
 
-  expect(known.has(address(asked), startMs)).toBe(expected)
-})
+    expect(known.has(address(asked), startMs)).toBe(expected)
+  },
+)
 
-test('when all slots that an address can use are full, the table of known addresses replaces the oldest address', () => {
+test('when all slots of the table of known addresses for an address are full, a new address replaces the oldest of them', () => {
   const known = new KnownAddresses(startMs, 4)
   const all = Array.from({ length: 6 }, (_, i) => address(`10.0.0.${i}`))
   for (const [i, one] of all.entries()) known.add(one, startMs + i * 1000)
@@ -48,7 +51,7 @@ test('a table of known addresses with the default size holds more than 9,900 of 
   expect(all.filter((one) => known.has(one, startMs)).length).toBeGreaterThan(9900)
 })
 
-test('when the clock is set back by one hour, the table of known addresses no longer contains an address added before, instead of containing it for longer', () => {
+test('after the clock was set back by one hour, the table of known addresses no longer contains an address that was added before', () => {
   const known = new KnownAddresses(startMs)
   known.add(address('192.0.2.1'), startMs + 120 * minuteMs)
 

@@ -41,7 +41,7 @@ async function firstOver(
   return undefined
 }
 
-test('simulated nodes that use leased permits at the last moment, die, lose replies or repeat calls never exceed the rate limit together', async () => {
+test('simulated nodes that use leased permits at the last moment, die, lose replies or repeat calls never exceed the rate limit in total', async () => {
   expect(await firstOver([], truthful, 1, runs)).toBeUndefined()
 })
 
@@ -57,7 +57,7 @@ test.each<[string, readonly Mutation[], Report, number]>([
     59,
   ],
 ])(
-  'the simulated nodes exceed the rate limit when a rule of leases is broken: %s',
+  'in a simulation that breaks this rule of leases, the nodes exceed the rate limit: %s',
   async (_rule, mutations, report, from) => {
     expect(await firstOver(mutations, report, from, 3000)).toBeDefined()
   },

@@ -49,7 +49,7 @@ test('a node that receives a lease reply after the end of the requested lease ge
   expect(again.id).not.toBe(id)
 })
 
-test('late lease replies do not make a node treat Redis as unavailable: the next lease lasts longer', () => {
+test('late lease replies do not make a node treat Redis as unavailable: the node requests a longer lease instead', () => {
   const lease = leased()
   for (const [at, tookMs] of [
     [2000, 40],
@@ -65,7 +65,7 @@ test('late lease replies do not make a node treat Redis as unavailable: the next
   expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
 })
 
-test('a node treats a Redis whose lease replies are always late as unavailable, after four replies with a window of 100 ms', () => {
+test('with a window of 100 ms, a node treats a Redis whose lease replies are always late as unavailable after four replies', () => {
   const lease = leased({ windowMs: 100, tickUs: 500 })
   const away: boolean[] = []
   for (let i = 0; i < 5; i++) {
@@ -77,7 +77,7 @@ test('a node treats a Redis whose lease replies are always late as unavailable, 
   expect(away).toEqual([false, false, false, true, true])
 })
 
-test('during a lease call a node spends only permits that it kept for that time, and reports them in the next call', () => {
+test('during a lease call a node spends only the permits that it set aside for the duration of the call, and reports them in the next call', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
   // Redis never grants more permits than requested. If it did, the node would return the surplus.
@@ -93,7 +93,7 @@ test('during a lease call a node spends only permits that it kept for that time,
   expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
 })
 
-test('a node reports all permits spent in one tick of the window together, with the age of the youngest one minus 0.1 %', () => {
+test('a node reports all permits that were spent in one tick of the window together, with the age of the youngest of them minus 0.1 %', () => {
   const lease = leased()
   for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
 
@@ -119,7 +119,7 @@ test('when a limit window stays full for long, a node requests permits again aft
   expect(lease.mayAsk(3001)).toBe(true)
 })
 
-test('a node requests more permits before those of its lease are used up, but not within half the spacing of lease calls', () => {
+test('a node requests more permits before its lease is used up, but not within half the minimum interval between lease calls', () => {
   const lease = leased()
   expect(lease.shouldRefill(1004)).toBe(false)
   expect(lease.shouldRefill(1010)).toBe(false)
@@ -136,7 +136,7 @@ test('in its next lease call, a node without demand returns the unused permits o
   expect(lease.open).toBe(false)
 })
 
-test('a node can take back a spent permit until it has reported the spent permit to Redis', () => {
+test('a node can take back a spent permit only until it has reported that permit to Redis', () => {
   const lease = leased()
   lease.spend(1005)
   lease.giveBack(lease.generation)
@@ -150,7 +150,7 @@ test('a node can take back a spent permit until it has reported the spent permit
   expect(lease.begin(1021, 100).spent.length).toBe(2)
 })
 
-test('when a node takes back the older of two spent permits, it reports the younger one with the age of that one', () => {
+test('when a node takes back the older of two spent permits, its report has only the younger one, with its own age', () => {
   const lease = leased()
   lease.spend(1002)
   const { generation } = lease

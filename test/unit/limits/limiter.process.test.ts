@@ -93,7 +93,7 @@ test('while Redis is paused, a node admits requests of a leased limit from the p
   }
 })
 
-test('when one of several limits refuses a request, the node gives back the permits that the other limits charged, also in Redis', async () => {
+test('when one of several limits refuses a request, the node gives back the permits that the other limits charged, in Redis too', async () => {
   const full = rule({ requests: 1, windowMs: 60_000, by: ['client'] })
   const leased = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const wide = rule({ requests: 10, windowMs: 60_000 })
@@ -250,7 +250,7 @@ test('a node that runs without Redis enforces each rate limit as if it were the 
   ])
 })
 
-test('when a node evicts a limit window and uses it again, its new lease in Redis does not overwrite the old one, although both end in the same tick', async () => {
+test('when a node evicts a limit window from memory and uses the window again, its new lease in Redis does not overwrite the old one, although both end in the same tick', async () => {
   const { limiter, link } = await node({ bucketsMax: 1 })
   // A tick of this window lasts 13 s, so two successive leases end in the same tick.
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
@@ -283,7 +283,7 @@ test('a node whose process was blocked for 600 ms during 10 calls to Redis does 
   expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 10, admitted: 1 })
 })
 
-test('the rate limiter counts refusals of a shadow limit separately from enforced refusals', async () => {
+test('the rate limiter counts refusals of shadow limits, which refuse no request, separately from enforced refusals', async () => {
   const one = await node()
   const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })
   await ask(one, [shadow], 10)
@@ -291,7 +291,7 @@ test('the rate limiter counts refusals of a shadow limit separately from enforce
   expect(one.limiter.metrics()[0]).toMatchObject({ admitted: 3, refused: 0, shadowRefused: 7 })
 })
 
-test('a node with room for 100 limit windows evicts the least recently used windows', async () => {
+test('a node with memory for 100 limit windows evicts the least recently used windows', async () => {
   const { limiter } = await node({ bucketsMax: 100 })
   const limit = rule({ mode: 'leased', requests: 100_000, windowMs: 60_000 })
   const first = limiter.bucket(limit, 'first')

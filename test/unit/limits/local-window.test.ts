@@ -10,7 +10,7 @@ test('a local window admits at most the share of the node in any interval of its
   expect(granted).toEqual([true, true, false, false, false, true, false])
 })
 
-test('giving back a permit removes the request that a local window admitted in the given tick (1/100 of the window), not a later one', () => {
+test('giving back a permit to a local window removes the request of the given tick (1/100 of the window), not a later request', () => {
   const window = new LocalWindow(1000)
   window.take(1, 2, 0)
   const { granted } = window

@@ -41,7 +41,7 @@ test('while Redis is unavailable, each of two nodes admits half of the remainder
   expect(admitted(await ask(nodes[1]!, [limit], 20))).toBe(5)
 })
 
-test('one window after the last reply of an unavailable Redis, a node can admit its whole share of the limit (half with two nodes)', async () => {
+test('one window length after the last reply of an unavailable Redis, a node can admit its whole share of the limit (half with two nodes)', async () => {
   const redis = await testRedis()
   // The short window ends in this test, the long one does not.
   const [long, limit] = [rule({ requests: 10, windowMs: 120_000 }), rule({ requests: 10, windowMs: 3000 })]
@@ -54,7 +54,7 @@ test('one window after the last reply of an unavailable Redis, a node can admit 
   expect(admitted(await ask(node, [limit], 20))).toBe(5)
 })
 
-test('while Redis is unavailable, a request that one limit refuses does not reduce the known remainder of another limit', async () => {
+test('while Redis is unavailable, a request that one limit refuses takes no permit of another limit', async () => {
   const redis = await testRedis()
   const wide = rule({ requests: 20, windowMs: 60_000 })
   const narrow = rule({ requests: 3, windowMs: 60_000, by: ['client'] })

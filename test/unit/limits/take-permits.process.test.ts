@@ -101,7 +101,7 @@ test.each([
   },
 )
 
-test('the simulation detects a Redis script for exact limits whose entries leave the window one tick early', async () => {
+test('the simulation detects a faulty Redis script for exact limits whose entries leave the window one tick too early', async () => {
   let over = 0
   for (let seed = 1; seed <= 8; seed++) {
     const { most } = await admittedAtRandom(150, 100, seed, [['w.tick - at <= w.span', 'w.tick - at < w.span']])
@@ -129,7 +129,7 @@ test('the Redis script for exact limits admits a refused request of cost 5 after
   expect((await limits.take(300_000 + 1000 * five!.waitMs, { of: [1], cost: 5 }))[0]!.allowed).toBe(true)
 })
 
-test('the Redis script for exact limits states the correct wait for a request that it refuses in the same call in which other requests fill the window', async () => {
+test('if other requests fill the window in the same call, the Redis script for exact limits states the correct wait for a refused request', async () => {
   const limits = new Limits([2], 1_000_000, 10_000)
   await limits.take(0, { of: [1] })
   const [, , third] = await limits.take(500_000, { of: [1] }, { of: [1] }, { of: [1], cost: 2 })
@@ -137,7 +137,7 @@ test('the Redis script for exact limits states the correct wait for a request th
   expect((await limits.take(500_000 + 1000 * third!.waitMs, { of: [1], cost: 2 }))[0]!.allowed).toBe(true)
 })
 
-test('the Redis script for exact limits charges a request to all of its windows or to none, and names the window with the fewest permits left', async () => {
+test('the Redis script for exact limits charges a request to all of its windows or to none, and returns the window with the fewest permits left', async () => {
   const limits = new Limits([2, 10], 1_000_000, 10_000)
   await limits.take(0, { of: [1] }, { of: [1] })
 

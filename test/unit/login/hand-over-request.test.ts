@@ -38,7 +38,7 @@ const attempt = (more: object = {}) => ({
   ...more,
 })
 
-test('a login request is read as it was sealed, until 10 minutes after it', () => {
+test('a login request that one host hands to the login host can be read unchanged for 10 minutes', () => {
   const text = requests.seal(request)
 
   expect(requests.open(text)?.request).toEqual({ ...request, begunAtMs: nowMs })
@@ -49,7 +49,7 @@ test('a login request is read as it was sealed, until 10 minutes after it', () =
   expect(requests.openExpired(text)?.returnTo).toBe(request.returnTo)
 })
 
-test('a login request with a changed, added or missing character is refused', () => {
+test('a handed-over login request with a changed, added or missing character is refused', () => {
   const text = requests.seal(request)
 
   for (let i = 0; i < text.length; i++) {
@@ -61,12 +61,12 @@ test('a login request with a changed, added or missing character is refused', ()
   }
 })
 
-test('a login request is no login state, and a login state is no login request', () => {
+test('a handed-over login request is not accepted as a login `state`, and a login `state` is not accepted as a handed-over login request', () => {
   expect(states.openExpired(requests.seal(request))).toBeUndefined()
   expect(requests.openExpired(states.seal(attempt()))).toBeUndefined()
 })
 
-test('the longest login request of a policy fits into the URL', () => {
+test('the longest handed-over login request that a policy permits fits into the URL', () => {
   const longest = {
     ...request,
     issuerName: 'i'.repeat(64),
@@ -80,7 +80,7 @@ test('the longest login request of a policy fits into the URL', () => {
   expect(requests.open(requests.seal(longest))?.request).toEqual({ ...longest, begunAtMs: nowMs })
 })
 
-test('a login state names the host to which the login is handed over, beside a return path of 512 characters', () => {
+test('a login `state` that names the host for which the login host logs in has at most 1,200 characters with a return path of 512 characters', () => {
   const handOver = { origin: 'https://shop.gate.test', browser: attemptHash('b'), request: attemptHash('r') }
   const given = attempt({ handOver, returnTo: `/${'p'.repeat(511)}` })
   const state = states.seal(given)
@@ -90,7 +90,7 @@ test('a login state names the host to which the login is handed over, beside a r
   expect(states.open(states.seal(attempt()))).not.toHaveProperty('handOver')
 })
 
-test('a login state with the longest names loses its return path, and is still read', () => {
+test('in a login `state` with names of maximum length, the return path becomes /, and the `state` is still valid', () => {
   const handOver = {
     origin: `https://${'h'.repeat(63)}.${'d'.repeat(189)}`,
     browser: attemptHash('b'),

@@ -118,7 +118,7 @@ test('the gate does not accept data as a login `state` if the data was sealed wi
 
 const longest = `/${'p'.repeat(511)}`
 
-test('a login `state` with a return path of 512 characters has at most 1,024 characters and contains the whole path', () => {
+test('a login `state` with a return path of 512 characters has at most 1,024 characters and contains the whole return path', () => {
   const state = states.seal({ ...plain, returnTo: longest })
 
   expect(state.length).toBeLessThanOrEqual(1024)

@@ -65,7 +65,7 @@ const types = [
 ] as const
 
 test.each(types)(
-  'S-059: the result for a token with typ $typ is $strict with profile at+jwt, and $any with profile any',
+  'S-059: a token with typ $typ gives the result $strict with profile at+jwt, and $any with profile any',
   ({ typ, strict, any }) => {
     const outcome = (profile: IssuerRules['profile']) => {
       const read = validateHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))

@@ -13,7 +13,7 @@ test.each([
   { value: 'Basic', read: 'credential-malformed' },
   { value: ' Bearer x', read: 'credential-malformed' },
   { value: 'Bearer\tx', read: 'credential-malformed' },
-])('S-048: for the Authorization value "$value", the gate gives the reason $read', ({ value, read }) => {
+])('S-048: for the Authorization value "$value", the gate reads the credential as: $read', ({ value, read }) => {
   expect(readAuthorization(value)).toBe(read)
 })
 
@@ -41,7 +41,7 @@ test.each([
   expect(readAuthorization(value)).toEqual(read)
 })
 
-test('the gate reads the bearer token after the scheme Bearer, whichever of its letters are capitals', () => {
+test('the gate reads the bearer token after the scheme Bearer in any mixture of capital and small letters', () => {
   const token = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => !text.includes(' '))
   fc.assert(
     fc.property(fc.mixedCase(fc.constant('bearer')), token, (scheme, text) => {

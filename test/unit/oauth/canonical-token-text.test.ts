@@ -77,7 +77,7 @@ test.each(['token', 'tok-1', 'a~b', 'acme.live.other', '..', 'ab=c', '===='])(
   },
 )
 
-test('for random texts, the canonical text of a token is its own canonical text', () => {
+test('the canonical text of a canonical token text is the same text, for random texts', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(ory_at_)?[A-Za-z0-9._~+/-]{0,100}={0,2}$/), (text) => {
       expect(canonicalTokenText(canonicalTokenText(text))).toBe(canonicalTokenText(text))

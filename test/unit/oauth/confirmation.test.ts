@@ -10,7 +10,7 @@ import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 const jkt = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I'
 const certificate = 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2'.slice(0, 42).concat('0')
 
-test('a token without cnf has no confirmation', () => {
+test('the gate reads no confirmation (cnf, RFC 7800) from a token without cnf', () => {
   expect(readConfirmation({ sub: 'alice' })).toBeUndefined()
 })
 
@@ -43,7 +43,7 @@ test.each<[title: string, cnf: unknown]>([
   expect(readConfirmation({ cnf })).toBe('token-binding')
 })
 
-test('two confirmations (cnf) of tokens are the same only if every member is equal', () => {
+test('two confirmations (cnf) of tokens count as equal only if every member is equal', () => {
   const one = { jkt, x5tS256: undefined }
 
   expect(isSameConfirmation(one, { ...one })).toBe(true)
@@ -73,7 +73,7 @@ test.each<[title: string, claims: Record<string, unknown>, own: string | undefin
   ['a key for a bearer token', { cnf: { jkt } }, undefined, false],
   ['token_type DPoP for a bearer token', { token_type: 'DPoP' }, undefined, false],
   ['an unknown binding', { cnf: { kid: 'x' } }, jkt, false],
-])('an introspection response with %s agrees with the binding of the JWT: $3', (_, claims, own, agrees) => {
+])('whether an introspection response with %s agrees with the cnf of the JWT: $3', (_, claims, own, agrees) => {
   const confirmation = own === undefined ? undefined : { jkt: own, x5tS256: undefined }
 
   expect(agreesWithBinding(claims, confirmation)).toBe(agrees)

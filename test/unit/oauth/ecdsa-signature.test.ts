@@ -30,13 +30,16 @@ const number = (bytes: number) =>
     .map(([zeros, all]) => all.fill(0, 0, zeros % 2 === 0 ? 0 : zeros))
 const signature = (bytes: number) => fc.tuple(number(bytes), number(bytes)).map((both) => Buffer.from(both.flat()))
 
-test.each([32, 48, 66])('a raw ECDSA signature with two numbers of %i bytes is converted to its DER form', (bytes) => {
-  fc.assert(
-    fc.property(signature(bytes), (raw) => {
-      expect(ecdsaToDer(raw).toString('hex')).toBe(derOf(raw))
-    }),
-  )
-})
+test.each([32, 48, 66])(
+  'a raw ECDSA signature whose two numbers have %i bytes each is converted to its DER form',
+  (bytes) => {
+    fc.assert(
+      fc.property(signature(bytes), (raw) => {
+        expect(ecdsaToDer(raw).toString('hex')).toBe(derOf(raw))
+      }),
+    )
+  },
+)
 
 test('the DER form of an ECDSA signature with two 32-byte numbers is converted back to the same raw signature', () => {
   fc.assert(

@@ -20,13 +20,13 @@ test.each([
     { ...JSON.parse('{"__proto__":1}'), email: 'id@x.test', email_verified: true, groups: ['id'], hd: 'x.test' },
   ],
 ])(
-  'an access token with %s gets the other identity claims, and no further ones, of the ID token',
+  'the gate adds to an access token with %s the identity claims of the ID token that it lacks, and no other claims',
   (_, own, expected) => {
     expect(fillIdentity(own, id)).toEqual(expected)
   },
 )
 
-test('a verification in the ID token does not count for an address in the access token', () => {
+test('email_verified of the ID token does not count for an e-mail address of the access token', () => {
   const filled = fillIdentity({ email: 'at@x.test', email_verified: false }, id)
 
   expect([filled['email'], filled['email_verified']]).toEqual(['at@x.test', false])
@@ -39,6 +39,9 @@ test.each([
   ['tenant', 'all', true],
   ['known', 'all', false],
   ['amr', 'all', false],
-] as const)('the absent claim %s is unknown with the mark %s: %s', (name, mark, expected) => {
-  expect(isUnknownClaim(withUnknown({ known: 1 }, mark), name)).toBe(expected)
-})
+] as const)(
+  'whether the gate treats the absent claim %s as unknown if the claims have the mark %s: %s',
+  (name, mark, expected) => {
+    expect(isUnknownClaim(withUnknown({ known: 1 }, mark), name)).toBe(expected)
+  },
+)

@@ -39,7 +39,7 @@ test.each([
   { levels: 33, read: 'string' },
   { levels: 10_000, read: 'string' },
 ])(
-  'S-069: for JSON with $levels levels of nesting, the result of the JSON reader is of type: $read (string: the reason of a rejection)',
+  'S-069: the type of the result of the JSON reader for JSON with $levels levels of nesting is $read (string: the reason of a rejection)',
   ({ levels, read }) => {
     expect(typeof readJsonObject(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)).toBe(read)
     expect(typeof readJsonObject(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)).toBe(read)

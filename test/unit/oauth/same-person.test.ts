@@ -32,13 +32,16 @@ test.each([
     undefined,
     other,
   ],
-])('an access token with %s is compared with the ID token (subject_claim %s)', (_, changes, subjectClaim, flaw) => {
-  const rules = rulesOf({ login: { ...publicClient, subjectClaim } })
-  const found = flawInPair(unsigned({ alg: 'ES256' }, claimsOf(changes)), identity, rules)
+])(
+  'whether an access token with %s belongs to the user of the ID token (subject_claim %s) is decided as expected',
+  (_, changes, subjectClaim, flaw) => {
+    const rules = rulesOf({ login: { ...publicClient, subjectClaim } })
+    const found = flawInPair(unsigned({ alg: 'ES256' }, claimsOf(changes)), identity, rules)
 
-  expect(found).toEqual(flaw === undefined ? undefined : expect.stringContaining(flaw))
-})
+    expect(found).toEqual(flaw === undefined ? undefined : expect.stringContaining(flaw))
+  },
+)
 
-test('an opaque access token is not compared with the ID token', () => {
+test('an opaque access token is accepted without a comparison with the ID token', () => {
   expect(flawInPair('opaque-token', identity, rulesOf({ login: publicClient }))).toBeUndefined()
 })

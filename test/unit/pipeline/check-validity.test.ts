@@ -76,7 +76,7 @@ test.each<[title: string, given: Case, reason: string | undefined, status?: numb
   },
 )
 
-test('the check-validity phase sets the time of the exchange to the current time', () => {
+test('the check-validity phase sets the time of the exchange, which later phases use, to the current time', () => {
   const x = exchangeOf({})
   checkValidity.run(x)
 

@@ -65,7 +65,7 @@ async function gateOfNode(): Promise<Gate> {
   return seen[0]!
 }
 
-test('in a node with every component, each member of the gate object that the phases use replaces an inactive default, except those of canaries and drains', () => {
+test('a node with every component replaces each inactive default of the gate object that the phases use, except those of canaries and drains', () => {
   const inert = Object.entries(inertMembers).filter(([name, value]) => gate[name as keyof Gate] === value)
 
   // `baseRuntime` is set while the node tries a policy as a canary, `draining` when the node stops.

@@ -11,7 +11,7 @@ const verifier = { verify: () => 'token-malformed' as const, knows: () => false,
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
 const address = Uint8Array.of(192, 0, 2, 1)
 
-test('the dry run of a request uses the parts of the gate on which decisions depend, and none that charges addresses, writes audit records or counts traffic', () => {
+test('the dry run of a request uses every part of the gate that affects decisions, and no part that charges addresses, writes audit records or counts traffic', () => {
   const revocations = { revoked: () => true, stale: () => false }
   const changes: string[] = []
   const change = (name: string) => () => void changes.push(name)

@@ -228,7 +228,7 @@ const refused: Partial<Record<Reason, readonly Request[]>> = {
   'path-utf8': [{ target: '/a%c0%ae' }],
 }
 
-test('the denial of another WebSocket version names the supported one', () => {
+test('the denial of a WebSocket handshake with an unsupported version names the supported version', () => {
   expect(outcomeOf(handshake({ fields: { 'sec-websocket-version': '8' } })).denial).toMatchObject({
     status: 426,
     fields: [
@@ -244,25 +244,31 @@ test.each([
   [{ connection: 'close, upgrade' }, []],
   [{ 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits, x-foo' }, []],
   [{ 'sec-websocket-protocol': ' chat.v2 ,\tchat.v1' }, ['chat.v2', 'chat.v1']],
-])('a handshake with %j is read, and ends its connection unless it is accepted', (fields, protocols) => {
-  const { reason, handshake: read, close } = outcomeOf(handshake({ fields }))
+])(
+  'the gate reads a WebSocket handshake with the fields %j, and closes the connection afterwards if it does not accept the handshake',
+  (fields, protocols) => {
+    const { reason, handshake: read, close } = outcomeOf(handshake({ fields }))
 
-  expect([reason, read, close]).toEqual(['admitted', { protocols }, true])
-})
+    expect([reason, read, close]).toEqual(['admitted', { protocols }, true])
+  },
+)
 
-test('the offers of several fields form one list', () => {
+test('subprotocols that a WebSocket handshake offers in several fields form one list', () => {
   const more: FieldLine[] = [['sec-websocket-protocol', 'b, c']]
 
   const { handshake: read } = outcomeOf(handshake({ fields: { 'sec-websocket-protocol': 'a' }, more }))
   expect(read?.protocols).toEqual(['a', 'b', 'c'])
 })
 
-test.each(['h2c', 'websocket, h2c', 'xwebsocket'])('a request with Upgrade: %s is an ordinary request', (value) => {
-  expect(outcomeOf(handshake({ fields: { upgrade: value } }))).toMatchObject({
-    reason: 'admitted',
-    handshake: undefined,
-  })
-})
+test.each(['h2c', 'websocket, h2c', 'xwebsocket'])(
+  'a request with Upgrade: %s is handled as an ordinary request, not as a WebSocket handshake',
+  (value) => {
+    expect(outcomeOf(handshake({ fields: { upgrade: value } }))).toMatchObject({
+      reason: 'admitted',
+      handshake: undefined,
+    })
+  },
+)
 
 test.each(
   Object.entries(refused).flatMap(([reason, requests]) =>
@@ -272,7 +278,7 @@ test.each(
   expect(outcomeOf(request)).toMatchObject({ reason, close: true })
 })
 
-test('when the gate refuses TRACE with 405, its Allow field lists the forwarded methods', () => {
+test('when the gate refuses TRACE with 405, its Allow field lists the methods that the gate forwards', () => {
   expect(outcomeOf({ method: 'TRACE' }).denial).toMatchObject({
     status: 405,
     fields: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
@@ -364,7 +370,7 @@ test('the guard-request phase normalizes the path and does not change the target
   expect([x.path, x.head.target, x.head.query]).toEqual(['/orders/%C3%A9', '/%6frders/%c3%a9', 'a=%61'])
 })
 
-test('the guard-request phase sets the body framing, the credential and the kind of each request field', () => {
+test('the guard-request phase determines the body framing, the credential and the kind of each request field', () => {
   const x = exchangeOf({
     method: 'POST',
     fields: [

@@ -164,7 +164,7 @@ const waitingCheck = waitingPhase<Valid<Credentialed>, Valid<Credentialed>>()({
   run: async () => undefined,
 })
 
-test('a lifecycle with a waiting phase between check-validity and its last phase does not compile', () => {
+test('a lifecycle that has a phase with a wait between check-validity and its last phase does not compile', () => {
   const credentialed = LifecycleBuilder.begin()
     .next(guardRequest)
     .next(resolveClient)
@@ -256,7 +256,7 @@ test('a phase compiles only if `denies` and `answers` list exactly the reasons t
   placed.next(later({ ...waits, denies: ['address-denied'], run: async (x) => either(x) }))
 })
 
-test('every reason of the gate is listed by a phase or as an end outside the phases', () => {
+test('every reason of the gate is listed by a phase or among the reasons for ends outside the phases', () => {
   const listed = new Set<Reason>(endReasons)
   for (const { request } of [lifecycle, checkLifecycle]) {
     for (const { denies, answers, throws } of request) {

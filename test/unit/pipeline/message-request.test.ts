@@ -34,7 +34,7 @@ test.each([
   ['without an IP address', '', '10.0.0.1', undefined],
   ['with a host name', 'localhost', '10.0.0.1', undefined],
 ])(
-  'in an ext_authz check %s, the chain of addresses ends with the peer of Envoy',
+  'in an ext_authz check %s, the last address in X-Forwarded-For is that of the client of Envoy',
   (_, sourceAddress, chain, expected) => {
     const fields = chain === undefined ? [] : ([['x-forwarded-for', chain]] as const)
 
@@ -42,7 +42,7 @@ test.each([
   },
 )
 
-test('in an ext_authz check with client_address: forwarded, the last element is the peer of Envoy with the scheme of the request', () => {
+test('in an ext_authz check with client_address: forwarded, the last element of Forwarded has the address of the client of Envoy and the scheme of the request', () => {
   const fields = [['forwarded', 'for=10.0.0.1']] as const
   const forwarded = (sourceAddress: string) =>
     read({ sourceAddress, fields }, undefined, 'forwarded').head.joined('forwarded')
@@ -61,7 +61,7 @@ test.each([
   [':protocol', 'websocket'],
   [':', ''],
 ])(
-  'a pseudo-header field %s: %s that disagrees with the attributes makes an ext_authz check ambiguous',
+  'an ext_authz check is rejected as ambiguous if its header field %s: %s disagrees with the attributes of the request',
   (name, value) => {
     expect(read({ fields: [[name, value]] }).outcome).toBe('check-ambiguous')
   },
@@ -75,7 +75,7 @@ test.each([
   ['no path', { path: '' }, 'check-incomplete'],
   ['no host', { host: '' }, 'check-incomplete'],
   ['no scheme', { scheme: '' }, 'read'],
-])('an ext_authz message with %s is %3$s', (_, parts, outcome) => {
+])('an ext_authz message with %s has the result: %3$s', (_, parts, outcome) => {
   expect(read(parts).outcome).toBe(outcome)
 })
 
@@ -92,7 +92,7 @@ test('the path of an ext_authz message is divided into path and query at the fir
 const { cert } = await (await ClientCa.create('root')).issue({ uris: ['spiffe://prod.example/orders'] })
 const escaped = encodeURIComponent(cert)
 
-test('the client certificate of an ext_authz message is stated in the field of client_certificate, and only there', () => {
+test('the gate reads the client certificate of an ext_authz message into the field that client_certificate names, and into no other field', () => {
   const der = cert.replaceAll(/-----[^-]+-----|\s/g, '')
 
   expect(read({ certificate: escaped }, 'client-cert').head.field('client-cert')).toBe(`:${der}:`)
@@ -106,16 +106,22 @@ test.each([
   ['client-cert-chain', 'client-cert', 'check-ambiguous'],
   ['ssl-client-cert', 'ssl-client-cert', 'check-ambiguous'],
   ['x-forwarded-client-cert', 'x-forwarded-client-cert', 'read'],
-])('a client certificate field %s of the client with client_certificate: %s is %s', (name, field, outcome) => {
-  expect(read({ certificate: escaped, fields: [[name, 'x']] }, field).outcome).toBe(outcome)
-  expect(read({ certificate: '', fields: [[name, 'x']] }, field).outcome).toBe(outcome)
-})
+])(
+  'a client that sends the field %s itself while client_certificate names %s causes the result: %s',
+  (name, field, outcome) => {
+    expect(read({ certificate: escaped, fields: [[name, 'x']] }, field).outcome).toBe(outcome)
+    expect(read({ certificate: '', fields: [[name, 'x']] }, field).outcome).toBe(outcome)
+  },
+)
 
-test.each(['%', 'no certificate'])('the certificate %j is malformed', (certificate) => {
-  expect(read({ certificate }, 'client-cert').outcome).toBe('check-malformed')
-})
+test.each(['%', 'no certificate'])(
+  'an ext_authz message with the client certificate %j is rejected as malformed',
+  (certificate) => {
+    expect(read({ certificate }, 'client-cert').outcome).toBe('check-malformed')
+  },
+)
 
-test('fields that must not repeat are separated again in the header map of an ext_authz message, and unchanged in a header list', () => {
+test('in the header map of an ext_authz message, joined values of fields that must not repeat are separated again; a header list stays unchanged', () => {
   const digest = 'Digest username="a", realm="b"'
   const fields = [
     ['authorization', 'Bearer a,Bearer b'],

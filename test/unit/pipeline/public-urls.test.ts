@@ -28,12 +28,15 @@ test.each([
   ['shop.ports.test', undefined],
   ['own.apps.test:9443', 'https://own.apps.test:9443'],
   ['apps', undefined],
-])('the host %s has the public URL %s (undefined: it is not listed)', (host, expected) => {
-  for (const _ of [1, 2]) {
-    expect(urls.originOf(host)).toBe(expected)
-    expect(urls.forHost(host)).toBe(expected ?? 'https://gate.test')
-  }
-})
+])(
+  'the public URL for requests to the host %s is %s (undefined: public_url does not list the host)',
+  (host, expected) => {
+    for (const _ of [1, 2]) {
+      expect(urls.originOf(host)).toBe(expected)
+      expect(urls.forHost(host)).toBe(expected ?? 'https://gate.test')
+    }
+  },
+)
 
 test.each([
   ['alt.test', 'https://alt.test:8443'],
@@ -42,7 +45,7 @@ test.each([
   ['own.apps.test', 'https://own.apps.test:9443'],
   ['*.gate.test', undefined],
   ['a.b.apps.test', undefined],
-])('the host name %s without a port has the public URL %s', (name, expected) => {
+])('the public URL for the host name %s, which has no port, is %s', (name, expected) => {
   expect(urls.forName(name)).toBe(expected)
 })
 
@@ -52,11 +55,11 @@ test.each([
   ['gate.test', 'gate.test'],
   ['shop.ports.test:1', 'shop.ports.test:1'],
   ['evil.test', 'evil.test'],
-])('the host %s that a proxy states has the public host %s', (stated, expected) => {
+])('if a proxy states the host %s, the public host with its port is %s', (stated, expected) => {
   expect(urls.withPort(stated)).toBe(expected)
 })
 
-test('a client that requests many hosts of a pattern gets the right URL for each', () => {
+test('a client that requests many hosts of a wildcard pattern gets the right public URL for each host', () => {
   for (let i = 0; i < 3000; i++) expect(urls.forHost(`h${i}.apps.test`)).toBe(`https://h${i}.apps.test`)
   expect(urls.forHost('h1.apps.test')).toBe('https://h1.apps.test')
 })

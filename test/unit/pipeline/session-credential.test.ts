@@ -14,6 +14,6 @@ test.each([
   ['rejected at the maximum lifetime', policyOf('https://idp.test', lasting(3_600_000)), false],
   ['rejected if the policy has only another issuer', policyOf('https://other.test', lasting(86_400_000)), false],
   ['rejected if its issuer has no login any more', policyOf('https://idp.test', undefined), false],
-])('when the policy has changed since the login, the session is %s', (_, policy, counts) => {
+])('when the policy has changed since the login, the login session is %s', (_, policy, counts) => {
   expect(isAcceptedSession(policy, session, now * 1000)).toBe(counts)
 })

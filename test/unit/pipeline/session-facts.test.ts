@@ -26,7 +26,7 @@ test.each([
   ['the access token when the ID token lacks them', silent, tokenOf('urn:strong', 1), 'urn:strong', 1],
   ['the ID token when the access token is for another recipient', weak, undefined, 'urn:weak', 900],
   ['no token when both lack them', silent, tokenOf(undefined, undefined), undefined, undefined],
-])('the acr and auth_time of a login session come from %s', (_, login, token, acr, authTime) => {
+])('the gate takes acr and auth_time of a login session from %s', (_, login, token, acr, authTime) => {
   const facts = sessionFacts(sessionOf(login), rules, token, 1_000_000)
 
   expect([facts.acr, facts.claims['acr'], facts.claims['auth_time']]).toEqual([acr, acr, authTime])
@@ -41,14 +41,14 @@ test.each([
   ['of an older login, also in a record without the time of its claims', aged({}), undefined, atHour(1), undefined],
   ['that the issuer stated again', aged({ claimsAtS: 1000 + 3600 }), undefined, atHour(1.9), staff.groups],
   ['of an old access token', aged({ claims: {} }), tokenOf(undefined, undefined), atHour(1), undefined],
-])('claims about the user %s are used or not', (_, session, token, nowMs, groups) => {
+])('claims about the user %s are used only while they are young enough', (_, session, token, nowMs, groups) => {
   const given = token && { ...token, claims: { ...token.claims, ...staff } }
   const facts = sessionFacts(session, rules, given, nowMs)
 
   expect(facts.claims['groups']).toEqual(groups)
 })
 
-test('the facts of a session change when its claims become too old, although the session stays the same', () => {
+test('the facts of a login session change when the claims about its user become too old, although the session stays the same', () => {
   const session = aged({})
   const before = sessionFacts(session, rules, undefined, atHour(0.5))
 
@@ -56,7 +56,7 @@ test('the facts of a session change when its claims become too old, although the
   expect(sessionFacts(session, rules, undefined, atHour(1)).claims).toMatchObject({ amr: ['pwd'] })
 })
 
-test('a session needs newer claims only for a route that uses them, when they are old, and a minute after a refusal', () => {
+test('a login session needs newer claims about its user only if the route uses them, they are old, and the issuer has not refused them in the last minute', () => {
   const session = aged({})
   const needs = (each: Session, names: string[], hours: number) =>
     needsClaims(each, rules, undefined, names, atHour(hours))
@@ -68,7 +68,7 @@ test('a session needs newer claims only for a route that uses them, when they ar
   expect(needs(aged({ claimsRefusedAtS: 1000 + 7140 }), ['groups'], 2)).toBe(true)
 })
 
-test('an access token of another user than the ID token counts as one for another recipient', () => {
+test('if the access token of a login session is of another user than the ID token, the gate ignores its claims and scopes', () => {
   const token = { ...tokenOf(undefined, undefined), subject: 'mallory', scopes: new Set(['admin']) }
   const facts = sessionFacts(aged({}), rules, token, atHour(0))
 

@@ -36,14 +36,14 @@ test('a stream treats its login session as idle when the client has sent no mess
   expect(use.isIdle(2 * idleMs - 1)).toBe(true)
 })
 
-test('a login session that other requests use is not idle for a stream until the idle lifetime after the last of these uses has passed', async () => {
+test('for a stream, a login session is idle only when the idle lifetime has passed since the last use of the session by other requests', async () => {
   const { use } = useOf(idleMs - 10)
   expect(await use.isUsedElsewhere(session, idleMs)).toBe(true)
   expect(use.isIdle(2 * idleMs - 11)).toBe(false)
   expect(use.isIdle(2 * idleMs - 10)).toBe(true)
 })
 
-test('a login session that has ended counts as not used by other requests', async () => {
+test('a stream treats a login session that has ended as not used by other requests', async () => {
   const { use } = useOf()
   expect(await use.isUsedElsewhere(session, idleMs)).toBe(false)
 })

@@ -214,7 +214,7 @@ test.each([
   expect(fields.filter(([name]) => /^(authorization|x-gatehouse)/.test(name))).toEqual(given)
 })
 
-test('with the service setting credentials: assertion, the gate signs the assertion synchronously and sends the same assertion again', () => {
+test('with the service setting credentials: assertion, the gate signs the assertion without waiting and reuses it for later requests', () => {
   const x = selected({ claims: {} })
   expect(obtainCredential.run(x)).toBeUndefined()
   expect(shapeRequest.run(x)).toBeUndefined()

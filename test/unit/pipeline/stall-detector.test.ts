@@ -17,6 +17,6 @@ test.each([
   { what: 'a little moves each time, and it adds up', bytes: [0, 4, 8, 12, 16, 20, 24], counts: [1, 2, 1, 2, 3, 1] },
   { what: 'too little moves each time', bytes: [0, 1, 2, 3, 4], counts: [1, 2, 3, 4] },
   { what: 'bytes had moved before the first call', bytes: [500, 505, 509, 510], counts: [1, 2, 1] },
-])('the stall detector counts calls without enough progress: $what', ({ bytes, counts }) => {
+])('the stall detector reports calls to a service without enough progress: $what', ({ bytes, counts }) => {
   expect(looks(10, ...bytes)).toEqual(counts)
 })

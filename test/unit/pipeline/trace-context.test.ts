@@ -20,7 +20,7 @@ test.each([
   [`00-${trace}-${span}`, false],
   ['', false],
   ['garbage', false],
-])('the gate continues the trace that a client names by traceparent %j: %s', (traceparent, continued) => {
+])('whether the gate continues the trace of a client that sends the traceparent %j: %s', (traceparent, continued) => {
   expect(continuesTrace(traceparent)).toBe(continued)
 })
 

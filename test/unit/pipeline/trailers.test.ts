@@ -25,10 +25,13 @@ const refusedInBoth = [
   'bad name',
 ]
 
-test.each(refusedInBoth)('the trailer %s reaches neither a client nor a service', (name) => {
-  expect(replyTrailers([name, 'v'])).toEqual([])
-  expect(requestTrailers([name, 'v'], exchange)).toEqual([])
-})
+test.each(refusedInBoth)(
+  'the gate removes the trailer %s from replies to clients and from requests to services',
+  (name) => {
+    expect(replyTrailers([name, 'v'])).toEqual([])
+    expect(requestTrailers([name, 'v'], exchange)).toEqual([])
+  },
+)
 
 test.each([
   'authorization',
@@ -47,7 +50,7 @@ test.each([
   expect(requestTrailers([name, 'v'], exchange)).toEqual([])
 })
 
-test('the trailers of a gRPC reply reach the client in their order, with repeated names', () => {
+test('the trailers of a gRPC message pass through the gate in their order, with repeated names', () => {
   const trailers = [
     'grpc-status',
     '0',
@@ -75,7 +78,7 @@ test.each([
   ['4 fields', ['a', '1', 'b', '2', 'c', '3', 'd', '4'], false],
   ['100 bytes', ['a', 'v'.repeat(95)], true],
   ['101 bytes', ['a', 'v'.repeat(96)], false],
-])('request trailers with %s are within limits of 3 fields and 100 bytes: %s', (_, trailers, isBounded) => {
+])('whether request trailers with %s are within the limits of 3 fields and 100 bytes: %s', (_, trailers, isBounded) => {
   expect(areTrailersBounded(trailers, exchange)).toBe(isBounded)
 })
 
