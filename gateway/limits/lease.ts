@@ -37,7 +37,7 @@ export interface LeaseReply {
   readonly waitMs: number
   /** Number of nodes with leases on the window, including this node. */
   readonly holders: number
-  /** Room in the window besides all leased permits, as a number of requests. */
+  /** Room in the window that is not taken by leased permits, as a number of requests. */
   readonly left: number
 }
 
@@ -82,7 +82,7 @@ const TIGHT = 0.4
 const DRIFT = 0.999
 /** Minimum duration of a lease, as a multiple of the recent reply time of Redis. */
 const REPLIES = 4
-/** Number of consecutive replies after the end of their lease from which Redis counts as failing. */
+/** Number of consecutive replies that arrive after the end of their lease, from which Redis counts as unavailable. */
 const LATE_MAX = 4
 /** Refill permits when the available permits would last less than this time, ms. */
 const RESERVE_MS = 4

@@ -145,8 +145,9 @@ export class LimitService {
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 
 /**
- * Converts a window name into attributes of a request. @throws {LimitRefused} when a part is missing or is not used by
- * the limit
+ * Converts a window name into attributes of a request.
+ *
+ * @throws {LimitRefused} when a part is missing or is not used by the limit
  */
 function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   const needed = new Set<string>()

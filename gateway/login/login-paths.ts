@@ -20,8 +20,8 @@ interface LoginWish {
   /** `login`: the user must log in at the issuer again, even with a running session at the issuer. */
   readonly prompt?: 'login' | undefined
   /**
-   * {@link sessionTag} of the session whose request the route refused. A browser that has another session when the
-   * login starts has logged in in another tab, and goes to `returnTo` without a login.
+   * {@link sessionTag} of the session whose request the route refused. If the browser has another session when the
+   * login starts, it has logged in in another tab. It is then redirected to `returnTo` without a login.
    */
   readonly refused?: string
   /** Proof that the user agreed to replace a session: {@link SwitchConsents}. */

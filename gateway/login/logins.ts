@@ -67,7 +67,7 @@ export class Logins {
    * A pushed authorization request (RFC 9126) is charged to the client's address. Returns `address-limited` when the
    * address limit is reached.
    *
-   * @throws {GatewayFault} `issuer-unreachable`; `store-unavailable` when the browser's session cannot be looked up
+   * @throws {GatewayFault} `issuer-unreachable`; `store-unavailable` when Redis cannot return the browser's session
    */
   async start(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, issuers } = request

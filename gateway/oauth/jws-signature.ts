@@ -116,8 +116,9 @@ function unchanged(signature: Buffer): Buffer {
 }
 
 /**
- * Prepares a signature for the verification. @returns `undefined` when the signature does not have the length that the
- * key requires
+ * Prepares a signature for the verification.
+ *
+ * @returns `undefined` when the signature does not have the length that the key requires
  */
 function partsOf(
   token: string,

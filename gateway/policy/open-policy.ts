@@ -7,7 +7,9 @@ export interface PolicyDependencies {
   readonly path: string
   readonly settings: Pick<Settings, 'publicUrls'>
   /**
-   * Checks that the node's settings contain all that the policy needs. @throws {ConfigError} if a setting is missing
+   * Checks that the node's settings contain all that the policy needs.
+   *
+   * @throws {ConfigError} if a setting is missing
    */
   readonly check: (snapshot: Snapshot) => void
 }

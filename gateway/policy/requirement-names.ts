@@ -104,7 +104,8 @@ export class RouteRequirementNames implements RequirementNames {
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
       if (listed.length === 1) return listed[0]
-      // If the service has no issuer but needs one, a problem has already been reported for the service.
+      // Report nothing here: if the service has no issuer but needs one, a problem has already been reported for the
+      // service.
       if (listed.length > 1) {
         const message = `must name the issuer, because service ${id} has several`
         this.#report('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)

@@ -31,8 +31,8 @@ export interface Snapshot {
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
   /**
-   * Patterns of the hosts that share the login at an issuer's `login.host`, by issuer identifier: host names, and `*.`
-   * with a host name for exactly one label before it.
+   * Patterns of the hosts that share the login at an issuer's `login.host`, by issuer identifier. A pattern is a host
+   * name, or `*.` and a host name; `*` stands for exactly one label.
    */
   readonly loginHosts: ReadonlyMap<string, ReadonlySet<string>>
   readonly services: readonly ServicePolicy[]

@@ -69,8 +69,9 @@ export class ProofNonces {
   }
 
   /**
-   * Returns the age of a nonce, ms; negative if the clock of the issuing node is ahead. @returns `undefined` for an
-   * invalid nonce
+   * Returns the age of a nonce, ms; negative if the clock of the issuing node is ahead.
+   *
+   * @returns `undefined` for an invalid nonce
    */
   ageMs(nonce: string, nowMs: number): number | undefined {
     if (nonce.length !== NONCE_CHARS) return undefined

@@ -46,7 +46,10 @@ export class RedisKeys {
 
   /** Hash: for each process, the keys that it has and writes with, as JSON. */
   readonly keyHolders: string
-  /** Hash: since when assertion keys are published, and when keys were last written with, ms since the epoch. */
+  /**
+   * Hash: for each assertion key, the time since which every node publishes it; and for each key of any kind, the time
+   * of the last report of a process that writes with it. All times are in ms since the epoch.
+   */
   readonly keyUse: string
   /** Hash: for each kind of keys, the id of the key that the cluster appointed as the writing key. */
   readonly writingKeys: string

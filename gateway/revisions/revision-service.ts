@@ -117,8 +117,9 @@ export class RevisionService {
   }
 
   /**
-   * Reads a revision; `undefined` when Redis does not keep it or it is not authentic. @throws {RedisFault} as a
-   * rejection
+   * Reads a revision; `undefined` when Redis does not keep it or it is not authentic.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async find(number: number): Promise<Revision | undefined> {
     if (number === this.active.activation.number) return this.active.revision
@@ -253,8 +254,9 @@ export class RevisionService {
   }
 
   /**
-   * Lists the problems because of which the policy cannot be tried as a canary, or the cluster cannot try one. @throws
-   * {RedisFault} as a rejection
+   * Lists the problems because of which the policy cannot be tried as a canary, or the cluster cannot try one.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async #canaryObstacles(base: HeldPolicy, files: readonly PolicyText[]): Promise<readonly VoteProblem[]> {
     const before = { document: sourceOf(base.revision.files, '').document, snapshot: base.snapshot }

@@ -156,16 +156,18 @@ export class RevisionStore {
   }
 
   /**
-   * Whether Redis contains a cluster epoch. If so, Redis is not new and has not lost its data. @throws {RedisFault} as
-   * a rejection
+   * Whether Redis contains a cluster epoch. If so, Redis is not new and has not lost its data.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async hasEpoch(): Promise<boolean> {
     return Number(await this.#client.call('EXISTS', this.#keys.epoch)) === 1
   }
 
   /**
-   * Whether any member enforces a policy revision. Such a member restores the policy if Redis lost it. @throws
-   * {RedisFault} as a rejection
+   * Whether any member enforces a policy revision. Such a member restores the policy if Redis lost it.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async isEnforced(): Promise<boolean> {
     const { members, memberFacts, positions, events } = this.#keys

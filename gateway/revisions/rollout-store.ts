@@ -32,7 +32,9 @@ export class RolloutStore {
   }
 
   /**
-   * Envelope of the outcome of the last rollout; `''` when no outcome is stored. @throws {RedisFault} as a rejection
+   * Envelope of the outcome of the last rollout; `''` when no outcome is stored.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async outcome(): Promise<string> {
     return String((await this.#client.call('GET', this.#keys.policyRollout)) ?? '')
@@ -45,7 +47,9 @@ export class RolloutStore {
   }
 
   /**
-   * Envelopes of the request counts, by member. Includes members that have stopped. @throws {RedisFault} as a rejection
+   * Envelopes of the request counts, by member. Includes members that have stopped.
+   *
+   * @throws {RedisFault} as a rejection
    */
   async reports(sequence: number): Promise<ReadonlyMap<string, string>> {
     const pairs = (await this.#client.call('HGETALL', this.#keys.policyRolloutCounts(sequence))) as string[]

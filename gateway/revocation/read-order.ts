@@ -39,7 +39,7 @@ export interface ReadOrder {
   readonly kind: RevocationOrder['kind']
   /** Name of the issuer in the policy; its identifier if the policy no longer contains the issuer. */
   readonly issuer: string
-  /** Set for an opaque token, because only its issuer knows the other identities of the token. */
+  /** True when the order names an opaque token. Only the issuer of such a token knows its other identities. */
   readonly opaque?: true
 }
 

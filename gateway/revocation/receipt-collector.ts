@@ -59,8 +59,8 @@ export class ReceiptCollector {
     { wait, durable, sentAt, sentMs }: SentOrder,
   ): Promise<Receipt> {
     const { boundMs, lostMembers, acknowledgements } = this.#dependencies
-    // `fenced_by` counts from the reply of Redis, not from the call. A read that a member sent between call and reply
-    // may not have seen the event.
+    // `fenced_by` counts from the reply of Redis, not from the call: a read of the event log that a member sent between
+    // call and reply may not contain the event.
     const tookMs = performance.now() - sentAt
     const more = lostMembers(written.members)
     const members = [...written.members, ...more.members]

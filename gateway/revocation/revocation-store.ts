@@ -34,8 +34,9 @@ export class RevocationStore {
   }
 
   /**
-   * Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout or a lost connection, Redis may have
-   * stored the revocation
+   * Writes a revocation.
+   *
+   * @throws {GatewayFault} when Redis fails; after a timeout or a lost connection, Redis may have stored the revocation
    */
   async write(record: Buffer, nowS: number): Promise<WrittenEvent> {
     return readWrittenEvent(await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true))

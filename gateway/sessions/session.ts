@@ -45,7 +45,7 @@ export interface NewSession {
   readonly claims: Readonly<Record<string, unknown>>
   /** Time at which the issuer stated `claims`, s since the Unix epoch; `undefined` means at the login. */
   readonly claimsAtS?: number
-  /** Time of the last UserInfo request that gave no claims, s since the Unix epoch. */
+  /** Time of the last UserInfo request to which the issuer gave no claims, s since the Unix epoch. */
   readonly claimsRefusedAtS?: number
   /** Time at which the issuer issued the access token, s since the Unix epoch; `undefined` means at the login. */
   readonly tokensAtS?: number

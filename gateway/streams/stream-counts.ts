@@ -30,7 +30,9 @@ export class StreamCounts {
   }
 
   /**
-   * Counts a stream, if all its limits have room. @returns the reason why a limit has no room; nothing is then counted
+   * Counts a stream, if all its limits have room.
+   *
+   * @returns the reason why a limit has no room; nothing is then counted
    */
   take(claim: StreamClaim): 'streams-full' | 'stream-limited' | undefined {
     const { max, maxPerSubject } = claim

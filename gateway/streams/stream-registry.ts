@@ -137,8 +137,9 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /**
-   * Holds (pauses) a stream while the gate cannot decide whether the stream is allowed. @returns false when the stream
-   * must end
+   * Holds (pauses) a stream while the gate cannot decide whether the stream is allowed.
+   *
+   * @returns false when the stream must end
    */
   #holds(entry: RegisteredStream, { status }: Denial): boolean {
     if (status !== UNKNOWN_STATUS) return false

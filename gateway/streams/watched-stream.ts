@@ -42,8 +42,9 @@ export interface WatchedStream {
 /** An exchange that may have become a stream. */
 export interface StreamCandidate {
   /**
-   * Starts to relay the transfer as a stream. @returns `undefined` when the transfer is complete, or is already a
-   * stream
+   * Starts to relay the transfer as a stream.
+   *
+   * @returns `undefined` when the transfer is complete, or is already a stream
    */
   startStream(): WatchedStream | undefined
 }

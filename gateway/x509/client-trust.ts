@@ -16,7 +16,7 @@ export interface ListInFile extends RevocationList {
 /** Result of the verification of a certificate. It holds for as long as the trusted CAs and revocation lists do not change. */
 export interface CertificateChain {
   readonly ca: NamedCa
-  /** Time in which the certificate and all CAs above it are valid, ms since the epoch. */
+  /** Start and end of the time in which the certificate and all CAs above it are valid, ms since the epoch. */
   readonly validFromMs: number
   readonly validUntilMs: number
   /** Whether the certificate or a CA above it is revoked. */

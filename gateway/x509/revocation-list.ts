@@ -87,7 +87,7 @@ function verifierOf(signed: Buffer, algorithm: DerElement, signature: Buffer): (
   const id = new DerReader(algorithm.content).next(derTags.objectId).content.toString('hex')
   const known = Object.hasOwn(algorithms, id) ? algorithms[id] : undefined
   if (known === undefined) throw new Error('has a signature algorithm that is not supported')
-  // The first byte of a bit string is its number of unused bits.
+  // In a DER bit string, the first byte is the number of unused bits.
   if (signature[0] !== 0) throw new Error('has an invalid signature')
   return (key) => key.asymmetricKeyType === known.key && verify(known.hash, signed, key, signature.subarray(1))
 }

@@ -46,8 +46,8 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
     if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
-    // During the wait the client may have disconnected, or the exchange may have been refused because its body is too
-    // large.
+    // During the wait, the client may have disconnected, or the exchange may have been refused because of a body that
+    // is too large. The run then stops.
     return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
@@ -169,10 +169,12 @@ export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
  * trailers, if there is a denial and no message is cut. Otherwise the reply is aborted.
  */
 function breakReply(x: Exchange, reason: Reason, refusal: Denial | undefined): void {
-  // Before `settle`: the exchange stays in flight while its last messages wait for a slow client.
+  // Call `endCall` before `settle`, so that the exchange stays in flight while its last messages wait for a slow
+  // client.
   const isEnded = refusal !== undefined && x.downstream.endCall(refusal)
   settle(x, reason)
-  // After `settle`: closing the connection triggers an abort event, which would be recorded as a disconnect of the client.
+  // Close the connection after `settle`: closing triggers an abort event, which would be recorded as a disconnect of
+  // the client.
   if (!isEnded) x.downstream.abort()
 }
 

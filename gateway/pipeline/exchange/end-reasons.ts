@@ -1,8 +1,9 @@
 import type { Reason } from '../../base/reasons.ts'
 
 /**
- * Reasons for the end of an exchange that the service's response, a limit or check of streams, the listener, a timer or
- * an unexpected failure ended. Each phase lists the reasons for its verdicts and faults.
+ * Reasons for the end of an exchange that no phase returns: ended by the service's response, a limit or check of
+ * streams, the listener, a timer or an unexpected failure. Each phase lists the reasons for its own verdicts and
+ * faults.
  */
 export const endReasons = [
   'admitted',

@@ -5,7 +5,7 @@ import type { Lifecycle, Step } from './steps.ts'
 /** Collects the phases of a lifecycle and lets the compiler check their order. */
 export class LifecycleBuilder<Proven extends Exchange> {
   readonly #request: readonly Step[]
-  /** Tells the compiler the type `Proven`; never set at run time. */
+  /** Exists only for the compiler, to which it tells the type `Proven`; never set at run time. */
   readonly proves?: () => Proven
 
   private constructor(request: readonly Step[]) {

@@ -25,7 +25,7 @@ interface Outcomes {
 export interface Phase<In extends Exchange, Out extends In> extends Outcomes {
   readonly waits: false
   readonly run: (x: In) => Verdict
-  /** Tells the compiler the type `Out`; never set at run time. */
+  /** Exists only for the compiler, to which it tells the type `Out`; never set at run time. */
   readonly proves?: (x: never) => Out
 }
 
@@ -37,7 +37,7 @@ export interface WaitingPhase<In extends Exchange, Out extends In> extends Outco
   /** The dependencies that the phase may wait for. */
   readonly waits: string
   readonly run: (x: In) => Verdict | Promise<Verdict>
-  /** Tells the compiler the type `Out`; never set at run time. */
+  /** Exists only for the compiler, to which it tells the type `Out`; never set at run time. */
   readonly proves?: (x: never) => Out
 }
 

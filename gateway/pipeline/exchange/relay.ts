@@ -5,14 +5,17 @@ import type { Trailers } from '../../upstream/target.ts'
  * methods.
  */
 export interface Relay {
-  /** True while nothing may be relayed. A client that gets nothing during this time does not count as slow. */
+  /**
+   * True while the exchange is held (paused): nothing may be relayed. A client that gets nothing during this time does
+   * not count as slow.
+   */
   readonly held: boolean
-  /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
+  /** Whether bytes may be relayed now, in either direction. May also end the exchange or hold (pause) it. */
   mayRelay(): boolean
   /** Like `mayRelay`, for bytes that the client has sent. These bytes count as a use of the client's login session. */
   mayUpload(): boolean
   /**
-   * Relays a part of the reply, or keeps it while the exchange is held.
+   * Relays a part of the reply, or keeps it while the exchange is held (paused).
    *
    * @param chunk  copied if it has to be kept
    * @returns false to pause the service

@@ -20,11 +20,14 @@ export class RelayedStream implements WatchedStream, Relay {
   readonly #authority: StreamAuthority
   #watch!: StreamWatch
   held = false
-  /** Parts of the reply that arrived while the exchange was held. The service is paused, so they are few. */
+  /**
+   * Parts of the reply that arrived while the exchange was held (paused). There are few, because the gate does not read
+   * from the service meanwhile.
+   */
   #kept: Buffer[] = []
-  /** True when the reply became complete while the exchange was held. */
+  /** True when the reply became complete while the exchange was held (paused). */
   #complete = false
-  /** Trailers of the reply that became complete while the exchange was held. */
+  /** Trailers of the reply, if it became complete while the exchange was held (paused). */
   #trailers: Trailers | undefined
   /**
    * Activity at the last sweep that found new activity: number of reads from the service plus, for a gRPC call, number
@@ -68,8 +71,9 @@ export class RelayedStream implements WatchedStream, Relay {
   }
 
   /**
-   * After a complete upload, the exchange waits for its reply like any other, and is not ended: the service may already
-   * have acted on the request. A gRPC call is ended, because it can be a stream that waits for its first message.
+   * After a complete upload, the exchange only waits for its reply, and is no longer checked: the service may already
+   * have acted on the request. A gRPC call is still checked, because it can be a stream that waits for its first
+   * message.
    */
   reconsider(): Denial | undefined {
     return this.#awaitsReply ? undefined : this.#authority.verdict()
@@ -126,7 +130,8 @@ export class RelayedStream implements WatchedStream, Relay {
     const { idleMs } = this.#authority.current.route.streams
     if (!(eventStream || head.grpc) || settled || idleMs === undefined || call === undefined) return
     const activity = call.reads + (head.grpc ? downstream.bytesIn : 0)
-    // The service is not silent while the gate does not read from it, because the stream is held or the client is slow.
+    // The gate does not read from the service while the stream is held (paused) or the client is slow. The service does
+    // not count as silent then.
     if (activity !== this.#activitySeen || this.held || downstream.backedUp) {
       this.#activitySeen = activity
       this.#idleSweeps = 0

@@ -84,7 +84,9 @@ export class StreamAuthority {
     return this.#lookups
   }
 
-  /** Longest time for which the route holds the stream, ms; `undefined`: the setting of the node applies. */
+  /**
+   * Maximum time for which the route lets a stream be held (paused), ms; `undefined`: the setting of the node applies.
+   */
   get holdMs(): number | undefined {
     return this.#current.route.streams.holdMs
   }

@@ -3,8 +3,8 @@ import type { Exchange } from './exchange.ts'
 import { FieldKind, foldedName, kindOfField } from './field-kind.ts'
 
 /**
- * Fields that a message must not have as trailers, besides those that the gate never forwards (RFC 9110 §6.5.1):
- * control data, request modifiers, authentication, and fields that describe how to process the content.
+ * Additional fields that a message must not have as trailers (RFC 9110 §6.5.1); fields that the gate never forwards are
+ * not listed: control data, request modifiers, authentication, and fields that describe how to process the content.
  */
 const headOnly: ReadonlySet<string> = new Set([
   'accept-ranges',

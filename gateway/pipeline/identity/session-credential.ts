@@ -60,7 +60,7 @@ const otherRecipient: ReadonlySet<VerificationReason> = new Set([
   'token-audience',
 ])
 
-/** Verification failures of an access token that a new login resolves. */
+/** Reasons for which an access token is invalid, where a new login solves the problem. */
 const resolvedByLogin: ReadonlySet<VerificationReason> = new Set([
   'token-expired',
   'token-inactive',

@@ -27,8 +27,8 @@ const known = new WeakMap<Session, KnownFacts>()
  * the ID token. ID token facts have no scopes, because the granted scopes are for another recipient.
  *
  * Identity claims come from the ID token where the access token lacks them. Claims about the user that are older than
- * `login.claims_max_age` are omitted and marked as unknown. An access token of another user than the ID token counts as
- * one for another recipient.
+ * `login.claims_max_age` are omitted and marked as unknown. If the access token and the ID token name different users,
+ * the access token is not used, as if it were intended for another recipient.
  *
  * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
  * in the access token counted, the browser would be redirected to the login forever.

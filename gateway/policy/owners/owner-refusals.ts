@@ -41,7 +41,7 @@ export function ownerRefusals(
   ]
 }
 
-/** Lists the changed entries of the policy outside this service. */
+/** Lists the changed entries of the policy that do not belong to this service. */
 function outsideService(before: ComparedPolicy, after: ComparedPolicy, service: string): OwnerRefusal[] {
   const refusals: OwnerRefusal[] = []
   const refuse = (place: string) => {

@@ -9,7 +9,7 @@ export const requirementTree: z.ZodType<RequirementTree> = z
   .lazy(() =>
     z.strictObject(shapeOf(requirementKinds)).check((context) => {
       const set = kindsIn(context.value).length
-      // If no known key is set, a misspelt key has already been reported.
+      // Report nothing here: if no known key is set, a misspelt key has already been reported.
       if (set === 1 || (set === 0 && context.issues.length > 0)) return
       const message =
         set === 0

@@ -19,10 +19,11 @@ export const roles = requirementKind({
 })
 
 /**
- * Requirement that is met by roles, which the service maps from claims. Denies 403 `forbidden` without a challenge,
- * because another token would not help.
+ * Requirement that is met by roles of the caller. The service maps roles from claims. Denies 403 `forbidden` without a
+ * challenge, because another token would not help.
  *
- * Inside an odd number of `not`, the requirement counts as met while a session does not know the claim of a role.
+ * Inside an odd number of `not`, the requirement counts as met while the gate does not know the claim of a role for a
+ * session.
  */
 class Roles implements Requirement {
   readonly demand: string

@@ -30,8 +30,9 @@ export class PingWatch {
   }
 
   /**
-   * Updates the time at which the service last sent something. @param bytesRead  number of bytes that the service has
-   * sent so far
+   * Updates the time at which the service last sent something.
+   *
+   * @param bytesRead  number of bytes that the service has sent so far
    */
   heard(bytesRead: number): void {
     if (bytesRead === this.#read) return

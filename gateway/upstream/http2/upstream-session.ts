@@ -403,7 +403,9 @@ export class UpstreamSession implements CallCarrier {
   }
 
   /**
-   * Ends the waits of the session and of its calls whose deadline has passed. @param now  number of the current sweep
+   * Ends the waits of the session and of its calls whose deadline has passed.
+   *
+   * @param now  number of the current sweep
    */
   sweep(now: number): void {
     if (this.#deadline !== 0 && this.#deadline <= now) {

@@ -110,8 +110,9 @@ function contextOf({ ca, cert, key, minVersion }: Texts & { readonly minVersion:
 }
 
 /**
- * Checks the client certificate. @throws {TlsFileError} when the certificate cannot prove the identity of the gate to a
- * service
+ * Checks the client certificate.
+ *
+ * @throws {TlsFileError} when the certificate cannot prove the identity of the gate to a service
  */
 function checkClientCertificate(
   certificate: X509Certificate,

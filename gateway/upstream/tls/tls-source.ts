@@ -71,7 +71,7 @@ export class TlsSource {
       return { outcome: 'changed' }
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error
-      // Make the next check read the files again, whether they have changed or not.
+      // Forget the metadata, so that the next check reads the files again even if they have not changed.
       this.#seen = undefined
       return this.#rejected(error, now)
     }

@@ -46,8 +46,9 @@ export const headerKind = credentialKind({
 })
 
 /**
- * Checks a secret that is to be sent as a field value (RFC 9110 §5.5). @returns a description of the error, without the
- * secret
+ * Checks a secret that is to be sent as a field value (RFC 9110 §5.5).
+ *
+ * @returns a description of the error, without the secret
  */
 function errorInValue(value: string): string | undefined {
   return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
