@@ -161,6 +161,24 @@ test('S-154 the start of a login writes nothing to Redis', async () => {
   expect(added).toEqual([])
 })
 
+test.each([
+  ['code', 'shop', '/.gatehouse/enter?code=AAAAAAAAAAAAAAAAAAAAAA'],
+  ['login request', 'auth', '/.gatehouse/hand-over?state=AAAAAAAAAAAAAAAAAAAAAA'],
+])('S-154 each invented %s is charged to the address of the client, until the reply is 429', async (_, name, path) => {
+  const browser = new HttpBrowser()
+  const headers = { 'x-forwarded-for': name === 'auth' ? '203.0.113.7' : '203.0.113.8' }
+  const statuses = new Set<number>()
+
+  // The default of limits.address allows 500 at once and 50 per second.
+  for (let i = 0; i < 60 && !statuses.has(429); i++) {
+    const pages = await Promise.all(Array.from({ length: 50 }, () => step(browser, at(name) + path, headers)))
+    for (const { status } of pages) statuses.add(status)
+  }
+
+  expect([...statuses].sort()).toEqual([400, 429])
+  expect((await step(browser, `${at(name)}/.gatehouse/session`)).status).toBe(200)
+})
+
 test.each(['https://evil.test/', '//evil.test/', '/\\evil.test', '/%5cevil.test', '/.gatehouse/logout'])(
   'S-155 the return path %j leads to the start page of the host',
   async (returnTo) => {
