@@ -67,7 +67,7 @@ test.each([
   expect(new Set(problems.map(({ code, path }) => `${code} ${path}`))).toEqual(new Set([expected]))
 })
 
-test('a service with several issuers must name the issuer of its clients', () => {
+test('a service with several issuers must name the issuer whose client ids and secrets it accepts', () => {
   const service = 'issuers: [main, other], accept: [basic], basic: { scopes: [x] },'
 
   const [problem, ...more] = problemsOf(() => snapshotOf(policy(service, '', twoIssuers)))

@@ -8,7 +8,7 @@ const routes = { r: { path: '/**' } }
 const withFields = (auth_request_headers: unknown, more: object = {}) =>
   policyOf(routes, { auth_request_headers, ...more })
 
-test('a mapping names fields and claims, and the gate removes these fields from requests of clients', () => {
+test('auth_request_headers as a mapping names the fields and their claims, and the gate removes these fields from requests of clients', () => {
   const mapping = { user: 'X-User', groups: 'Remote-Groups', claims: { user: 'a.b', groups: ['https://x.test/g'] } }
   const [service] = snapshotOf(withFields(mapping)).services
 
@@ -29,7 +29,7 @@ test.each<[mapping: object, message: RegExp]>([
     (user): [object, RegExp] => [{ user }, /by which neither gate nor protocol speak/],
   ),
   [{ user: 'X-User', name: 'X-Name' }, /unknown key/],
-])('auth_request_headers %j is rejected', (mapping, message) => {
+])('the policy parser rejects auth_request_headers %j', (mapping, message) => {
   const [problem, ...more] = problemsOf(() => snapshotOf(withFields(mapping)))
 
   expect([problem!.message, more]).toEqual([expect.stringMatching(message), []])
@@ -41,7 +41,7 @@ test.each([
     { credentials: { type: 'header', name: 'X-Api-Key', secret: { env: 'KEY' } } },
     /x-api-key has a credential of the service/,
   ],
-])('a field of auth_request_headers that %j sets too is rejected', (more, message) => {
+])('the policy compiler rejects a field of auth_request_headers that %j sets too', (more, message) => {
   const user = 'pass_headers' in more ? 'Remote-User' : 'X-Api-Key'
   const [problem] = problemsOf(() => snapshotOf(withFields({ user }, more)))
 

@@ -68,7 +68,7 @@ test('the policy compiler sets the default of each omitted introspection key', (
   })
 })
 
-test('each route has its own maximum age of stale introspection responses, and the gate keeps responses for the longest of these ages', () => {
+test('each route has its own maximum age of stale introspection responses, and the gate keeps responses for the longest of these maximum ages', () => {
   const outages = [{}, { introspection: 'closed' }, { introspection: 'stale 2m' }]
   const { issuers, routes } = compiled(asking(secret), outages)
 

@@ -362,7 +362,7 @@ test('the policy compiler rejects a public route with a shadow requirement if th
   ])
 })
 
-test('for all reasons to reject a token, a route has the same 401 challenge and problem document', () => {
+test('a route has the same 401 challenge and the same problem document for all reasons to reject a token', () => {
   const { denials } = snapshotOf(policyOf({ r: { path: '/r' } })).routes[0]!
 
   expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())

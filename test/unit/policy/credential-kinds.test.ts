@@ -14,18 +14,18 @@ function policy(service: unknown, route?: unknown): string {
 const typesOf = (text: string) => snapshotOf(text).routes.map(({ credential }) => credential.type)
 
 test.each(['assertion', 'token', 'none'])(
-  '`credentials: %s` of a service applies to its routes, as a word and as a mapping',
+  '`credentials: %s` of a service applies to the routes of the service, in the short form (one word) and as a mapping',
   (type) => {
     expect(typesOf(policy(type))).toEqual([type, type])
     expect(typesOf(policy({ type }))).toEqual([type, type])
   },
 )
 
-test('`credentials` of a route overrides that of its service for this route only', () => {
+test('`credentials` of a route overrides `credentials` of its service for this route only', () => {
   expect(typesOf(policy('assertion', 'none'))).toEqual(['none', 'assertion'])
 })
 
-test('the policy printer prints the credential of each route, and a kind without further keys as a word', () => {
+test('the policy printer prints `credentials` of each route, as one word if its kind has no further keys', () => {
   const { services } = printPolicy(sourceOf(policy({ type: 'token' }, { type: 'none' })).document) as {
     services: { orders: { credentials: unknown; routes: { credentials: unknown }[] } }
   }
@@ -69,7 +69,7 @@ test.each([
 )
 
 test.each(['Authorization', 'X-Api-Key', 'apikey', 'X-Auth-Token'])(
-  'a secret of a service can be sent in the field %s',
+  'a secret of a service can be sent to the service in the field %s',
   (name) => {
     const [route] = snapshotOf(policy({ type: 'header', name, secret: { env: 'KEY' } })).routes
 
@@ -100,7 +100,7 @@ test.each([
   'X_Api_Key',
   'X-Api Key',
   '',
-])('a secret of a service cannot be sent in the field "%s"', (name) => {
+])('the policy rejects a secret of a service in the field "%s"', (name) => {
   const problems = problemsOf(() => snapshotOf(policy({ type: 'header', name, secret: { env: 'KEY' } })))
 
   expect(problems.map(({ path }) => path)).toContain('services.orders.credentials.name')

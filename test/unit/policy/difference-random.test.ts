@@ -38,7 +38,7 @@ const treePair = fc
     return [one, other]
   })
 
-test('a requirement that is proved to imply another one is never met by a request that does not meet the other', () => {
+test('if the comparison of policies proves that one requirement implies another, no request meets only the first of them', () => {
   let proved = 0
   fc.assert(
     fc.property(treePair, fc.array(brought, { minLength: 6, maxLength: 6 }), ([before, after], requests) => {
@@ -59,7 +59,7 @@ test('a requirement that is proved to imply another one is never met by a reques
   expect(proved).toBeGreaterThan(150)
 })
 
-test('the added condition of a requirement is always proved to narrow it', () => {
+test('the comparison of policies always proves that an added condition narrows a requirement', () => {
   fc.assert(
     fc.property(writtenTree, writtenTree, (one, other) => {
       expect(implies(formula({ all: [other, one] }), formula(one))).toBe(true)
@@ -205,7 +205,7 @@ async function admitting(
   return decided
 }
 
-test('a route that admits a request that was not admitted before is never compared as equal or narrower', async () => {
+test('the comparison of policies never reports a route as equal or narrower if the route admits a request that was not admitted before', async () => {
   const widening = new Set<RouteChange>(['added', 'public', 'wider', 'changed'])
   let [admitted, narrower] = [0, 0]
   await fc.assert(

@@ -35,7 +35,7 @@ function orders(change: object = {}, match: object = {}): object {
 const changesOf = ({ routes }: PolicyDifference) =>
   Object.fromEntries(routes.map(({ route, change, widens }) => [route, `${change}${widens ? '!' : ''}`]))
 
-test('policies that differ only in written defaults and the order of keys are equal', () => {
+test('`gatehouse diff` treats policies as equal if they differ only in written defaults and in the order of keys', () => {
   const written = { require: scope('read'), body: { max: '10MiB' }, match: { fall_through: false, path: '/orders' } }
 
   expect(difference({}, { routes: [orders(written)], service: { host: 'preserve' } })).toEqual({
@@ -74,7 +74,7 @@ test.each<[name: string, before: object, after: object, change: string]>([
   ['is served during an outage', {}, { on_outage: { revocation: 'stale 60s' } }, 'wider!'],
   ['has other timeouts', {}, { timeouts: { idle: '1s' } }, 'settings'],
   ['has CORS', {}, { cors: { origins: ['https://a.test'] } }, 'changed!'],
-])('a route that %s is compared by its effect', (_, before, after, change) => {
+])('the policy comparison states the effect on access of a route that %s', (_, before, after, change) => {
   const found = difference({ routes: [orders(before)] }, { routes: [orders(after)] })
 
   expect(changesOf(found)).toEqual({ read: change })
@@ -94,7 +94,7 @@ function days(...list: readonly string[]): object {
   return { require: { time: { days: list, from: '08:00' } } }
 }
 
-test('a route that gives up requests to a weaker route makes the weaker route wider', () => {
+test('a route whose requests now match a weaker route makes the weaker route wider in the policy comparison', () => {
   const all = orders({ id: 'all', require: scope('any') }, { path: '/**' })
   const found = difference({ routes: [all, orders()] }, { routes: [all] })
 
@@ -103,7 +103,7 @@ test('a route that gives up requests to a weaker route makes the weaker route wi
   expect(found.routes[1]).toMatchObject({ loses: ['all'] })
 })
 
-test('a new route does not widen access if it demands more of requests that another route matched', () => {
+test('a new route does not widen access in the policy comparison if it demands more of requests that another route matched', () => {
   const all = orders({ id: 'all' }, { path: '/**' })
   const strict = orders({ require: { all: [scope('read'), mfa] } })
   const found = difference({ routes: [all] }, { routes: [all, strict] })
@@ -112,7 +112,7 @@ test('a new route does not widen access if it demands more of requests that anot
   expect(found.widens).toBe(false)
 })
 
-test('a new route that is more literal than another widens access if it demands less', () => {
+test('a new route with a more specific path than another route widens access in the policy comparison if it demands less', () => {
   const all = orders({ id: 'all' }, { path: '/**' })
   const found = difference({ routes: [all] }, { routes: [all, orders({ require: 'public' })] })
 
@@ -127,13 +127,13 @@ test.each<[name: string, before: object, after: object, change: string]>([
   ['one host', {}, { host: '*.a.test' }, 'narrower'],
   ['another path', {}, { path: '/order' }, 'changed!'],
   ['the same methods in another order', { methods: ['PUT', 'GET'] }, { methods: ['GET', 'PUT'] }, 'settings'],
-])('a route that matches %s is compared by the requests that it matches', (_, before, after, change) => {
+])('the policy comparison states the effect on access of a route that now matches %s', (_, before, after, change) => {
   const found = difference({ routes: [orders({}, before)] }, { routes: [orders({}, after)] })
 
   expect(changesOf(found)).toEqual({ read: change })
 })
 
-test('the end of fall_through of a more literal route narrows access, and its begin widens access', () => {
+test('in the policy comparison, removing fall_through from a route with a more specific path narrows access, and adding fall_through widens it', () => {
   const all = orders({ id: 'all', require: 'public' }, { path: '/**' })
   const open = { routes: [all, orders({}, { methods: ['GET'], fall_through: true })] }
   const closed = { routes: [all, orders({}, { methods: ['GET'] })] }
@@ -151,7 +151,7 @@ test.each<[name: string, change: Parts, expected: string]>([
   ['an issuer with another claim of scopes', ofIssuer({ scope_claim: 'scp' }), 'changed!'],
   ['an issuer with another name', ofIssuer({ issuer: 'https://other.test' }), 'changed!'],
   ['paths with escaped slashes', { service: { encoded_slashes: 'keep' } }, 'wider!'],
-])('a service with %s changes its routes', (_, change, expected) => {
+])('in the policy comparison, a service with %s changes its routes', (_, change, expected) => {
   expect(changesOf(difference({}, change))).toEqual({ read: expected })
 })
 
@@ -159,7 +159,7 @@ function ofIssuer(change: object): Parts {
   return { policy: { issuers: { ...issuers, main: { ...issuers.main, ...change } } } }
 }
 
-test('a role that another claim or another value grants changes the routes that require the role', () => {
+test('in the policy comparison, a role that is granted by another claim or another value changes the routes that require the role', () => {
   const routes = [orders({ require: { roles: { all: ['clerk'] } } })]
   const service = (any: readonly string[]) => ({ roles: { clerk: { claim: 'groups', any } } })
   const found = difference({ routes, service: service(['a']) }, { routes, service: service(['a', 'b']) })
@@ -168,7 +168,7 @@ test('a role that another claim or another value grants changes the routes that 
   expect(found.services).toMatchObject([{ place: 'services.orders.roles', change: 'changed' }])
 })
 
-test('changed credentials and upstreams of a service are listed with both values, and do not widen access', () => {
+test('the policy comparison lists changed credentials and upstreams of a service with both values, and does not report them as wider access', () => {
   const credentials = { type: 'header', name: 'X-Api-Key', secret: { env: 'KEY' } }
   const found = difference({}, { service: { credentials, upstreams: ['http://other.test'] } })
 
@@ -190,7 +190,7 @@ test.each<[name: string, before: readonly object[], after: readonly object[], ch
   ['with a longer window', [limit], [{ ...limit, window: '2m' }], 'narrower', false],
   ['only counted', [limit], [{ ...limit, shadow: true }], 'wider', true],
   ['by address', [limit], [{ ...limit, by: 'address' }], 'changed', true],
-])('a limit that is %s is listed with its effect', (_, before, after, change, widens) => {
+])('the policy comparison lists a limit that is %s with its effect on access', (_, before, after, change, widens) => {
   const found = difference({ service: { limits: before } }, { service: { limits: after } })
 
   expect(found.limits).toMatchObject([{ place: 'services.orders.limits[burst]', change, widens }])

@@ -74,7 +74,7 @@ test.each([
 test.each([
   ['the same gRPC method', { grpc: 'a.B/C' }],
   ['the path of the gRPC method', { path: '/a.B/C' }],
-])('the policy compiler rejects a second route with %s', (_, match) => {
+])('the policy compiler rejects two routes that conflict: %s', (_, match) => {
   expect(problemsOf(() => snapshotOf(policyOf({ one: { grpc: 'a.B/C' }, other: match }, h2c)))).toMatchObject([
     {
       code: 'GH_POLICY_CONFLICT',
@@ -95,7 +95,7 @@ test('the policy compiler rejects a gRPC method of a service with HTTP/1.1, and 
   ])
 })
 
-test('a gRPC route and a route for other methods of the same path are no conflict', () => {
+test('a gRPC route and a route for other methods of the same path do not conflict', () => {
   const routes = { rpc: { grpc: 'a.B/C' }, page: { path: '/a.B/C', methods: ['GET'] } }
   expect([found(routes, '/a.B/C'), found(routes, '/a.B/C', 'GET')]).toEqual(['rpc', 'page'])
 })

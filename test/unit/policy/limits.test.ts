@@ -36,7 +36,7 @@ test.each([
   expect(only(parts).mode).toBe(mode)
 })
 
-test('a compiled route has the limits of the policy, of its service and of the route in this order, and a shared limit has the same key on every route', () => {
+test('a compiled route has the limits of the policy, of its service and of the route in this order, and a limit shared by several routes has the same key on each', () => {
   const levels = {
     gate: [limit()],
     service: [limit({ name: 'b' })],
@@ -70,7 +70,7 @@ test.each([
   [['subject', 'subject'], 'subject', true],
   [[{ claim: 'b' }, 'client', { claim: 'a' }], ['client', { claim: 'a' }, { claim: 'b' }], true],
   [['subject'], ['client'], false],
-])('limits with by: %j and by: %j count the same identities: %s', (a, b, same) => {
+])('whether limits with by: %j and by: %j count the same identities: %s', (a, b, same) => {
   expect(JSON.stringify(only({ by: a }).by) === JSON.stringify(only({ by: b }).by)).toBe(same)
 })
 
@@ -80,11 +80,14 @@ test.each([
   [{ requests: 200 }, false],
   [{ window: '2s' }, false],
   [{ name: 'b' }, false],
-])('after a policy change to %j, a limit of 10 requests in 1 s still uses its windows in Redis: %s', (change, same) => {
-  expect(only(change).key === only({}).key).toBe(same)
-})
+])(
+  'whether a limit of 10 requests in 1 s keeps using its windows in Redis after a policy change to %j: %s',
+  (change, same) => {
+    expect(only(change).key === only({}).key).toBe(same)
+  },
+)
 
-test('on a public route, a limit of the policy or of the service applies only if it is by address or by route', () => {
+test('on a public route, a limit of the policy or of the service applies only if it counts by address or by route', () => {
   const levels = { gate: [limit(), limit({ name: 'b', by: 'address' })], service: [limit({ name: 'c', by: 'route' })] }
   const found = limitsOf({ ...levels, require: 'public' })
 

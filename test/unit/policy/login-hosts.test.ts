@@ -49,14 +49,17 @@ test.each([
     ['shop.gate.test', 'other.test'],
     ['wiki.gate.test', 'x.other.test'],
   ],
-])('with return_to %j and the routes %j, the hosts %j share the login, and %j do not', (return_to, routes, yes, no) => {
-  const hosts = snapshotOf(policyOf({ login: { host, return_to }, routes })).loginHosts.get('https://idp.test')
+])(
+  'with login.return_to %j and the routes %j, the hosts %j share the login, and the hosts %j do not',
+  (return_to, routes, yes, no) => {
+    const hosts = snapshotOf(policyOf({ login: { host, return_to }, routes })).loginHosts.get('https://idp.test')
 
-  for (const name of yes) expect(hasHost(hosts, name), name).toBe(true)
-  for (const name of no) expect(hasHost(hosts, name), name).toBe(false)
-})
+    for (const name of yes) expect(hasHost(hosts, name), name).toBe(true)
+    for (const name of no) expect(hasHost(hosts, name), name).toBe(false)
+  },
+)
 
-test('without login.host no hosts share a login', () => {
+test('in a policy without login.host, no hosts share a login', () => {
   expect(snapshotOf(policyOf({ routes: { 'shop.gate.test': session } })).loginHosts.size).toBe(0)
 })
 
@@ -79,7 +82,7 @@ test.each([
     { ...routes, 'other.test': session },
     'GH_POLICY_LOGIN',
   ],
-])('the policy compiler refuses %s (%j)', (_, login, given, code) => {
+])('the policy compiler rejects login.host and login.return_to with %s (%j)', (_, login, given, code) => {
   const problems = problemsOf(() => snapshotOf(policyOf({ login, routes: given })))
 
   expect(new Set(problems.map((each) => each.code))).toEqual(new Set([code]))
@@ -91,18 +94,21 @@ test.each([
   [['https://gate.test', 'https://*.gate.test:8443'], undefined],
   [['https://shop.gate.test'], 'auth.gate.test'],
   [['https://auth.gate.test'], 'shop.gate.test'],
-])('the settings with public_url %j lack the host %s (undefined: none)', (publicUrls, missing) => {
-  const snapshot = snapshotOf(policyOf({ login: { host, return_to: ['*.gate.test'] }, routes }))
-  const settings = {
-    publicUrls,
-    redis: {},
-    keys: { assertion: [{}], encryption: [{}] },
-    streams: {},
-  } as unknown as Settings
+])(
+  'with public_url %j in the settings, the host %s of a shared login is missing (undefined: none is missing)',
+  (publicUrls, missing) => {
+    const snapshot = snapshotOf(policyOf({ login: { host, return_to: ['*.gate.test'] }, routes }))
+    const settings = {
+      publicUrls,
+      redis: {},
+      keys: { assertion: [{}], encryption: [{}] },
+      streams: {},
+    } as unknown as Settings
 
-  const problems = problemsOf(() => checkPolicyNeeds(settings, snapshot))
+    const problems = problemsOf(() => checkPolicyNeeds(settings, snapshot))
 
-  expect(problems.map(({ path, message }) => `${path} ${message.split(' ')[3]?.replace(',', '')}`)).toEqual(
-    missing === undefined ? [] : [`public_url ${missing}`],
-  )
-})
+    expect(problems.map(({ path, message }) => `${path} ${message.split(' ')[3]?.replace(',', '')}`)).toEqual(
+      missing === undefined ? [] : [`public_url ${missing}`],
+    )
+  },
+)

@@ -30,7 +30,7 @@ test.each([
   ],
   ['two login issuers with redirect: issuer', { main: 'issuer', other: 'issuer' }, { main: 'issuer', other: 'issuer' }],
 ] as const)(
-  'the policy compiler gives %s (%j; unsaid: no redirect) the redirects %j, and the printed policy gives the same ones',
+  'the policy compiler gives %s (%j; unsaid: no `redirect`) the redirects %j, and the printed policy has the same redirects',
   (_, logins, expected) => {
     const source = sourceWith(logins)
     const redirectsOf = (given: typeof source) =>
@@ -52,7 +52,7 @@ test.each([
   ],
   ['two login issuers with redirect: plain', { main: 'plain', other: 'plain' }, ['other.login.redirect']],
   ['a login issuer whose name is not a path segment', { '..': 'issuer' }, ['...login']],
-] as const)('the policy compiler rejects %s (%j, where unsaid means no redirect)', (_, logins, at) => {
+] as const)('the policy compiler rejects %s (%j; unsaid: no `redirect`)', (_, logins, at) => {
   const problems = problemsOf(() => compilePolicy(sourceWith(logins)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(
@@ -60,7 +60,7 @@ test.each([
   )
 })
 
-test('the error for two login issuers without redirect names every redirect URI to register', () => {
+test('if two issuers with login have no `redirect`, the error names every redirect URI to register', () => {
   const source = sourceWith({ main: 'unsaid', other: 'unsaid' })
   const [problem] = problemsOf(() => compilePolicy(source, { publicUrls }))
 
@@ -77,7 +77,7 @@ test.each([
   ['plain', 'other.login.redirect'],
   ['unsaid', 'other.login'],
 ] as const)(
-  'beside a login issuer with redirect: plain, the error for a second one with redirect %s (unsaid: none) proposes only redirect URIs with the name of the second one',
+  'beside an issuer with login and redirect: plain, the error for a second issuer with redirect %s (unsaid: none) proposes only redirect URIs with the name of the second issuer',
   (redirect, at) => {
     const [problem] = problemsOf(() => compilePolicy(sourceWith({ main: 'plain', other: redirect })))
 

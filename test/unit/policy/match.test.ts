@@ -154,7 +154,7 @@ const pattern = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean())
   .map(([segments, open]) => `/${[...segments, ...(open ? ['**'] : [])].join('/')}`)
 
-test('the route table finds the same route as a slow reference for random patterns and paths', () => {
+test('the route table finds the same route as a slow reference implementation for random patterns and paths', () => {
   const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 12 })
   const path = fc
     .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 5 })

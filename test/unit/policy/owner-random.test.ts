@@ -100,7 +100,7 @@ async function decide(policy: ComparedPolicy, from: readonly (typeof requests)[n
   return decided
 }
 
-test('an allowed random change of an owner leaves all decisions of requests of another service unchanged', async () => {
+test('a random policy change that the owner of a service is allowed to make leaves all decisions about requests of other services unchanged', async () => {
   let [allowed, differing] = [0, 0]
   await fc.assert(
     fc.asyncProperty(cases, async ({ others, before, after, kept }) => {

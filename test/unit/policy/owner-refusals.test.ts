@@ -60,7 +60,7 @@ test.each<[name: string, change: Changes]>([
     { route: { limits: [{ name: 'l', by: 'route', requests: 1, window: '1s' }], timeouts: {} } },
   ],
   ['a narrower path', { match: { path: '/orders/*', fall_through: false } }],
-])('an owner may change its service by %s', (name, change) => {
+])('the owner of a service may change it by %s', (name, change) => {
   // Requests that the narrower path gives up reach the route of another service.
   const taken = 'services.orders.routes: route web of service web would match requests'
   const expected = name === 'a narrower path' ? [`${taken} of route orders`, `${taken} that no route matched`] : []
@@ -152,11 +152,11 @@ test.each<[name: string, change: Changes, refusal: string]>([
     { route: { on_outage: { revocation: 'stale 60s' } } },
     'services.orders.routes[orders].on_outage.revocation: adds the relaxation stale 1m',
   ],
-])('an owner must not change the policy by %s', (_, change, refusal) => {
+])('the owner of a service must not change the policy by %s', (_, change, refusal) => {
   expect(refused(change)).toContain(refusal)
 })
 
-test('an owner may keep the list of addresses of the operator, and name a granted one', () => {
+test('the owner of a service may keep the e-mail address file that the operator set, and name a file that the operator granted', () => {
   const listed = (file: string) => ({ email: { addresses: { file } } })
   const before = { route: { require: listed('gate/list') } }
 
@@ -164,13 +164,13 @@ test('an owner may keep the list of addresses of the operator, and name a grante
   expect(refused({ route: { require: listed('orders/key') } }, before)).toEqual([])
 })
 
-test('an owner must not remove a relaxation that the operator has set', () => {
+test('the owner of a service must not remove a relaxation that the operator has set', () => {
   const before = { route: { on_outage: { replay: 'node' } } }
 
   expect(refused({}, before)).toEqual(['services.orders.routes[orders].on_outage.replay: removes the relaxation node'])
 })
 
-test('an owner must not remove its service when another service would match its requests', () => {
+test('the owner of a service must not remove it when another service would match its requests', () => {
   const { orders: _, ...services } = { orders: owned, web: other }
   const source = sourceOf(JSON.stringify({ version: 1, issuers: { main: issuer }, services }))
   const after = { document: source.document, snapshot: compilePolicy(source) }
@@ -183,13 +183,13 @@ test('an owner must not remove its service when another service would match its 
   })
 })
 
-test('each change of a service without an owner in the settings is refused', () => {
+test('a change of a service that has no owner in the settings is refused', () => {
   expect(ownerRefusals(compared({}), compared({ route: { require: 'public' } }), 'orders', undefined)).toMatchObject([
     { place: 'services.orders', what: expect.stringContaining('have no policy.owners.orders') },
   ])
 })
 
-test('two services with the same route are an error that names both routes and both services', () => {
+test('two services with the same route cause an error that names both routes and both services', () => {
   const more = [{ id: 'mine', match: { host: 'shop.test', path: '/orders/admin' }, require: read }]
 
   expect(problemsOf(() => compared({ more })).map(({ message }) => message)).toEqual([
@@ -225,11 +225,11 @@ test.each<[name: string, orders: object, refusal: string]>([
     { upstreams: ['https://orders-1'], upstream_tls: { server_name: 'web.internal' } },
     'services.orders.upstream_tls.server_name: server name web.internal is not the host of a granted upstream',
   ],
-])('an owner must not get at another service by %s', (_, orders, refusal) => {
+])('the owner of a service must not gain access to another service by %s', (_, orders, refusal) => {
   expect(refused({ orders, web: shared.web }, { web: shared.web })).toContain(refusal)
 })
 
-test('an owner keeps the client, the rewrite and the name in TLS that the operator has set', () => {
+test('a change by the owner of a service may keep the client, the rewrite and the server name in TLS that the operator has set', () => {
   const orders = {
     upstreams: ['https://web'],
     upstream_tls: { server_name: 'web.internal' },
@@ -240,7 +240,7 @@ test('an owner keeps the client, the rewrite and the name in TLS that the operat
   expect(refused({ orders: { ...orders, max_calls: 7 }, web: shared.web }, { orders, web: shared.web })).toEqual([])
 })
 
-test('a new service may have the name of a property of every object', () => {
+test('the owner of a new service may give it the name of a property that every object has', () => {
   const named = {
     upstreams: ['http://orders-2:8080'],
     routes: [{ ...owned.routes[0], id: 'new', match: { host: 'shop.test', path: '/orders/new' } }],

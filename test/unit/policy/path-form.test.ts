@@ -91,7 +91,7 @@ test.each<[raw: string, reason: string]>([
   ['', 'target-malformed'],
   ['*', 'target-malformed'],
   ['http://a/b', 'target-malformed'],
-])('the gate rejects the path %j as %s', (raw, reason) => {
+])('the gate rejects the path %j with the reason %s', (raw, reason) => {
   expect(formOf(raw)).toBe(`refused: ${reason}`)
 })
 
@@ -108,7 +108,7 @@ test.each([
   },
 )
 
-test('before a route is known, the gate rejects a path with an encoded slash or a path parameter', () => {
+test('the gate rejects a path with an encoded slash or a path parameter if the request matches no service', () => {
   expect(refusedBy(undefined, '/a%2Fb')?.reason).toBe('path-encoded-slash')
   expect(refusedBy(undefined, '/a;b')?.reason).toBe('path-parameter')
 })

@@ -546,7 +546,7 @@ test('the YAML files of a policy folder form one policy, in the order of their n
   )
 })
 
-test('the policy parser rejects a service or issuer that two files define, and names both files', () => {
+test('the policy parser rejects a service or an issuer that is defined in two files, and the error names both files', () => {
   const one = `${serviceText('orders')}${issuers}\n`
   const folder = folderOf('owners', { 'one.yaml': one, 'two.yaml': one })
   const problems = problemsIn(() => loadPolicy(folder))

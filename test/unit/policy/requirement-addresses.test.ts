@@ -13,13 +13,13 @@ test.each<[lists: AddressLists, address: string, met: boolean]>([
   [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.2.2.3', true],
   [{ deny: ['2001:db8::/32'] }, '2001:db8::1', false],
   [{ deny: ['2001:db8::/32'] }, '127.0.0.1', true],
-])('the address requirement %j is met for the client address %s: %s', (addresses, address, met) => {
+])('whether the address requirement %j is met for the client address %s: %s', (addresses, address, met) => {
   expect(outcomeOf(compiled({ addresses }), { address })).toBe(met ? 'met' : 'address-denied')
   expect(outcomeOf(compiled({ not: { addresses } }), { address })).toBe(met ? 'requirement-unmet' : 'met')
 })
 
 test.each<AddressLists>([{ allow: ['10.0.0.0/8'] }, { deny: ['10.0.0.0/8'] }, { allow: ['0.0.0.0/0'] }])(
-  'a client with an unknown address meets neither the address requirement %j nor its negation',
+  'a client with an unknown address meets neither the address requirement %j nor the requirement with `not` before it',
   (addresses) => {
     expect(outcomeOf(compiled({ addresses }), { address: '0.0.0.0' })).toBe('address-denied')
     expect(outcomeOf(compiled({ not: { addresses } }), { address: '0.0.0.0' })).toBe('requirement-unmet')
@@ -37,7 +37,7 @@ test('an address requirement can be one alternative under `any`', () => {
   expect(outcomeOf(either, {})).toBe('requirement-unmet')
 })
 
-test('an unmet address requirement is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet address requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
 
   expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })

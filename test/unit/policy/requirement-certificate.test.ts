@@ -36,13 +36,13 @@ test.each<[object, CertificateIdentity | undefined, string]>([
   [{ issuer: 'spiffe://prod.example' }, orders, met],
   [{ issuer: 'spiffe://prod.example' }, claimed, refused],
   [{ ...spiffe, san: ['other.example'] }, orders, refused],
-])('a certificate requirement %j for %j has the outcome: %s', (certificate, brought, outcome) => {
+])('the result of the certificate requirement %j for %j is: %s', (certificate, brought, outcome) => {
   const requirement = compiled(requirementTree.parse({ certificate }))
 
   expect(outcomeOf(requirement, brought === undefined ? {} : { certificate: brought })).toBe(outcome)
 })
 
-test('a certificate mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet certificate requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const requirement = compiled({ certificate: { ...spiffe, san: ['a'], issuer: 'x509:mesh' } })
 
   expect(requirement.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden' })
@@ -68,7 +68,7 @@ test.each<[string, object, boolean]>([
     false,
   ],
   ['no certificate', { not: { certificate } }, false],
-])('a route that requires %s admits callers without a token: %s', (_, require, admits) => {
+])('whether a route that requires %s admits callers without a token: %s', (_, require, admits) => {
   const policy = policyWith(require, { issuers: ['main'] }).replace(
     'services',
     'issuers: { main: { issuer: "https://idp.test", audience: [a] } }\nservices',
@@ -106,7 +106,7 @@ test.each<[string, string, string[]]>([
     policyWith({ certificate: { issuer: 'https://idp.test' } }),
     ['GH_CONFIG_VALUE services.s.routes[0].require.certificate.issuer'],
   ],
-])('a policy with %s has the expected problems', (_, policy, expected) => {
+])('the policy compiler reports the expected problems for a policy with %s', (_, policy, expected) => {
   const found = problemsOf(() => snapshotOf(policy)).map(({ code, path }) => `${code} ${path}`)
 
   expect(found).toEqual(expected)
@@ -126,7 +126,7 @@ test.each<[string, object, readonly [name: string, trustDomain?: string][] | und
     /names no issuer, and tls.client.ca has several/,
   ],
 ])(
-  'the comparison of the settings with a policy that requires %s has the expected problems',
+  'the comparison of the settings with a policy that requires %s finds the expected problems',
   (_, certificate, cas, message) => {
     for (const require of [{ certificate }, { not: { certificate } }]) {
       const files = { cas: cas?.map(([name, trustDomain]) => ({ name, trustDomain, file: '' })) ?? [], crlFiles: [] }

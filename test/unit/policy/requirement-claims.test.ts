@@ -53,7 +53,7 @@ test.each<[wanted: Omit<ClaimEntry, 'claim'>, value: unknown, met: boolean]>([
   [{ any: ['a'] }, [{ a: 'a' }], false],
   [{ any: ['[object Object]'] }, {}, false],
   [{ any: ['a'] }, undefined, false],
-])('the claim requirement %j is met by a claim with the value %j: %s', (wanted, value, met) => {
+])('whether the claim requirement %j is met by a claim with the value %j: %s', (wanted, value, met) => {
   expect(outcomeOf(claim(['c'], wanted), { claims: { c: value } })).toBe(met ? 'met' : 'claim-mismatch')
 })
 
@@ -69,7 +69,7 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['__proto__', 'x'], '{ "__proto__": { "x": "x" } }', true],
   [['__proto__', 'x'], '{}', false],
-])('S-070: a requirement for the claim path %j is met by the claims %s: %s', (path, json, met) => {
+])('S-070: whether a requirement for the claim path %j is met by the claims %s: %s', (path, json, met) => {
   const claims = JSON.parse(json) as Record<string, unknown>
   const wanted = ['x', 'Object', 'length']
 
@@ -98,7 +98,7 @@ test('a claim requirement under `not` is met by another value and by a missing c
   expect(outcomeOf(blocked, { claims: { blocked: true } })).toBe('requirement-unmet')
 })
 
-test('a claim mismatch is denied with 403 forbidden and no challenge, and the denial is the same object for each request', () => {
+test('an unmet claim requirement causes 403 forbidden without a challenge, and the denial is the same object for each request', () => {
   const mfa = claim(['amr'], { any: ['mfa'] })
   const denied = mfa.evaluate(inputOf({}))
 

@@ -14,7 +14,7 @@ test.each([
   [{ client: '' }, 'client-not-allowed'],
   [{ client: undefined }, 'client-not-allowed'],
   [{ client: 'reader', issuer: 'partner' }, 'client-not-allowed'],
-])('a client requirement for a token with %j has the outcome: %s', (brought, outcome) => {
+])('the result of a client requirement for a token with %j is: %s', (brought, outcome) => {
   expect(outcomeOf(clients, brought)).toBe(outcome)
 })
 
@@ -26,7 +26,7 @@ test('a client requirement under `not` rejects only the client of the named issu
   expect(outcomeOf(others, { client: undefined })).toBe('met')
 })
 
-test('a client mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet client requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
@@ -61,7 +61,7 @@ test.each([
   ],
   ['the policy has no issuer', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
 ])(
-  'the policy compiler accepts a client requirement only if its issuer is unambiguous: %s',
+  'the policy compiler accepts a client requirement only if it is clear which issuer the client belongs to: %s',
   (_case, listed, wanted, expected) => {
     const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
 

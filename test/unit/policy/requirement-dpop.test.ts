@@ -24,7 +24,7 @@ test.each<[tree: object, confirmation: Confirmation | undefined, outcome: string
   [{ any: [{ dpop: true }, { scopes: { all: ['read'] } }] }, undefined, 'met'],
   [{ any: [{ dpop: true }, { scopes: { all: ['write'] } }] }, undefined, 'requirement-unmet'],
   [{ all: [{ scopes: { all: ['read'] } }, { dpop: true }] }, bound, 'met'],
-])('the requirement %j for a token with the confirmation %j is %s', (tree, confirmation, outcome) => {
+])('the requirement %j for a token with the confirmation (cnf) %j is %s', (tree, confirmation, outcome) => {
   expect(compiled(tree as never).evaluate(input(confirmation))?.reason ?? 'met').toBe(outcome)
 })
 
@@ -42,11 +42,11 @@ test.each<[require: object, required: boolean]>([
   [{ any: [{ dpop: true }, scopes] }, false],
   [{ not: { dpop: true } }, false],
   [scopes, false],
-])('a route with the requirement %j requires bound tokens: %s', (require, required) => {
+])('whether a route with the requirement %j requires tokens that are bound to a key: %s', (require, required) => {
   expect(snapshotOf(policy(require, {})).routes[0]!.dpopRequired).toBe(required)
 })
 
-test('a route that requires bound tokens in a service that receives the token is a policy error', () => {
+test('a route that requires bound tokens is a policy error if the gate forwards the token to the service', () => {
   const problems = problemsOf(() => snapshotOf(policy({ all: [scopes, { dpop: true }] }, { credentials: 'token' })))
 
   expect(problems).toMatchObject([
@@ -64,6 +64,6 @@ test('a route that requires bound tokens in a service that receives the token is
   expect(problemsOf(() => snapshotOf(policy({ dpop: true }, { credentials: 'none' })))).toEqual([])
 })
 
-test.each([false, 'true', {}])('the value %j of the requirement dpop is a policy error', (value) => {
+test.each([false, 'true', {}])('the value %j of the requirement `dpop` is a policy error', (value) => {
   expect(problemsOf(() => snapshotOf(policy({ dpop: value }, {})))[0]).toMatchObject({ code: 'GH_CONFIG_VALUE' })
 })

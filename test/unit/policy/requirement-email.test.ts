@@ -53,9 +53,12 @@ test.each([
   ['', no],
   [undefined, no],
   [['a@corp.example'], no],
-])('for the domain corp.example, the address %j is %s', (email, expected) => {
-  expect(outcome(corp, email)).toBe(expected)
-})
+])(
+  'the result of the requirement of an e-mail address in the domain corp.example for the address %j is: %s',
+  (email, expected) => {
+    expect(outcome(corp, email)).toBe(expected)
+  },
+)
 
 test.each([
   ['ann@other.example', 'met'],
@@ -65,7 +68,7 @@ test.each([
   ['J\u00dcRGEN@other.example', no],
   ['bob@other.example', no],
   ['# staff', no],
-])('for a file of addresses, the address %j is %s', (email, expected) => {
+])('the result of the requirement of an e-mail address from a file for the address %j is: %s', (email, expected) => {
   expect(outcome(listed, email)).toBe(expected)
 })
 
@@ -76,15 +79,18 @@ test.each([
   [1, no, no],
   [null, no, no],
   [undefined, no, 'met'],
-])('an address with email_verified %j is %s, and with verified: issuer %s', (verified, expected, relaxed) => {
-  const claims = { email: 'a@corp.example', ...(verified !== undefined && { email_verified: verified }) }
-  const of = (value: object) => outcomeOf(compiled(requirementTree.parse(value)), { claims })
+])(
+  'for an e-mail address with email_verified %j, the result of the requirement is %s, and with verified: issuer it is %s',
+  (verified, expected, relaxed) => {
+    const claims = { email: 'a@corp.example', ...(verified !== undefined && { email_verified: verified }) }
+    const of = (value: object) => outcomeOf(compiled(requirementTree.parse(value)), { claims })
 
-  expect(of(corp)).toBe(expected)
-  expect(of({ email: { ...corp.email, verified: 'issuer' } })).toBe(relaxed)
-})
+    expect(of(corp)).toBe(expected)
+    expect(of({ email: { ...corp.email, verified: 'issuer' } })).toBe(relaxed)
+  },
+)
 
-describe('under not and any', () => {
+describe('an e-mail requirement under `not` and `any`', () => {
   const outside = { not: corp }
   test.each([
     ['a@elsewhere.test', true, 'met'],
@@ -92,11 +98,14 @@ describe('under not and any', () => {
     ['a@elsewhere.test', false, 'requirement-unmet'],
     [undefined, true, 'requirement-unmet'],
     ['a@b@elsewhere.test', true, 'requirement-unmet'],
-  ])('the address %j with email_verified %s, which must not be of the domain, is %s', (email, verified, expected) => {
-    expect(outcome(outside, email, verified)).toBe(expected)
-  })
+  ])(
+    'if the e-mail address must not be in the domain, the result for the address %j with email_verified %s is: %s',
+    (email, verified, expected) => {
+      expect(outcome(outside, email, verified)).toBe(expected)
+    },
+  )
 
-  test('one of two requirements on addresses is enough in any, and in one requirement with both', () => {
+  test('meeting one of two e-mail requirements is enough under `any`, and also if one requirement has a domain and a file', () => {
     expect(outcome({ any: [corp, listed] }, 'ann@other.example')).toBe('met')
     expect(outcome({ email: { ...corp.email, ...listed.email } }, 'ann@other.example')).toBe('met')
     expect(outcome({ email: { ...corp.email, ...listed.email } }, 'eve@other.example')).toBe(no)
@@ -112,11 +121,11 @@ test.each([
   [{ domain: ['b\u00fccher.example'] }],
   [{ domain: ['corp.example'], verified: true }],
   [{ addresses: ['a@corp.example'] }],
-])('the policy rejects email: %j', (value) => {
+])('the policy parser rejects the e-mail requirement %j', (value) => {
   expect(requirementTree.safeParse({ email: value }).success).toBe(false)
 })
 
-test('verified: issuer is listed among the relaxations of the policy', () => {
+test('verified: issuer in an e-mail requirement is listed among the security relaxations of the policy', () => {
   const snapshot = snapshotOf(
     'version: 1\nissuers: { main: { issuer: "https://main.test", audience: [a] } }\n' +
       'services: { s: { upstreams: ["http://s"], routes: [{ id: r, match: { path: / }, ' +
@@ -126,7 +135,7 @@ test('verified: issuer is listed among the relaxations of the policy', () => {
   expect(relaxationsOf(snapshot)).toContain('services.s.routes[r].require email.verified: issuer')
 })
 
-test('a list of addresses follows its file, and keeps the last valid list while the file is invalid', async () => {
+test('the gate follows changes of a file of e-mail addresses, and keeps the last valid list while the file is invalid', async () => {
   const changing = join(folder, 'changing')
   writeFileSync(changing, 'a@corp.example\n')
   const log: string[] = []
@@ -150,7 +159,7 @@ test('a list of addresses follows its file, and keeps the last valid list while 
   lists.close()
 })
 
-test('a policy whose list of addresses is missing is rejected with the place, the file and what it must have', () => {
+test('a policy whose file of e-mail addresses is missing is rejected, and the error states the place, the file and what the file must contain', () => {
   const missing = new EmailList(join(folder, 'missing'), ['services', 's', 'routes', 0, 'require', 'email'])
 
   expect(() => new EmailLists(() => {}).prepare([missing])).toThrow(

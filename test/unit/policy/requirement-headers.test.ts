@@ -77,7 +77,7 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
   ],
   [[['x_tenant', 'blue']], false, false],
 ])(
-  'the fields %j meet the requirement that x-tenant is blue or deep green: %s, and meet its negation: %s',
+  'whether the fields %j meet the requirement that x-tenant is blue or deep green: %s; whether they meet it under `not`: %s',
   (fields, met, admitted) => {
     expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
     expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
@@ -106,7 +106,7 @@ test('a requirement with several request fields is met only if all of these fiel
   expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
 })
 
-test('a header mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet header requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })

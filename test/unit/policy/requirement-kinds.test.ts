@@ -38,7 +38,7 @@ test('no two kinds of requirements have the same policy key', () => {
 })
 
 test.each(Object.entries(unmet))(
-  'an unmet requirement with the key `%s` is denied with a reason that its kind lists',
+  'a request that does not meet a requirement with the key `%s` is denied with a reason that the kind of requirement lists',
   (key, value) => {
     const tree = requirementTree.parse({ [key]: value })
     const reasons = reasonsIn(tree)
@@ -49,7 +49,7 @@ test.each(Object.entries(unmet))(
   },
 )
 
-test('a requirement without keys belongs to no kind of requirement, and inherited keys do not count', () => {
+test('a requirement without keys belongs to no kind of requirement, and inherited keys are ignored', () => {
   expect(kindsIn({})).toEqual([])
   expect(kindsIn({ scopes: undefined })).toEqual([])
   expect(kindsIn(Object.create(scopes))).toEqual([])

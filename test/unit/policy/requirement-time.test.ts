@@ -65,11 +65,11 @@ test.each<[window: Window, now: string, open: boolean]>([
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00Z', true],
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00.001Z', false],
   [{ from: '08:00', to: '09:00', not_after: Date.parse('2026-03-02T08:30:00Z') }, '2026-03-02T08:40:00Z', false],
-])('the time requirement %j is met at %s: %s', (entry, now, open) => {
+])('whether the time requirement %j is met at %s: %s', (entry, now, open) => {
   expect(outcomeOf(window(entry), { now })).toBe(open ? 'met' : 'time-outside')
 })
 
-test('a time requirement follows a clock that goes forwards and backwards', () => {
+test('the result of a time requirement is right when the clock goes forwards and backwards', () => {
   const morning = window({ from: '08:00', to: '09:00', zone: 'Europe/Berlin' })
   const at = ['06:59:59', '07:00:00', '07:59:59', '08:00:00', '07:30:00', '06:59:59']
 
@@ -111,7 +111,7 @@ function isOpen({ days, from, to, zone }: TimeEntry, nowMs: number): boolean {
   })
 }
 
-test('a time requirement with any window and zone agrees with a slow reference at any time of this century', () => {
+test('the result of a time requirement with any window and zone is that of a slow reference implementation at any time of this century', () => {
   const zone = fc.constantFrom(
     'UTC',
     'Europe/Berlin',
@@ -152,7 +152,7 @@ test('a time requirement with any window and zone agrees with a slow reference a
   )
 })
 
-test('a request outside the required hours is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('a request outside the required hours gets 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })

@@ -81,7 +81,7 @@ function judge(tree: WrittenTree, brought: WholeBrought): Judgement {
   return says((clock >= from && counts(today)) || (clock < to && counts(today - 1)), 'time-outside')
 }
 
-test('a random requirement decides a random request like a naive evaluator, with the same reason', () => {
+test('the decision and the reason of a random requirement for a random request are those of a simple reference evaluator', () => {
   const seen = new Set<string>()
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
@@ -106,7 +106,7 @@ test('a random requirement decides a random request like a naive evaluator, with
   ])
 })
 
-test('a requirement decides the same request with the same reason every time, and the reason is that of a naive evaluator', () => {
+test('a requirement decides the same request with the same reason every time, and the reason is that of a simple reference evaluator', () => {
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
       const requirement = compiled(requirementTree.parse(tree))

@@ -26,7 +26,7 @@ test.each([
   [{ acr: ['gold'], max_age: '5m' }, { acr: 'gold' }, 'authentication-insufficient'],
   [{ acr: ['gold'], max_age: '5m' }, { acr: 'gold', claims: authTime(now), now }, 'met'],
   [{ not: { acr: ['gold'] } }, { acr: 'silver' }, 'met'],
-] as const)('the requirement %j for a request with %j has the outcome: %s', (tree, brought, outcome) => {
+] as const)('the result of the requirement %j for a request with %j is: %s', (tree, brought, outcome) => {
   const { max_age, ...rest } = tree as { max_age?: string }
   const parsed = max_age === undefined ? tree : { ...rest, max_age: 300_000 }
 
@@ -45,7 +45,7 @@ test('the denial of an acr and max_age requirement names the acr values and the 
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
 })
 
-test('under `any`, a session requirement is denied with session-of-other-issuer for a session of another issuer, else with requirement-unmet', () => {
+test('for a session of another issuer, a session requirement under `any` is denied with session-of-other-issuer, otherwise with requirement-unmet', () => {
   const either = compiled({ any: [{ session: 'main' }, { scopes: { all: ['a'] } }] })
 
   expect(outcomeOf(either, { session: true, issuer: 'partner' })).toBe('session-of-other-issuer')

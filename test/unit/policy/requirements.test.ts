@@ -42,14 +42,17 @@ test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: st
   [{ not: { not: read } }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read', 'write'], [], 'requirement-unmet'],
-])('the requirement %j for a token with scopes %j and roles %j has the outcome: %s', (tree, scopes, roles, outcome) => {
-  const denied = compile(tree).evaluate(inputOf(scopes, roles))
-  const scope = /scope="([^"]*)"/.exec(denied?.challenges[0] ?? '')?.[1]
+])(
+  'the result of the requirement %j for a token with scopes %j and roles %j is: %s',
+  (tree, scopes, roles, outcome) => {
+    const denied = compile(tree).evaluate(inputOf(scopes, roles))
+    const scope = /scope="([^"]*)"/.exec(denied?.challenges[0] ?? '')?.[1]
 
-  expect(denied === undefined ? 'met' : denied.reason + (scope === undefined ? '' : `: ${scope}`)).toBe(outcome)
-})
+    expect(denied === undefined ? 'met' : denied.reason + (scope === undefined ? '' : `: ${scope}`)).toBe(outcome)
+  },
+)
 
-test('a missing scope is denied with 403 and a challenge that names the scope (RFC 6750 §3.1)', () => {
+test('a missing scope causes 403 and a challenge that names the scope (RFC 6750 §3.1)', () => {
   const denied = compile({ scopes: { all: ['orders:read', 'x'] } }).evaluate(inputOf([], []))
 
   expect(denied).toMatchObject({
@@ -59,7 +62,7 @@ test('a missing scope is denied with 403 and a challenge that names the scope (R
   })
 })
 
-test('a missing role is denied with 403 and no challenge, because no other token would help', () => {
+test('a missing role causes 403 without a challenge, because no other token would help', () => {
   expect(compile(manager).evaluate(inputOf([], []))).toMatchObject({
     status: 403,
     code: 'forbidden',
@@ -67,13 +70,13 @@ test('a missing role is denied with 403 and no challenge, because no other token
   })
 })
 
-test('a requirement of scopes and roles returns the same denial object for different requests that it denies', () => {
+test('all requests that a requirement of scopes and roles denies get the same denial object', () => {
   const requirement = compile({ all: [{ any: [read, manager] }] })
 
   expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))
 })
 
-test('a compiled requirement has a text for `gatehouse explain`, and so has each of its sub-requirements', () => {
+test('a compiled requirement has a text for `gatehouse explain`, and each requirement inside it has one too', () => {
   const { demand, subRequirements } = compile({
     all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }],
   })

@@ -72,7 +72,7 @@ test.each([
   expect(problemsWith(pattern, rewrite)).toEqual([problem])
 })
 
-test('the policy compiler reports problems of both prefixes of a rewrite, and an invalid path pattern only once', () => {
+test('the policy compiler reports problems of both prefixes of a rewrite, and reports an invalid path pattern only once', () => {
   expect(problemsWith('/a/**', { strip_prefix: 'x', add_prefix: 'y' })).toHaveLength(2)
   expect(problemsWith('/a/../b', { strip_prefix: '/a' })).toEqual([
     expect.stringContaining('GH_POLICY_PATTERN services.s.routes[0].match.path'),
@@ -85,7 +85,7 @@ test('a prefix of a rewrite can contain encoded slashes and path parameters if t
   expect(problemsWith('/a%2Fb/**', { strip_prefix: '/a%2Fb', add_prefix: '/c;d' }, lenient)).toEqual([])
 })
 
-test('a rewritten request path is in normal form and below add_prefix, and keeps its other segments', () => {
+test('the path after a rewrite is in normal form, starts with add_prefix and keeps its other segments', () => {
   const segment = fc
     .string({
       minLength: 1,

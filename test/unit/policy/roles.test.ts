@@ -17,7 +17,7 @@ test.each([
   [['groups', '0'], { groups: ['order-manager'] }, false],
   [['groups', 'length'], { groups: ['order-manager'] }, false],
   [['name', '0'], { name: 'order-manager' }, false],
-])('a role that is mapped from the claim path %j is granted by the claims %j: %s', (path, claims, held) => {
+])('whether a role that is mapped from the claim path %j is granted by the claims %j: %s', (path, claims, held) => {
   expect(rolesOf(mapping(path, 'order-manager'), claims).has('manager')).toBe(held)
 })
 
@@ -27,8 +27,11 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['toString', 'name'], '{"a": 1}', false],
   [['a', '__proto__', 'constructor', 'name'], '{"a": {}}', false],
-])('S-070: a role that is mapped from the claim path %j is granted by the claims %s: %s', (path, json, held) => {
-  const claims = JSON.parse(json) as Record<string, unknown>
+])(
+  'S-070: whether a role that is mapped from the claim path %j is granted by the claims %s: %s',
+  (path, json, held) => {
+    const claims = JSON.parse(json) as Record<string, unknown>
 
-  expect(rolesOf(mapping(path, 'a', 'Object', 'toString'), claims).has('manager')).toBe(held)
-})
+    expect(rolesOf(mapping(path, 'a', 'Object', 'toString'), claims).has('manager')).toBe(held)
+  },
+)

@@ -13,21 +13,27 @@ test.each([
   ['http1', https, { protocol: 'http1' }],
   ['h2', https, { protocol: 'h2' }],
   ['h2c', http, { protocol: 'h2c' }],
-])('the protocol of a service is %s with %j and %j, also in the printed policy', (protocol, upstreams, entry) => {
-  const source = sourceOf(policyOf(routes, { ...upstreams, ...entry }))
+])(
+  'the protocol of a service is %s if the service has the upstreams and protocol %j and %j, also after the policy was printed',
+  (protocol, upstreams, entry) => {
+    const source = sourceOf(policyOf(routes, { ...upstreams, ...entry }))
 
-  expect(snapshotOf(policyOf(routes, { ...upstreams, ...entry })).services[0]!.protocol).toBe(protocol)
-  expect(snapshotOf(JSON.stringify(printPolicy(source.document))).services[0]!.protocol).toBe(protocol)
-})
+    expect(snapshotOf(policyOf(routes, { ...upstreams, ...entry })).services[0]!.protocol).toBe(protocol)
+    expect(snapshotOf(JSON.stringify(printPolicy(source.document))).services[0]!.protocol).toBe(protocol)
+  },
+)
 
 test.each([
   ['h2 with an http upstream', { upstreams: ['https://a.test', 'http://b.test'], protocol: 'h2' }, /http:\/\/b\.test/],
   ['h2c with an https upstream', { ...https, protocol: 'h2c' }, /needs upstreams with http:/],
-])('a service with the protocol %s is a policy error that names the upstream', (_, entry, message) => {
-  const [problem] = problemsOf(() => snapshotOf(policyOf(routes, entry)))
+])(
+  'a service with the protocol %s causes a policy error that names the upstream or its scheme',
+  (_, entry, message) => {
+    const [problem] = problemsOf(() => snapshotOf(policyOf(routes, entry)))
 
-  expect(problem).toMatchObject({ code: 'GH_POLICY_UPSTREAM_PROTOCOL', message: expect.stringMatching(message) })
-})
+    expect(problem).toMatchObject({ code: 'GH_POLICY_UPSTREAM_PROTOCOL', message: expect.stringMatching(message) })
+  },
+)
 
 test.each([
   ['a service', { grpc: {} }, {}, 'services.orders.grpc'],

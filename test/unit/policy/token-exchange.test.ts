@@ -36,7 +36,7 @@ test('a token_exchange entry compiles to the parameters of the token exchange, w
   })
 })
 
-test('a token_exchange entry can have lists, an actor token and times', () => {
+test('a token_exchange entry can have several values, an actor token and durations', () => {
   const entry = {
     ...good,
     audience: ['a', 'a', 'b'],

@@ -46,7 +46,7 @@ test.each([
   expect(problem).toMatchObject({ code, message: expect.stringMatching(message) })
 })
 
-test('upstream_tls with an http upstream among the https upstreams is a policy error', () => {
+test('upstream_tls is a policy error if one of the upstreams of the service has an http URL', () => {
   const upstreams = ['https://orders.test', 'http://orders-2.test:8080']
   const problems = problemsOf(() => snapshotOf(policyOf(routes, { upstreams, upstream_tls: { ca: 'ca.pem' } })))
 

@@ -165,7 +165,7 @@ test.each<[string, Record<string, Entry>]>([
       w: { path: '/**' },
     },
   ],
-])('the policy check reports no weaker route in this case: %s', (_, routes) => {
+])('the policy check reports no weaker route for: %s', (_, routes) => {
   expect(reported(routes)).toEqual([])
 })
 

@@ -15,7 +15,7 @@ function policy(route: object): string {
 
 const messages = (parts: object = {}) => ({ name: 'm', by: 'subject', messages: 10, window: '1s', ...parts })
 
-test('a route has no WebSockets without `websocket`, and strict defaults with it', () => {
+test('a route without `websocket` accepts no WebSockets, and a route with it has strict defaults', () => {
   expect(snapshotOf(policy({})).routes[0]!.websocket).toBeUndefined()
   expect(snapshotOf(policy({ websocket: {} })).routes[0]!.websocket).toEqual({
     origins: new Set(),
@@ -26,7 +26,7 @@ test('a route has no WebSockets without `websocket`, and strict defaults with it
   })
 })
 
-test('a limit of messages in the policy does not count requests', () => {
+test('a limit that counts WebSocket messages does not count requests', () => {
   const [route] = snapshotOf(policy({ websocket: {}, limits: [messages()] })).routes
 
   expect(route!.limits).toBeUndefined()

@@ -90,13 +90,16 @@ async function hold(port: number, count: number, peer: number): Promise<void> {
 test.each([
   { what: 'a node', listening: start },
   { what: 'a worker', listening: startWorker },
-])('the probe listener of $what replies to a peer with 300 idle connections, and to other peers', async (each) => {
-  const port = await each.listening()
-  await openMany(port, 300, () => 1)
+])(
+  'while a peer has 300 idle connections to the probe listener of $what, the listener replies to this peer and to other peers',
+  async (each) => {
+    const port = await each.listening()
+    await openMany(port, 300, () => 1)
 
-  expect(await ask(port, '/livez', 1)).toBe(200)
-  expect(await ask(port, '/livez', 2)).toBe(200)
-})
+    expect(await ask(port, '/livez', 1)).toBe(200)
+    expect(await ask(port, '/livez', 2)).toBe(200)
+  },
+)
 
 test('the probe listener serves /livez and /metrics to a peer while 30 other peers have 300 idle connections', async () => {
   const port = await start()

@@ -39,7 +39,7 @@ test.each([
   ['one window and 1 s old', -iatWindowMs - 1000, false],
   ['exactly one window ahead', iatWindowMs, true],
   ['one window and 1 s ahead', iatWindowMs + 1000, false],
-])('a DPoP proof whose iat is %s is valid: $2', (_, offsetMs, valid) => {
+])('whether a DPoP proof whose iat is %s is valid: $2', (_, offsetMs, valid) => {
   const validated = proofsWith().validate(at(nowMs + offsetMs), expectation())
 
   expect(typeof validated === 'object' || validated).toBe(valid || 'proof-time')
@@ -59,7 +59,7 @@ test('the id of a DPoP proof depends only on its jti and its key', () => {
   expect(id(proof({ claims: { jti: 'a' } }))).not.toBe(id(other.proof(url, token, { claims: { jti: 'a' } }), other))
 })
 
-test('a known key in a DPoP proof with another header is validated like an unknown key', () => {
+test('a DPoP proof with another header but a known key is validated like a proof with an unknown key', () => {
   const proofs = proofsWith()
   expect(proofs.validate(proof(), expectation())).toBeTypeOf('object')
 
@@ -80,7 +80,7 @@ test('a key that never verified a DPoP proof is not cached', () => {
   expect(proofs.validate(proof(), expectation())).toBeTypeOf('object')
 })
 
-test('the cache of DPoP keys is bounded, and keeps the keys in use', () => {
+test('the cache of DPoP keys has a maximum size, and keeps the keys in use', () => {
   const keys = new ProofKeys(2)
   const key = { head: 'h', verify: () => true }
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
@@ -93,7 +93,7 @@ test('the cache of DPoP keys is bounded, and keeps the keys in use', () => {
   expect(keys.find('b')).toBeUndefined()
 })
 
-test('after an invalid DPoP signature of a key, an address with too many failures causes no signature check of this key for 10 s', () => {
+test('after an invalid DPoP signature under a key, the gate checks no signature under this key for 10 s for an address with too many failures', () => {
   let now = 0
   const proofs = proofsWith('optional', () => now)
   const exhausted = expectation({ mayVerify: () => false })

@@ -27,14 +27,14 @@ test('a DPoP nonce of one node is valid on another node for 5 minutes', () => {
   expect(other.ageMs(nonce, start + 5 * minute)).toBeUndefined()
 })
 
-test('a DPoP nonce of a node whose clock is 10 s ahead is valid, and a nonce of a node that is 11 s ahead is not', () => {
+test('a DPoP nonce from a node whose clock is 10 s ahead is valid, and a nonce from a node whose clock is 11 s ahead is not', () => {
   const nonces = noncesOf()
 
   expect(nonces.ageMs(nonces.issue(start + 10_000), start)).toBeTypeOf('number')
   expect(nonces.ageMs(nonces.issue(start + 11_000), start)).toBeUndefined()
 })
 
-test('a DPoP nonce stays valid when the key of nonces changes at the full hour', () => {
+test('a DPoP nonce stays valid when the key that signs nonces changes at the full hour', () => {
   const hour = Math.ceil(start / 3_600_000) * 3_600_000
   const nonces = noncesOf()
   const before = nonces.issue(hour - 1000)
@@ -70,7 +70,7 @@ test('a DPoP nonce made with another secret is not valid', () => {
   expect(noncesOf().ageMs(noncesOf({ secret: () => Buffer.alloc(32) }).issue(start), start)).toBeUndefined()
 })
 
-test('after a new epoch, every DPoP proof needs a nonce of this epoch until records of earlier proofs are no longer needed', () => {
+test('after a new cluster epoch, every DPoP proof needs a nonce of this epoch until records of earlier proofs are no longer needed', () => {
   let epoch = settled
   const nonces = noncesOf({ mode: 'optional', epoch: () => epoch })
   expect(nonces.isRequired(start)).toBe(false)
@@ -84,7 +84,7 @@ test('after a new epoch, every DPoP proof needs a nonce of this epoch until reco
   expect(nonces.isRequired(start + 2 * minute)).toBe(false)
 })
 
-test('a node that starts after a new epoch reads the start of the epoch from its id', () => {
+test('a node that starts after a new cluster epoch reads the start of the epoch from the id of the epoch', () => {
   const nonces = noncesOf({ mode: 'optional', epoch: () => ({ id: 'new', startMs: start - minute }) })
 
   expect(nonces.isRequired(start)).toBe(true)

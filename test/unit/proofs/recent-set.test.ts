@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { RecentSet } from '../../../gateway/proofs/recent-set.ts'
 
-test('RecentSet keeps a text for at least its lifetime and at most twice as long', () => {
+test('a RecentSet contains a text for at least its lifetime and at most twice as long', () => {
   let now = 0
   for (const addedAt of [0, 50, 99]) {
     now = 0
@@ -20,7 +20,7 @@ test('RecentSet keeps a text for at least its lifetime and at most twice as long
   }
 })
 
-test('RecentSet forgets all texts at once when it was not used for a long time', () => {
+test('a RecentSet forgets all texts at once if it was not used for a long time', () => {
   let now = 0
   const set = new RecentSet(100, 10, () => now)
   set.add('a')
@@ -29,7 +29,7 @@ test('RecentSet forgets all texts at once when it was not used for a long time',
   expect(set.has('a')).toBe(false)
 })
 
-test('a full RecentSet accepts no further text, and keeps the texts that it has', () => {
+test('a full RecentSet accepts no further text, and still contains its earlier texts', () => {
   let now = 0
   const set = new RecentSet(100, 2, () => now)
   expect([set.add('a'), set.add('b'), set.add('c')]).toEqual([true, true, false])

@@ -27,7 +27,7 @@ function start(kind: string, lines: string[]) {
   return { add: () => producer.add('main', 'one', { name: 'one' }), waiting: () => queue.getWaitingCount() }
 }
 
-test('a job that is added before the connection to Redis is open is not lost, and nothing is logged', async () => {
+test('a job that a node adds to a queue before its Redis connection is open is not lost, and the node logs nothing', async () => {
   const lines: string[] = []
   // The connection of the producer sends its name first.
   relay.hold('gatehouse-late-producer')

@@ -11,7 +11,7 @@ const keyOfSlot0 = 'gh:{3560}'
 // When a Redis Cluster redirects a call while the Redis driver closes its connections, the driver connects to the new
 // server and waits forever for the end of that connection. Because of this, a node stayed without a Redis connection
 // after a master had died.
-test('a Redis Cluster connection on which a call is redirected during a disconnect is established again', async () => {
+test('if a call on a Redis Cluster connection is redirected during a disconnect, the connection is established again', async () => {
   const redis = await testRedisCluster()
   const hosts = redis.hosts.map((at) => ({ host: at.split(':')[0]!, port: Number(at.split(':')[1]) }))
   const link = await testLink(redisSettingsFor(0, { place: { topology: 'cluster', hosts, nodeTimeoutMs } }))

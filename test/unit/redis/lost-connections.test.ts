@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-test('a node logs Redis connections that are lost together in one line, and their return in one line', () => {
+test('if a node loses several Redis connections together, it logs their loss in one line, and their return in one line', () => {
   lost.lose(store, 'store', gone)
   lost.lose(events, 'events', gone)
   lost.lose(store, 'store', refused)
@@ -34,7 +34,7 @@ test('a node logs Redis connections that are lost together in one line, and thei
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('a node logs the loss of one Redis connection, and the later loss of another one in a second line', () => {
+test('if a node loses a second Redis connection later than the first, it logs the second loss in a line of its own', () => {
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
   lost.lose(store, 'store', refused)
@@ -66,7 +66,7 @@ test('a node logs the name of a Redis connection that stays lost while others re
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('the log line about the return of lost Redis connections does not wait for a connection that is being closed', () => {
+test('a node logs the return of lost Redis connections without waiting for a connection that is being closed', () => {
   const closed = { closing: false }
   lost.lose(closed, 'closed', gone)
   lost.lose(store, 'store', gone)

@@ -71,7 +71,7 @@ const topologies = {
 }
 
 test.each(Object.keys(topologies) as (keyof typeof topologies)[])(
-  'connections to Redis (%s) follow a rotation of the password with two valid passwords, keep connections that work, and close with their link',
+  'connections to Redis (%s) follow a password rotation during which two passwords are valid, working connections stay open, and all close with their link',
   async (topology) => {
     const { ports, place } = await topologies[topology]()
     const acl = (...rules: string[]) =>
@@ -152,7 +152,7 @@ test('connections to Redis follow a changed user, and return to the previous use
   await until('a connection of the new user', async () => (await client()).includes('user=new'))
 })
 
-test('after a change of the TLS files, connections to Redis use the new client certificate, or the previous one while Redis refuses it, and trust only the newest CA', async () => {
+test('after a change of the TLS files, new Redis connections use the new client certificate, or the previous one while Redis refuses the new one, and trust only the newest CA', async () => {
   const [servers, other, first, second] = await Promise.all(
     ['servers', 'other', 'one', 'two'].map((name) => CertificateAuthority.create(name)),
   )
@@ -202,7 +202,7 @@ test('after a change of the TLS files, connections to Redis use the new client c
   await untilReady(link.store)
 })
 
-test('a link to Redis without a source of changed credentials always uses the credentials of its settings', async () => {
+test('a Redis link without a source of changed credentials always uses the credentials of its settings', async () => {
   const { port } = await testRedis()
   await redisCli(port, 'CONFIG', 'SET', 'requirepass', 'right')
   const link = new RedisLink(redisSettingsFor(port, { password: 'right' }), () => {})

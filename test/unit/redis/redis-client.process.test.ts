@@ -28,7 +28,7 @@ beforeAll(async () => {
   link = await nodeLink(redisSettingsFor(server.port))
 })
 
-test('close() of a Redis client returns although the client has no connection', async () => {
+test('close() of a Redis client returns even if the client has no connection', async () => {
   const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
   // Wait between two attempts to connect.
@@ -70,7 +70,7 @@ test('the Redis client rejects a script without #!lua, because it could stop hal
   expect(() => link.store.script(scriptFile('bare', 'return 1'))).toThrow(/does not start with #!lua/)
 })
 
-test('a fault of a Redis call contains the error code of Redis and no argument of the call', async () => {
+test('the fault of a failed Redis call contains the error code of Redis and no argument of the call', async () => {
   const { store } = await testLink(redisSettingsFor(server.port))
   const fault: RedisFault = await store.call('INCRBY', 'gh:text', 'a-secret').then(
     () => expect.fail('was answered'),
@@ -87,7 +87,7 @@ test.each([
   ['READONLY', [['REPLICAOF', '127.0.0.1', '1']]],
   ['OOM', [['CONFIG', 'SET', 'maxmemory', '100kb']]],
   ['NOREPLICAS', [['CONFIG', 'SET', 'min-replicas-to-write', '1']]],
-] as const)('a fault of a Redis call keeps the error code %s of Redis', async (code, commands) => {
+] as const)('the fault of a failed Redis call keeps the error code %s of Redis', async (code, commands) => {
   const own = await testRedis()
   const { store } = await testLink(redisSettingsFor(own.port))
   for (const [command, ...args] of commands) await store.call(command, ...args)
@@ -108,7 +108,7 @@ test('an ACL user of Redis can run permitted commands and gets NOPERM for others
   expect(wrong.store.ready).toBe(false)
 })
 
-test('a Redis call without a connection fails in the same turn of the event loop', async () => {
+test('a Redis call without a connection to Redis fails in the same turn of the event loop', async () => {
   const nowhere = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   atEnd(() => nowhere.close())
   let outcome = 'pending'
@@ -160,7 +160,7 @@ test('while Redis hangs, the first calls fail at their deadline and later calls 
   await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'answered')
 })
 
-test('the Redis client sends fewer than 60 commands for 50 concurrent calls', async () => {
+test('the Redis client groups 50 concurrent calls into fewer than 60 commands', async () => {
   const before = await commands(link.store)
   await Promise.all(Array.from({ length: 50 }, (_, i) => link.store.call('GET', `gh:${i}`)))
   const writes = await commands(link.store)

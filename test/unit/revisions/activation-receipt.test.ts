@@ -11,7 +11,7 @@ const member = (id: string, revision: string, sequence: number) => ({
   lag_ms: 0,
 })
 
-test('a receipt counts a node by the hash of its policy too, because Redis can lose an activation whose sequence the next one then gets', async () => {
+test('the receipt of a policy activation counts a node only if the hash of its policy matches too, because Redis can lose an activation and give its sequence number to the next one', async () => {
   const listed = [member('same', 'aa', 5), member('lost', 'bb', 5), member('later', 'bb', 6), member('before', 'aa', 4)]
   const cluster = { list: async () => listed, boundMs: 1000, lostMembers: () => ({ members: [], boundMs: 0 }) }
   const receipts = new ActivationReceipts({ cluster, log: () => undefined })

@@ -15,18 +15,21 @@ test.each([
   [4, 26, 2],
   [5, 25, 2],
   [10, 99, 9],
-])('of %i members, %i percent are %i canary members: rounded up, at least one, never all', (count, percent, chosen) => {
-  expect(chooseCanaryMembers(members(count), percent, hash)).toHaveLength(chosen)
-})
+])(
+  'a policy canary on %i members with %i percent uses %i members: rounded up, at least one, never all',
+  (count, percent, chosen) => {
+    expect(chooseCanaryMembers(members(count), percent, hash)).toHaveLength(chosen)
+  },
+)
 
-test('the choice of canary members does not depend on the order of the members, and differs between revisions', () => {
+test('the choice of members for a policy canary does not depend on the order of the members, and differs between revisions', () => {
   const all = members(20)
   const chosen = chooseCanaryMembers(all, 25, hash)
   expect(chooseCanaryMembers(all.toReversed(), 25, hash)).toEqual(chosen)
   expect(chooseCanaryMembers(all, 25, 'b'.repeat(64))).not.toEqual(chosen)
 })
 
-test('a canary is refused with one node, and names nodes of an older version', () => {
+test('a policy canary is refused in a cluster of one node, and the error for nodes of an older version names them', () => {
   const member = { key: 'n1~x', id: 'n1', eventKinds: ['policy-canary'] } as unknown as Parameters<
     typeof memberObstacles
   >[0][0]
@@ -65,11 +68,14 @@ test.each<[string, EndedExchange, readonly [number, number, number]]>([
   ['a gRPC call that the service ended with UNAVAILABLE', call(14), [1, 0, 1]],
   ['a gRPC call that the gate ended with UNAVAILABLE', call(14, { reason: 'upstream-full', status: 503 }), [1, 0, 1]],
   ['a gRPC call that the gate refused', call(7, { reason: 'scope-missing', status: 403 }), [1, 1, 0]],
-])('%s counts once, as denial, fault or neither', (_, ended, counts) => {
-  const traffic = new Traffic()
-  traffic.retain(['a'])
-  traffic.count(exchange({ reason: 'upstream-full', status: 503 }))
-  const before = traffic.outcomes()
-  traffic.count(ended)
-  expect(countsSince(before, traffic.outcomes())).toEqual([['a', counts]])
-})
+])(
+  'in the traffic figures of a policy canary, %s counts once as request, and at most once as denial or fault',
+  (_, ended, counts) => {
+    const traffic = new Traffic()
+    traffic.retain(['a'])
+    traffic.count(exchange({ reason: 'upstream-full', status: 503 }))
+    const before = traffic.outcomes()
+    traffic.count(ended)
+    expect(countsSince(before, traffic.outcomes())).toEqual([['a', counts]])
+  },
+)

@@ -46,11 +46,11 @@ test.each([
   ['fewer refusals than before', rows(counts(200), counts(200, 200)), over, 'promoted'],
   ['faults above their limit, which is the lower one', rows(counts(10_000, 0, 80), counts(10_000)), over, 'withdrawn'],
   ['no node left that tries the revision', rows(counts(500), counts(500)), { ...running, isTried: false }, 'undecided'],
-] as const)('%s: %#', (_, compared, facts, outcome) => {
+] as const)('the verdict on a policy canary with %s is as expected (case %#)', (_, compared, facts, outcome) => {
   expect(canaryVerdict(compared, canary, facts).outcome).toBe(outcome)
 })
 
-test('a route with few requests leaves the rollout undecided, and is named with its figures', () => {
+test('a route with few requests leaves a policy canary undecided, and the verdict names the route and its figures', () => {
   const few = { route: 'orders.rare', canary: counts(3), others: counts(20) }
   expect(canaryVerdict([...rows(counts(500), counts(500)), few], canary, over)).toEqual({
     outcome: 'undecided',
@@ -58,14 +58,14 @@ test('a route with few requests leaves the rollout undecided, and is named with 
   })
 })
 
-test('a withdrawal names the route, both shares and the limit', () => {
+test('the reason for withdrawing a policy canary names the route, the shares of both groups of nodes and the limit', () => {
   expect(canaryVerdict(rows(counts(400, 50), counts(1200, 3)), canary, running).why).toBe(
     'route orders.read: 12.5% of 400 requests were refused on the canary nodes, and 0.25% of 1200 on the others; ' +
       'max_new_denials allows 1% more',
   )
 })
 
-test('a chosen node that cannot enforce the revision withdraws it, because a promotion would leave the node behind', () => {
+test('a policy canary is withdrawn if one of its nodes cannot enforce the revision, because a promotion would leave the node behind', () => {
   const problems = [{ node: 'n2', problem: 'API_KEY is not set' }]
   expect(canaryVerdict(rows(counts(500), counts(500)), canary, { ...running, problems })).toEqual({
     outcome: 'withdrawn',
@@ -73,7 +73,7 @@ test('a chosen node that cannot enforce the revision withdraws it, because a pro
   })
 })
 
-test('requests of a removed route count as requests without a route, so that their refusal is seen', () => {
+test('in the comparison of a policy canary, requests of a removed route count as requests without a route, so that their refusal is seen', () => {
   const report = (member: string, number: number, routes: [string, [number, number, number]][]) => ({
     sequence: 1,
     member,

@@ -31,7 +31,7 @@ function copyAt(path: string) {
   return { copy, said, envelopes, log: (_: string, message: string) => void said.push(message) }
 }
 
-test('a copy on disk is replaced by a newer activation, and not by an older one of a process that shares the file', () => {
+test('the policy copy on disk is replaced by a newer activation, and not by an older activation of a process that shares the file', () => {
   const place = copyAt(join(folder, 'shared'))
   keepCopy(place, policyOf(2))
   keepCopy(place, policyOf(3))
@@ -41,7 +41,7 @@ test('a copy on disk is replaced by a newer activation, and not by an older one 
   expect(readdirSync(folder).filter((name) => name.startsWith('shared'))).toEqual(['shared'])
 })
 
-test('when the copy cannot be written, the copy of an older policy is removed, and the same policy stays', () => {
+test('when the policy copy on disk cannot be written, a copy of an older policy is removed, and a copy of the same policy stays', () => {
   // The name of the temporary file is longer than a file name may be.
   const place = copyAt(join(folder, 'x'.repeat(240)))
   writeFileSync(place.copy.path, JSON.stringify(policyOf(2).sealed))
@@ -52,18 +52,18 @@ test('when the copy cannot be written, the copy of an older policy is removed, a
   expect(place.said).toEqual(Array.from({ length: 2 }, () => 'the copy of the active policy cannot be written'))
 })
 
-test('a truncated copy is reported as not authentic, and an absent one as absent', () => {
+test('a truncated policy copy on disk is reported as not authentic, and a missing copy as missing', () => {
   const { copy } = copyAt(join(folder, 'truncated'))
   expect(copy.read()).toBeUndefined()
   writeFileSync(copy.path, JSON.stringify(policyOf(2).sealed).slice(0, -40))
   expect(openSealed(envelopes, copy.read()!)).toBeUndefined()
 })
 
-test('a copy that cannot be read is an error that names the file', () => {
+test('a policy copy on disk that cannot be read causes an error that names the file', () => {
   expect(() => new PolicyCopy(folder).read()).toThrow(/cannot be read \(EISDIR\)/)
 })
 
-test('an envelope is forged when it is spelled differently, or is of another kind', () => {
+test('a sealed policy envelope with changed spelling or of another kind is rejected as forged', () => {
   const sealed = envelopes.seal('candidate', 'body')
   expect(envelopes.open('candidate', sealed)).toEqual({ body: 'body', key: 'k1' })
   expect(envelopes.open('candidate', sealed.replace('{', '{ '))).toEqual({ fault: 'forged' })

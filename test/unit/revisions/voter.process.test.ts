@@ -46,7 +46,7 @@ const voteOn = async (id: string) => {
 }
 const voted = (id: string) => until(`the vote on ${id}`, async () => (await voteOn(id)) !== undefined)
 
-test('a node votes once on a candidate whose event is repeated, and the vote counts for this candidate and node only', async () => {
+test('a node votes once on a proposed policy even if the proposal event is repeated, and the vote counts only for this proposal and this node', async () => {
   await propose('once')
   for (let i = 0; i < 1000; i++) ask('once')
   await voted('once')
@@ -60,7 +60,7 @@ test('a node votes once on a candidate whose event is repeated, and the vote cou
   expect(openVote(envelopes, text, { candidate: 'after', node: 'n1' })).toBeUndefined()
 })
 
-test('of candidates that arrive together, a node compiles the newest one first, and leaves out those beyond the limit', async () => {
+test('if many policies are proposed together, a node compiles the newest one first, and skips those beyond the limit', async () => {
   const ids = Array.from({ length: 50 }, (_, i) => `c${i}`)
   for (const id of ids) await propose(id)
   for (const id of ids) ask(id)
@@ -69,7 +69,7 @@ test('of candidates that arrive together, a node compiles the newest one first, 
   expect(compiled).toEqual(['c0', ...ids.slice(18).reverse()])
 })
 
-test('an earlier candidate under another id is not compiled, and gets the vote no', async () => {
+test('a proposed policy that is a copy of an earlier proposal under another id is not compiled, and gets the vote no', async () => {
   await propose('copied', envelopeOf('original'))
   ask('copied')
   await voted('copied')
@@ -77,7 +77,7 @@ test('an earlier candidate under another id is not compiled, and gets the vote n
   expect(await voteOn('copied')).toMatchObject({ problems: [{ message: 'the candidate is not authentic' }] })
 })
 
-test('a node that enforces a later activation than the candidate follows votes no, because Redis has lost the activation', async () => {
+test('a node that enforces a later activation than a proposed policy is based on votes no, because Redis has lost this activation', async () => {
   await propose('late', envelopeOf('late', 2))
   ask('late')
   await voted('late')

@@ -13,7 +13,7 @@ const minuteMs = 60_000
 
 afterEach(() => void vi.useRealTimers())
 
-test('a wall clock that is one hour ahead for five minutes makes a node remove no revocation', async () => {
+test('a node whose wall clock is one hour ahead for five minutes removes no revocation', async () => {
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   await foundEpoch(link)
   const cluster = await clusterView(link, { id: 'jumping' })

@@ -37,7 +37,7 @@ const goodToken = token({ iss: main.issuer, exp: 1_800_000_100 })
  */
 const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
 
-test('a revocation of a token matches any issue time and lasts until exp plus the clock tolerance and 60 s', () => {
+test('a revocation of one token applies whatever its issue time, and lasts until exp plus the clock tolerance and 60 s', () => {
   expect(parts({ kind: 'token', token: goodToken })).toEqual({
     hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
     before: ANY_TIME,
@@ -45,12 +45,12 @@ test('a revocation of a token matches any issue time and lasts until exp plus th
   })
 })
 
-test('a revocation by jti matches any issue time and lasts for the longest token lifetime plus 70 s', () => {
+test('a revocation by jti applies whatever the issue time of the token, and lasts for the longest token lifetime plus 70 s', () => {
   expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: ANY_TIME, expires: lastAliveS })
 })
 
 test.each(['subject', 'session', 'client'] as const)(
-  'a revocation by %s matches credentials issued until now plus the clock tolerance',
+  'a revocation by %s applies to credentials issued until now plus the clock tolerance',
   (kind) => {
     expect(parts({ kind, id: 'x' })).toEqual({
       hash: keys.hashOf(kind, main.issuer, 'x').toString('hex'),
@@ -60,7 +60,7 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
-test('a revocation of one login session matches any issue time and lasts until 60 s after the end of the session, even if its issuer left the policy', () => {
+test('a revocation of one login session applies whatever its issue time, and lasts until 60 s after the end of the session, even if the policy no longer contains its issuer', () => {
   const endsAtS = Math.ceil(nowS) + 1000
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
@@ -69,7 +69,7 @@ test('a revocation of one login session matches any issue time and lasts until 6
   }
 })
 
-test('a revocation of session ids without an issuer applies to each issuer with a login, and lasts for the longest possible session', () => {
+test('a revocation of session ids without an issuer applies to each issuer with a login, and lasts for the longest possible session lifetime', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const known = issuers({ ...main, login }, other)
   const { record, issuer } = readOrder(
@@ -110,7 +110,7 @@ test.each([
   },
 )
 
-test('a revocation by issuer matches credentials issued before the time in the order plus the clock tolerance', () => {
+test('a revocation by issuer applies to credentials issued before the time in the order plus the clock tolerance', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })
 })
 

@@ -13,7 +13,7 @@ function words(hash: Buffer): Uint32Array {
   return Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32BE(4 * i))
 }
 
-test('a revocation record matches credentials that were issued before its time or at an unknown time', () => {
+test('a revocation record applies to credentials that were issued before its time or at an unknown time', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(writeRecord(hash, 1000, farS))
@@ -23,7 +23,7 @@ test('a revocation record matches credentials that were issued before its time o
   expect(replica.matches(words(randomBytes(16)), 0)).toBe(false)
 })
 
-test('a second revocation record for the same hash can match more issue times or last longer than the first, but not fewer or shorter', () => {
+test('a second revocation record for the same hash can extend the issue times and the expiry of the first, but not reduce them', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(Buffer.concat([writeRecord(hash, 2000, farS - 9), writeRecord(hash, 1000, farS)]))
@@ -36,7 +36,7 @@ test('a second revocation record for the same hash can match more issue times or
   expect(replica.size).toBe(0)
 })
 
-test('the change counter of the revocation replica increases only when a record changes the replica', () => {
+test('the change counter of the revocation replica increases only if a record changes the replica', () => {
   const replica = new Replica()
   const record = writeRecord(randomBytes(16), ANY_TIME, farS)
   const before = replica.changes
@@ -57,7 +57,7 @@ const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, t
   return hash
 })
 
-test('after any writes and sweeps, the revocation replica matches like a plain map', () => {
+test('after any sequence of writes and removals of expired records, the revocation replica finds the same revocations as a plain map', () => {
   const step = fc.oneof(
     {
       weight: 9,

@@ -48,7 +48,7 @@ test.each([
   },
 )
 
-test('a session cookie value gives the id of its session, and does not contain the id', () => {
+test('the session id is found from a session cookie value, which does not contain the id in plain text', () => {
   const { value, id } = values.mint()
 
   expect(values.read(value, origin)).toEqual({ id, listed: undefined })
@@ -80,7 +80,7 @@ test('a session cookie value stays valid after a key rotation until its key is r
   expect(new CookieValues(new Sealer([newKey])).read(value, origin)).toBeUndefined()
 })
 
-test('a host cookie value gives its session at its host only, and hosts never get the same value', () => {
+test('a cookie value for one host opens its session at that host only, and two hosts never get the same value', () => {
   const { id } = values.mint()
   const { value, listed } = values.mintFor(id, origin)
 

@@ -59,7 +59,7 @@ async function login(issuer: string, tokens: Partial<SessionTokens>) {
 const listed = () => [...sessions.expiries()]
 const entry = (name: string, inS: number) => ({ kind: 'refresh-token', name, expiresAtMs: (nowS + inS) * 1000 })
 
-test('the earliest stated expiry of a refresh token is listed for each issuer, and follows refreshes', async () => {
+test('for each issuer, the list of expiries has the earliest stated expiry of a refresh token, also after refreshes', async () => {
   await login('https://silent.test', {})
   expect(listed()).toEqual([])
 

@@ -69,7 +69,7 @@ async function login(origin: string | undefined, at = node) {
 
 const idAt = async (at: Sessions, cookie: string, origin: string) => (await at.find(cookie, origin))?.id
 
-test('S-157 each cookie of a session opens the session at its own host on every node, and at no other host', async () => {
+test('S-157 each host cookie of a session opens the session at its own host on every node, and at no other host', async () => {
   const { cookie, session } = await login(auth)
   const values = {
     [auth]: cookie,
@@ -86,7 +86,7 @@ test('S-157 each cookie of a session opens the session at its own host on every 
   }
 })
 
-test('a session without an origin, as earlier releases store it, is found at every host', async () => {
+test('a session without a host, as earlier releases store it, can be used at every host', async () => {
   const { cookie, session } = await login(undefined)
 
   for (const at of [node, nodeWith(keys[0])]) {
@@ -94,7 +94,7 @@ test('a session without an origin, as earlier releases store it, is found at eve
   }
 })
 
-test('hosts that enter a session at the same moment on two nodes are all listed', async () => {
+test('if ten hosts join a session at the same moment through two nodes, the session has the cookies of all ten', async () => {
   const { session } = await login(auth)
   const origins = Array.from({ length: 10 }, (_, i) => `https://h${i}.gate.test`)
 
@@ -104,7 +104,7 @@ test('hosts that enter a session at the same moment on two nodes are all listed'
   for (const [i, origin] of origins.entries()) expect(await idAt(third, opened[i]!.cookie, origin)).toBe(session.id)
 })
 
-test('a session keeps the four newest cookies of one host and 128 cookies in total', async () => {
+test('a session accepts the four newest cookies of one host, and 128 cookies in total', async () => {
   const { session } = await login(auth)
   const mine: string[] = []
   for (let i = 0; i < 6; i++) mine.push((await node.admit(session.id, shop))!.cookie)
@@ -115,7 +115,7 @@ test('a session keeps the four newest cookies of one host and 128 cookies in tot
   expect((await found()).map((id) => id !== undefined)).toEqual([false, false, false, true, true, true])
 })
 
-test('an ended or unknown session admits no host, and its host cookies open nothing', async () => {
+test('no host can join an ended or unknown session, and existing host cookies of an ended session open nothing', async () => {
   const { session } = await login(auth)
   const { cookie } = (await node.admit(session.id, shop))!
 
@@ -125,7 +125,7 @@ test('an ended or unknown session admits no host, and its host cookies open noth
   expect(await node.admit('0'.repeat(32), wiki)).toBeUndefined()
 })
 
-test('the cookie of a host stays valid while the encryption key is rotated, and further hosts can enter', async () => {
+test('the cookie of a host stays valid while the encryption key is rotated, and further hosts can join the session', async () => {
   const { session } = await login(auth)
   const before = (await node.admit(session.id, shop))!.cookie
 
@@ -137,7 +137,7 @@ test('the cookie of a host stays valid while the encryption key is rotated, and 
   }
 })
 
-test('a list of host cookies that was copied from another session is not accepted', async () => {
+test('a session rejects a list of host cookies that was copied in Redis from another session', async () => {
   const [first, second] = [await login(auth), await login(auth)]
   const { cookie } = (await node.admit(first.session.id, shop))!
   const keyOf = ({ session }: typeof first) => link.keys.session(session.id)

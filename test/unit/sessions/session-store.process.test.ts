@@ -71,7 +71,7 @@ async function turnOf(session: Session, ms = leaseMs): Promise<RefreshLock> {
 
 const lifeOf = async (id: string) => Number(await link.store.call('PTTL', link.keys.session(id)))
 
-test('the session store returns a session unchanged to a caller that does not have its current version', async () => {
+test('the session store returns a session to a caller that does not have the current version', async () => {
   const session = await stored()
 
   expect(await store.use(session.id, 0)).toEqual(session)
@@ -79,7 +79,7 @@ test('the session store returns a session unchanged to a caller that does not ha
   expect(await store.use(randomBytes(16).toString('hex'), 0)).toBe('gone')
 })
 
-test('each use extends the life of a session to its idle lifetime from now, but not beyond the absolute end of the session', async () => {
+test('each use of a session extends its life to the idle lifetime from now, but not beyond its absolute end', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 10_000)
   await store.use(session.id, 1)
@@ -90,7 +90,7 @@ test('each use extends the life of a session to its idle lifetime from now, but 
   expect(await lifeOf(ending.id)).toBeLessThanOrEqual(5000)
 })
 
-test('reading a session without using it, or refreshing its tokens, does not extend its life', async () => {
+test('reading a session without using it, or refreshing its tokens, does not extend the life of the session', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 5000)
   await store.read(session.id)
@@ -181,7 +181,7 @@ test('a renewed refresh lock stays held, and an expired refresh lock passes to t
   expect(await turns.renew(session, turn, 60)).toBe(false)
 })
 
-test('tokens of a caller whose refresh lock expired are stored if there are no newer tokens, and a failure of that caller is not stored', async () => {
+test('tokens of a caller whose refresh lock expired are stored if the session has no newer tokens, and a failure of that caller is not stored', async () => {
   const session = await stored()
   const late = await turnOf(session, 20)
   await sleep(40)
@@ -303,7 +303,7 @@ test('after a logout by sid, a login with that sid is refused even with a later 
   expect(await store.create(aSession(late), 0)).toEqual([])
 })
 
-test('the session store lists more than 100 sessions of one sid, and returns none of them for the caller to end', async () => {
+test('the session store lists more than 100 sessions of one sid without returning any of them as surplus sessions to end', async () => {
   const sid = aName()
   const sessions = Array.from({ length: 105 }, () => aSession({ subject: aName(), providerSid: sid }))
   const outcomes: unknown[] = []

@@ -3,7 +3,7 @@ import { MessageWindows } from '../../../gateway/streams/message-windows.ts'
 
 const limit = { label: 'route/r/a', messages: 10, windowMs: 1600 }
 
-test('a limit of messages is not exceeded in any interval of the length of its window', () => {
+test('a WebSocket limit of messages is not exceeded in any interval of the length of its window', () => {
   const meter = new MessageWindows().open([limit], 's')
   const admitted: number[] = []
   let seed = 7
@@ -22,7 +22,7 @@ test('a limit of messages is not exceeded in any interval of the length of its w
   expect(admitted.length).toBeGreaterThan((60_000 / (1600 * (17 / 16) + 100)) * 10 * 0.8)
 })
 
-test('the streams of a subject share the window of a limit of messages, which remains after they end', () => {
+test('the streams of a subject share the window of a limit of messages, and the window remains after the streams end', () => {
   const windows = new MessageWindows()
   const [first, second, other] = [windows.open([limit], 's'), windows.open([limit], 's'), windows.open([limit], 't')]
   for (let i = 0; i < 10; i++) expect([first, second][i % 2]!.take(0)).toBeUndefined()
@@ -36,7 +36,7 @@ test('the streams of a subject share the window of a limit of messages, which re
   expect(later.take(1800)).toBeUndefined()
 })
 
-test('the smallest of several limits of messages decides, and a window that was not used for a long time is empty', () => {
+test('of several limits of messages, the strictest one decides, and a window that was not used for a long time is empty', () => {
   const small = { label: 'route/r/b', messages: 2, windowMs: 160 }
   const meter = new MessageWindows().open([limit, small], 's')
 
@@ -44,7 +44,7 @@ test('the smallest of several limits of messages decides, and a window that was 
   expect(meter.take(1_000_000)).toBeUndefined()
 })
 
-test('messages that the gate delayed wait for the limit of messages instead of exceeding it; later messages can exceed it again', () => {
+test('messages that the gate delayed do not exceed the limit of messages when they are sent; later messages can reach the limit again', () => {
   const meter = new MessageWindows().open([limit], 's')
   const exceeds = (now: number): boolean => meter.take(now) === limit
   let queued = 60

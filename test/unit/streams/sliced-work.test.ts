@@ -10,7 +10,7 @@ const slicedWork = (now = () => 0): SlicedWork => new SlicedWork(new Supervisor(
 
 const numbers = (length: number): number[] => Array.from({ length }, (_, i) => i)
 
-test('sliced work with a total cost of at most 1,024 is complete when `run` returns', () => {
+test('SlicedWork with a total cost of at most 1,024 is complete when `run` returns', () => {
   const work = slicedWork()
   const seen: number[] = []
   const push = (n: number): number => {
@@ -26,7 +26,7 @@ test.each([
   { cost: 1, most: 1024 },
   { cost: 32, most: 32 },
 ])(
-  'of items with a cost of $cost each, sliced work handles at most $most in one turn of the event loop, in their order',
+  'SlicedWork handles at most $most items with a cost of $cost each in one turn of the event loop, in their order',
   async ({ cost, most }) => {
     const work = slicedWork()
     const items = numbers(most * 5)
@@ -54,7 +54,7 @@ test.each([
   },
 )
 
-test('urgent sliced work is complete before routine work that began earlier', async () => {
+test('urgent SlicedWork is complete before routine work that began earlier', async () => {
   const work = slicedWork()
   const ended: string[] = []
   const routine = work.run('routine', numbers(20_000), () => 1)
@@ -63,7 +63,7 @@ test('urgent sliced work is complete before routine work that began earlier', as
   expect(ended).toEqual(['urgent', 'routine'])
 })
 
-test('an exception in sliced work ends only its own run', async () => {
+test('an exception in one run of SlicedWork ends only this run', async () => {
   const work = slicedWork()
   const before = work.run('urgent', numbers(2000), () => 1)
   const failing = work.run('urgent', numbers(10), () => {
@@ -74,7 +74,7 @@ test('an exception in sliced work ends only its own run', async () => {
   await Promise.all([before, after])
 })
 
-test('a turn of the event loop has at most 5 ms of sliced work', async () => {
+test('SlicedWork uses at most 5 ms of one turn of the event loop', async () => {
   let nowMs = 0
   const work = slicedWork(() => nowMs)
   let seen = 0

@@ -39,13 +39,16 @@ test.each<
     claim({ subject: undefined, maxPerSubject: 1 }),
     undefined,
   ],
-])('the limit of streams of the %s', (_, limits, first, second, reason) => {
-  const counts = new StreamCounts(limits)
-  expect(counts.take(first)).toBe(undefined)
-  for (let i = 0; i < 3; i++) {
-    expect(counts.take(second)).toBe(reason)
-    if (reason === undefined) counts.giveBack(second)
-  }
-  counts.giveBack(first)
-  expect(counts.take(second)).toBe(undefined)
-})
+])(
+  'the limit of streams per %s refuses a second stream as expected, until the first one ends',
+  (_, limits, first, second, reason) => {
+    const counts = new StreamCounts(limits)
+    expect(counts.take(first)).toBe(undefined)
+    for (let i = 0; i < 3; i++) {
+      expect(counts.take(second)).toBe(reason)
+      if (reason === undefined) counts.giveBack(second)
+    }
+    counts.giveBack(first)
+    expect(counts.take(second)).toBe(undefined)
+  },
+)

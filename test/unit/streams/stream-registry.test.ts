@@ -111,7 +111,7 @@ test('a revocation of a subject makes the gate check the streams of that subject
   expect(streams.size).toBe(1)
 })
 
-test('a revocation also ends an exchange that has become a stream and is not registered yet', async () => {
+test('a revocation also ends an exchange that has become a stream but is not in the list of streams yet', async () => {
   const streams = registry()
   const stream = new TestStream('ann')
   stream.verdict = revoked
@@ -181,7 +181,7 @@ test.each(['list', 'check', 'order'])(
   },
 )
 
-test('after a change of the hash keys, the gate checks every stream, and a revocation under the new key finds its streams', async () => {
+test('after a change of the hash keys for revocations, the gate checks every stream, and a revocation under the new key finds its streams', async () => {
   const streams = registry()
   const stream = opened(streams, 'ann')
   const later = new HashKeys(['22'.repeat(32)])
@@ -196,7 +196,7 @@ test('after a change of the hash keys, the gate checks every stream, and a revoc
   expect(stream.did).toEqual(['end token-revoked'])
 })
 
-test('a catch-up with the cluster resolves after the gate has checked every stream, in more than one turn of the event loop', async () => {
+test('the check of all streams after the node has caught up with the cluster takes more than one turn of the event loop, and its promise resolves only after every stream was checked', async () => {
   const streams = registry()
   const all = Array.from({ length: 300 }, () => opened(streams, 'ann'))
   for (const stream of all) {
@@ -215,7 +215,7 @@ test('a catch-up with the cluster resolves after the gate has checked every stre
   expect(turns).toBeGreaterThan(1)
 })
 
-test('the gate holds a stream while its revocations are unknown, and releases the stream when they are known', async () => {
+test('the gate relays no data of a stream while the revocations are unknown, and continues when they are known', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
   const stream = opened(streams, 'ann')
@@ -260,7 +260,7 @@ test('a fault in the check of one stream ends that stream, and the gate checks t
   expect(streams.size).toBe(0)
 })
 
-test('the gate no longer checks a closed stream', async () => {
+test('the gate no longer checks a stream after it was closed', async () => {
   const streams = registry()
   const stream = opened(streams, 'ann')
   stream.watch.close()

@@ -70,7 +70,7 @@ test('the stream summary of a node with long subjects is at most 128 KiB', async
   expect(summarized).toBeLessThan(40)
 })
 
-test('a filter of streams by subject and issuer selects streams that have both', async () => {
+test('a filter of streams by subject and issuer selects the streams that match both', async () => {
   const summaries = summariesOf('both', [streamOf(1, 'ann'), streamOf(2, 'bob')])
   await summaries.publish()
   const found = async (selector: object) => (await summaries.read(selector))[0]!.streams.map(({ id }) => id)

@@ -24,7 +24,7 @@ class Decisions {
   }
 }
 
-test('at most 16 verifications that streams cause run at the same time for one issuer, and those of another issuer are counted separately', async () => {
+test('for one issuer, at most 16 token verifications for streams run at the same time; verifications for another issuer are counted separately', async () => {
   const decisions = new Decisions()
   decisions.add('one', 40)
   expect(decisions.started).toBe(16)
@@ -41,7 +41,7 @@ test('at most 16 verifications that streams cause run at the same time for one i
   })
 })
 
-test('a decision about a stream without a verification occupies no place, and 1,000 queued decisions do not start in one turn', async () => {
+test('a check of a stream that needs no token verification uses none of the 16 verification slots, and 1,000 queued checks do not all start in one turn', async () => {
   const lanes = new VerificationLanes()
   for (let i = 0; i < 100; i++) expect(lanes.run('one', () => undefined)).toBeUndefined()
   const running = Array.from({ length: 16 }, () => Promise.withResolvers<void>())
@@ -60,7 +60,7 @@ test('a decision about a stream without a verification occupies no place, and 1,
   await Promise.all(queued)
 })
 
-test('a stream decision that fails frees its slot in the lane, and its caller gets the error', async () => {
+test('a check of a stream that fails frees its verification slot, and its caller gets the error', async () => {
   const lanes = new VerificationLanes()
   const failed = Array.from({ length: 20 }, () => lanes.run('one', () => Promise.reject(new Error('deliberate')))!)
   const results = await Promise.allSettled(failed)

@@ -32,7 +32,7 @@ const inDays = (days: number, kind: Expiry['kind'] = 'certificate', name = 'api.
   expiresAtMs: startMs + days * dayMs,
 })
 
-test('the expiry watch logs each threshold once: 30, 7 and 1 days before the end, and the end', () => {
+test('the expiry watch logs each threshold of a certificate once: 30, 7 and 1 days before its end, and its end', () => {
   const { at } = watchOf(inDays(40))
 
   expect(at(0)).toEqual([])
@@ -47,7 +47,7 @@ test('the expiry watch logs each threshold once: 30, 7 and 1 days before the end
   expect(at(50)).toEqual([])
 })
 
-test('at the start, the expiry watch logs only the last threshold that has passed', () => {
+test('at the start of a node, the expiry watch logs only the most recent threshold that has passed', () => {
   expect(watchOf(inDays(0.5)).at(0)).toEqual(['warn: certificate api.example expires within 1 day'])
   expect(watchOf(inDays(-1)).at(0)).toEqual(['error: certificate api.example expired'])
 })
@@ -69,7 +69,7 @@ test('the expiry watch logs a renewed certificate again at its next thresholds',
   expect(at(84)).toEqual(['warn: certificate api.example expires within 7 days'])
 })
 
-test('the expiry watch logs an end that varies by milliseconds, such as that of issuer keys, once', () => {
+test('the expiry watch logs an expiry that varies by milliseconds, such as that of issuer keys, only once', () => {
   const { at, list } = watchOf(inDays(0.9, 'issuer-keys', 'main'))
   expect(at(0)).toHaveLength(1)
 
@@ -77,7 +77,7 @@ test('the expiry watch logs an end that varies by milliseconds, such as that of 
   expect(at(0)).toEqual([])
 })
 
-test('the expiry watch does not log the ends of refresh tokens, which have a metric', () => {
+test('the expiry watch does not log the expiry of refresh tokens, because it is exported as a metric', () => {
   const { watch, at } = watchOf(inDays(0.5, 'refresh-token', 'https://idp.test'))
 
   expect(at(0)).toEqual([])

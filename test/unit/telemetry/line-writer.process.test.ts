@@ -29,7 +29,7 @@ test('the log writer writes 50,000 lines completely and in order', async () => {
   expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
 })
 
-test('while its pipe is not read, the log writer drops lines above its limit and later writes the number of dropped lines', async () => {
+test('while nobody reads its pipe, the log writer drops lines above its limit and later writes how many lines were dropped', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1, 1000)
     const big = 'x'.repeat(200_000)

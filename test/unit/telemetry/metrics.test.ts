@@ -37,7 +37,7 @@ function exchange(
   }
 }
 
-test('every metric name has the prefix gatehouse_ and no unit such as ms or MB, and exactly the counters end in _total', () => {
+test('every metric name has the prefix gatehouse_ and no unit other than a base unit (no ms, no MB), and only counters end in _total', () => {
   for (const { name, kind, labels } of all) {
     expect(name).toMatch(/^gatehouse_[a-z]+[0-9]?(_[a-z]+[0-9]?)*$/)
     expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
@@ -91,7 +91,7 @@ test('the metrics text has one HELP line and one TYPE line for a metric with two
   expect(text.match(/^gatehouse_cpu_seconds_total\{/gm)).toHaveLength(2)
 })
 
-test('the metrics count a finished exchange once for its route, with its times, bytes and retries', () => {
+test('the metrics count a finished exchange once for its route, with its durations, bytes and retries', () => {
   const traffic = new Traffic()
   traffic.retain(['orders.read'])
   traffic.count(exchange('orders.read'))
@@ -112,7 +112,7 @@ test('the metrics count a finished exchange once for its route, with its times, 
   expect(at('upstream_retries_total')).toBe(2)
 })
 
-test.each([0, 99, 600, 1000])('the metrics count an exchange with status %d in no status class', (status) => {
+test.each([0, 99, 600, 1000])('the metrics count an exchange with status %d under no status class', (status) => {
   const traffic = new Traffic()
   traffic.count(exchange(undefined, 'client-gone', { status }))
   const text = textOf(traffic)

@@ -42,7 +42,7 @@ function exportLogs(endpoint: string, secret?: ReturnType<Secrets['open']>) {
   return { send, reasons }
 }
 
-test('telemetry exports send the new authorization after its file changed, and the previous one when the receiver refuses the new one', async () => {
+test('after the file of the authorization changed, telemetry exports send the new value, and the previous value when the receiver refuses the new one', async () => {
   const receiver = await startOtlpReceiver()
   const place = { file: put('authorization', 'Bearer one') }
   const secrets = new Secrets({ env: {}, log: () => {} })
@@ -79,7 +79,7 @@ test('telemetry exports send the new authorization after its file changed, and t
   expect([refused, sent().at(-1), reasons]).toEqual([['Bearer three'], 'Bearer two', []])
 })
 
-test('a new connection of a telemetry export uses the changed files of the OpenTelemetry variables', async () => {
+test('after the certificate files in the OpenTelemetry variables changed, a new connection of a telemetry export uses the new files', async () => {
   const [first, second] = await Promise.all(['one', 'two'].map((name) => CertificateAuthority.create(name)))
   const bodies: number[] = []
   const server = createServer(await first!.issue({ names: ['localhost'] }), (request, response) => {

@@ -108,7 +108,7 @@ const signals = {
 }
 
 test.each(['spans', 'logs'] as const)(
-  'while one batch of %s is sent, the export queue holds at most 8,192 items, and drops and counts further items',
+  'while one batch of %s is sent, the export queue keeps at most 8,192 items, and drops and counts further items',
   async (signal) => {
     const { add, names, exporter, counts } = signals[signal]()
     for (let i = 0; i < 10_000; i++) add(String(i))
@@ -143,7 +143,7 @@ test.each(['spans', 'logs'] as const)(
 )
 
 test.each(['spans', 'logs'] as const)(
-  'a failed batch of %s does not make the export queue send concurrent batches',
+  'after a batch of %s fails, the export queue still sends only one batch at a time',
   async (signal) => {
     const { add, exporter } = signals[signal]()
     for (let i = 0; i < 4096; i++) add(String(i))

@@ -26,13 +26,13 @@ test.each([
   { parentBased: false, ratio: 0, begun: true, expected: false },
   { parentBased: false, ratio: 1, begun: false, expected: true },
 ])(
-  'the tracer selects a trace with parentBased $parentBased, ratio $ratio and sampled flag $begun: $expected',
+  "whether the tracer samples a trace with parentBased $parentBased, ratio $ratio and the client's sampled flag $begun: $expected",
   (each) => {
     expect(tracer(each).wants(newTraceId(), each.begun)).toBe(each.expected)
   },
 )
 
-test('two tracers with the ratio 0.1 select the same trace ids, about a tenth of all', () => {
+test('two tracers with the ratio 0.1 sample the same trace ids, about a tenth of all', () => {
   const [one, other, more] = [tracer({ ratio: 0.1 }), tracer({ ratio: 0.1 }), tracer({ ratio: 0.5 })]
   const ids = Array.from({ length: 20_000 }, newTraceId)
   const chosen = ids.filter((id) => one.wants(id, undefined))
@@ -131,7 +131,7 @@ test.each([
   { faults: true, maxPerSecond: 2, sampled: 1, refused: 1 },
   { faults: false, maxPerSecond: 100, sampled: 100, refused: 50 },
 ])(
-  'with max_per_second $maxPerSecond and faults $faults, the tracer records at most $sampled sampled exchanges per second, and at most $refused refused ones among them',
+  'with max_per_second $maxPerSecond and faults $faults, the tracer records at most $sampled sampled exchanges per second, of which at most $refused are refused ones',
   (each) => {
     const settings = { faults: each.faults, maxPerSecond: each.maxPerSecond }
     const taken = (one: Tracer, share: TraceShare) =>

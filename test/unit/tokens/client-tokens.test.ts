@@ -47,7 +47,7 @@ const error =
   (code: string, status = 400) =>
   () => ({ status, body: JSON.stringify({ error: code }) })
 
-test('the gate requests a token with the scopes of the policy and the client id and secret of the caller, and keeps the token', async () => {
+test('for a caller with client id and secret, the gate requests a token with the scopes of the policy, and keeps the token', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   let authorization: string | undefined
@@ -67,7 +67,7 @@ test('the gate requests a token with the scopes of the policy and the client id 
   expect(tokens.find(tokens.clientOf(terms, { id: 'batch', secret: batch }), held.sinceMs)).toBe(held)
 })
 
-test('the token of a client id and secret is kept for at most 5 minutes, and never past its expiry', async () => {
+test('the token that the gate gets for a client id and secret is kept for at most 5 minutes, and never beyond its expiry', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
 
@@ -83,7 +83,7 @@ test('the token of a client id and secret is kept for at most 5 minutes, and nev
   expect(short.untilMs - short.sinceMs).toBeLessThan(2 * minuteMs)
 })
 
-test('S-075 the keyed hash covers id and secret: two clients whose pairs have the same text are two clients', () => {
+test('S-075 two clients whose ids and secrets have the same text when they are joined are distinguished', () => {
   const tokens = clientTokens()
   const keys = [
     ['a', 'b:c'],
@@ -133,7 +133,7 @@ test.each([
   ['status 500', () => ({ status: 500, body: '{}' })],
   ['a reply that is no JSON', () => ({ body: 'hello', type: 'text/plain' })],
 ] as const)(
-  'the client gets 503 for %s, which says nothing about its secret and is not remembered',
+  'a client with id and secret gets 503 for %s, and the next request calls the issuer again',
   async (_, script) => {
     const tokens = clientTokens()
     const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
@@ -152,7 +152,7 @@ test.each([
   ['a redirect', () => ({ status: 302, headers: { location: 'https://evil.test' } })],
   ['status 400 of a filter before the issuer', () => ({ status: 400, body: 'blocked', type: 'text/html' })],
 ] as const)(
-  'the client gets 502 for %s, and a client that repeats its request causes no call to the issuer for 5 s',
+  'a client with id and secret gets 502 for %s, and repeated requests of this client cause no call to the issuer for 5 s',
   async (_, script) => {
     const tokens = clientTokens()
     const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
@@ -167,7 +167,7 @@ test.each([
   },
 )
 
-test('a client whose granted token the gate rejects is no longer a known client', async () => {
+test('a client with id and secret for which the issuer grants a token that the gate rejects is no longer a known client', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)
@@ -181,7 +181,7 @@ test('a client whose granted token the gate rejects is no longer a known client'
   expect(() => tokens.find(client, held.sinceMs)).toThrow(fault.message)
 })
 
-test('requests with invented client secrets evict no kept token', async () => {
+test('requests with invented client secrets do not remove the kept tokens of other clients', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)
@@ -194,7 +194,7 @@ test('requests with invented client secrets evict no kept token', async () => {
   expect(tokens.find(client, held.sinceMs)).toBe(held)
 })
 
-test('a client whose kept token ends is served before requests with invented secrets that wait for the issuer', async () => {
+test('a client whose kept token has ended is served before requests with invented secrets that wait for the issuer', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)
@@ -217,7 +217,7 @@ test('a client whose kept token ends is served before requests with invented sec
   expect(new Set(await Promise.all(invented))).toEqual(new Set(['client-refused']))
 })
 
-test('a revoked token of a client id and secret is replaced after 30 s, so that the client is not locked out for longer', async () => {
+test('a revoked token of a client id and secret is replaced after 30 s, so that the client is locked out for at most that time', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)

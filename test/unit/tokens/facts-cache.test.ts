@@ -15,11 +15,11 @@ test.each([
   { entries: 4, capacity: 4 },
   { entries: 5, capacity: 8 },
   { entries: 1_000, capacity: 1_024 },
-])('a facts cache that is configured for $entries entries has $capacity slots', ({ entries, capacity }) => {
+])('a cache of token facts that is configured for $entries entries has $capacity slots', ({ entries, capacity }) => {
   expect(new FactsCache(entries).capacity).toBe(capacity)
 })
 
-test('S-106: the facts cache distinguishes tokens with equal prefixes or suffixes', () => {
+test('S-106: the cache of token facts distinguishes tokens with equal prefixes or suffixes', () => {
   const cache = new FactsCache(64)
   const prefix = 'x'.repeat(64)
   const tokens = [alike('a'), alike('b'), `${prefix}.1`, `${prefix}.2`, '', 'x']
@@ -29,7 +29,7 @@ test('S-106: the facts cache distinguishes tokens with equal prefixes or suffixe
   expect(cache.find(`${alike('a')} `)).toBeUndefined()
 })
 
-test('the facts cache evicts the least recently used of four entries', () => {
+test('the cache of token facts evicts the least recently used of four entries', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   cache.find(alike('a'))
@@ -41,15 +41,18 @@ test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
   { what: 'revoked', facts: { ...factsOf(), revocation: { ...noRevocationLookup(), revoked: true } }, laterMs: nowMs },
   { what: 'signed with a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
-])('the facts cache evicts an entry whose token is $what first, even if it was used last', ({ facts, laterMs }) => {
-  const cache = new FactsCache(4)
-  for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
-  cache.insert(alike('dead'), facts, nowMs)
-  cache.insert(alike('new'), factsOf(), laterMs)
-  expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
-})
+])(
+  'the cache of token facts evicts an entry whose token is $what first, even if it was used last',
+  ({ facts, laterMs }) => {
+    const cache = new FactsCache(4)
+    for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
+    cache.insert(alike('dead'), facts, nowMs)
+    cache.insert(alike('new'), factsOf(), laterMs)
+    expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
+  },
+)
 
-test('a token that is validated again replaces its old entry in the facts cache and evicts no other', () => {
+test('a token that is validated again replaces its old entry in the cache of token facts and evicts no other entry', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   const anew = factsOf()
@@ -58,7 +61,7 @@ test('a token that is validated again replaces its old entry in the facts cache 
   expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
 })
 
-test('for a token, the facts cache returns the last inserted facts, or nothing after an eviction', () => {
+test('the cache of token facts returns for a token the facts that were inserted last, or nothing after an eviction', () => {
   const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
   fc.assert(
     fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {
@@ -75,7 +78,7 @@ test('for a token, the facts cache returns the last inserted facts, or nothing a
   )
 })
 
-test('the facts cache with 1,024 slots holds more than 450 of 512 random tokens', () => {
+test('the cache of token facts with 1,024 slots holds more than 450 of 512 random tokens', () => {
   const cache = new FactsCache(1_024)
   const tokens = Array.from(
     { length: 512 },

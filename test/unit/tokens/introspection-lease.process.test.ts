@@ -31,7 +31,7 @@ afterEach(() => {
   issuer.script = undefined
 })
 
-test('the lease of an introspection in Redis is longer than the longest wait in the queue and the timeout of the call together', async () => {
+test('the lock of an introspection in Redis lasts longer than the maximum wait in the queue and the timeout of the call together', async () => {
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
   const keys = new IssuerKeys({ log })

@@ -22,7 +22,7 @@ vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
 const freshMs = 20
 const held = 'stranger-0'
 
-test('a node introspects a token whose introspection response in Redis is too old before queued new tokens from unknown addresses', async () => {
+test('a node renews an introspection response in Redis that is too old before it introspects queued new tokens from unknown addresses', async () => {
   const asked: string[] = []
   let holding: ServerResponse | undefined
   const server = createServer(async (request, response) => {

@@ -24,7 +24,7 @@ test.each([
   ['opaque', undefined],
   ['jwt', 30_000],
 ] as const)(
-  'a node discards the introspection response of a token (%s) when its clock is set back',
+  'a node discards its introspection response of a token (%s) when the clock of the node is set back',
   async (tokens, recheckMs) => {
     const issuer = await startIntrospectionIssuer()
     const rules: IssuerRules = {

@@ -47,7 +47,7 @@ test('a later caller gets the stored introspection response of a token with the 
   expect(turn.kind === 'known' && turn.known.ageMs).toBeGreaterThanOrEqual(20)
 })
 
-test('a caller that finds a shared introspection response too old gets the lock, the old response and the token', async () => {
+test('a caller that finds an introspection response in Redis too old gets the introspection lock, the old response and the token', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(30)
@@ -55,7 +55,7 @@ test('a caller that finds a shared introspection response too old gets the lock,
   expect(await turnOf(id, { oldestMs: 10 })).toMatchObject({ old: { answer: active }, token: 'a-token' })
 })
 
-test('an inactive introspection response is used for the lifetime that its caller states, and is stored without the token', async () => {
+test('an inactive introspection response is used for the lifetime that the caller states when storing it, and is stored without the token', async () => {
   const [living, over] = [newId(), newId()]
   const told = { keepMs: 60_000, token: undefined }
   await shared.tell(living, await turnOf(living), inactive, { ...told, lifeMs: 50_000 })
@@ -75,7 +75,7 @@ test('a caller that waited gets an introspection response that was requested dur
   expect((await shared.begin(id, wishes)).kind).toBe('ask')
 })
 
-test('an expired lease frees the introspection lock of a token, and the response of the late caller is still stored', async () => {
+test('when its lock expires, another caller can take the introspection lock of a token, and the late response of the first caller is still stored', async () => {
   const id = newId()
   const late = await turnOf(id, { leaseMs: 30 })
   await sleep(50)
@@ -99,7 +99,7 @@ test('an older introspection response does not replace a newer one in Redis', as
   expect(await shared.begin(id, wishes)).toMatchObject({ kind: 'known', known: { answer: inactive } })
 })
 
-test('a failed introspection is stored for the time that the caller states, and later callers get it with the previous response', async () => {
+test('a failed introspection is stored for the time that its caller states, and later callers get the failure with the previous response', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
   await sleep(10)
@@ -132,14 +132,14 @@ test.each([
   },
 )
 
-test('reading a shared introspection response without the wish to introspect takes no lock', async () => {
+test('a caller that only reads the introspection response in Redis, and would not introspect itself, takes no lock', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
 
   await turnOf(id)
 })
 
-test('a shared introspection response that is sealed with an unknown key or for another token is ignored', async () => {
+test('an introspection response in Redis that is sealed with an unknown key or for another token is ignored', async () => {
   const [id, other] = [newId(), newId()]
   const strangers = new SharedAnswers(link.store, link.keys, new Sealer([{ id: 'k', secret: randomBytes(32) }]))
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
@@ -150,7 +150,7 @@ test('a shared introspection response that is sealed with an unknown key or for 
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
-test('a shared introspection response is not used if someone has changed its time in Redis', async () => {
+test('an introspection response in Redis is not used if someone has changed its time', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -159,7 +159,7 @@ test('a shared introspection response is not used if someone has changed its tim
   expect(await turnOf(id)).toMatchObject({ old: undefined })
 })
 
-test('shared introspection responses expire in Redis', async () => {
+test('introspection responses in Redis have an expiry', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
   await sleep(90)

@@ -201,7 +201,7 @@ const text = (part: string): string => Buffer.from(part, 'base64url').toString()
 const stricter = new Set(['a character elsewhere', 'a character more', 'a critical header'])
 
 test.each(algorithms)(
-  'for $alg, the gate and jose accept the same mutated signatures, except where the gate is stricter',
+  'of mutated $alg signatures, the gate and the library jose accept the same ones, except where the gate is stricter',
   { timeout: 120_000 },
   async (signing) => {
     const { publicKey, of } = materialOf(signing)

@@ -155,7 +155,7 @@ test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__'])(
   },
 )
 
-test('S-056: the gate verifies a token without kid if exactly one key of the issuer fits', async () => {
+test('S-056: the gate verifies a token without kid only if exactly one key of the issuer fits', async () => {
   const token = signed(header({ kid: undefined }), claims(), es.privateKey)
   expect((await accepted(token)).subject).toBe('alice')
 })
@@ -173,7 +173,7 @@ test('S-058: the gate fetches the keys once for an unknown kid, and then rejects
   expect(server.keyFetches).toBe(2) // The first key fetch was made before the test.
 })
 
-test('S-058: the gate fetches the keys and accepts a token with a newly published kid', async () => {
+test('S-058: the gate fetches the keys again and accepts a token with a newly published kid', async () => {
   keys = new IssuerKeys({ log: logged().log })
   const added = ecKey('new')
   server.keys.push(added.jwk)
@@ -302,7 +302,7 @@ test('the gate returns the facts of a cached token synchronously, without a seco
   expect(verifications).toBe(1)
 })
 
-test('cached token facts expire with the token, at exp plus the clock tolerance', async () => {
+test('the facts of a token stay cached until the token expires, at exp plus the clock tolerance', async () => {
   const token = good()
   await accepted(token)
   expect(verify(token, nowMs + 604_999)).toBeTypeOf('object')

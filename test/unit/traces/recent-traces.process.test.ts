@@ -27,7 +27,7 @@ const write = (...begins: number[]) =>
     begins.map((each) => link.store.call('XADD', link.keys.traces, '*', 'spans', JSON.stringify([beganAt(each)]))),
   )
 
-test('recent traces written out of order are returned newest first by start time', async () => {
+test('recent traces that were stored out of order are returned newest first by start time', async () => {
   const first = Date.now() - 1000
   // The trace records fill more than one page of 200, and the newest trace is on the last page.
   await write(first + 900, ...Array.from({ length: 300 }, (_, i) => first + i))

@@ -19,12 +19,12 @@ function atTime(run: (set: (ms: number) => void) => void): void {
   }
 }
 
-test('the balancer spreads calls evenly over all upstreams of a service', () => {
+test('the balancer distributes calls evenly over all upstreams of a service', () => {
   expect(turns(new Balancer(targets(3)), 7)).toEqual([1, 2, 3, 1, 2, 3, 1])
   expect(turns(new Balancer(targets(1)), 3)).toEqual([1, 1, 1])
 })
 
-test('the balancer sends no calls to a failed upstream until its back-off ends', () => {
+test('the balancer sends no calls to a failed upstream until the back-off of the upstream ends', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(3))
     set(10_000)
@@ -66,7 +66,7 @@ test('the back-off of an upstream doubles with each later failure, from 1 s up t
   })
 })
 
-test('failures of an upstream during its back-off do not lengthen the back-off', () => {
+test('failures of an upstream during its back-off do not extend the back-off', () => {
   atTime((set) => {
     const [target] = targets(1)
     set(50_000)

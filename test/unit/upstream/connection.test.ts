@@ -98,15 +98,18 @@ test.each([
   ['receives bytes', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
   ['is closed', async (wire: Wire) => wire.finish()],
   ['is reset', async (wire: Wire) => wire.reset()],
-])('the gate opens a new connection to a service if the idle connection %s', async (_title, odd) => {
-  const upstream = await rawUpstream(oddOnce(ok, odd))
-  const target = targetOf(upstream)
-  await called(target)
-  await sleep(50)
+])(
+  'the gate opens a new connection to a service instead of reusing an idle connection that %s',
+  async (_title, odd) => {
+    const upstream = await rawUpstream(oddOnce(ok, odd))
+    const target = targetOf(upstream)
+    await called(target)
+    await sleep(50)
 
-  expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
-  expect(served(upstream)).toEqual([1, 1])
-})
+    expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
+    expect(served(upstream)).toEqual([1, 1])
+  },
+)
 
 test('the gate closes an idle connection itself if the service announced `Keep-Alive: timeout=2`', async () => {
   const endings: string[] = []
@@ -121,7 +124,7 @@ test('the gate closes an idle connection itself if the service announced `Keep-A
   await expect.poll(() => endings).toEqual(['ended'])
 })
 
-test('the gate reuses the most recently used connection to a service first, and keeps at most 256 idle connections', async () => {
+test('the gate reuses the most recently used connection to a service first, and keeps at most 256 idle connections to it', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     for (let n = 0; await wire.some(60_000); n++) {
@@ -147,7 +150,7 @@ test('the gate reuses the most recently used connection to a service first, and 
   expect(upstream.received.length).toBeLessThan(300 + 300 - 246)
 })
 
-test('the gate relays a reply that arrives during the upload, and does not reuse the connection to the service', async () => {
+test('the gate forwards a reply that arrives before the upload is complete, and does not reuse the connection to the service', async () => {
   const upstream = await rawUpstream(
     oddOnce('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge', (wire) => wire.rest(60_000)),
   )
@@ -163,7 +166,7 @@ test('the gate relays a reply that arrives during the upload, and does not reuse
 })
 
 test.each(['FIN', 'RST'])(
-  'when a service disconnects within its reply body (%s), the gate relays the received bytes, and the call ends with upstream-broken',
+  'when a service disconnects within its reply body (%s), the gate forwards the received bytes, and the call ends with upstream-broken',
   async (how) => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')

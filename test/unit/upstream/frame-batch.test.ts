@@ -53,36 +53,39 @@ class ComparingService {
 test.each([
   ['plain HTTP', async (url: string) => url],
   ['TLS', tlsInFrontOf],
-])('over %s, services that read late receive every WebSocket message unaltered and in order', async (_, urlOf) => {
-  const service = new ComparingService()
-  const url = await urlOf(await wsService((socket) => service.accept(socket)))
-  const logs: UpgradeLog[] = []
-  for (let i = 0; i < 4; i++) {
-    logs.push(upgrade(url))
-    await until('the service has the WebSocket', () => logs[i]!.events.length > 0 && service.sockets.length > i)
-  }
-  const slow = [0, 2]
-  for (const index of slow) service.sockets[index]!.pause()
+])(
+  'over %s, a service that begins to read late receives every WebSocket message unchanged and in order',
+  async (_, urlOf) => {
+    const service = new ComparingService()
+    const url = await urlOf(await wsService((socket) => service.accept(socket)))
+    const logs: UpgradeLog[] = []
+    for (let i = 0; i < 4; i++) {
+      logs.push(upgrade(url))
+      await until('the service has the WebSocket', () => logs[i]!.events.length > 0 && service.sockets.length > i)
+    }
+    const slow = [0, 2]
+    for (const index of slow) service.sockets[index]!.pause()
 
-  let next = 0
-  const send = (index: number): void => {
-    const length = LENGTHS[next++ % LENGTHS.length]!
-    const number = service.expected[index]!.push(length) - 1
-    logs[index]!.call.send(message(index, number, length), true)
-  }
-  const stalled = () => slow.every((index) => logs[index]!.call.unsentBytes > 4 * BLOCK_BYTES)
-  for (let round = 0; round < 5000 && !stalled(); round++) {
-    // Even rounds send six messages in a row to each of the four WebSockets; odd rounds alternate between them.
-    for (let i = 0; i < 24; i++) send(round % 2 === 0 ? (i / 6) | 0 : i % 4)
-    await turn()
-  }
-  expect(stalled()).toBe(true)
-  for (const index of slow) service.sockets[index]!.resume()
-  await until('all messages have arrived', () => service.complete)
+    let next = 0
+    const send = (index: number): void => {
+      const length = LENGTHS[next++ % LENGTHS.length]!
+      const number = service.expected[index]!.push(length) - 1
+      logs[index]!.call.send(message(index, number, length), true)
+    }
+    const stalled = () => slow.every((index) => logs[index]!.call.unsentBytes > 4 * BLOCK_BYTES)
+    for (let round = 0; round < 5000 && !stalled(); round++) {
+      // Even rounds send six messages in a row to each of the four WebSockets; odd rounds alternate between them.
+      for (let i = 0; i < 24; i++) send(round % 2 === 0 ? (i / 6) | 0 : i % 4)
+      await turn()
+    }
+    expect(stalled()).toBe(true)
+    for (const index of slow) service.sockets[index]!.resume()
+    await until('all messages have arrived', () => service.complete)
 
-  expect(service.wrong).toEqual([])
-  for (const { call } of logs) call.abort()
-})
+    expect(service.wrong).toEqual([])
+    for (const { call } of logs) call.abort()
+  },
+)
 
 /** A socket as a connection of WebSocket frames, with the buffers that were written to it. */
 class RecordedSocket {
@@ -142,7 +145,7 @@ function dataOf(frames: Buffer): string[] {
 
 const opened = ({ socket }: RecordedSocket) => until('the socket is connected', () => socket.readyState === 'open')
 
-test('the WebSocket frames of one turn are sent with one write, and the end of the turn sends them', async () => {
+test('the WebSocket frames of one turn of the event loop are sent with one write at the end of the turn', async () => {
   const service = await byteService()
   const socket = service.open()
   await opened(socket)
@@ -159,7 +162,7 @@ test('the WebSocket frames of one turn are sent with one write, and the end of t
   expect(socket.writes[1]!.buffer).toBe(socket.writes[0]!.buffer)
 })
 
-test('sockets that cannot send keep at most 64 shared blocks of WebSocket frames, and further frames are copied', async () => {
+test('sockets that cannot send keep at most 64 shared memory blocks for WebSocket frames, and further frames are copied', async () => {
   const service = await byteService()
   // The sockets cannot send: they are not connected yet, and no event is handled within this turn of the event loop.
   const sockets = Array.from({ length: 80 }, () => service.open())
@@ -181,7 +184,7 @@ test('sockets that cannot send keep at most 64 shared blocks of WebSocket frames
   expect(later.borrowed).toBe(true)
 })
 
-test('broken sockets return their blocks of WebSocket frames, and frames for a destroyed socket are dropped', async () => {
+test('broken sockets return their shared memory blocks for WebSocket frames, and frames for a destroyed socket are dropped', async () => {
   const service = await byteService()
   const batch = new FrameBatch()
   const sockets = Array.from({ length: 64 }, () => service.open())

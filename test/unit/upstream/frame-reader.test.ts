@@ -122,10 +122,13 @@ test.each<[string, Buffer, number]>([
     1009,
   ],
   ['a length of 2^63', bytes(0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0), 1009],
-])('the WebSocket frame reader and the package ws fail a connection that receives %s', async (_, frames, code) => {
-  expect(ownEvents([frames]).at(-1)).toEqual(['error', code])
-  expect((await wsEvents([frames])).at(-1)).toEqual(['error', code])
-})
+])(
+  'the WebSocket frame reader and the npm package ws both fail a connection that receives %s',
+  async (_, frames, code) => {
+    expect(ownEvents([frames]).at(-1)).toEqual(['error', code])
+    expect((await wsEvents([frames])).at(-1)).toEqual(['error', code])
+  },
+)
 
 test.each([1000, 1001, 1003, 1007, 1011, 1014, 3000, 4401, 4999])(
   'the WebSocket frame reader accepts the close code %d',
@@ -160,7 +163,7 @@ test('the WebSocket frame reader joins the fragments of a message with a ping be
 /** Number of random streams. The long run is `FRAME_STREAMS=50000`. */
 const streams = Number(process.env.FRAME_STREAMS ?? 4000)
 
-test(`the WebSocket frame reader and the package ws report the same events for ${streams} random streams of frames`, async () => {
+test(`the WebSocket frame reader and the npm package ws report the same events for ${streams} random streams of frames`, async () => {
   for (let seed = 1; seed <= streams; seed++) {
     const random = generator(seed)
     const chunks = split(mutated(randomFrames(random), random), random)
@@ -228,7 +231,7 @@ function split(whole: Buffer, random: (below: number) => number): Buffer[] {
 }
 
 test.each([0, 1, 47, 48, 49, 125, 126, 127, 1000, 65_535, 65_536, 70_001, 1 << 20])(
-  'the package ws, as a server, reads a masked frame of the gate with %d bytes of data',
+  'the npm package ws, as a server, reads a masked frame of the gate with %d bytes of data',
   async (length) => {
     const random = generator(length + 1)
     const data = Buffer.from(Array.from({ length: Math.min(length, 5000) }, () => random(256)))

@@ -25,7 +25,7 @@ const reply = ({ stream }: ServiceStream) => {
   stream.end('ok')
 }
 
-test('a session to a service carries at most as many calls as the service allows, also after the service lowered the number', async () => {
+test('an HTTP/2 session (connection) to a service carries at most as many calls as the service allows, also after the service lowered the number', async () => {
   const server = { settings: { maxConcurrentStreams: 6 } }
   const service = await Http2Service.start({ server, onStream: () => undefined })
   const target = targetOf(service)
@@ -57,7 +57,7 @@ test('a request that a service refused with REFUSED_STREAM is sent again', async
   target.close()
 })
 
-test('a GOAWAY of a service ends no call: requests after its last stream are sent on another session, earlier ones complete', async () => {
+test('when a service sends GOAWAY, no call fails: calls after the last accepted stream are sent on another HTTP/2 session, and earlier calls complete', async () => {
   const service = await Http2Service.start({
     onStream: (received) => {
       const { session, stream } = received
@@ -78,7 +78,7 @@ test('a GOAWAY of a service ends no call: requests after its last stream are sen
   target.close()
 })
 
-test('clients that cancel calls cause no service to end a session that carries the call of another client, which gets every message', async () => {
+test('when clients cancel many calls to an HTTP/2 service, the call of another client continues and gets every message', async () => {
   const victims: ServiceStream[] = []
   // The lowest limit among known servers: 200 cancels (Netty).
   const server = { streamResetBurst: 200, streamResetRate: 6, settings: { maxConcurrentStreams: 100 } }
@@ -113,7 +113,7 @@ test('clients that cancel calls cause no service to end a session that carries t
   target.close()
 })
 
-test('a service that vanished without closing its connection is noticed by a PING while its only stream is idle', async () => {
+test('if a service disappears without closing its HTTP/2 connection, a PING detects this while the only stream of the connection is idle', async () => {
   const service = await Http2Service.start({
     onStream: ({ stream }) => {
       stream.respond({ ':status': 200 })

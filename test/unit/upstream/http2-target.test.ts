@@ -69,7 +69,7 @@ function bodyWith(bytes: Buffer, trailers?: Trailers): RequestStream {
   return Object.assign(Readable.from([bytes], { objectMode: false }), trailers && { mayHaveTrailers: true, trailers })
 }
 
-test('a call over HTTP/2 gets head and body of the reply, with repeated fields', async () => {
+test('a call to an HTTP/2 service gets the head and the body of the reply, with repeated fields', async () => {
   const log = await called(targetOf(service))
 
   expect(log.events).toEqual(['head', 'data', 'end'])
@@ -80,7 +80,7 @@ test('a call over HTTP/2 gets head and body of the reply, with repeated fields',
   ])
 })
 
-test('the trailers of a reply over HTTP/2 are reported with the end of the reply, and not as header fields', async () => {
+test('the trailers of a reply of an HTTP/2 service are reported with the end of the reply, and not as header fields', async () => {
   const log = await called(targetOf(service), { target: '/trailers' })
 
   expect(log.body).toBe('part')
@@ -88,14 +88,14 @@ test('the trailers of a reply over HTTP/2 are reported with the end of the reply
   expect(log.fields.map(([name]) => name)).not.toContain('grpc-status')
 })
 
-test('a reply over HTTP/2 that is only a head is reported as complete, and its fields are no trailers', async () => {
+test('a reply of an HTTP/2 service that has only a head is reported as complete, and the fields of the head are not reported as trailers', async () => {
   const log = await called(targetOf(service), { target: '/only' })
 
   expect([log.isEnd, log.events, log.trailers]).toEqual([true, ['head', 'end'], undefined])
   expect(log.fields).toContainEqual(['grpc-status', '5'])
 })
 
-test('an HTTP/2 request to a service has pseudo-header fields, its fields and no others, and its credentials are never indexed', async () => {
+test('a request to an HTTP/2 service has the pseudo-header fields and the fields of the request and no others, and its credentials are never indexed', async () => {
   const target = targetOf(service)
   const fields = [
     'host',
@@ -121,14 +121,14 @@ test('an HTTP/2 request to a service has pseudo-header fields, its fields and no
   expect(secrets).not.toContain('content-type')
 })
 
-test('the trailers of a request reach an HTTP/2 service after the body', async () => {
+test('the trailers of a request are sent to an HTTP/2 service after the body', async () => {
   const body = bodyWith(Buffer.from('abc'), ['x-sum', '1', 'x-sum', '2'])
   const log = await called(targetOf(service), { method: 'POST', target: '/echo', body })
 
   expect(JSON.parse(log.body)).toMatchObject({ body: 3, trailers: ['x-sum', '1', 'x-sum', '2'] })
 })
 
-test('an early reply of an HTTP/2 service ends the call although the request body has not ended, and interim replies are dropped', async () => {
+test('if an HTTP/2 service replies before the request body has ended, the reply ends the call, and interim replies (1xx) are dropped', async () => {
   const body = new Readable({ read: () => undefined })
   body.push('first')
   const log = await called(targetOf(service), { method: 'POST', target: '/early', body })

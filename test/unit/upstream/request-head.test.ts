@@ -9,7 +9,7 @@ const timeouts = { firstByteMs: 1, idleMs: 1 }
 const plain = { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts }
 const body = Readable.from([])
 
-test('the gate writes Host first in a request head, and keeps the order of the other fields', () => {
+test('the gate writes Host first in a request head, and then the other fields in their order', () => {
   const fields = ['x-a', '1', 'host', 'api.test', 'x-a', 'é']
 
   expect(requestHead({ ...plain, target: '/a?b', fields }, 'upstream.test').text).toBe(
@@ -45,7 +45,7 @@ test.each([
   ...[...splitting, ' '].map((text) => ['a method', { method: `G${text}T` }] as const),
   ['a method', { method: '' }] as const,
   ['a target', { target: '' }] as const,
-])('the gate throws a node-fault for %s that would corrupt the request head: %j', (_where, part) => {
+])('the gate throws a node-fault instead of writing a corrupt request head for %s: %j', (_where, part) => {
   expect(() =>
     requestHead({ ...plain, ...part, fields: 'fields' in part ? [...part.fields] : [] }, 'upstream.test'),
   ).toThrow(expect.objectContaining({ reason: 'node-fault' }))

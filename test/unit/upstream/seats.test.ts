@@ -35,7 +35,7 @@ test.each([
   ['one client with two addresses of its network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
   ['an IPv4 client and an IPv6 client', ['10.0.0.1', '2001:db8::1'], [439, 439]],
   ['a client without an address', [undefined], [1024]],
-])('with a limit of 1,024 concurrent calls to an upstream, %s (%j) can hold %j', (_, clients, most) => {
+])('with a limit of 1,024 concurrent calls to an upstream, %s (%j) can have %j calls', (_, clients, most) => {
   expect(taken(clients)).toEqual(most)
 })
 
@@ -44,11 +44,11 @@ test.each([
   [2, 2],
   [4, 3],
   [8, 6],
-])('with a limit of %d concurrent calls to an upstream, one client can hold at most %d', (max, most) => {
+])('with a limit of %d concurrent calls to an upstream, one client can have at most %d calls', (max, most) => {
   expect(taken(['10.0.0.1'], new ConcurrencyLimiter('http://a.test', max))).toEqual([most])
 })
 
-test('while one client holds its maximum of concurrent calls to an upstream, another client gets a slot', () => {
+test('while one client has its maximum of concurrent calls to an upstream, a call of another client is still admitted', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(['10.0.0.1'], seats)
 
@@ -64,7 +64,7 @@ test.each([
   [341, undefined],
   [342, 'upstream-full'],
 ])(
-  'while %d clients hold their maximum of concurrent calls to an upstream, a call of another client is refused with: %s (undefined: admitted)',
+  'while %d clients have their maximum of concurrent calls to an upstream, a call of another client is refused with: %s (undefined: admitted)',
   (count, reason) => {
     const seats = new ConcurrencyLimiter('http://a.test', 1024)
     taken(
@@ -76,7 +76,7 @@ test.each([
   },
 )
 
-test('released slots of an upstream no longer count for a client, also if other clients still hold slots', () => {
+test('after calls to an upstream have ended, they no longer count for their client, even while other clients still have calls', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
   const held = clients.map((client) => seat(client))
@@ -88,7 +88,7 @@ test('released slots of an upstream no longer count for a client, also if other 
   expect(taken(['10.9.9.9'], seats)).toEqual([150])
 })
 
-test('releasing a call that was refused frees no slot of an upstream', () => {
+test('ending a call that was refused makes no room for another call to the upstream', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()

@@ -70,7 +70,7 @@ test.each([
   ['copies of the same files', { ...clientFiles('copy', gateA) }, 'gate-a localhost 0'],
   ['the same files', filesOfA, 'gate-a localhost 0'],
 ])(
-  'of two services at one upstream, the second with %s uses a connection with its own TLS settings',
+  'if two services use one upstream, the second service with %s gets a connection with its own TLS settings',
   async (_, tls, body) => {
     const { url } = await startService()
     const registry = new TargetRegistry()
@@ -82,7 +82,7 @@ test.each([
   },
 )
 
-test('a service without a client certificate does not get the connection of a service with one', async () => {
+test('a service without a client certificate does not get the connection of a service with a client certificate', async () => {
   const { url } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -176,7 +176,7 @@ test('a policy whose upstream_tls names unusable files is rejected with the plac
   expect((await called(balancer!.next())).body).toMatch(/^gate-a/)
 })
 
-test('a policy change while the files of upstream_tls are broken keeps the certificate in use', async () => {
+test('a policy change while the files of upstream_tls are invalid keeps the certificate in use', async () => {
   const { url } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -189,7 +189,7 @@ test('a policy change while the files of upstream_tls are broken keeps the certi
   expect((await called(balancer!.next())).body).toMatch(/^gate-a/)
 })
 
-test('the list of expiries has the certificates of upstream_tls from their files, and those of upstreams as seen in handshakes', async () => {
+test('the list of expiries has the certificates in the files of upstream_tls, and the certificates that upstreams present in handshakes', async () => {
   const hour = 60 * 60 * 1000
   const from = new Date(Date.now() - 2 * hour)
   const expired = await authority.issue({ names: ['localhost'], from, until: new Date(Date.now() - hour) })
@@ -218,7 +218,7 @@ test('the list of expiries has the certificates of upstream_tls from their files
   expect(listed()).toEqual([])
 })
 
-test('of two certificates of one authority in a bundle, the list of expiries has the later end', () => {
+test('if a bundle has two certificates of one certificate authority, the list of expiries has the later expiry', () => {
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
   const bundle = write('renewed.pem', authority.cert + renewed.cert)

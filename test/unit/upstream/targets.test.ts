@@ -36,7 +36,7 @@ describe.each([
     expect(log.fields).toContainEqual(['X-A', 'b'])
   })
 
-  test('a call to an upstream notifies its listener when its new connection is open, before the request is written', async () => {
+  test('a call to an upstream tells its listener that its new connection is open before the request is written', async () => {
     const upstream = await startUpstream()
     const target = await targetOf(upstream.url)
     const opened: number[] = []
@@ -93,7 +93,7 @@ describe.each([
     expect(received.all('host')).toEqual(['api.test'])
   })
 
-  test("without a Host from the client, the upstream's host is sent", async () => {
+  test('if the client sent no Host, the call to the upstream has the host of the upstream', async () => {
     const upstream = await startUpstream()
     const target = await targetOf(upstream.url)
     await called(target, { fields: [] })
@@ -131,7 +131,7 @@ describe.each([
   })
 
   test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 'twice'])(
-    'a call that is cancelled %s reports nothing more, and its connection is closed if the call has not ended',
+    'a call to an upstream that is cancelled %s reports nothing more, and its connection is closed if the call has not ended',
     async (when) => {
       const upstream = await startUpstream({
         handler: (received, response) => {

@@ -101,7 +101,7 @@ test('upstream_tls accepts a certificate with its key, a certificate chain, and 
   expect(material.certificate?.subject).toBe('CN=gate')
 })
 
-test('the hash of upstream_tls changes with each part that affects connections, and with nothing else', () => {
+test('the hash of upstream_tls changes with each part that affects connections, and with no other part', () => {
   const copies = client(file('copy.pem', own.cert), file('copy.key', own.key))
   const base = { caFile: files.ca, ...client(files.cert, files.key) }
   const hash = (tls: Partial<UpstreamTls>): string => read(tls).hash

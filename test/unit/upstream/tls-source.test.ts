@@ -54,7 +54,7 @@ const subject = (source: TlsSource) => source.current.certificate?.fingerprint25
 const fingerprints = new Map([first, second, expired, future].map((issued) => [issued, sourceOf(issued).source]))
 const of = (issued: IssuedCertificate) => subject(fingerprints.get(issued)!)
 
-test('unchanged files of upstream_tls keep the TLS material, and changed files replace it', () => {
+test('unchanged files of upstream_tls keep the certificates in use, and changed files replace them', () => {
   const { folder, source } = sourceOf(first)
   const before = source.current
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
@@ -76,7 +76,7 @@ test('files of upstream_tls that are written again with the same contents change
   expect(source.current).toBe(before)
 })
 
-test('a swap of the Kubernetes link ..data replaces the TLS material of upstream_tls', () => {
+test('when Kubernetes swaps the link ..data, the new files of upstream_tls are used', () => {
   const folder = join(root, String(made++))
   mkdirSync(folder)
   const version = (name: string, issued: IssuedCertificate): void => {
@@ -97,7 +97,7 @@ test('a swap of the Kubernetes link ..data replaces the TLS material of upstream
   expect(subject(source)).toBe(of(second))
 })
 
-test('a certificate of upstream_tls that is written before its key causes no error, and both are used as soon as they match', () => {
+test('a certificate of upstream_tls that is written before its key causes no error, and both are used once they match', () => {
   const { folder, source } = sourceOf(first)
   write(folder, { cert: second.cert })
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
@@ -108,7 +108,7 @@ test('a certificate of upstream_tls that is written before its key causes no err
   expect(subject(source)).toBe(of(second))
 })
 
-test('after an unusable certificate of upstream_tls, the previous one stays in use, and the error is reported once at the second check', () => {
+test('if a new certificate of upstream_tls is unusable, the previous one stays in use, and the error is reported once, at the second check', () => {
   const { folder, source } = sourceOf(first)
   write(folder, { cert: 'no certificate' })
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })

@@ -47,7 +47,7 @@ function hasHeaders(bytes: Buffer): boolean {
   return at + 9 <= bytes.length
 }
 
-test('a session to a service that ends after an idle time makes room for another session', async () => {
+test('an HTTP/2 session (connection) to a service that is closed after its idle time no longer counts, so another session can be opened', async () => {
   const { port } = await rawService(() => undefined)
   const sweep = new Sweep()
   const retired: UpstreamSession[] = []

@@ -104,7 +104,7 @@ test.each([
   ['TLS 1.3', {}, /the upstream requires a client certificate; set upstream_tls\.certificate/],
   ['TLS 1.2', { maxVersion: 'TLSv1.2' }, /or the upstream requires a client certificate/],
 ] as const)(
-  'an upstream that requires a client certificate over %s causes upstream-handshake, which names the remedy',
+  'an upstream that requires a client certificate over %s causes upstream-handshake, and the message names the remedy',
   async (_, version, message) => {
     const options = { ...byName, ...version, requestCert: true, rejectUnauthorized: true, ca: authority.cert }
     const target = targetOf('localhost', await secure(options))
@@ -117,7 +117,7 @@ test.each([
   },
 )
 
-test('an https upstream that does not speak TLS causes upstream-handshake', async () => {
+test('an https upstream that does not speak TLS causes the reason upstream-handshake', async () => {
   const target = targetOf('localhost', await listen(createPlainServer((_, response) => response.end())))
 
   expect((await called(target)).fault).toMatchObject({
@@ -127,7 +127,7 @@ test('an https upstream that does not speak TLS causes upstream-handshake', asyn
   })
 })
 
-test('a TLS session is resumed only while the certificate that it was established with is valid', async () => {
+test('a TLS session with an upstream is resumed only while the certificate with which it was established is valid', async () => {
   const soon = await authority.issue({ names: ['localhost'], until: new Date(Date.now() + hour) })
   const resumed: boolean[] = []
   const server = createServer(soon, (request, response) => {

@@ -106,7 +106,7 @@ test('a reply other than 101 to a WebSocket handshake is reported as an ordinary
   expect(log.events).toEqual([['head', 403], ['data', 'no'], 'end'])
 })
 
-test('a WebSocket handshake that is cancelled when its connection opens writes nothing', async () => {
+test('a WebSocket handshake with a service that is cancelled when its connection opens writes nothing', async () => {
   const upstream = await rawUpstream('')
   const log = new UpgradeLog()
   const opened = Promise.withResolvers<void>()
@@ -138,7 +138,7 @@ const scripted = (lines: readonly string[], frames = Buffer.alloc(0)) =>
 
 const good = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: $']
 
-test('WebSocket messages in the same packet as the 101 reply are reported after the switch', async () => {
+test('WebSocket messages in the same packet as the 101 reply are reported after the 101 reply', async () => {
   const upstream = await scripted(good, Buffer.from('\x81\x02hi\x82\x01x', 'latin1'))
   const log = upgrade(upstream.url)
   await event(log, 3)
@@ -170,7 +170,7 @@ test.each([
   expect(log.fault).toMatchObject({ reason: 'upstream-broken' })
 })
 
-test('an invalid frame of the service ends the WebSocket: the service gets the close code, and upstream-broken is reported', async () => {
+test('an invalid WebSocket frame of the service ends the WebSocket: the service gets the close code, and upstream-broken is reported', async () => {
   const closed = Promise.withResolvers<Buffer>()
   const upstream = await rawUpstream(async (wire) => {
     const head = (await wire.until('\r\n\r\n')).toString('latin1')
@@ -191,7 +191,7 @@ test('an invalid frame of the service ends the WebSocket: the service gets the c
   expect(Buffer.from(payload).readUInt16BE(0)).toBe(1002)
 })
 
-test('a WebSocket call counts a read for each part of a message that arrives slowly', async () => {
+test('a WebSocket call counts each part of a message that arrives slowly as a read', async () => {
   const more = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     const head = (await wire.until('\r\n\r\n')).toString('latin1')
@@ -210,7 +210,7 @@ test('a WebSocket call counts a read for each part of a message that arrives slo
   log.call.abort()
 })
 
-test('after a listener pauses a WebSocket service, no further message arrives until `resume`', async () => {
+test('after the gate pauses a WebSocket to a service, no further message is reported until `resume`', async () => {
   let socket: WebSocket | undefined
   const service = await wsService((accepted) => {
     socket = accepted

@@ -12,12 +12,15 @@ test.each([
   { auth: { token: { env: 'SECRET' } }, preset: 'splunk', field: 'authorization', value: 'Splunk s3cret' },
   { auth: { username: 'u', password: { env: 'SECRET' } }, field: 'authorization', value: 'Basic dTpzM2NyZXQ=' },
   { auth: { header: 'X-Api-Key', value: { env: 'SECRET' } }, field: 'x-api-key', value: 's3cret' },
-])('an HTTP sink sends its credential as $field: $value', async ({ auth, preset = 'ndjson', field, value }) => {
-  receiver.answer = () => ({ status: 200 })
-  await sinkOf({ type: 'http', preset, url: receiver.url, auth }, { SECRET: 's3cret' }).send([shippedBatch(1)])
+])(
+  'an HTTP sink (receiver of audit records) gets its credential as $field: $value',
+  async ({ auth, preset = 'ndjson', field, value }) => {
+    receiver.answer = () => ({ status: 200 })
+    await sinkOf({ type: 'http', preset, url: receiver.url, auth }, { SECRET: 's3cret' }).send([shippedBatch(1)])
 
-  expect(receiver.received.at(-1)!.headers[field]).toBe(value)
-})
+    expect(receiver.received.at(-1)!.headers[field]).toBe(value)
+  },
+)
 
 test('an HTTP sink sends records unchanged, in order, and with at most the configured number of records per request', async () => {
   receiver.answer = () => ({ status: 200 })
@@ -59,7 +62,7 @@ test.each([
   [500, {}],
   [503, {}],
 ])(
-  'a reply with status %i fails the whole delivery of an HTTP sink, and the error contains no credential',
+  'a reply with status %i makes the whole delivery to an HTTP sink fail, and the error contains no credential',
   async (status, fields) => {
     receiver.answer = () => ({ status, fields, body: 'the token s3cret is not good' })
     const sink = sinkOf({ type: 'http', url: receiver.url, auth: { token: { env: 'SECRET' } } }, { SECRET: 's3cret' })

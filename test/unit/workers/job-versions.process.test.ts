@@ -110,7 +110,7 @@ test('an older worker leaves a job of a newer version to a worker that knows tha
   expect(new Set(old.failures)).toEqual(new Set(['this greet job was written by a newer version; upgrade the workers']))
 })
 
-test('a newer worker runs the job of an older node if the newer version has a default for the missing field', async () => {
+test('a newer worker runs a job of an older node if the job lacks a field for which the newer version has a default', async () => {
   const both = { ...second, payload: z.object({ name: z.string(), times: z.number().default(1) }) }
   await order(first, 'older', { name: 'carol' })
   const { greeted } = work(both, 'older')
@@ -119,7 +119,7 @@ test('a newer worker runs the job of an older node if the newer version has a de
   expect(greeted).toEqual([{ name: 'carol', times: 1 }])
 })
 
-test('a job that the worker continues with a new payload keeps its version', async () => {
+test('a job that a worker continues with a new payload keeps its version', async () => {
   await order(second, 'parts', { name: 'dave', times: 2 })
   const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
     times > 1 ? new JobContinuation({ name, times: times - 1 }) : 'greeted',

@@ -23,7 +23,7 @@ test.each([
   { url: 'https://user:pw@logs.example/', insecure_http: false, fine: false },
   { url: 'file:///etc/passwd', insecure_http: true, fine: false },
 ])(
-  'the settings accept an http sink with the URL $url and insecure_http $insecure_http: $fine',
+  'whether the settings accept an http sink with the URL $url and insecure_http $insecure_http: $fine',
   ({ fine, ...entry }) => {
     expect(sinkEntry.safeParse({ type: 'http', ...entry }).success).toBe(fine)
   },

@@ -48,7 +48,7 @@ test.each([
   expect(await sink.send([shippedBatch(2)])).toEqual([])
 })
 
-test('after a partial success, the OTLP sink reports all records of the request as rejected (dead letters), and sends none of them again', async () => {
+test('after a partial success, the OTLP sink reports all records of the request as rejected (dead letters), and does not send any of them again', async () => {
   collector.received.length = 0
   collector.answer = () => ({
     status: 200,

@@ -25,7 +25,7 @@ beforeEach(() => {
   writeFileSync(join(folder, aside), content)
 })
 
-test('when two workers compress one audit file concurrently, the archive is complete once one has finished, and no other file remains', async () => {
+test('when two workers compress one audit file concurrently, the archive is complete after the first has finished, and no other file remains', async () => {
   writeFileSync(join(folder, `${aside}.gz.of-one-that-was-killed.part`), 'x')
   const first = compressAside(path, 'gzip')
   await until('the first has begun', () => parts().length > 1)
@@ -39,7 +39,7 @@ test('when two workers compress one audit file concurrently, the archive is comp
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
 })
 
-test('a worker that compresses an audit file more slowly than another worker accepts the archive of the other worker', async () => {
+test('a worker that compresses an audit file more slowly than another worker uses the archive of the other worker', async () => {
   const slow = compressAside(path, 'gzip')
   await until('the compression has begun', () => parts().length === 1)
   // A faster worker writes the archive at its end, and removes the file and all partial files.

@@ -46,7 +46,7 @@ function openSink(entry: Readonly<Record<string, unknown>>) {
   return { sink, secrets, logged, follow, changed: () => secrets.reload() }
 }
 
-test('an HTTP sink sends the new secret after its file changed, and the previous one in the same delivery when it is refused', async () => {
+test('after the file of its secret changed, an HTTP sink gets the new secret, and in the same delivery the previous one if it refuses the new one', async () => {
   const receiver = await httpReceiver()
   let accepted = ['Bearer one', 'Bearer two']
   receiver.answer = ({ headers }) => ({ status: accepted.includes(String(headers['authorization'])) ? 200 : 401 })
@@ -98,7 +98,7 @@ function putPair({ cert, key }: typeof one): void {
   put('key', key)
 }
 
-test('an HTTP sink presents the new client certificate after its files changed, and the previous one when it is refused', async () => {
+test('after the files of its client certificate changed, an HTTP sink gets the new certificate, or the previous one if it refuses the new one', async () => {
   const issuers: string[] = []
   const receiver = createServer({ ...server, requestCert: true, rejectUnauthorized: true, ca: first!.cert })
   receiver.on('request', async (request, response) => {
@@ -135,7 +135,7 @@ test('an HTTP sink presents the new client certificate after its files changed, 
   ])
 })
 
-test('a syslog sink keeps its connection when its client certificate changes, and presents the new one on the next connection, or the previous one when it is refused', async () => {
+test('when the client certificate of a syslog sink changes, the connection stays open, and the next connection presents the new certificate, or the previous one if the sink refuses the new one', async () => {
   const issuers: string[] = []
   const sockets: TLSSocket[] = []
   const receiver = createTlsServer({ ...server, requestCert: true, rejectUnauthorized: true, ca: first!.cert })

@@ -41,7 +41,7 @@ test('the syslog sink sends an audit record as a message with structured data an
   })
 })
 
-test('whatever a field contains, a receiver can parse the messages of the syslog sink', async () => {
+test('a receiver can parse the messages of the syslog sink, whatever text the fields contain', async () => {
   const sink = sinkOf(entry)
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), async (value) => {
@@ -54,7 +54,7 @@ test('whatever a field contains, a receiver can parse the messages of the syslog
   )
 })
 
-test('at its first delivery and after a broken connection, the syslog sink counts its last records as possibly lost, and then connects again', async () => {
+test('at its first delivery and after a broken connection, the syslog sink counts the records that it sent last as possibly lost, and then connects again', async () => {
   const sink = sinkOf(entry)
   await sink.send([shippedBatch(3)])
   expect(sink.doubt).toEqual({ records: 7, times: 1 })

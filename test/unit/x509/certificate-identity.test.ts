@@ -65,7 +65,7 @@ test.each<[title: string, ClientNames, typeof mesh | typeof partner, string[] | 
   ['an e-mail address', { emails: ['ops@example.org'] }, partner, ['x509:partner', 'ops@example.org']],
   ['a wildcard alone', { dns: ['*.example'] }, partner, undefined],
   ['S-085: a common name alone', { commonName: 'orders.example' }, partner, undefined],
-])('a client certificate with %s has the expected identity', async (_, names, of, expected) => {
+])('the identity of a client certificate with %s is read as expected', async (_, names, of, expected) => {
   expect(await identity(names, of)).toEqual(expected)
 })
 
@@ -90,7 +90,7 @@ test.each([
   expect(await identity({ rawNames: rawNames([0x87, bytes]) }, partner)).toEqual(['x509:partner', expected])
 })
 
-test('the thumbprint of a client certificate is its SHA-256 hash, and bytes after the certificate are rejected', async () => {
+test('the thumbprint of a client certificate is its SHA-256 hash, and a certificate with bytes after its end is rejected', async () => {
   const { der, thumbprint } = await ca.issue({ dns: ['a'] })
 
   expect(parseCallerCertificate(der).thumbprint).toBe(thumbprint)

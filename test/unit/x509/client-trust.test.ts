@@ -32,7 +32,7 @@ const parsed = ({ der }: ClientIdentity, ...chain: ClientCa[]) =>
     chain.map(({ cert }) => new X509Certificate(cert).raw),
   )
 
-test('a certificate is attributed to the CA of tls.client.ca that issued it', () => {
+test('a client certificate is attributed to the CA in tls.client.ca that issued it', () => {
   const trust = new ClientTrust([ca('main', root, issuing), ca('partner', partner)], [])
 
   expect(trust.verify(parsed(client), false)?.ca.name).toBe('main')
@@ -56,14 +56,14 @@ test('a client certificate of a CA with a trusted name but another key is not tr
   expect(trust.verify(parsed(await imposter.issue({ dns: ['a'] })), false)).toBeUndefined()
 })
 
-test('an intermediate CA that is presented with the certificate is verified up to the root', () => {
+test('a client certificate below an intermediate CA is verified up to the root if the client presents the intermediate CA certificate too', () => {
   const trust = new ClientTrust([ca('main', root), ca('partner', partner)], [])
 
   expect(trust.verify(parsed(below), false)).toBeUndefined()
   expect(trust.verify(parsed(below, issuing), false)).toMatchObject({ ca: { name: 'main' }, byHandshake: false })
 })
 
-test('CAs that certify each other, with certificates that outlive those of the roots, verify the certificates of both', async () => {
+test('if two CAs certify each other, client certificates of both are verified, even if the cross-certificates outlive the roots', async () => {
   const until = inHours(24 * 900)
   const byPartner = await ClientCa.create('root', { parent: partner, keysOf: root, until })
   const byRoot = await ClientCa.create('partner', { parent: root, keysOf: partner, until })
@@ -73,7 +73,7 @@ test('CAs that certify each other, with certificates that outlive those of the r
   expect(trust.verify(parsed(await partner.issue({ dns: ['a'] })), false)?.ca.name).toBe('bridge')
 })
 
-test('a client certificate that is presented as an intermediate CA issues nothing', async () => {
+test('a client certificate that is presented as an intermediate CA cannot issue certificates', async () => {
   const keys = await ClientCa.create('client', { parent: root })
   const forged = await keys.issue({ dns: ['admin.example'] })
   const leaf = await root.issue({ dns: ['client'], commonName: 'client' })
@@ -91,7 +91,7 @@ test('a chain that only the TLS handshake verified is attributed to the CA in tl
   expect(two.verify(parsed(below), true)).toBeUndefined()
 })
 
-test('new trusted CAs cover the previous ones only if no CA certificate was removed', () => {
+test('new trusted CAs cover the previous trusted CAs only if no CA certificate was removed', () => {
   const both = new ClientTrust([ca('main', root, issuing)], [])
   const less = new ClientTrust([ca('main', root)], [])
 
@@ -107,14 +107,14 @@ test('a certificate chain is valid only while the client certificate and every C
   expect(chain.validFromMs).toBe(new X509Certificate(leaf.cert).validFromDate.getTime())
 })
 
-test('of two certificates of a CA with the same key, the one that is valid longer counts', async () => {
+test('if a CA has two certificates with the same key, the certificate that is valid longer is used', async () => {
   const old = await ClientCa.create('root', { keysOf: root, until: inHours(-1) })
   const chain = new ClientTrust([ca('main', old, root)], []).verify(parsed(client), false)!
 
   expect(chain.validUntilMs).toBe(new X509Certificate(client.cert).validToDate.getTime())
 })
 
-test('a certificate in a revocation list is revoked, and another one of the same CA is not', async () => {
+test('a client certificate in a revocation list is revoked, and another certificate of the same CA is not', async () => {
   const other = await root.issue({ dns: ['b'] })
   const trust = new ClientTrust([ca('main', root)], [listIn(await root.revocationList([client]))])
 
@@ -122,7 +122,7 @@ test('a certificate in a revocation list is revoked, and another one of the same
   expect(trust.verify(parsed(other), false)).toMatchObject({ revoked: false })
 })
 
-test('a revoked intermediate CA revokes the certificates below it', async () => {
+test('if an intermediate CA is revoked, the client certificates below it count as revoked', async () => {
   const serial = new X509Certificate(issuing.cert).serialNumber
   const lists = [listIn(await root.revocationList([{ serial }])), listIn(await issuing.revocationList([]))]
 
@@ -131,14 +131,14 @@ test('a revoked intermediate CA revokes the certificates below it', async () => 
   })
 })
 
-test('a revocation list states the status of certificates until its nextUpdate', async () => {
+test('the revocation status of a client certificate is known until the nextUpdate of the revocation list', async () => {
   const nextUpdate = new Date(Math.floor(Date.now() / 1000) * 1000 + HOUR_MS)
   const trust = new ClientTrust([ca('main', root)], [listIn(await root.revocationList([], { nextUpdate }))])
 
   expect(trust.verify(parsed(client), false)?.statusUntilMs).toBe(nextUpdate.getTime())
 })
 
-test('with revocation lists, the status of a certificate is unknown when its own CA has none', async () => {
+test('with revocation lists, the status of a client certificate is unknown if its own CA has no list', async () => {
   const lists = [listIn(await root.revocationList([]))]
   const listed = new ClientTrust([ca('main', root, issuing)], lists)
   const unlisted = new ClientTrust([ca('main', root)], lists)
@@ -148,14 +148,14 @@ test('with revocation lists, the status of a certificate is unknown when its own
   expect(unlisted.verify(parsed(below), true)?.statusUntilMs).toBe(Number.NEGATIVE_INFINITY)
 })
 
-test('a revocation list that no trusted CA signed is rejected', async () => {
+test('a certificate revocation list that no trusted CA signed is rejected', async () => {
   const imposter = await ClientCa.create('root')
   const list = listIn(await imposter.revocationList([client]))
 
   expect(() => new ClientTrust([ca('main', root)], [list])).toThrow('ca.crl is not signed by a CA of tls.client.ca')
 })
 
-test('with revocation lists, a CA without one is rejected', async () => {
+test('with revocation lists in tls.client, a trusted CA without a list is rejected', async () => {
   const list = listIn(await root.revocationList([]))
 
   expect(() => new ClientTrust([ca('main', root), ca('partner', partner)], [list])).toThrow(
@@ -182,14 +182,14 @@ test.each([
 test.each([
   ['a delta list', '2.5.29.27'],
   ['a partitioned list', '2.5.29.28'],
-])('%s is rejected, because it does not have all revoked certificates', async (_, id) => {
+])('%s of revoked certificates is rejected, because it does not contain all revoked certificates', async (_, id) => {
   const extensions = [new Extension(id, true, Buffer.from([0x30, 0x00]))]
   const pem = await root.revocationList([], { extensions })
 
   expect(() => listIn(pem)).toThrow('has a critical extension')
 })
 
-test('a revocation list that is cut off or has further bytes is rejected', async () => {
+test('a certificate revocation list that is cut off or has further bytes is rejected', async () => {
   const der = Buffer.from((await root.revocationList([client])).replace(/-----[^-]+-----/g, ''), 'base64')
   for (let length = 0; length < der.length; length++) {
     expect(() => parseRevocationList(der.subarray(0, length))).toThrow()
@@ -198,7 +198,7 @@ test('a revocation list that is cut off or has further bytes is rejected', async
   expect(() => parseRevocationList(Buffer.concat([der, Buffer.alloc(1)]))).toThrow('bytes after')
 })
 
-test('a revocation list of which one byte was changed is not signed by its CA', async () => {
+test('the signature of a certificate revocation list is invalid if any byte of the list was changed', async () => {
   const der = Buffer.from((await root.revocationList([client])).replace(/-----[^-]+-----/g, ''), 'base64')
   const { publicKey } = new X509Certificate(root.cert)
   let read = 0
