@@ -81,7 +81,7 @@ export class KnownAddresses {
     for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
       const added = words[at + 2]!
       if (added === 0 || words[at] !== high || words[at + 1] !== low || (added & IPV4) >>> 0 !== family) continue
-      // The age is negative if the clock was set back, so compare its absolute value.
+      // The age of the entry is negative if the clock was set back, so compare its absolute value.
       return Math.abs(this.#secondOf(nowMs) - (added & ~IPV4)) < KNOWN_S
     }
     return false

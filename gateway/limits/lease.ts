@@ -129,7 +129,7 @@ export class Lease {
    * unavailable.
    */
   #failures = 0
-  /** Number of consecutive replies that arrived after the end of their lease. */
+  /** Number of consecutive replies of Redis that arrived after the end of the lease they belong to. */
   #late = 0
   /** Recent reply time of Redis, ms. A slower reply sets it; each faster reply lowers it by at most 10 %. */
   #replyMs = 0
@@ -298,7 +298,7 @@ export class Lease {
     // Requests wait although the window has room: the lease was too small. Double its size with each call.
     if (queued > 0 && !this.#tight) wanted = Math.max(wanted, 2 * this.#lastWanted)
     wanted = ending ? 0 : Math.min(requests, Math.max(queued, Math.min(wanted, cap)))
-    // Request no remainder that is smaller than the cost of one request, because it could not be spent.
+    // Round down to whole requests: permits for less than the cost of one request could not be spent.
     wanted -= wanted % cost
     const held = nowMs < this.#deadlineMs ? this.#permits : 0
     const kept = Math.min(held, wanted)
@@ -373,7 +373,7 @@ export class Lease {
    * Ends a call to Redis that had no reply or a late reply. Redis can have run the script.
    *
    * @param certain  true when Redis is unavailable, false after a timeout, because this node could have been paused.
-   * After a timeout the next call is due immediately, and shows whether Redis is unavailable
+   *   After a timeout the next call is due immediately, and shows whether Redis is unavailable
    */
   fail(nowMs: number, certain: boolean): void {
     this.#flight = undefined

@@ -34,7 +34,7 @@ export class TimerWheel<T> {
     this.#timer = undefined
     const nowMs = performance.now()
     const to = Math.floor(nowMs / SLOT_MS)
-    // After a long pause of the process, one full turn of the wheel covers every item.
+    // Visit each slot at most once: after a long pause of the process, one full turn of the wheel covers every item.
     const from = Math.max(this.#turned, to - SLOTS)
     try {
       for (let slot = from + 1; slot <= to; slot++) this.#call(slot, nowMs)

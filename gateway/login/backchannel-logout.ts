@@ -70,7 +70,7 @@ export class BackchannelLogout {
    * Ends the sessions that the logout token names.
    *
    * @returns nodes that have not acknowledged the end of the sessions; `other-subject` when the `sid` belongs to
-   * another subject
+   *   another subject
    */
   async #end({
     rules: { issuer, login },

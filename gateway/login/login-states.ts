@@ -55,6 +55,8 @@ export class LoginStates {
   }
 
   /**
+   * Decrypts a state.
+   *
    * @returns the login attempt; `undefined` when this cluster did not seal the state, the state was changed, or it is
    *   older than 15 minutes
    */

@@ -17,7 +17,10 @@ export interface LogoutsDependencies {
 /** A session that a cookie of the request names. */
 interface PresentedSession {
   readonly id: string
-  /** `undefined`: Redis has no record of the session. Other nodes may still have it in memory. */
+  /**
+   * The record of the session; `undefined` when Redis has no record of it. Other nodes may still have the session in
+   * memory.
+   */
   readonly session: Session | undefined
 }
 

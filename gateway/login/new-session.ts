@@ -9,7 +9,7 @@ import type { NewSession } from '../sessions/session.ts'
  * Builds the content of a new session from the result of a login.
  *
  * @param origin  origin of the only host at which the cookie of the session is valid; `undefined`: valid at every host
- * of the gate
+ *   of the gate
  */
 export function newSessionOf(
   { issuer, login }: IssuerRules,

@@ -98,9 +98,9 @@ export interface IssuerRules {
   /** Maximum time for which the last valid key set is used while the issuer is unavailable, ms. */
   readonly keysStaleMs: number
   readonly tokens: 'jwt' | 'opaque' | 'any'
-  /** `undefined`: tokens of this issuer are never introspected. */
+  /** Introspection settings of the issuer; `undefined`: tokens of this issuer are never introspected. */
   readonly introspection: IntrospectionRules | undefined
-  /** `undefined`: this issuer offers no login. */
+  /** Login settings of the issuer; `undefined`: users cannot log in at this issuer. */
   readonly login: LoginRules | undefined
   /** Time after which a JWT is introspected again, ms. `undefined`: JWTs are never introspected. */
   readonly recheckMs: number | undefined
@@ -180,7 +180,7 @@ export interface IntrospectionState {
    * active.
    */
   readonly form: 'opaque' | 'jwt'
-  /** Issuers that introspected an opaque token; exactly one of them recognised it as its token. */
+  /** Issuers that introspected an opaque token. Exactly one of them reported the token as active. */
   readonly asked: readonly IssuerRules[]
   /** Time of the last introspection, ms since the epoch; -Infinity if there was none. */
   askedMs: number

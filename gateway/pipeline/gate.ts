@@ -46,9 +46,9 @@ export interface Gate {
   /** Scheme of the listener. Proxies in front may state another scheme for the client. */
   readonly scheme: 'http' | 'https'
   readonly publicUrls: PublicUrls
-  /** `undefined` when `proxies` and `check.peers` are empty; no peer is trusted then. */
+  /** The trusted proxies; `undefined` when `proxies` and `check.peers` are empty, so that no peer is trusted. */
   readonly proxies: Proxies | undefined
-  /** `undefined` when the gate accepts client certificates neither at its listener nor from proxies. */
+  /** Checks client certificates; `undefined` when the gate accepts them neither at its listener nor from proxies. */
   readonly clientCertificates: ClientCertificates | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** Denial 429 of a client address with too many failed verifications; has a `Retry-After`. */
@@ -56,7 +56,7 @@ export interface Gate {
   /** Client addresses that are known: their new tokens and logins have priority in the queue of calls to an issuer. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
-  /** `undefined` without Redis or an encryption key; logins are then disabled. */
+  /** Manager of the login sessions; `undefined` without Redis or an encryption key: nobody can then log in. */
   readonly sessions:
     | Pick<Sessions, 'find' | 'fresh' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
     | undefined
@@ -72,7 +72,7 @@ export interface Gate {
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** Registry of streams; `undefined` in a gate that forwards nothing. */
   readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined
-  /** `undefined` when no signing key for identity assertions is configured. */
+  /** Signer of identity assertions; `undefined` when no signing key for them is configured. */
   readonly signer: AssertionSigner | undefined
   readonly serviceSecrets: CredentialSources['serviceSecrets']
   readonly exchanges: CredentialSources['exchanges']
@@ -84,7 +84,7 @@ export interface Gate {
   readonly traffic: Traffic
   /** Tracer of the node; `undefined` when tracing is off. */
   readonly tracer: Tracer | undefined
-  /** `undefined` without Redis; there is no audit log then. */
+  /** The audit log; `undefined` without Redis: no audit records are then written. */
   readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined
   /** Whether audit records contain the facts that requirements examine (`audit.decision_facts`). */
   readonly recordsFacts: boolean

@@ -20,7 +20,7 @@ export class EmailList {
   readonly file: string
   readonly #path: DocumentPath
   #addresses: ReadonlySet<string> | undefined
-  /** Metadata of the file when it was last read; `#found`: metadata that the last check found. */
+  /** Metadata of the file at the last read; `#found`: metadata at the last check. */
   #read = ''
   #found = ''
 

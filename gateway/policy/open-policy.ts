@@ -14,7 +14,7 @@ export interface PolicyDependencies {
   readonly check: (snapshot: Snapshot) => void
 }
 
-/** The policy of a node, and the way to follow its changes. */
+/** The policy in force on the node. */
 export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot

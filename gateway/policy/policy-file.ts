@@ -19,7 +19,7 @@ export interface PolicyFileEvents {
    *
    * @param isCanary  whether the node only tries the policy. Streams that the previous policy admitted then continue
    * @returns a function that activates the policy. If this function throws, that is a bug: the supervisor logs and
-   * counts the error
+   *   counts the error
    * @throws {ConfigError} to reject the policy; the node must then be unchanged
    */
   prepare(snapshot: Snapshot, isCanary?: boolean): Commit

@@ -9,7 +9,7 @@ import { UsedProofs } from './used-proofs.ts'
 
 interface ProofsDependencies {
   readonly settings: Pick<Settings, 'dpop'>
-  /** `undefined` for a node without Redis, which keeps its own records of used proofs. */
+  /** Connection to the cluster; `undefined` for a node without Redis, which keeps its own records of used proofs. */
   readonly cluster: Pick<ClusterRoom, 'cluster' | 'client' | 'link'> | undefined
 }
 

@@ -49,7 +49,7 @@ export class ProofNonces {
   readonly #options: ProofNoncesOptions
   #epochId = ''
   #settledMs = 0
-  /** Computed nonces of the current epoch and secret, by the second of their issue. */
+  /** Nonces that were already computed for the current epoch and secret, by the second of their issue. */
   readonly #known = new Map<number, Buffer>()
   #knownFor: { readonly id: string; readonly secret: Buffer } | undefined
   #key: { readonly hour: number; readonly secret: Buffer; readonly bytes: Buffer } | undefined

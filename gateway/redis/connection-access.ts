@@ -25,7 +25,7 @@ export class ConnectionAccess {
 
   /**
    * @param options  options of the client. The members for credentials are replaced by getters of the current
-   * credentials
+   *   credentials
    */
   constructor(access: RedisAccess, credentials: Followed<RedisCredentials>, options: unknown) {
     this.#access = access

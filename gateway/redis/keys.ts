@@ -44,7 +44,7 @@ export class RedisKeys {
   /** Pub/sub channel on which members publish the event positions that they applied. */
   readonly acknowledgements: string
 
-  /** Hash: for each process, the keys that it has and writes with, as JSON. */
+  /** Hash: for each process, the keys (of `keys.*`) that it has and the keys with which it writes, as JSON. */
   readonly keyHolders: string
   /**
    * Hash: for each assertion key, the time since which every node publishes it; and for each key of any kind, the time
@@ -53,7 +53,7 @@ export class RedisKeys {
   readonly keyUse: string
   /** Hash: for each kind of keys, the id of the key that the cluster appointed as the writing key. */
   readonly writingKeys: string
-  /** Hash: for each number, the revision of the policy with its MAC. */
+  /** Hash: policy revisions by their number, each with its MAC. */
   readonly policyRevisions: string
   /** String: the newest activation of a policy revision, with its MAC. */
   readonly policyActivation: string
@@ -231,7 +231,10 @@ export class RedisKeys {
     return `${this.#prefix}{o${name.slice(0, 2)}}:${name}`
   }
 
-  /** Sealed content of a hand-over code. Expires after 30 s. @param name  hash of the code and its host */
+  /**
+   * Sealed (encrypted) content of a hand-over code. Expires after 30 s. @param name  hash of the code and the host
+   * where it is valid
+   */
   handOverCode(name: string): string {
     return `${this.#prefix}{o${name.slice(0, 2)}}:c:${name}`
   }

@@ -63,7 +63,7 @@ export class RedisLink {
 
   /**
    * @param source  user names, secrets and certificates for new connections. Default: the values in `settings`, which
-   * never change
+   *   never change
    */
   constructor(settings: RedisSettings, log: RedisLog, source: RedisSource = { current: () => settings, refresh() {} }) {
     this.#settings = settings

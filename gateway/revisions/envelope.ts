@@ -42,7 +42,11 @@ export class Envelopes {
     return this.#ring.writer?.id
   }
 
-  /** @returns JSON text with the body, its MAC and the id of the key. @throws {Error} without a key */
+  /**
+   * Makes an envelope.
+   *
+   * @returns JSON text with the body, its MAC and the id of the key. @throws {Error} without a key
+   */
   seal(kind: EnvelopeKind, body: string): string {
     const key = this.#ring.writer
     if (key === undefined) throw new Error('keys.policy has no key')

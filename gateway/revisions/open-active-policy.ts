@@ -68,7 +68,7 @@ function folderOf(seed: string | undefined, copy: string): string {
   return statSync(seed, { throwIfNoEntry: false })?.isDirectory() === true ? seed : dirname(seed)
 }
 
-/** @throws {ConfigError} when the path cannot be read */
+/** Reads the files of a policy from the disk. @throws {ConfigError} when the path cannot be read */
 function readTexts(path: string): PolicyText[] {
   return policyFiles(path).map((file) => ({ name: basename(file), text: readFileSync(file, 'utf8') }))
 }

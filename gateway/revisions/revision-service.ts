@@ -149,7 +149,7 @@ export class RevisionService {
    * Makes a new revision with the content of an earlier one, and activates it.
    *
    * @param to  number of the earlier revision; `undefined`: the revision before the active one. A caller that may
-   * repeat the call must pass `to` or `against`
+   *   repeat the call must pass `to` or `against`
    * @returns `undefined` when the earlier revision is not kept
    * @throws {RedisFault} as a rejection
    */

@@ -85,7 +85,7 @@ export class RevisionStore {
    * Activates a revision.
    *
    * @param sealed  the activation, and the revision with the highest number. When the activation begins or withdraws a
-   * canary, this is not the active revision
+   *   canary, this is not the active revision
    * @param expected  envelope of the activation that the new one follows; `''` for the first one
    * @returns `undefined` when another activation took place
    * @throws {RedisFault} as a rejection

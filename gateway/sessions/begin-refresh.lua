@@ -18,7 +18,7 @@ if tonumber(s[1]) > tonumber(ARGV[1]) then return { 'newer', s[1], s[2] } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if s[5] and tonumber(s[5]) > now then return { 'failed', s[4], s[5] - now } end
--- The wait is at most one lease, because the clock of Redis can have been set back.
+-- Limit the wait to one lease: a longer wait is computed if the clock of Redis was set back.
 if s[3] and tonumber(s[3]) > now then return { 'wait', math.min(s[3] - now, tonumber(ARGV[2])) } end
 local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
 redis.call('HSET', KEYS[1], 'u', string.format('%.0f', now + ARGV[2]))

@@ -33,7 +33,7 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', last[2] - now))
 local reply = { 1 }
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])) do
-  -- The new session must not be the session that is ended.
+  -- Never end the new session itself because of the limit.
   if id ~= ARGV[1] then reply[#reply + 1] = id end
 end
 return reply

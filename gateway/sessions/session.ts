@@ -3,7 +3,9 @@ import type { RevocationMemo, SessionLifetime } from '../oauth/token-facts.ts'
 /** Tokens that an issuer issued at the login, or at the last refresh, of a session. */
 export interface SessionTokens {
   readonly accessToken: string
-  /** `undefined` when the issuer issued no refresh token: the session then ends when the access token expires. */
+  /**
+   * The refresh token; `undefined` when the issuer issued none: the session then ends when the access token expires.
+   */
   readonly refreshToken: string | undefined
   /** Latest ID token; used only as a hint to the issuer at logout. */
   readonly idToken: string | undefined

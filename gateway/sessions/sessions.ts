@@ -288,7 +288,7 @@ export class Sessions implements ExpirySource {
    *
    * @param maxAgeMs  maximum age of the claims, ms
    * @throws {GatewayFault} as a rejection, when the issuer or Redis is unavailable: `refresh-unavailable`,
-   * `store-unavailable`
+   *   `store-unavailable`
    */
   withClaims(session: Session, maxAgeMs: number): Promise<Session | undefined> {
     const { id } = session

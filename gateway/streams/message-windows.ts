@@ -71,7 +71,7 @@ export interface MessageMeter {
    *
    * @param now  monotonic, ms
    * @returns the first limit that the message exceeds; `undefined` for none. The limits after it do not count the
-   * message
+   *   message
    */
   take(now: number): MessageLimit | undefined
   /**

@@ -46,7 +46,7 @@ export class SlicedWork {
    *
    * @param work  processes one item and returns the cost, in units of one check of a stream. An exception ends the run
    * @returns a promise that resolves after the last item; `undefined` when all items were processed before this method
-   * returns
+   *   returns
    */
   run<Item>(
     priority: 'urgent' | 'routine',
@@ -78,7 +78,7 @@ export class SlicedWork {
     })
   }
 
-  /** @returns true when the task is complete; false when the slice of this turn is used up */
+  /** Runs steps of a task. @returns true when the task is complete; false when the slice of this turn is used up */
   #finishes(step: () => number): boolean {
     while (this.#left > 0 && this.#now() < this.#endAt) {
       const cost = step()

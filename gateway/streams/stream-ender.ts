@@ -48,7 +48,7 @@ export class StreamEnder {
    *
    * @param selector  must have at least one member
    * @throws {GatewayFault} `store-unavailable`. After the faults `no reply in time` and `connection lost before the
-   * reply`, nodes may have received the order
+   *   reply`, nodes may have received the order
    */
   async end(
     selector: StreamSelector,

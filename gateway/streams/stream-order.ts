@@ -14,7 +14,7 @@ export function writeStreamOrder(selector: StreamSelector): string {
  * Reads an order to end streams from the payload of a cluster event.
  *
  * @returns `undefined` for an order of a newer version that this version cannot read. This node then ends no stream,
- * because it could end streams that the order does not select
+ *   because it could end streams that the order does not select
  */
 export function readStreamOrder(payload: Buffer): StreamSelector | undefined {
   let read: unknown

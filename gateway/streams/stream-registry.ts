@@ -243,7 +243,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
    * Checks every stream, in slices, so that requests do not wait until thousands of streams are checked.
    *
    * @returns a promise that resolves when all streams are checked; `undefined` if they were checked before this method
-   * returns
+   *   returns
    */
   #checkAll(priority: 'urgent' | 'routine'): Promise<void> | undefined {
     this.#find()

@@ -87,7 +87,7 @@ export class VerificationLanes {
    *
    * @param decide  makes the check; returns a promise if the check must wait for a verification
    * @returns a promise that resolves after the check; `undefined` when the check was complete before this method
-   * returns
+   *   returns
    */
   run(issuer: string, decide: Decide): Promise<void> | undefined {
     const lane = this.#lanes.get(issuer) ?? new Lane()

@@ -19,20 +19,20 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local e = redis.call('HMGET', KEYS[1], 'a', 't', 'l', 'u', 'x', 'y', 'k', 's', 'f')
 local answer, at, age = e[1] or '', e[2] or '', 0
 if e[1] then
-  -- If the clock of Redis was set back, the result is older than the computed age, never newer.
+  -- If the clock of Redis was set back meanwhile, the real age is greater than the computed age, never smaller.
   age = now - e[2]
   if age >= 0 and (age <= tonumber(ARGV[2]) or age < math.min(e[3], ARGV[1])) then return { 'known', answer, at, age } end
   if age < 0 then answer, age = '', 0 end
 end
 if ARGV[3] == '0' then return { 'none' } end
--- A lease or a failure lasts two leases at most. A later end was computed before the clock of Redis was set back.
+-- A lease and a stored failure end after two leases at most. A later end dates from before the clock of Redis was set back.
 local function ahead(ends)
   local left = ends and ends - now or 0
   return left > 0 and left <= ARGV[3] * 2 and left
 end
 if ahead(e[6]) then return { 'failed', e[5], ahead(e[6]), answer, at, age } end
 if ahead(e[4]) then return { 'wait', math.min(ahead(e[4]), tonumber(ARGV[3])) } end
--- The fence is a time, so that it does not restart at 1 when the key was removed meanwhile.
+-- The fence is computed from the time, so that it never repeats, even if the key was removed meanwhile.
 local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(e[9] or 0) + 1))
 local keep = math.max(tonumber(e[7] or 0), now + ARGV[3] * 2)
 redis.call('HSET', KEYS[1], 'f', fence, 'u', string.format('%.0f', now + ARGV[3]), 'k', string.format('%.0f', keep))

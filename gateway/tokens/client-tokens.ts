@@ -115,7 +115,7 @@ export class ClientTokens {
    *
    * @param asker  client address that caused the call; it determines the order in which waiting requests are sent
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the issuer neither grants nor refuses,
-   * `exchange-misconfigured` when it rejects the request of the gate, or its token cannot be used
+   *   `exchange-misconfigured` when it rejects the request of the gate, or its token cannot be used
    */
   request(client: BasicClient, asker: Asker): Promise<ClientToken> {
     const running = this.#underWay.get(client.key)

@@ -86,7 +86,7 @@ export class IntrospectedTokens {
    * Verifies an opaque token. Exactly one of the issuers must report the token as active.
    *
    * @param asker  client that caused the introspection; it determines the order in which waiting introspections are
-   * sent
+   *   sent
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` when an issuer cannot be reached
    */
   identify(

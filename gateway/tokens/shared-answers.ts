@@ -16,7 +16,7 @@ export interface LockHolder {
   /** Time of the introspection request by the clock of Redis, ms since the Unix epoch. */
   readonly askedAtMs: string
   readonly old: AgedAnswer | undefined
-  /** The token as a previous caller stored it, for callers that know only its hash. */
+  /** The token as a previous caller stored it. Callers that know only the hash of the token need this text. */
   readonly token: string | undefined
 }
 

@@ -130,7 +130,7 @@ export class TokenAnswers {
    * @param oldestMs  maximum age of an acceptable stored response, ms
    * @param freshMs   time for which the new response is valid, ms
    * @param ended     called before the response is stored if the issuer has ended the token, with the token and its
-   * previous claims
+   *   previous claims
    * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
    */
   async refresh(

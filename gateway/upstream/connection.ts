@@ -34,7 +34,7 @@ export interface ConnectionKeeper {
    * Called with a TLS session that the next connection can resume.
    *
    * @param validUntilMs  end of the validity of the upstream's certificate, ms since the epoch. The session must not be
-   * resumed after this time, because a resumed session is not verified again
+   *   resumed after this time, because a resumed session is not verified again
    */
   resumable(session: Buffer, validUntilMs: number): void
   /** Called with the certificate of the upstream in a new TLS handshake, valid or not. */

@@ -30,7 +30,7 @@ export interface RequestStream extends Readable {
    *
    * @param length  length of the body as stated in Content-Length, bytes
    * @returns the body; `undefined` when it must be read from the stream. May end the exchange, as a read from the
-   * stream may
+   *   stream may
    */
   takeWhole?(length: number | undefined): Buffer | undefined
   /** Called when the last byte of the body or its trailers have arrived. The upstream sets this callback. */

@@ -1,6 +1,6 @@
 import { type AddressBlock, BlockSet } from '../../base/address-blocks.ts'
 
-/** The trusted proxies, and the header in which they send client addresses. */
+/** The trusted proxies, and the header field in which they send the client address. */
 export class Proxies {
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'

@@ -105,7 +105,7 @@ export class StreamAuthority {
    * Whether the stream may continue.
    *
    * @returns the reason to end the stream. A reason with status 503 means that the gate cannot decide now: the stream
-   * must be paused, not ended
+   *   must be paused, not ended
    */
   verdict(): Denial | undefined {
     if (this.#fault !== undefined) throw this.#fault
@@ -197,7 +197,7 @@ export class StreamAuthority {
    * Runs the phases for the stream.
    *
    * @returns a promise that resolves when the phases have decided; `undefined` when they decided without waiting, or
-   * when the stream has ended
+   *   when the stream has ended
    */
   #decide(): Promise<void> | undefined {
     if (this.#isOver) return undefined

@@ -20,7 +20,7 @@ const gateFields: ReadonlySet<string> = new Set([
   'x-forwarded-prefix',
   'x-forwarded-uri',
   'x-forwarded-method',
-  // Client certificates as Envoy, Traefik and RFC 9440 state them.
+  // Fields in which Envoy, Traefik and RFC 9440 state client certificates.
   'x-forwarded-client-cert',
   'x-forwarded-tls-client-cert',
   'x-forwarded-tls-client-cert-info',

@@ -56,8 +56,8 @@ type StatedRequestReason = (typeof statedRequestReasons)[number]
  * The gate therefore refuses fields that a service could read as a different request or as set by the gate.
  *
  * @param asked  request line from the message of an ext_authz check; `undefined` for a check over HTTP. With a request
- * line, all header fields come from the client. The proxy removes the fields that describe another request, except
- * `X-Forwarded-Host`, which must equal the host of the message
+ *   line, all header fields come from the client. The proxy removes the fields that describe another request, except
+ *   `X-Forwarded-Host`, which must equal the host of the message
  */
 export function statedRequest(
   head: RequestHead,

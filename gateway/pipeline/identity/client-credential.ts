@@ -48,7 +48,7 @@ type ClientVerdict = TokenFacts | Denial<ClientReason>
  * its facts are cached, else after calls to the issuer.
  *
  * @throws {GatewayFault} as a rejection: `issuer-unreachable`, `exchange-misconfigured`, or as the verification of the
- * token throws
+ *   token throws
  */
 export function authenticateClient(x: Limited, client: BasicClient): ClientVerdict | Promise<ClientVerdict> {
   const found = x.gate.clientTokens.find(client, x.nowMs)

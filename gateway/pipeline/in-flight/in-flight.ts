@@ -52,7 +52,10 @@ interface Watched extends ActiveSetMember {
    * `stallReason` checks.
    */
   restartTimeout(): void
-  /** @returns the reason to end the exchange when the client stalls, else `undefined` */
+  /**
+   * Checks whether the client stalls. @returns the reason to end the exchange, or `undefined` when the client does not
+   * stall
+   */
   stallReason(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
   /** True when the exchange is an open WebSocket. */

@@ -82,7 +82,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   // Messages from the service to the client
 
-  /** @returns false to pause reading from the service */
+  /** Relays a message from the service to the client. @returns false to pause reading from the service */
   onServiceMessage(data: Uint8Array, binary: boolean): boolean {
     const room = this.#client!.send(data, binary)
     if (!room) this.#servicePaused = true
@@ -272,7 +272,8 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   #sweepReads(): void {
     const { reads } = this.#call
-    // While the service is paused, the gate does not read its pongs.
+    // While the gate does not read from the service, it does not see pongs of the service, so the service does not
+    // count as silent.
     if (reads !== this.#readsSeen || this.#servicePaused || this.#held) {
       this.#readsSeen = reads
       this.#quietSweeps = 0

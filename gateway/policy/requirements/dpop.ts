@@ -18,7 +18,7 @@ export const dpop = requirementKind({
   compile: () => new BoundToken(),
 })
 
-/** Text of the condition `dpop: true` (only bound tokens), as `conditionsOf` writes it. */
+/** Text of the condition `dpop: true` (only tokens that are bound to a key), as `conditionsOf` writes it. */
 export const dpopCondition = conditionText('requirement', { dpop: true })
 
 /**

@@ -35,7 +35,7 @@ class Roles implements Requirement {
 
   /**
    * @param deciding  names of the claims from which the roles are mapped, for a requirement inside an odd number of
-   * `not`; else empty
+   *   `not`; else empty
    */
   constructor(names: NamedSet, deciding: readonly string[]) {
     this.demand = `roles ${formatLists(names)}`

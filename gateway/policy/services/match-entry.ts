@@ -58,7 +58,7 @@ export const matchEntry = z
 
 export type MatchEntry = z.output<typeof matchEntry>
 
-/** Path pattern of a route. A gRPC method is the path of its calls. */
+/** Returns the path pattern of a route. For a gRPC method, this is the path of its calls. */
 export function matchedPath({ path, grpc }: MatchEntry): string {
   return path ?? `/${grpc}`
 }

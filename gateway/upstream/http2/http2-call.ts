@@ -200,7 +200,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     return this.#stream === stream && !this.#over
   }
 
-  /** Runs a step that relays a part of the reply, and ends the call when it fails. */
+  /** Runs a step that relays a part of the reply. If the step fails, ends the call. */
   #relaying(step: () => void): void {
     try {
       step()
@@ -318,7 +318,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#finish(true)
   }
 
-  /** Ends the call before its request was sent, or after its stream has ended. */
+  /** Ends a call whose request was not sent yet, or whose stream has already ended. */
   fail(fault: GatewayFault): void {
     this.#fail(fault)
   }

@@ -18,7 +18,7 @@ export function closeReason(text: string): Buffer {
   const bytes = Buffer.from(text)
   if (bytes.length <= REASON_MAX_BYTES) return bytes
   let end = REASON_MAX_BYTES
-  // A byte 10xxxxxx continues the character that began before it.
+  // Cut only at the start of a UTF-8 character: a byte of the form 10xxxxxx continues the previous character.
   while ((bytes[end]! & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
