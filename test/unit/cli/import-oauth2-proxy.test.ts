@@ -99,6 +99,7 @@ test('the import of oauth2-proxy environment variables gives routes; a provider 
     issuer: 'https://dex.test',
     login: { client_secret: { env: 'OAUTH2_PROXY_CLIENT_SECRET' } },
   })
+  expect(made.issuers['main']!.login['scopes']).toEqual(['openid', 'email', 'profile', 'groups'])
   expect(made.issuers['main']!.login['session']).toEqual({ idle: '90m', absolute: '90m' })
   expect(
     routes.map(({ match, require }) => [match.path, match.methods?.join() ?? 'all', require === 'public']),
@@ -121,7 +122,12 @@ test('the import of oauth2-proxy reads flags from a script, also flags that are 
 
   expect(made.issuers['main']).toMatchObject({
     issuer: 'https://accounts.google.com',
-    login: { client_id: 'web', scopes: ['openid', 'email'] },
+    login: {
+      client_id: 'web',
+      scopes: ['openid', 'email'],
+      prompt: 'consent',
+      parameters: { access_type: 'offline' },
+    },
   })
   expect(Object.keys(made.services)).toEqual(['a', 'b'])
   expect(routes[0]!.require).toEqual({

@@ -1,7 +1,7 @@
 import { CliError, exitCodes } from '../../output.ts'
 import { type ImportedPolicy, type ImportNote, ImportNotes } from '../import-note.ts'
 import { claimIsOneOf, ProxyDraft } from './proxy-draft.ts'
-import { proxyIssuer } from './proxy-issuer.ts'
+import { googleIssuer, proxyIssuer } from './proxy-issuer.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
 import { proxyOptions } from './proxy-options.ts'
 import { importedRedis } from './proxy-redis.ts'
@@ -79,7 +79,12 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
   // A client authenticates by one method. oauth2-proxy prefers the key.
   if (draft.login['private_key'] !== undefined) delete draft.login['client_secret']
   const audience = [firstValue(clientId), ...draft.audiences]
-  const main = { issuer, audience, ...draft.issuer, login: { scopes: standardScopes(draft), ...draft.login } }
+  const main = {
+    issuer,
+    audience,
+    ...draft.issuer,
+    login: { scopes: standardScopes(draft), ...offlineAccess(issuer), ...draft.login },
+  }
   const others = draft.otherIssuers.map((other, i) => [
     `issuer-${i + 2}`,
     { issuer: other.issuer, audience: [other.audience] },
@@ -92,9 +97,25 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
   return { policy: { version: 1, issuers, services }, settings: settingsOf(draft) }
 }
 
-/** Scopes that oauth2-proxy requests when `scope` is not stated. */
+/** Options that require groups, which most issuers state for the scope `groups` only. */
+const groupOptions = [
+  'allowed_groups',
+  'github_org',
+  'github_team',
+  'github_repo',
+  'bitbucket_team',
+  'bitbucket_repository',
+]
+
+/** Scopes that oauth2-proxy requests when `scope` is not stated, and `groups` for an issuer before GitHub. */
 function standardScopes(draft: ProxyDraft): string[] {
-  return ['openid', 'email', 'profile', ...(draft.option('allowed_groups') === undefined ? [] : ['groups'])]
+  const groups = groupOptions.some((key) => draft.option(key) !== undefined) ? ['groups'] : []
+  return ['openid', 'email', 'profile', ...groups]
+}
+
+/** Parameters by which oauth2-proxy gets a refresh token from Google at each login. */
+function offlineAccess(issuer: string): object {
+  return issuer === googleIssuer ? { prompt: 'consent', parameters: { access_type: 'offline' } } : {}
 }
 
 function protection(draft: ProxyDraft, issuers: readonly string[]): Record<string, unknown> {

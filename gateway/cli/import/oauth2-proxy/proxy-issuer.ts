@@ -2,9 +2,11 @@ import { CliError, exitCodes } from '../../output.ts'
 import type { ProxyDraft } from './proxy-draft.ts'
 import { secureUrl } from './secure-url.ts'
 
+export const googleIssuer = 'https://accounts.google.com'
+
 /** Issuers of providers that have one issuer for all users. */
 const fixedIssuers: Readonly<Record<string, string>> = {
-  google: 'https://accounts.google.com',
+  google: googleIssuer,
   gitlab: 'https://gitlab.com',
   'login.gov': 'https://secure.login.gov/',
 }

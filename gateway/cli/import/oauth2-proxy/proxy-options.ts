@@ -157,7 +157,9 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     ),
     allowed_groups: groupsIn(groupsClaim),
     allowed_roles: readRoles,
-    approval_prompt: notNeeded('login.prompt has its purpose'),
+    approval_prompt: notNeeded(
+      'login.prompt has its purpose; at Google it is consent, so that Google grants a refresh token',
+    ),
     auth_request_response_mode: notNeeded('the reply of a login is always in the query'),
     backend_logout_url: notNeeded('a logout at the gate goes to the logout of the issuer (docs/guide/login.md)'),
     client_id: mapped('issuers.main.login.client_id', (value, draft) => put(draft.login, 'client_id', value)),
@@ -295,7 +297,10 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     cookie_csrf_per_request_limit: cookie,
     cookie_csrf_samesite: cookie,
     cookie_domains: readCookieDomains,
-    cookie_expire: mapped('issuers.main.login.session', readCookieExpire),
+    cookie_expire: decided(
+      'issuers.main.login.session: a session outlives its access token only with a refresh token, for which most issuers need offline_access in login.scopes (docs/guide/login.md)',
+      readCookieExpire,
+    ),
     cookie_httponly: cookie,
     cookie_name: cookie,
     cookie_path: cookie,
