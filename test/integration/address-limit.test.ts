@@ -57,7 +57,7 @@ function ask(
 
 const good = (subject: string) => issuer.sign({ claims: { sub: subject, scope: 'read' } })
 
-test('S-134: when invalid tokens have exhausted the limit of an address, the gate replies 429 to new tokens of the address without verifying them. It still admits tokens verified before, public requests and other addresses', async () => {
+test('S-134: when invalid tokens have exhausted the limit of an address, the gate replies 429 to new tokens of the address without verifying them, and still admits tokens verified before, public requests and other addresses', async () => {
   const forger = signingKey('ES256', issuer.keys[0]!.kid)
   const known = good('known')
   const spent = 300

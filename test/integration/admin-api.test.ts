@@ -67,7 +67,7 @@ function lineOf(reply: RawReply) {
 const everywhere = ['/status', '/api', '/api/', '/api/v1/nodes', '/api/v1/openapi.json', '/api/v1/nowhere']
 
 test.each(everywhere)(
-  'the admin API replies 401 to a request for %s without a token, even if the path does not exist',
+  'the admin API replies 401 to a request for %s without a token, whether or not the path exists',
   async (target) => {
     await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
   },
@@ -152,7 +152,7 @@ const demanded = [
   ['GET', '/api/v1/secrets', 'gatehouse:read'],
 ] as const
 
-test('S-120: the table of required scopes in this test lists every operation of the admin API', async () => {
+test('S-120: this test file lists the required scope of every operation of the admin API', async () => {
   const { paths } = documentOf(await call({ target: '/api/v1/openapi.json', token: bootstrap })) as {
     paths: Record<string, object>
   }
@@ -185,7 +185,7 @@ test.each(demanded)(
   },
 )
 
-test('the explanation of a login session needs the scope for sessions too, and an unknown session is an invalid request', async () => {
+test('explaining a decision for a login session by the admin API needs the scope for sessions too, and an unknown session is an invalid request', async () => {
   const body = JSON.stringify({ method: 'GET', url: '/', session: '0'.repeat(32) })
   const explain = (scope: string) =>
     call({ method: 'POST', target: '/api/v1/explain', token: adminToken(scope), fields: [json], body })

@@ -107,7 +107,7 @@ test.concurrent('the CLI accepts in --admin a URL with the path prefix of a prox
   expect(asked).toEqual(['/ops/gate/api/v1/nodes'])
 })
 
-test.concurrent('the CLI exits with 1 and does not print the token when the node rejects the token', async () => {
+test.concurrent('when the node rejects the admin token, the CLI exits with 1 and does not print the token', async () => {
   const secret = 'not-the-bootstrap-token-of-this-node-at-all'
   const { exitCode, stderr } = await run(['nodes'], { ...env, GATEHOUSE_ADMIN_TOKEN: secret })
 
@@ -135,7 +135,7 @@ test.concurrent.each([
   [['nodes', '--admin', 'http://127.0.0.1:1/?a=1'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://127.0.0.1:1/#a'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],
-])('the CLI exits with 2 and an explanation for the wrong usage %j', async (words, said) => {
+])('the CLI exits with 2 and an explanation for the wrong arguments %j', async (words, said) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -143,7 +143,7 @@ test.concurrent.each([
   expect(stderr).not.toContain('geheim99')
 })
 
-test.concurrent('the CLI exits with 1 and prints the error of the admin API unchanged', async () => {
+test.concurrent('when the admin API replies with an error, the CLI exits with 1 and prints the error unchanged', async () => {
   const { exitCode, stderr } = await run(['revoke', '--issuer', 'main', '--before', 'yesterday', '--output', 'json'])
 
   expect(exitCode).toBe(1)

@@ -92,12 +92,12 @@ async function assertion(audience: string, { header, claims, key: other = key }:
 }
 
 describe.each(runnable.map((example, i) => ({ ...example, audience: i === 0 ? 'orders' : `orders-${i}` })))(
-  'the documented service in $name',
+  'the documented example service in $name',
   ({ file, port, audience }) => {
     const ask = (value?: string) =>
       fetch(`http://127.0.0.1:${port}/`, { headers: value === undefined ? {} : { 'x-gatehouse-jwt-assertion': value } })
 
-    test('the service learns the caller from the assertion of a node', async () => {
+    test('the example service reads the identity of the caller from the assertion of a node', async () => {
       const token = issuer.sign({ claims: { scope: 'orders:read' } })
       const reply = await fetch(`http://127.0.0.1:${node.port}/${file}`, {
         headers: { authorization: `Bearer ${token}` },
@@ -119,11 +119,11 @@ describe.each(runnable.map((example, i) => ({ ...example, audience: i === 0 ? 'o
       ['signed by another key under the same id', { key: attacker }],
       ['signed by an unknown key', { key: attacker, header: { kid: 'other' } }],
       ['signed with HS256', { key: { kty: 'oct', k: 'c2VjcmV0' }, header: { alg: 'HS256' } }],
-    ])('the service rejects an assertion %s', async (_, differences) => {
+    ])('the example service rejects an assertion of the gate %s', async (_, differences) => {
       expect((await ask(await assertion(audience, differences))).status).toBe(401)
     })
 
-    test('the service rejects a request without an assertion, and one with an unsigned assertion', async () => {
+    test('the example service rejects a request without an assertion, and a request with an unsigned assertion', async () => {
       const [, payload] = (await assertion(audience)).split('.')
       const header = Buffer.from('{"alg":"none","typ":"gatehouse-assertion+jwt"}').toString('base64url')
 

@@ -84,7 +84,7 @@ test('`audit replay` with a time range sends the records of that range to the si
   expect(writer.ids.slice(0, -3).some(taken)).toBe(false)
 })
 
-test('the admin API and the metrics show lag and errors of an audit sink that is down, and no lag when the sink has caught up', async () => {
+test('the admin API and the metrics show lag and errors of an audit sink that is down, and no lag once the sink has received all records', async () => {
   receiver.answer = () => ({ status: 503, body: 'maintenance' })
   await writer.write(7)
   await until('the sink has a failure', async () => Number((await sinkNow())['failures']) > 0)
@@ -116,7 +116,7 @@ test('`audit sinks forget` rejects a configured sink, and removes a sink that is
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })
 
-test('a worker stops shipping to a sink at 10,000 dead letters, and continues when the dead letters are removed', async () => {
+test('a worker stops sending records to an audit sink that has 10,000 dead letters, and continues when the dead letters are removed', async () => {
   const dead = 'gh:{a0}:dead:search'
   await until('all records are shipped', async () => (await sinkNow())['lag_records'] === 0)
   await writer.redis.del(dead)

@@ -52,7 +52,7 @@ function idsIn(text: string): string[] {
   return ids
 }
 
-test('a file sink contains all records in order, with valid seals, after rotation, kill -9 of the worker and a torn last line', async () => {
+test('after rotation, kill -9 of the worker and a partly written last line, the files of a file sink contain all audit records in order, with valid seals', async () => {
   const sinks = { archive: { type: 'file', path: 'audit/audit.ndjson', max_size: '64KiB', compress: 'gzip' } }
   const first = await startShipping(port, sinks)
   const folder = first.folder.file('audit')
@@ -78,7 +78,7 @@ test('a file sink contains all records in order, with valid seals, after rotatio
   expect([...new Set(idsIn(textOf(folder)))]).toEqual(writer.ids)
 })
 
-test('a file sink leaves an existing file unchanged that is not an audit log', async () => {
+test('a file sink does not change an existing file that is not an audit log', async () => {
   const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
   const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
   const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')

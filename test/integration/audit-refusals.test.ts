@@ -60,7 +60,7 @@ const counted = (records: readonly AuditRecord[]) =>
 
 const isAggregated = ({ kind }: AuditRecord) => kind === 'refusals'
 
-test('exactly one audit record counts each refused request, its own or an aggregated one, and path and user agent are truncated to 256 bytes', async () => {
+test('each refused request is counted by exactly one audit record, its own or a summary record, and path and user agent are truncated to 256 bytes', async () => {
   let records: AuditRecord[] = []
   // On a busy machine, fewer than 20 requests per second may arrive at first, and no record is aggregated.
   await until('an aggregated record', async () => {
@@ -95,7 +95,7 @@ test('exactly one audit record counts each refused request, its own or an aggreg
   expect(metrics.sum('gatehouse_audit_aggregated_refusals_total')).toBeGreaterThan(0)
 })
 
-test('`audit verify` accepts aggregated records of refusals, and `audit search` finds them by kind, reason and decision', async () => {
+test('`audit verify` accepts summary records of refused requests, and `audit search` finds them by kind, reason and decision', async () => {
   const env = { GATEHOUSE_ADMIN_TOKEN: bootstrap, GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}` }
   const verified = await runVerb(['audit', 'verify'], env)
   expect(verified).toMatchObject({ exitCode: 0, stderr: '' })
@@ -105,7 +105,7 @@ test('`audit verify` accepts aggregated records of refusals, and `audit search` 
   expect(found.stdout).toMatch(/refused - refusals reason=route-unknown refusals=\d+ address=127\.0\.0\.1 request=/)
 })
 
-test('the audit record stream sends an aggregated record of refusals when the record is written', async () => {
+test('the stream of audit records sends a summary record of refused requests as soon as the record is written', async () => {
   const controller = new AbortController()
   atEnd(() => controller.abort())
   const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/stream?kind=refusals`, {
@@ -125,7 +125,7 @@ test('the audit record stream sends an aggregated record of refusals when the re
   await read
 })
 
-test('an audit sink receives aggregated records of refusals with valid seals', async () => {
+test('an audit sink receives summary records of refused requests with valid seals', async () => {
   await until('the records in the file of the sink', () => {
     if (!existsSync(archive)) return false
     const lines = readFileSync(archive, 'utf8').split('\n')

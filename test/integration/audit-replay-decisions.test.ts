@@ -208,7 +208,7 @@ const shared = 'requests without a route that share one record'
 
 const codeOf = (reason: Reason) => `${reasons[reason].status} ${reasons[reason].code}`
 
-test('a replay by the policy of the node itself changes no decision', async () => {
+test('a replay of audit records against the policy that made the decisions changes no decision', async () => {
   const replayed = (await replayAll(old)).filter((each) => each !== undefined)
   const wrong = replayed.filter((each) => 'before' in each && each.before !== each.after)
 
@@ -217,7 +217,7 @@ test('a replay by the policy of the node itself changes no decision', async () =
 })
 
 test.each(Object.entries(candidates))(
-  'the replay by the candidate policy `%s` makes the decisions of a node that runs the candidate',
+  'a replay of audit records against the candidate policy `%s` gives the decisions of a node that runs this policy',
   async (_, { policy, lacks = /^a verified credential$/ }) => {
     const candidate = await startNode({ policy })
     atEnd(() => candidate.stop())
@@ -238,7 +238,7 @@ test.each(Object.entries(candidates))(
   },
 )
 
-test('decision facts contain the claims and request fields that the policy names, and no other values', () => {
+test('the decision facts in audit records contain the claims and request fields that the policy names, and no other values', () => {
   const texts = [...records.values()].map((record) => String(record['gatehouse.decision_facts'] ?? ''))
   const all = texts.join('\n')
 
@@ -249,7 +249,7 @@ test('decision facts contain the claims and request fields that the policy names
   for (const token of tokens.slice(0, 40)) expect(all).not.toContain(token)
 })
 
-test('`gatehouse check --from-audit` exits with 1 when decisions would change and lists them, and else with 0', async () => {
+test('`gatehouse check --from-audit` exits with 1 and lists the changes when the policy would change recorded decisions, and otherwise exits with 0', async () => {
   const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
   const run = (policy: object, ...words: string[]) =>
     runVerb(['check', '-', '--from-audit', '1h', ...words], env, bytesOf(policy).toString())

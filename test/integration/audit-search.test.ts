@@ -78,7 +78,7 @@ test.each([
   },
 )
 
-test('the pages of an audit search return each record exactly once', async () => {
+test('the pages of an audit search together return each record exactly once', async () => {
   const numbers: number[] = []
   let before = ''
   do {
@@ -160,7 +160,7 @@ function follow(query: string, from?: string, bearer = token): Promise<Follower>
   })
 }
 
-test('a client that follows the audit log receives new records that match its filter, and resumes at its last position', async () => {
+test('a client that follows the audit log receives new records that match its filter, and after a reconnection continues at its last position', async () => {
   const first = await follow('?route=followed')
   await writer.write(3, (number) => ({ 'gatehouse.route': number % 2 === 0 ? 'followed' : 'other' }))
   await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))

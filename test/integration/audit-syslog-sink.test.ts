@@ -8,7 +8,7 @@ import { until } from '../kit/until.ts'
 // The syslog protocol has no acknowledgements: records that a broken connection may have lost are sent again from the
 // audit log.
 
-test('after a syslog connection breaks, a worker sends the audit records in flight again, in order', async () => {
+test('after a syslog connection breaks, a worker sends the audit records that may be lost again, in order', async () => {
   const { port } = await testRedis()
   const writer = new AuditWriter(port)
   const receiver = await syslogReceiver()

@@ -223,7 +223,7 @@ test('the audit log contains no secret and no undocumented field', async () => {
   }
 })
 
-test('a node closes its audit chain when it stops gracefully', async () => {
+test('a node writes the closing record of its audit chain when it stops gracefully', async () => {
   await node.stop()
 
   const records = (await auditLines(link)).map(({ record }) => record)

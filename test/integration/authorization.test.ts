@@ -100,8 +100,9 @@ test.concurrent.each([
   { title: 'the role but not the scope', target: '/scope-and-role/1', token: holding('', ['manager']), lacks: 'write' },
   { title: 'neither of two scopes', target: '/scope-or-scope/1', token: holding('read'), lacks: 'write' },
   { title: 'no scope and no forbidden role', target: '/no-guest/1', token: holding(''), lacks: 'read' },
-])('the gate replies 403 and names the missing scopes: a token with $title on $target', ({ target, token, lacks }) =>
-  refused(gate, { target, token }, missingScope(lacks)),
+])(
+  'the gate replies 403 and names the missing scopes to a request for $target with this token: $title',
+  ({ target, token, lacks }) => refused(gate, { target, token }, missingScope(lacks)),
 )
 
 test.concurrent.each([

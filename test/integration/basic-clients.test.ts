@@ -105,7 +105,7 @@ const malformed: Refusal = {
 }
 const notGranted: Refusal = { status: 403, code: 'forbidden', reason: 'client-not-granted' }
 
-test('a caller with its client id and secret is admitted as the client of the granted token, and the service does not get the secret', async () => {
+test('a caller with its client id and secret is admitted as the client of the token that the issuer grants, and the service does not get the secret', async () => {
   const { received } = await admitted(gate, from('/orders/1', 'batch', serviceClients.batch))
 
   expect(received.all('authorization')).toEqual([])
@@ -118,7 +118,7 @@ test('a caller with its client id and secret is admitted as the client of the gr
   expect(await node.waitForRecord((record) => record['client'] === 'batch')).toMatchObject({ decision: 'admitted' })
 })
 
-test('with credentials: token, the service of a caller with client id and secret gets the granted token', async () => {
+test('with credentials: token, a service gets the token that the issuer grants for the client id and secret of the caller', async () => {
   const { received } = await admitted(gate, from('/tokens/1', 'batch', serviceClients.batch))
 
   const [authorization] = received.all('authorization')
@@ -170,7 +170,7 @@ test('a page of another origin cannot make a browser change state with a client 
   await admitted(gate, post([]))
 })
 
-test('while the issuer is unavailable, a client with a kept token is admitted, and another client id and secret gets 503 instead of 401', async () => {
+test('while the issuer is unavailable, a client id and secret whose token the gate keeps is admitted, and another gets 503 instead of 401', async () => {
   await admitted(gate, from('/machines/1', 'batch', serviceClients.batch))
   issuer.script = () => ({ status: 500 })
 
@@ -178,7 +178,7 @@ test('while the issuer is unavailable, a client with a kept token is admitted, a
   await refused(gate, from('/machines/1', 'reports', serviceClients.reports), issuerDown)
 })
 
-test('a client id and secret gets 502 when the gate rejects the granted token, because neither the client nor its secret is wrong', async () => {
+test('a caller with client id and secret gets 502 when the gate rejects the token that the issuer grants, because the caller made no mistake', async () => {
   issuer.script = () => ({
     body: JSON.stringify({ access_token: issuer.sign({ aud: 'https://other.test' }), token_type: 'Bearer' }),
   })
@@ -191,7 +191,7 @@ test('a client id and secret gets 502 when the gate rejects the granted token, b
   })
 })
 
-test('wrong secrets are charged to the client address, and a client that the issuer has accepted before is admitted from this address', async () => {
+test('wrong client secrets are charged to the client address, and a client that the issuer has accepted before is still admitted from this address', async () => {
   const address = '192.0.2.250'
   await admitted(gate, from('/machines/1', 'batch', serviceClients.batch, {}, address))
   const statusOf = async (secret: string) =>
@@ -213,7 +213,7 @@ test.each([
     () => ({ body: JSON.stringify({ access_token: issuer.sign({ aud: 'x' }), token_type: 'Bearer' }) }),
   ],
 ])(
-  'the failed token request is charged to the client address after %s, because a stranger can cause it without limit',
+  'after %s, the failed token request for a client id and secret is charged to the client address, because anyone can cause such requests',
   async (_, script) => {
     issuer.script = script
     const address = `192.0.2.${++addresses}`
@@ -240,7 +240,7 @@ test('the log of a node contains no client secret of a caller', () => {
   }
 })
 
-test('a stream of a caller with a client id and secret ends with its token, without another request to the issuer, or when its route no longer accepts basic', async () => {
+test('a stream of a caller with client id and secret ends with its token without another request to the issuer, and when its route no longer accepts Basic', async () => {
   const service = await startUpstream({
     handler: (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: begun\n\n')

@@ -78,7 +78,7 @@ test.each([
   { words: ['cold', '--generator', 'wrk'], says: '--generator wrk is for hot, session, peers, compare' },
   { words: ['--generator', 'wrk'], says: '--generator wrk is for hot' },
   { words: ['hot', '--fast'], says: "Unknown option '--fast'" },
-])('`gatehouse bench` exits with 2 for the wrong usage $words', async ({ words, says }) => {
+])('`gatehouse bench` exits with 2 for the wrong arguments $words', async ({ words, says }) => {
   const { code, stdout, stderr } = await benchProgram(...words)
 
   expect(code).toBe(2)

@@ -145,7 +145,7 @@ const own = (target: string) => `${target}/${sent++}`
 const served = () => orders.requests.length + sockets.sockets.length
 
 test.each(Object.entries(ways))(
-  '%s with a DPoP-bound token is admitted once with its proof, and not without the proof',
+  '%s with a DPoP-bound token is admitted once with its DPoP proof, and not without the proof',
   async (_, way) => {
     const proofOf = (target: string, token = bound) =>
       client.proof(publicUrl + target, token, { claims: { htm: way.method } })
@@ -182,7 +182,7 @@ test.each(Object.entries(ways))(
   },
 )
 
-test('a DPoP-bound token among the subprotocols of a WebSocket handshake is rejected, even with its proof', async () => {
+test('a DPoP-bound token among the subprotocols of a WebSocket handshake is rejected, even with its DPoP proof', async () => {
   const target = own('/sockets/1')
   const inProtocol = `gatehouse.bearer.${Buffer.from(bound).toString('base64url')}`
   const proof = client.proof(publicUrl + target, bound)
@@ -194,7 +194,7 @@ test('a DPoP-bound token among the subprotocols of a WebSocket handshake is reje
   await openSocket(node.port, target, { host, protocols: ['chat', unbound] })
 })
 
-test('a gRPC call with a DPoP-bound token but without its proof gets UNAUTHENTICATED', async () => {
+test('a gRPC call with a DPoP-bound token but without its DPoP proof gets UNAUTHENTICATED', async () => {
   const target = own('/orders/7')
   const fields = { ':authority': host, 'content-type': 'application/grpc', te: 'trailers' }
   const reply = await h2.post(target, '', { ...fields, authorization: `DPoP ${bound}` })

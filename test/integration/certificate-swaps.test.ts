@@ -91,24 +91,27 @@ function signalled(node: TestNode): Promise<unknown> {
 test.each([
   ['a new certificate', true, 'certificates reloaded'],
   ['unchanged files', false, 'certificates unchanged'],
-])('a node that receives SIGHUP with %s resets no connection in the accept queue', async (_, change, logged) => {
-  const seen = node.log.length
-  for (let round = 1; round <= 3; round++) {
-    if (change) await certificateFor(folder, 'api', ['api.example'])
-    node.writePolicy(policy(upstream.url, 1000 + round))
-    let done = false
-    const reload = signalled(node).then(() => {
-      done = true
-    })
-    const outcomes = await openUntil(node.port, 3, () => done)
-    await reload
+])(
+  'when a node receives SIGHUP with %s, no connection that waits to be accepted is reset',
+  async (_, change, logged) => {
+    const seen = node.log.length
+    for (let round = 1; round <= 3; round++) {
+      if (change) await certificateFor(folder, 'api', ['api.example'])
+      node.writePolicy(policy(upstream.url, 1000 + round))
+      let done = false
+      const reload = signalled(node).then(() => {
+        done = true
+      })
+      const outcomes = await openUntil(node.port, 3, () => done)
+      await reload
 
-    expect(Object.keys(outcomes)).toEqual(['200'])
-  }
-  expect(node.log.slice(seen).filter(({ msg }) => msg === logged)).toHaveLength(3)
-})
+      expect(Object.keys(outcomes)).toEqual(['200'])
+    }
+    expect(node.log.slice(seen).filter(({ msg }) => msg === logged)).toHaveLength(3)
+  },
+)
 
-test('a node keeps connections open across several certificate changes, and new connections get the latest certificate', async () => {
+test('a node keeps connections open across several certificate changes, and new connections get the newest certificate', async () => {
   const open = async () => {
     const socket = connect({ host: '127.0.0.1', port: node.port, servername: 'api.example', rejectUnauthorized: false })
     await once(socket, 'secureConnect')
@@ -132,7 +135,7 @@ test('a node keeps connections open across several certificate changes, and new 
 })
 
 test.runIf(long)(
-  'a node resets none of 100 new connections/s during 100 certificate changes and 100 signals without a change',
+  'during 100 certificate changes and 100 signals without a change, a node resets none of 100 new connections per second',
   async () => {
     const { node } = await start()
     let done = false

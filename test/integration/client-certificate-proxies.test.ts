@@ -143,7 +143,7 @@ const fronts = [
 ]
 
 test.each(fronts)(
-  'behind $name a caller is identified by its certificate, and not by a field that it sends',
+  'behind $name a caller is identified by its client certificate, and not by a certificate field that the caller sends',
   async (front) => {
     const { port, node, forged } = front
     const value = forged === 'client-cert' ? byteSequence(workload.der) : encodeURIComponent(workload.cert)
@@ -219,7 +219,7 @@ test.each<[string, string, number]>([
   ['an open quote', `Subject="CN=a;${cert(workload.cert)}`, 400],
   ['an empty element last', `${cert(workload.cert)},`, 400],
 ])(
-  'X-Forwarded-Client-Cert of a listed proxy with %s gives the expected identity or refusal',
+  'X-Forwarded-Client-Cert with %s from a listed proxy gives the expected identity or refusal',
   async (_, value, status) => {
     expect(await ask(envoy!.port, '/caller/envoy', { 'x-forwarded-client-cert': value })).toBe(status)
   },
@@ -257,7 +257,7 @@ test.each<[string, number, Record<string, string | string[]>, number]>([
   ],
   ['a certificate under an alias', escaped!.port, { ssl_client_cert: encodeURIComponent(workload.cert) }, 401],
 ])(
-  'a request gets the expected status when a listed proxy states as client certificate: %s',
+  'a request for which a listed proxy states the client certificate "%s" gets the expected status',
   async (_, port, fields, status) => {
     expect(await ask(port, '/caller/stated', fields)).toBe(status)
   },
@@ -279,13 +279,20 @@ test.each<[string, Record<string, string>, number]>([
   ['the certificate of another caller', { 'ssl-client-cert': encodeURIComponent(other.cert) }, 403],
   ['no certificate', {}, 401],
   ['an identity in another field', { 'ssl-client-subject-dn': 'CN=orders' }, 400],
-])('a forward-auth check in which the proxy states %s is decided by the certificate', async (_, fields, status) => {
-  const stated = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/caller/check', 'x-forwarded-host': 'api.example' }
+])(
+  'a forward-auth check in which the proxy states %s is decided by the stated client certificate',
+  async (_, fields, status) => {
+    const stated = {
+      'x-forwarded-method': 'GET',
+      'x-forwarded-uri': '/caller/check',
+      'x-forwarded-host': 'api.example',
+    }
 
-  expect(await ask(escaped!.port, '/.gatehouse/check', { ...stated, ...fields })).toBe(status)
-})
+    expect(await ask(escaped!.port, '/.gatehouse/check', { ...stated, ...fields })).toBe(status)
+  },
+)
 
-test('the resource metadata says that certificate-bound tokens are supported', async () => {
+test('the resource metadata of a gate with client certificates says that certificate-bound tokens are supported', async () => {
   const reply = await fetch(`http://127.0.0.1:${rfc9440!.port}/.well-known/oauth-protected-resource`)
 
   expect(await reply.json()).toMatchObject({ tls_client_certificate_bound_access_tokens: true })
@@ -299,7 +306,7 @@ test.each([
   ['client-cert', rfc9440!],
   ['nginx-escaped', escaped!],
 ])(
-  'a client of Envoy is identified by the certificate in the message, with client_certificate: %s',
+  'a client of Envoy is identified by the certificate in the ext_authz message, with client_certificate: %s',
   async (name, node) => {
     const gate = new TestEnvoy(node.http2Port, { raw: true })
     const verdict = (certificate: string | undefined, fields: [string, string][] = []) =>

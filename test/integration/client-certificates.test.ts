@@ -141,13 +141,13 @@ test.each<[string, () => ClientIdentity | undefined, string, number | 'refused']
   ['S-083: without a certificate', () => undefined, '/token/bound-none', 401],
   ['S-083: with another certificate', () => other, '/token/bound-other', 401],
   ['S-083: with the certificate to which it is bound', () => workload, '/token/bound-own', 200],
-])('a certificate-bound token gets the expected status, %s', async (_, identity, path, status) => {
+])('a request with a certificate-bound token gets the expected status, %s', async (_, identity, path, status) => {
   expect(await statusOver({ port, ...identity() }, path, bearer(bound(workload.thumbprint)))).toBe(status)
   expect(await reasonOf(path)).toBe(status === 200 ? 'admitted' : 'token-binding')
 })
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-  'S-083: a certificate-bound token is admitted on a resumed session of %s, even under another server name',
+  'S-083: a certificate-bound token is admitted on a resumed TLS session of %s, even under another server name',
   async (maxVersion) => {
     const first = await TlsClient.open({ port, ...workload, maxVersion })
     expect((await first.get('/token/first', bearer(bound(workload.thumbprint)))).status).toBe(200)
@@ -179,7 +179,7 @@ test('with client certificates optional, a client without a certificate can use 
   expect(await statusOver({ port }, '/token/plain', bearer(issuer.sign()))).toBe(200)
 })
 
-test('S-084: a certificate that expires on an open connection is refused at the next request, and the connection closes', async () => {
+test('S-084: when a client certificate expires on an open connection, the next request is refused and the connection closes', async () => {
   let client: TlsClient | undefined
   for (let seconds = 3; client === undefined; seconds *= 3) {
     const brief = await mesh.issue({ uris: [orders], until: new Date(Date.now() + seconds * 1000) })
@@ -197,7 +197,7 @@ test('S-084: a certificate that expires on an open connection is refused at the 
   expect(await node.waitForRecord(({ reason }) => reason === 'certificate-expired')).toMatchObject({ status: 403 })
 })
 
-test('S-084: a certificate that is revoked on an open connection is refused at the next request, and on a resumed session', async () => {
+test('S-084: when a client certificate is revoked, the next request on its open connection is refused, and so is a request on a resumed TLS session', async () => {
   const leaving = await mesh.issue({ uris: [orders] })
   const client = await TlsClient.open({ port, ...leaving })
   const otherClient = await TlsClient.open({ port, ...workload })
@@ -218,7 +218,7 @@ test.each<[string, string, (identity: ClientIdentity) => Record<string, string>]
   ['with a token that is bound to it', '/token/events', ({ thumbprint }) => bearer(bound(thumbprint))],
   ['with a token, on a route that requires both', '/both/events', () => bearer(issuer.sign())],
 ])(
-  'a node reads a changed revocation list without a signal, and ends the stream of a revoked certificate %s',
+  'a node reads a changed certificate revocation list without a signal, and ends the stream of a revoked certificate %s',
   async (_, path, fields) => {
     const leaving = await mesh.issue({ uris: [orders] })
     const client = await TlsClient.open({ port, ...leaving })
@@ -244,7 +244,7 @@ test('the stream of a caller with a certificate-bound token ends when the certif
   expect(record['stream_end']).toBe('certificate-expired')
 })
 
-test('certificates of a CA get 503 while its revocation list is outdated, and are admitted again with a new list', async () => {
+test('client certificates of a CA get 503 while the revocation list of the CA is outdated, and are admitted again with a new list', async () => {
   await reread('partner.crl', await partner.revocationList([], { nextUpdate: new Date(Date.now() - 1000) }))
 
   expect(await statusOver({ port, ...partnerClient }, '/san/outdated')).toBe(503)
@@ -265,7 +265,7 @@ test('an invalid file of tls.client changes nothing, and the log names the probl
   await reread('mesh.crl', await mesh.revocationList([await mesh.issue()]))
 })
 
-test('certificates of a removed CA are refused on open connections and in new handshakes, and those of a new CA are accepted without a restart', async () => {
+test('client certificates of a removed CA are refused on open connections and in new handshakes, and those of an added CA are accepted without a restart', async () => {
   const renewed = await ClientCa.create('partner-2')
   const open = await TlsClient.open({ port, ...partnerClient })
   const kept = await TlsClient.open({ port, ...workload })
@@ -342,7 +342,7 @@ test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, s
   expect(await reasonOf(path)).toBe(reason)
 })
 
-test('the token identifies a request with a token and a client certificate, and the certificate meets the requirement', async () => {
+test('for a request with a token and a client certificate, the token identifies the caller, and the certificate meets the certificate requirement', async () => {
   expect(await statusOver({ port, ...workload }, '/both/token', bearer(issuer.sign()))).toBe(200)
   expect(await statusOver({ port, ...other }, '/both/other', bearer(issuer.sign()))).toBe(403)
   expect(await statusOver({ port }, '/both/none', bearer(issuer.sign()))).toBe(403)
@@ -350,7 +350,7 @@ test('the token identifies a request with a token and a client certificate, and 
   expect(await node.waitForRecord(({ path }) => path === '/both/token')).toMatchObject({ issuer: 'main' })
 })
 
-test('the service, the access log and the audit log learn the identity of a caller with a certificate', async () => {
+test('the service, the access log and the audit log contain the identity of a caller with a client certificate', async () => {
   expect(await statusOver({ port, ...workload }, '/spiffe/identity')).toBe(200)
   const request = upstream.requests.find(({ url }) => url === '/spiffe/identity')!
 
@@ -369,7 +369,7 @@ test('the service, the access log and the audit log learn the identity of a call
   })
 })
 
-test('a rate limit by subject counts the certificates of one subject together, and a token with the same subject separately', async () => {
+test('a rate limit by subject counts the client certificates of one subject together, and a token with the same subject separately', async () => {
   const renewed = await mesh.issue({ uris: [orders] })
   const statuses = [
     await statusOver({ port, ...workload }, '/limited/1'),
@@ -381,7 +381,7 @@ test('a rate limit by subject counts the certificates of one subject together, a
   expect(statuses).toEqual([200, 200, 429, 200])
 })
 
-test('`gatehouse revoke` of the subject of a client certificate ends its requests and streams, and affects no later certificate and no token', async () => {
+test('`gatehouse revoke` of the subject of a client certificate ends the requests and streams of the certificate, and affects no later certificate and no token', async () => {
   const subject = 'spiffe://prod.example/leaving'
   const client = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
   const stream = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
@@ -408,7 +408,7 @@ test.each<[string, () => ClientIdentity | Promise<ClientIdentity>, number, strin
   ['of another SPIFFE ID', () => other, 1, 'certificate-not-allowed', 'client certificate spiffe'],
   ['of a foreign CA', () => stranger.issue({ uris: [orders] }), 1, 'certificate-untrusted', ''],
 ])(
-  'gatehouse explain with a client certificate %s reports the decision of the node',
+  '`gatehouse explain` with a client certificate %s reports the decision that the node makes',
   async (_, identity, exitCode, reason, text) => {
     const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
     const path = write('explained.pem', (await identity()).cert)
@@ -421,7 +421,7 @@ test.each<[string, () => ClientIdentity | Promise<ClientIdentity>, number, strin
   },
 )
 
-test('gatehouse explain with a file that is no certificate exits with an error that names the certificate', async () => {
+test('`gatehouse explain` with a file that is no certificate exits with an error that names the certificate', async () => {
   const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
   const explained = await runVerb(['explain', 'GET', '/', '--certificate', write('no.pem', 'nothing')], env)
 
@@ -466,7 +466,7 @@ test.each<[string, ClientIdentity | undefined, ClientIdentity | undefined, numbe
   ['states the certificate of a caller who is not admitted', workload, other, 403],
   ['has no certificate', undefined, workload, 403],
 ])(
-  'the certificate of the connection of a listed proxy does not identify its clients: the proxy %s',
+  'the gate does not use the client certificate that a listed proxy presents itself to identify the clients of the proxy: the proxy %s',
   async (_, own, stated, status) => {
     const fields: Record<string, string> = { 'x-forwarded-for': '192.0.2.7' }
     if (stated !== undefined) fields['ssl-client-cert'] = encodeURIComponent(stated.cert)
@@ -506,7 +506,7 @@ test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, s
 test.each<[string, ClientIdentity | undefined, string]>([
   ['the certificate that the route requires', workload, '200'],
   ['another certificate', other, '403'],
-])('a WebSocket handshake with %s is decided by the certificate', async (_, identity, status) => {
+])('a WebSocket handshake with %s is decided by the client certificate', async (_, identity, status) => {
   const client = await TlsClient.open({ port: strict.port, ...identity })
   client.send('/socket/1', {
     connection: 'Upgrade',

@@ -200,9 +200,12 @@ test.concurrent('`gatehouse serve` exits with 1 and reports an invalid setting i
 
 test
   .skipIf(machineNode === undefined)
-  .concurrent('`gatehouse serve` works when the older Node.js of the machine starts the CLI', async () => {
-    await expectServes(start(serveOpen, { command: [machineNode!, entry] }))
-  })
+  .concurrent(
+    '`gatehouse serve` works if an older Node.js, which is installed on the machine, starts the CLI',
+    async () => {
+      await expectServes(start(serveOpen, { command: [machineNode!, entry] }))
+    },
+  )
 
 /** Runs a node in a terminal, types Ctrl-C, and expects a graceful stop with exit code 0. */
 async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {

@@ -108,7 +108,7 @@ function sharing(reply: RawReply): string[] {
     .filter((line) => /^(access-control-|vary: origin)/.test(line))
 }
 
-test('the gate replies to a CORS preflight by the rules of its route and does not forward the preflight', async () => {
+test('the gate itself replies to a CORS preflight by the CORS rules of the route and does not forward the preflight', async () => {
   const reply = await preflight('/orders/1', 'GET')
 
   expect(reply.status).toBe(200)

@@ -47,7 +47,7 @@ test.concurrent.each([
   { value: `Be@rer ${good}`, refusal: malformed },
   { value: 'Bearer a,b', refusal: badToken('token-malformed') },
   { value: 'bearer x', refusal: badToken('token-malformed') },
-])('S-050: the gate replies $refusal.status to a request with Authorization "$value"', ({ value, refusal }) =>
+])('S-050: the gate replies $refusal.status to a request with the Authorization value "$value"', ({ value, refusal }) =>
   refused(gate, { target, fields: authorization(value) }, refusal),
 )
 

@@ -95,7 +95,7 @@ test.concurrent.each(
   },
 )
 
-test('the gate writes one access log record for each of 200 clients that disconnect, and then stops without waiting for an exchange', async () => {
+test('the gate writes one access log record for each of 200 clients that disconnect, and afterwards stops at once because no exchange is in progress', async () => {
   const upstream = await startHesitant()
   const node = await startPublicNode([upstream.url])
   for (let n = 0; n < 200; n++) {
@@ -116,7 +116,7 @@ test('the gate writes one access log record for each of 200 clients that disconn
   expect(new Set(records.map(({ id }) => id)).size).toBe(201)
 })
 
-test('the gate cancels the call to the service when a client disconnects with an unread reply', async () => {
+test('the gate cancels the call to the service when a client disconnects before it has read the reply', async () => {
   const upstream = await startUpstream({
     handler: (_received, response) => void response.end(Buffer.alloc(20_000_000)),
   })

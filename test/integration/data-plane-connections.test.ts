@@ -61,7 +61,7 @@ test.each(['', '?delay=50'])(
   },
 )
 
-test('S-011: a pipelined second request gets its own reply or no reply after an immediate reply of the gate', async () => {
+test('S-011: after a reply that the gate sends without calling a service, a pipelined second request gets its own reply or no reply', async () => {
   const { replies } = await exchange(node.port, Buffer.concat([get('/nowhere'), get('/s/second')]), { replies: 2 })
 
   expect(replies[0]?.status).toBe(404)
@@ -104,7 +104,7 @@ test('the gate closes the connection when the second Connection field of a reque
   expect(ending).toBe('ended')
 })
 
-test('the gate treats any Connection value of five characters (`x-foo`) like close, and its reply has Connection: close', async () => {
+test('the gate treats a Connection value of exactly five characters (`x-foo`) like `close`, and its reply has Connection: close', async () => {
   const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo']))
 
   expect(replies[0]!.field('connection')).toBe('close')
@@ -120,7 +120,7 @@ test.each(['keep-alive', 'x-other', ''])('a request with Connection: %s keeps th
 })
 
 test.each(['plain', 'delay=30'])(
-  'the gate closes the connection after a chunked upload (query %s), and serves no request behind the upload',
+  'the gate closes the connection after a chunked upload (query %s), and serves no request after the upload on it',
   async (query) => {
     const upload = `POST /s/chunked?${query} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
     const wire = await connect(node.port)
@@ -141,17 +141,20 @@ test.each([
     framing: 'chunked',
     fields: (body: string) => `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
   },
-])('S-010: the gate reads no part of a $framing upload that is rejected early as a request', async ({ fields }) => {
-  const smuggled = get('/s/smuggled').toString('latin1')
-  const bytes = `POST /nowhere HTTP/1.1\r\nHost: api.test\r\n${fields(smuggled)}`
+])(
+  'S-010: when the gate rejects a $framing upload before its end, it reads no part of the upload as a request',
+  async ({ fields }) => {
+    const smuggled = get('/s/smuggled').toString('latin1')
+    const bytes = `POST /nowhere HTTP/1.1\r\nHost: api.test\r\n${fields(smuggled)}`
 
-  const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
+    const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
 
-  expect(replies.map(({ status }) => status)).toEqual([404])
-  expect(replies[0]!.field('connection')).toBe('close')
-  expect(ending).not.toBe('open')
-  expect(upstream.requests.filter(({ url }) => url.includes('smuggled'))).toEqual([])
-})
+    expect(replies.map(({ status }) => status)).toEqual([404])
+    expect(replies[0]!.field('connection')).toBe('close')
+    expect(ending).not.toBe('open')
+    expect(upstream.requests.filter(({ url }) => url.includes('smuggled'))).toEqual([])
+  },
+)
 
 test.each([
   {

@@ -43,7 +43,7 @@ test('every step of `demo --check` passes', { timeout: 180_000 }, async () => {
   expect(code).toBe(0)
 })
 
-test('`demo --check` fails with a policy that makes a route public, and nodes that check neither scopes nor revocations', {
+test('`demo --check` fails if its policy makes a route public, and if the nodes check neither scopes nor revocations', {
   timeout: 180_000,
 }, async () => {
   const { code, output } = await check({

@@ -95,7 +95,7 @@ test('a token of the demo client ops authorizes a call of the admin API', async 
   expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
 })
 
-test('the WebSocket command that the demo prints sends lines and prints their echo, and ends when the token is revoked', async () => {
+test('the WebSocket command that the demo prints sends lines and prints the echo of each line, and ends when the token is revoked', async () => {
   const { stdout: token } = await runVerb(['demo', 'token', ...atOffset], {})
   const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
   const command = webSocketCommand(portsAt(offset))
@@ -128,7 +128,7 @@ test('the gRPC command that the demo prints shows an order per second, and ends 
   expect(errors.text.at(-1)).toMatch(/^ended: gRPC status 16 /)
 })
 
-test('`demo add` puts a service behind both nodes, and a second `demo add` of the same name replaces it', async () => {
+test('`demo add` adds a service to both nodes of the demo, and a second `demo add` with the same name replaces the service', async () => {
   const service = createServer(({ url }, response) => void response.end(url))
   await once(service.listen(0, '127.0.0.1'), 'listening')
   atEnd(() => void service.close())
@@ -184,7 +184,7 @@ test('`demo add` writes the service to policy.yaml, unless the file has changes 
   expect(readFileSync(path, 'utf8')).toBe(changed)
 })
 
-test('the nodes of the demo join the cluster without the wait for lost data', () => {
+test('the nodes of the demo join the cluster without waiting for members of an earlier cluster', () => {
   const logs = ['node-1', 'node-2'].map((node) => readFileSync(`${ready['state']}/${node}.log`, 'utf8'))
 
   for (const log of logs) {
@@ -199,7 +199,7 @@ test('`demo add` exits with 3 when no demo is running', async () => {
   expect(await runVerb(words, {})).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('is not running') })
 })
 
-test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {
+test('all Redis keys of the demo start with `gh-demo-` and the same 12 hexadecimal digits', async () => {
   const keys = (await redisCli(redis.port, 'KEYS', '*')).split('\n')
 
   expect(keys.length).toBeGreaterThan(1)

@@ -60,7 +60,7 @@ const upstream = await rawUpstream(
 const node = await startPublicNode([upstream.url])
 
 test.each(Object.keys(cases))(
-  'the client connection stays usable after a reply of a service to which HTTP allows no body: %s',
+  'the client connection stays usable after a reply to which HTTP allows no body: %s',
   async (title) => {
     const { method, status, length } = cases[title]!
     const wire = await connect(node.port)
@@ -79,7 +79,7 @@ test.each(Object.keys(cases))(
 )
 
 test.each(Object.keys(cases))(
-  'to a request with Connection: close, the gate relays a reply of a service to which HTTP allows no body: %s',
+  'the gate sends a reply without a body (%s) to a request with Connection: close',
   async (title) => {
     const { method, status, length } = cases[title]!
     for (const option of ['close', 'close, x-foo']) {

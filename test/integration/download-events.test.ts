@@ -17,7 +17,7 @@ const upstream = await startUpstream({
 })
 const node = await startPublicNode([upstream.url])
 
-test('the gate relays each server-sent event before the next is sent, and then the end of the stream', async () => {
+test('the gate sends each server-sent event to the client before the service sends the next, and then the end of the stream', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/events', fields: [['Accept', 'text/event-stream']] }))
 
@@ -34,7 +34,7 @@ test('the gate relays each server-sent event before the next is sent, and then t
   expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
 })
 
-test('the gate does not mix concurrent event streams', async () => {
+test('the gate does not mix the events of concurrent event streams', async () => {
   streams.length = 0
   const wires = await Promise.all(Array.from({ length: 5 }, () => connect(node.port)))
   for (const [n, wire] of wires.entries()) {

@@ -72,7 +72,7 @@ function check({ port }: TestNode, proof: string, path = target): Promise<RawRep
 const send = ({ port }: TestNode, proof: string, fields: [string, string][] = []): Promise<RawReply> =>
   request(port, requestBytes({ target, fields: [...dpopFields(token, proof), ...fields] }))
 
-test('a forward-auth check uses up the DPoP proof of its request, and its reply lists the proof for removal by the proxy', async () => {
+test('a forward-auth check uses up the DPoP proof of its request, and the reply tells the proxy to remove the proof', async () => {
   const proof = proofFor()
   const admitted = await check(consuming, proof)
   expect(admitted.status).toBe(200)
@@ -91,7 +91,7 @@ test('a forward-auth check rejects a DPoP proof for another method or URL than t
   expect((await check(consuming, proofFor(), '/orders/2')).status).toBe(401)
 })
 
-test('with check.dpop: verify, forward-auth checks verify a DPoP proof without using it up, and a request uses it up', async () => {
+test('with check.dpop: verify, forward-auth checks verify a DPoP proof without using it up, and the request itself uses it up', async () => {
   const proof = proofFor()
   for (let i = 0; i < 2; i++) expect((await check(verifying, proof)).status).toBe(200)
   expect((await check(verifying, proofFor({ htm: 'POST' }))).status).toBe(401)
@@ -129,7 +129,7 @@ test('with check.dpop: verify, ext_authz checks verify a DPoP proof without usin
   expect((await envoyAsks(verifying, proofFor({ htm: 'POST' }))).status).toBe(401)
 })
 
-test('with dpop.nonce: required, a client of Envoy gets a DPoP nonce with the refusal, and is admitted with a proof that has the nonce', async () => {
+test('with dpop.nonce: required, a client of Envoy gets a DPoP nonce with the refusal, and is admitted with a proof that contains this nonce', async () => {
   const refused = await envoyAsks(asking, proofFor())
   const nonce = refused.field('dpop-nonce')
   expect([refused.status, nonce]).toEqual([401, expect.any(String)])
@@ -147,7 +147,7 @@ async function explain(fields: [string, string][]): Promise<Explanation> {
   return (await reply.json()) as Explanation
 }
 
-test('`gatehouse explain` checks a DPoP proof as a request does, and never uses it up', async () => {
+test('`gatehouse explain` checks a DPoP proof as the gate does for a request, and never uses it up', async () => {
   const proof = proofFor()
   const possession = ({ token: view }: Explanation) => view?.checks.find(({ check: name }) => name === 'possession')
   for (let i = 0; i < 2; i++) {
@@ -164,7 +164,7 @@ test('`gatehouse explain` checks a DPoP proof as a request does, and never uses 
   expect((await send(consuming, proof)).status).toBe(200)
 })
 
-test('a page of an allowed CORS origin may send a DPoP proof and read the nonce for the next proof', async () => {
+test('a page of an allowed CORS origin may send a DPoP proof and read the DPoP nonce in the reply', async () => {
   const preflight = await request(
     asking.port,
     requestBytes({

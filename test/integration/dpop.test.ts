@@ -154,7 +154,7 @@ test.each<[title: string, overrides: ProofOverrides, reason: string]>([
   refusesProof(client.proof(url, token, overrides), reason),
 )
 
-test('S-080: the gate rejects a DPoP proof of 10 kB, and DPoP fields that are no JWS', async () => {
+test('S-080: the gate rejects a DPoP proof of 10 kB, and DPoP fields that contain no JWS', async () => {
   await refusesProof(client.proof(url, token, { claims: { jti: 'x'.repeat(7000) } }), 'proof-malformed')
   for (const text of ['', 'x', '..', 'a.b.c', token]) await refusesProof(text, 'proof-malformed')
 })
@@ -171,7 +171,7 @@ test('S-080: the gate rejects a DPoP proof with an RSA key of 1024 bits, even if
   await refused(gate, { target, fields: dpopFields(weak, proof) }, proofRefused('proof-malformed'))
 })
 
-test('S-081: the gate admits a DPoP proof once, and rejects another encoding of the same proof too', async () => {
+test('S-081: the gate admits a DPoP proof once, and also rejects another encoding of a proof that was used', async () => {
   const proof = client.proof(url, token)
   await admitted(gate, { target, fields: dpopFields(token, proof) })
 
@@ -223,7 +223,7 @@ test('a route with dpop: true rejects bearer tokens, and its challenges name onl
   )
 })
 
-test('a DPoP-bound token is refused on a route whose service receives the token of the client', async () => {
+test('a DPoP-bound token is refused on a route that forwards the token of the client to the service', async () => {
   const path = '/passed/1'
   await admitted(gate, { target: path, token: issuer.sign() })
   const fields = dpopFields(token, client.proof(origin + path, token))

@@ -91,7 +91,7 @@ const configured = [
 ]
 const seen = entry('upstream-certificate', `orders ${upstream}`, ends.upstream)
 
-test('`gatehouse expiry` lists the configured certificates before a handshake with the upstream, and finds no end within 7 days', async () => {
+test('before a handshake with the upstream, `gatehouse expiry` lists the configured certificates, and reports that none of them expires within 7 days', async () => {
   expect(await get('/api/v1/expiries')).toEqual({ node: 'node-e', expiries: [list, ...configured] })
   const { exitCode, stdout } = await runVerb(['expiry'], env)
 
@@ -100,7 +100,7 @@ test('`gatehouse expiry` lists the configured certificates before a handshake wi
   expect(stdout).toContain('Node node-e answered: 6 listed, 0 of them end within 7d.')
 })
 
-test('`gatehouse secrets list` names the files of upstream_tls with their ends', async () => {
+test('`gatehouse secrets list` shows the files of upstream_tls with their expiry', async () => {
   const { exitCode, stdout } = await runVerb(['secrets', 'list', '--output', 'json'], env)
   const { secrets } = JSON.parse(stdout) as { secrets: Record<string, unknown>[] }
   const file = (key: string, name: string, expires: Date | null) => ({
@@ -122,7 +122,7 @@ test('`gatehouse secrets list` names the files of upstream_tls with their ends',
   expect(stdout).not.toContain('PRIVATE KEY')
 })
 
-test('a starting node logs once a certificate that ends within 30 days', async () => {
+test('when a node starts, it logs once that a certificate expires within 30 days', async () => {
   const about = ({ kind }: { readonly kind?: unknown }) => kind === 'client-certificate'
   expect(await node.waitForLine(about)).toMatchObject({
     level: 'warn',
@@ -133,7 +133,7 @@ test('a starting node logs once a certificate that ends within 30 days', async (
   expect(node.log.filter(about)).toHaveLength(1)
 })
 
-test('`gatehouse expiry` lists the certificate of the upstream after a handshake, and fails when the certificate ends within --within', async () => {
+test('after a handshake, `gatehouse expiry` lists the certificate of the upstream, and fails when the certificate expires within --within', async () => {
   await new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port: node.port, servername: 'api.example', rejectUnauthorized: false }
     const asked = request({ ...options, headers: { host: 'api.example' } }, (reply) => {

@@ -139,7 +139,7 @@ const tokens = [
   issuer.sign({ claims: { exp: 1 } }),
 ]
 
-test('explain and the gate decide alike for requests and gRPC calls over HTTP/2', async () => {
+test('`gatehouse explain` and the gate make the same decisions on requests and gRPC calls over HTTP/2', async () => {
   const compared: Compared[] = []
   for (const method of ['GET', 'POST']) {
     for (const target of targets) {
@@ -160,7 +160,7 @@ test('explain and the gate decide alike for requests and gRPC calls over HTTP/2'
   expect(reasons.size).toBeGreaterThan(11)
 })
 
-test('explain takes a request with the content type of gRPC for HTTP/2 at a node with listen_h2, and offline', async () => {
+test('`gatehouse explain` treats a request with the content type of gRPC as HTTP/2, both at a node with listen_h2 and offline', async () => {
   const url = `http://${host}/demo.Orders/Get`
   const header = ['Content-Type: application/grpc']
   const asked = askedRequest('POST', url, { token: tokens[2], header, address: '127.0.0.1' })

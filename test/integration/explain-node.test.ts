@@ -80,7 +80,7 @@ const get = (path: string, token: string) =>
 const checks = ({ token }: Explanation) =>
   Object.fromEntries(token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test("explain at a node uses the current issuer keys, and a URL without a host means the gate's own host", async () => {
+test('`gatehouse explain` at a node uses the current issuer keys, and a URL without a host means the own host of the gate', async () => {
   const explained = await explain('/orders/1', { token: issuer.sign(), address: '203.0.113.7' })
 
   expect(explained).toMatchObject({
@@ -100,7 +100,7 @@ test("explain at a node uses the current issuer keys, and a URL without a host m
   expect(forged).toMatchObject({ decision: 'refused', signature: 'failed' })
 })
 
-test('after an explain of a request, the gate admits the same request with an assertion of the subject, as without the explain', async () => {
+test('after `gatehouse explain` of a request, the gate admits the same request with an assertion of the subject, as if there had been no explain', async () => {
   const token = issuer.sign()
   await explain('/orders/1', { token })
 
@@ -109,7 +109,7 @@ test('after an explain of a request, the gate admits the same request with an as
   expect(await identity(gate(), received)).toMatchObject({ sub: 'alice' })
 })
 
-test('explain at a node reports a revoked token as token-revoked', async () => {
+test('`gatehouse explain` at a node reports a revoked token as token-revoked', async () => {
   const token = issuer.sign()
   expect((await explain('/orders/1', { token })).decision).toBe('admitted')
   expect((await call('revocations?wait=all', { kind: 'token', token })).status).toBe(200)
@@ -120,7 +120,7 @@ test('explain at a node reports a revoked token as token-revoked', async () => {
   expect(explained.phases.at(-1)).toBe('check-revocation')
 })
 
-test('explain at a node introspects an opaque token at its issuer as a request would', async () => {
+test('`gatehouse explain` at a node introspects an opaque token at its issuer as a request does', async () => {
   const token = opaque.issue({ sub: 'bob', scope: 'orders:read' })
   const explained = await explain('/orders/1', { token })
 
@@ -138,7 +138,7 @@ test('explain at a node introspects an opaque token at its issuer as a request w
   })
 })
 
-test('explain at a node reports an unreachable issuer as a fault with its cause', async () => {
+test('`gatehouse explain` at a node reports an unreachable issuer as a fault with its cause', async () => {
   opaque.script = () => ({ status: 500 })
   try {
     const explained = await explain('/orders/1', { token: 'asked-in-vain' })
@@ -155,7 +155,7 @@ test('explain at a node reports an unreachable issuer as a fault with its cause'
   }
 })
 
-test("explain at a node shows the cluster's rate limit counts and charges no limit", async () => {
+test('`gatehouse explain` at a node shows the rate limit counts of the cluster and charges no limit', async () => {
   const subject = `carol-${randomUUID()}`
   const token = issuer.sign({ claims: { sub: subject } })
   const used = async () => (await explain('/few/1', { token })).limits!.map(({ used, requests }) => [used, requests])
@@ -171,7 +171,7 @@ test("explain at a node shows the cluster's rate limit counts and charges no lim
   expect(stdout).toContain(`subject=${subject}: not charged, 3 of 3 used\n`)
 })
 
-test('explain at a node does not charge the address limit for invalid tokens', async () => {
+test('`gatehouse explain` at a node does not charge the address limit for invalid tokens', async () => {
   for (let i = 0; i < 5; i++) {
     const key = { ...signingKey('ES256'), kid: issuer.keys[0]!.kid }
     expect((await explain('/orders/1', { token: issuer.sign({ key }) })).reason).toBe('token-signature')
@@ -179,7 +179,7 @@ test('explain at a node does not charge the address limit for invalid tokens', a
   expect((await get('/orders/1', issuer.sign())).status).toBe(200)
 })
 
-test('a node logs explain as a call of the admin API without the token, and not as an exchange', async () => {
+test('a node logs `gatehouse explain` as a call of the admin API without the token, and not as an exchange', async () => {
   const token = issuer.sign({ claims: { sub: 'dave' } })
   await explain('/orders/7?secret=1', { token })
   const line = await node.waitForLine(

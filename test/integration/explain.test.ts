@@ -171,7 +171,7 @@ function expectSameFields({ service_receives }: Explanation, received: ReceivedR
   expect(claims && lasting(claims)).toEqual(shown.assertion === null ? undefined : lasting(shown.assertion))
 }
 
-test('explain and the gate decide alike for 240 combinations of method, target and token', async () => {
+test('`gatehouse explain` and the gate make the same decisions for 240 combinations of method, target and token', async () => {
   const methods = ['GET', 'HEAD', 'POST', 'DELETE']
   const targets = [
     '/orders/7?a=b',
@@ -206,7 +206,7 @@ test('explain and the gate decide alike for 240 combinations of method, target a
   expect(new Set(compared.map(({ record }) => record['reason'])).size).toBeGreaterThan(12)
 })
 
-test('explain and the gate decide alike for requests with unusual fields, methods and credentials', async () => {
+test('`gatehouse explain` and the gate make the same decisions on requests with unusual fields, methods and credentials', async () => {
   const token = issuer.sign()
   const one = (...fields: (readonly [string, string])[]): Case => ({
     method: 'GET',

@@ -186,7 +186,7 @@ function surplus({ forwarded }: EnvoyVerdict, received: ReceivedRequest): Field 
   })
 }
 
-test(`of ${propertyRuns} mutated requests, Envoy forwards only those that the gate forwards, with no other field`, async () => {
+test(`of ${propertyRuns} mutated requests, Envoy forwards only those that the gate itself would forward, and with the same fields`, async () => {
   const requests = fc.sample(mutated, propertyRuns)
   let admitted = 0
   const wrong: unknown[] = []

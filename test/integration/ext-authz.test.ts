@@ -95,7 +95,7 @@ test.each([
   expect(await node.waitForRecord((record) => record['id'] === id)).toMatchObject({ status, check: true })
 })
 
-test('a rate limit charges ext_authz checks and refuses with Retry-After, and the service gets no field about the limit', async () => {
+test('ext_authz checks count against a rate limit, a refused check has Retry-After, and the service gets no field about the limit', async () => {
   const first = await envoys.list.check({ path: '/few' })
   const second = await envoys.list.check({ path: '/few' })
 
@@ -130,14 +130,14 @@ test.each([
   },
 )
 
-test('an ext_authz check admits a gRPC call over HTTP/2, and refuses one over HTTP/1.1, which has no trailers', async () => {
+test('an ext_authz check admits a gRPC call over HTTP/2, and refuses a gRPC call over HTTP/1.1, which has no trailers', async () => {
   const fields = [grpc, bearer()]
 
   expect((await envoys.list.check({ ...call, fields })).status).toBe(200)
   expect((await envoys.list.check({ ...call, fields, protocol: 'HTTP/1.1' })).status).toBe(415)
 })
 
-test('an ext_authz check decides a gRPC-Web request like any other, because Envoy forwards gRPC-Web', async () => {
+test('an ext_authz check decides a gRPC-Web request like an ordinary request, because Envoy forwards gRPC-Web unchanged', async () => {
   const fields: [string, string][] = [['content-type', 'application/grpc-web+proto'], bearer()]
 
   expect((await envoys.list.check({ ...call, fields })).status).toBe(200)
@@ -170,7 +170,7 @@ test.each([
     '0.0.0.0',
   ],
 ] as const)(
-  'the client address of an ext_authz check is the expected one: the address %s',
+  'the gate finds the right client address for an ext_authz check: the address %s',
   async (_, request, status, address) => {
     const before = node.accessLog().length
     const verdict = await envoys.list.check({ path: '/inside', ...request })
@@ -232,7 +232,7 @@ test('an ext_authz check refuses repeated fields that Envoy joined in its map of
   expect((await envoys.map.check({ path: '/orders/7', fields: [admin, ...proofs] })).admitted).toBe(false)
 })
 
-test('client fields that state another request do not change an ext_authz decision, and Envoy removes them', async () => {
+test('client fields that state another request do not change the decision of an ext_authz check, and Envoy removes them', async () => {
   const verdict = await envoys.list.check({
     path: '/public/1',
     fields: [
@@ -266,7 +266,7 @@ test('after an ext_authz check, Envoy removes the client fields that Connection 
   expect(fields).not.toHaveProperty('x-tenant')
 })
 
-test('the HTTP/1.1 listener has no ext_authz service, and no listener forwards the path of the ext_authz service', async () => {
+test('the HTTP/1.1 listener offers no ext_authz service, and no listener forwards requests for the path of the ext_authz service', async () => {
   const reply = await request(
     node.port,
     requestBytes({ method: 'POST', target: '/envoy.service.auth.v3.Authorization/Check', fields: [grpc] }),

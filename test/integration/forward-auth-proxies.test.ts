@@ -107,7 +107,7 @@ const forged: [string, string][] = [
   ...statementFields.filter(isPassable).map((name): [string, string] => [name, 'forged']),
 ]
 
-test('the documented Traefik configuration removes every field that a forward-auth check lists for removal', () => {
+test('the documented Traefik configuration removes every field that the reply to a forward-auth check lists for removal', () => {
   const configured = deployed('forward-auth/traefik.yaml', {}).toLowerCase()
   // Traefik sets `X-Real-Ip` itself.
   const listed = fieldsToRemove([], undefined, undefined, undefined, []).filter((name) => name !== 'x-real-ip')
@@ -161,14 +161,17 @@ describe.each(fronts)('forward auth: $name asks the gate to decide each request'
     },
   )
 
-  test.skipIf(!here)('with forward auth, a public route forwards no identity claimed by the client', async () => {
-    const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
+  test.skipIf(!here)(
+    'with forward auth, a request on a public route reaches the service without identity fields of the client',
+    async () => {
+      const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
 
-    expect(reply.status).toBe(200)
-    const received = await upstream.next()
-    const told = received.fields.map(([name, value]) => `${name}: ${value}`).join('\n')
-    expect(told).not.toMatch(/forged|Zm9yZ2Vk|root|admins|evil|10\.0\.0\.1|a\.b\.c/)
-  })
+      expect(reply.status).toBe(200)
+      const received = await upstream.next()
+      const told = received.fields.map(([name, value]) => `${name}: ${value}`).join('\n')
+      expect(told).not.toMatch(/forged|Zm9yZ2Vk|root|admins|evil|10\.0\.0\.1|a\.b\.c/)
+    },
+  )
 
   test.skipIf(!here).each([
     [401, {}, '/orders/7'],
@@ -231,7 +234,7 @@ describe.each(fronts)('forward auth: $name asks the gate to decide each request'
   )
 
   test.skipIf(!here)(
-    'with forward auth, the decided target equals the forwarded target, even if the target ends in bytes that are not UTF-8',
+    'with forward auth, the target on which the gate decides equals the forwarded target, even if the target ends in bytes that are not UTF-8',
     async () => {
       const seen = upstream.requests.length
       const bytes = Buffer.from('GET /public/1/\xe9\xe9 HTTP/1.1\r\nHost: api.test\r\n\r\n', 'latin1')

@@ -104,7 +104,7 @@ function check(
 }
 
 test.each(each)(
-  'an admitted forward-auth check that states the request by %s gets 200 with the identity for the service',
+  'a forward-auth check that states an admitted request by %s gets 200 with the identity for the service',
   async (_, ask) => {
     const reply = await ask({
       target: '/orders/7?x=%20y',
@@ -144,7 +144,7 @@ test.each(
     ).map(([status, asked]) => [form, status, asked, ask] as const),
   ),
 )(
-  'a forward-auth check that carries the original request in %s gets the status %i for the request %o',
+  'a forward-auth check that states the original request in %s gets the status %i for the request %o',
   async (_, status, { target, ...asked }, ask) => {
     const seen = upstream.requests.length
     const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}
@@ -161,7 +161,7 @@ const target = fc
   .array(fc.constantFrom(...parts, '#', '\\', '%C3%A9', '%c3', '&access_token=x', '{', '*'), { maxLength: 6 })
   .map((chosen) => `/${chosen.join('')}`)
 
-test(`the gate decides ${propertyRuns} forward-auth checks, in three forms, like exchanges with the same request`, {
+test(`the gate makes the same decisions on ${propertyRuns} forward-auth checks, in three forms, as on exchanges with the same request`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   const tokens = [undefined, issuer.sign(), issuer.sign({ claims: { scope: 'orders:write' } })]
@@ -220,7 +220,7 @@ test('the gate charges forward-auth checks and exchanges to the same rate limit'
   expect(third.field('retry-after')).toMatch(/^[1-9]\d*$/)
 })
 
-test('the access log record of a forward-auth check describes the original request', async () => {
+test('the access log record of a forward-auth check has method, host and path of the original request', async () => {
   await forms['X-Original-URL']!({ target: '/orders/recorded', token: issuer.sign() })
 
   expect(await node.waitForRecord(({ path }) => path === '/orders/recorded')).toMatchObject({
@@ -236,7 +236,7 @@ test('the access log record of a forward-auth check describes the original reque
   })
 })
 
-test('the reply to a forward-auth check has the token if the service receives the token (`credentials: token`)', async () => {
+test('the reply to a forward-auth check contains the token if the service receives the token (`credentials: token`)', async () => {
   const token = issuer.sign()
   const reply = await forms['X-Forwarded-Uri']!({ target: '/pass', token })
 

@@ -117,7 +117,7 @@ test('with auth_request_headers, a service receives the identity from the token 
   expect(forgeries(got.fields)).toEqual([])
 })
 
-test('with auth_request_headers, a service receives no field for a missing or non-string claim', async () => {
+test('with auth_request_headers, a service receives no identity field for a claim that is missing or not a string', async () => {
   const token = issuer.sign({ claims: { email: ['a@b'], preferred_username: 'a\r\nX-Injected: 1', groups: [] } })
   const got = await received('/requested/1', token, forged)
 
@@ -132,7 +132,7 @@ const forgedNames: Field[] = ['X-Forwarded-User', 'X-User-Email', 'X-WebAuth-Gro
   .flatMap(aliases)
   .map((name) => [name, 'forged'])
 
-test('with mapped names, a service receives the configured claims in these fields, and no field of the client by such a name or alias', async () => {
+test('with auth_request_headers as a mapping, a service receives the configured claims in the mapped fields, and no field of the client with such a name or alias', async () => {
   const token = issuer.sign({
     claims: {
       email: 'alice@example.test',
@@ -155,11 +155,14 @@ test('with mapped names, a service receives the configured claims in these field
 test.each([
   ['a public route', '/mapped/public/1', {}],
   ['a token without the claims', '/mapped/1', { realm_access: 'staff' }],
-])('with mapped names, a service receives none of these fields on %s', async (_, target, claims) => {
-  const got = await received(target, issuer.sign({ claims }), forgedNames)
+])(
+  'with auth_request_headers as a mapping, a service receives none of the mapped fields on %s',
+  async (_, target, claims) => {
+    const got = await received(target, issuer.sign({ claims }), forgedNames)
 
-  expect(got.fields.filter(([name]) => /forwarded.user|user.email|webauth/i.test(name))).toEqual([])
-})
+    expect(got.fields.filter(([name]) => /forwarded.user|user.email|webauth/i.test(name))).toEqual([])
+  },
+)
 
 test("a client that names the gate's fields in Connection does not remove them (S-036)", async () => {
   const got = await received('/asserted/1', issuer.sign(), [

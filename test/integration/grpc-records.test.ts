@@ -69,31 +69,34 @@ test.each([
   ['with a status that gRPC does not have', '/demo.Orders/Trailers99', 2, 'rpc'],
   ['that the gate refuses', '/demo.Closed/Get', 16, 'closed'],
   ['without a route', '/demo.Unknown/Get', 12, ''],
-] as const)('all records of a call %s have its status', async (_, path, code, route) => {
-  const labels = { route, code: String(code) }
-  const before = (await readMetrics(node.adminPort)).sum('gatehouse_grpc_calls_total', labels)
-  const reply = await call(path)
-  const id = reply.field('x-request-id')!
+] as const)(
+  'access log, trace, metrics and audit record of a gRPC call %s have its gRPC status',
+  async (_, path, code, route) => {
+    const labels = { route, code: String(code) }
+    const before = (await readMetrics(node.adminPort)).sum('gatehouse_grpc_calls_total', labels)
+    const reply = await call(path)
+    const id = reply.field('x-request-id')!
 
-  const line = await node.waitForRecord((record) => record['id'] === id)
-  expect([line['http_version'], line['grpc_status']]).toEqual(['2', code])
-  const span = await receiver.waitFor('the span', ({ spans }) =>
-    spans.find(({ attributes }) => attributes['gatehouse.request.id'] === id),
-  )
-  expect([span.attributes['network.protocol.version'], Number(span.attributes['rpc.grpc.status_code'])]).toEqual([
-    '2',
-    code,
-  ])
-  expect(span.status.code === 2).toBe(route === 'rpc' && (code === 13 || code === 2))
-  const after = (await readMetrics(node.adminPort)).sum('gatehouse_grpc_calls_total', labels)
-  expect(after - before).toBe(1)
-  if (route === '') return
-  const records = await auditRecords(link, (record) => record['gatehouse.request.id'] === id)
-  const record = records.find((each) => each['gatehouse.request.id'] === id)!
-  expect([record['network.protocol.version'], record['rpc.grpc.status_code']]).toEqual(['2', code])
-})
+    const line = await node.waitForRecord((record) => record['id'] === id)
+    expect([line['http_version'], line['grpc_status']]).toEqual(['2', code])
+    const span = await receiver.waitFor('the span', ({ spans }) =>
+      spans.find(({ attributes }) => attributes['gatehouse.request.id'] === id),
+    )
+    expect([span.attributes['network.protocol.version'], Number(span.attributes['rpc.grpc.status_code'])]).toEqual([
+      '2',
+      code,
+    ])
+    expect(span.status.code === 2).toBe(route === 'rpc' && (code === 13 || code === 2))
+    const after = (await readMetrics(node.adminPort)).sum('gatehouse_grpc_calls_total', labels)
+    expect(after - before).toBe(1)
+    if (route === '') return
+    const records = await auditRecords(link, (record) => record['gatehouse.request.id'] === id)
+    const record = records.find((each) => each['gatehouse.request.id'] === id)!
+    expect([record['network.protocol.version'], record['rpc.grpc.status_code']]).toEqual(['2', code])
+  },
+)
 
-test('a cancelled call has no status, and counts as code none', async () => {
+test('a cancelled gRPC call has no gRPC status in the access log, and the metric counts it under code none', async () => {
   const { stream, reply } = client.send({ ':method': 'POST', ':path': '/demo.Orders/Open', ...grpc }, 'open')
   stream.once('response', () => stream.close(8))
   const id = (await reply).field('x-request-id')
@@ -106,7 +109,7 @@ test('a cancelled call has no status, and counts as code none', async () => {
   })
 })
 
-test('a request without gRPC has no grpc_status, and one over HTTP/1.1 no version', async () => {
+test('the access log has no grpc_status for a request without gRPC, and no http_version for a request over HTTP/1.1', async () => {
   const plain = await client.get('/http/Trailers0')
   const line = await node.waitForRecord((record) => record['id'] === plain.field('x-request-id'))
   expect([line['http_version'], 'grpc_status' in line]).toEqual(['2', false])
@@ -117,7 +120,7 @@ test('a request without gRPC has no grpc_status, and one over HTTP/1.1 no versio
   expect(metrics.sum('gatehouse_http2_requests_total', { route: 'http' })).toBe(1)
 })
 
-test('the audit log can be searched for the status of a call', async () => {
+test('the audit log can be searched for the gRPC status of a call', async () => {
   const find = (status: string) =>
     fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/records?grpc_status=${status}`, {
       headers: { authorization: `Bearer ${bootstrap}` },

@@ -86,7 +86,7 @@ async function resetAtService(sent: Call): Promise<number> {
   return stream.rstCode
 }
 
-test('gRPC messages up to max_message pass, even in a body above body.max, and max_message of a route overrides that of its service', async () => {
+test('gRPC messages up to max_message are forwarded, even in a body above body.max, and max_message of a route overrides that of its service', async () => {
   const sent = call('/demo.Orders/Count')
   for (let i = 0; i < 20; i++) sent.stream.write(grpcMessage(Buffer.alloc(2048)))
   sent.stream.end()
@@ -136,7 +136,7 @@ test.each(['5', '5s', '123456789S', '1S, 1S'])(
   },
 )
 
-test('the service gets as grpc-timeout the rest of the grpc-timeout of the client, or of timeouts.total if that is shorter', async () => {
+test('the service gets as grpc-timeout the remaining time of the grpc-timeout of the client, or of timeouts.total if that is shorter', async () => {
   const given = call('/demo.Orders/Count', { 'grpc-timeout': '50S' })
   const shorter = call('/demo.Timed/Count', { 'grpc-timeout': '1H' })
   const none = call('/demo.Timed/Count')
@@ -175,7 +175,7 @@ test('a gRPC call whose grpc-timeout is 0 is not sent to the service', async () 
   expect(sent.atService()).toBeUndefined()
 })
 
-test('silence longer than the timeouts and request.idle ends no gRPC call; silence longer than streams.idle does', async () => {
+test('a gRPC call is not ended by a silence longer than the timeouts and request.idle, but by a silence longer than streams.idle', async () => {
   const open = ['/demo.Orders/Never', '/demo.Orders/Watch'].map((path) => call(path))
   const busy = call('/demo.Quiet/Echo')
   const idle = [call('/demo.Quiet/Never'), call('/demo.Quiet/Watch')]
@@ -193,7 +193,7 @@ test('silence longer than the timeouts and request.idle ends no gRPC call; silen
   }
 })
 
-test('a gRPC call ends with its token: the client gets UNAUTHENTICATED in trailers after the last whole message, and the service a cancel', async () => {
+test('when the token of a gRPC call expires, the call ends: the client gets UNAUTHENTICATED in trailers after the last whole message, and the call to the service is cancelled', async () => {
   const claims = { exp: Math.floor(Date.now() / 1000) + 3 }
   const begun = call('/demo.Orders/Watch', {}, claims)
   const silent = call('/demo.Orders/Never', {}, claims)
@@ -214,7 +214,7 @@ test('a gRPC call ends with its token: the client gets UNAUTHENTICATED in traile
   expect(record).toMatchObject({ reason: 'stream-ended', stream_end: 'token-expired' })
 })
 
-test('a gRPC call that a changed policy would refuse ends with PERMISSION_DENIED, and other calls continue', async () => {
+test('a gRPC call that a changed policy refuses ends with PERMISSION_DENIED, and other calls continue', async () => {
   const refused = call('/demo.Guarded/Watch')
   const other = call('/demo.Orders/Echo')
   other.stream.write(part)
@@ -226,7 +226,7 @@ test('a gRPC call that a changed policy would refuse ends with PERMISSION_DENIED
   expect(await other.reply).toMatchObject({ body: Buffer.concat([part, part]), trailers: ['grpc-status', '0'] })
 })
 
-test('gRPC over HTTP/1.1, and with another method than POST, gets 415 with a problem that names listen_h2', async () => {
+test('gRPC over HTTP/1.1 or with a method other than POST gets 415 with a problem that names listen_h2', async () => {
   const fields = [['Content-Type', 'application/grpc']] as const
   const old = await request(node.port, requestBytes({ method: 'POST', target: '/demo.Orders/Count', fields }))
   const get = await client.get('/demo.Orders/Count', { 'content-type': 'application/grpc' })
@@ -240,7 +240,7 @@ test('gRPC over HTTP/1.1, and with another method than POST, gets 415 with a pro
   }
 })
 
-test('WebSocket over HTTP/2 (extended CONNECT) is not offered, and an attempt resets its stream only', async () => {
+test('the gate does not offer WebSocket over HTTP/2 (extended CONNECT), and an attempt resets only its own stream', async () => {
   await until('the settings of the gate', () => client.session.remoteSettings.enableConnectProtocol !== undefined)
   expect(client.session.remoteSettings.enableConnectProtocol).toBe(false)
   const head = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/http/socket' }
@@ -249,7 +249,7 @@ test('WebSocket over HTTP/2 (extended CONNECT) is not offered, and an attempt re
   expect(client.session.closed).toBe(false)
 })
 
-test('a stopping node ends gRPC calls with UNAVAILABLE after drain_timeout', async () => {
+test('a stopping node ends gRPC calls that are still in progress after drain_timeout with UNAVAILABLE', async () => {
   const stopping = await startNode({
     policy: policyWith('guarded'),
     settings: { listen_h2: { address: '127.0.0.1:0', tls: false }, drain_timeout: '1s', drain_delay: '0s' },

@@ -181,7 +181,7 @@ async function acceptedRequests(): Promise<number> {
 }
 
 test.for(Object.entries(floods))(
-  'the gate cuts off an HTTP/2 flood of %s, and the open stream of another client gets every message',
+  'the gate disconnects an HTTP/2 client that floods it with %s, and the open stream of another client gets every message',
   async ([name, flood], { annotate }) => {
     const causes = async () => {
       const count = (cause: string) => metric('http2_sessions_ended_total', { cause })
@@ -213,7 +213,7 @@ test.for(Object.entries(floods))(
   },
 )
 
-test('the gate cuts off an HTTP/2 flood of DATA frames of one byte', async () => {
+test('the gate disconnects an HTTP/2 client that floods it with DATA frames of one byte', async () => {
   const client = new FrameClient(node.http2Port, { from: '127.0.1.100' })
   const byte = frame(frameType.data, 0, 1, Buffer.alloc(1))
   for (let stream = 1; stream < 40 && !client.isEnded; stream += 2) {
@@ -263,7 +263,7 @@ test('many small messages in HTTP/2 request bodies, as of a gRPC stream, do not 
   client.socket.destroy()
 })
 
-test('after all HTTP/2 floods, the node has only the connection of the other client', async () => {
+test('after all HTTP/2 floods of this test, only the connection of the other client is still open at the node', async () => {
   await until('the end of the connections', async () => (await metric('http2_sessions')) === 1)
   await until('the end of the requests', async () => (await metric('http2_streams')) === 1)
   expect(node.stderr).toBe('')

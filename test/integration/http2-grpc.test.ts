@@ -47,7 +47,7 @@ test.each([
   ['of an unknown method', bearer('orders:read'), '/demo.Unknown/Get', 12, 404, 'route-unknown'],
   ['to a service with HTTP/1.1', bearer('orders:read'), '/demo.Orders/Get', 12, 501, 'grpc-upstream'],
 ] as const)(
-  'a gRPC call %s gets the gRPC status of its refusal in one head, and the log has the HTTP status',
+  'a gRPC call %s gets the gRPC status of its refusal in a reply of header fields only, and the log has the HTTP status',
   async (_, fields, path, code, status, reason) => {
     const before = upstream.requests.length
     const reply = await call(path, fields)
@@ -65,7 +65,7 @@ test.each([
   },
 )
 
-test('a gRPC call above a rate limit gets RESOURCE_EXHAUSTED with the time to wait', async () => {
+test('a gRPC call above a rate limit gets RESOURCE_EXHAUSTED with the time to wait before the next call', async () => {
   await call('/demo.Limited/Get')
   const reply = await call('/demo.Limited/Get')
   const seconds = Number(reply.field('retry-after'))
@@ -75,7 +75,7 @@ test('a gRPC call above a rate limit gets RESOURCE_EXHAUSTED with the time to wa
   expect(Number(reply.field('grpc-retry-pushback-ms'))).toBe(seconds * 1000)
 })
 
-test('a forward-auth check with the content type of gRPC never gets HTTP status 200', async () => {
+test('the gate never replies with HTTP status 200 to a forward-auth check with the content type of gRPC', async () => {
   const reply = await client.get('/.gatehouse/check', {
     'content-type': 'application/grpc',
     'x-original-method': 'POST',

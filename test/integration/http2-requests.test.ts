@@ -62,7 +62,7 @@ interface Echo {
   readonly sha256: string
 }
 
-test('a GET over HTTP/2 reaches the service as HTTP/1.1, with its fields, one Cookie field and the fields of the gate', async () => {
+test('the service gets a GET over HTTP/2 as HTTP/1.1, with the fields of the client, one Cookie field and the fields of the gate', async () => {
   const reply = await client.get('/s/one?x=1', {
     cookie: ['a=1', 'b=2'],
     'x-many': ['1', '2'],
@@ -96,7 +96,7 @@ test.each([
   expect(echo.fields.filter(([name]) => name === 'content-length' || name === 'transfer-encoding')[0]![0]).toBe(framing)
 })
 
-test('a large reply arrives whole over HTTP/2, also when the client reads slowly', async () => {
+test('an HTTP/2 client gets a large reply completely, also when it reads slowly', async () => {
   const { stream, reply } = client.send({ ':path': '/s/large' })
   stream.pause()
   await client.get('/s/meanwhile')
@@ -117,7 +117,7 @@ test('replies without a body reach an HTTP/2 client complete', async () => {
   expect([known.status, known.field('etag'), known.code]).toEqual([304, '"1"', 0])
 })
 
-test('a reply of the service with two cookies and hop-by-hop fields keeps the cookies over HTTP/2 and loses the others', async () => {
+test('over HTTP/2, the client gets the two cookies of a service reply and none of its hop-by-hop fields', async () => {
   const { status, list } = await client.get('/s/cookies')
 
   expect(status).toBe(200)
@@ -135,7 +135,7 @@ test('the gate sends Set-Cookie over HTTP/2 as a field that HPACK never indexes 
   }
 })
 
-test('the first event of a stream arrives over HTTP/2 before the stream ends', async () => {
+test('over HTTP/2, the client gets the first event of a stream before the stream ends', async () => {
   const { stream, reply } = client.send({ ':path': '/s/events' })
   await new Promise((resolve) => stream.once('data', resolve))
   held.pop()!.end('data: 2\n\n')
@@ -147,7 +147,7 @@ test.each([
   ['with Content-Length', '/s/cut'],
   ['of unknown length', '/s/cut-stream'],
 ])(
-  'when a service breaks off a reply %s, the gate resets the HTTP/2 stream and keeps the connection open',
+  'when the service breaks a reply off %s, the gate resets the HTTP/2 stream of the client and keeps the connection open',
   async (_, path) => {
     const raw = new FrameClient(node.http2Port)
     raw.write(headers(1, getFields(path)))
@@ -195,7 +195,7 @@ test.each([
   raw.socket.destroy()
 })
 
-test('a body above body.max gets 413 over HTTP/2, before and after its size is known', async () => {
+test('a body above body.max gets 413 over HTTP/2, with Content-Length at once and without it as soon as the limit is exceeded', async () => {
   const before = upstream.requests.length
   const announced = await client.post('/small/a', Buffer.alloc(2000))
   const sent = client.send({ ':method': 'POST', ':path': '/small/b' }, 'open')
@@ -273,26 +273,23 @@ test.each<[what: string, fields: Fields, status: number, reason: string]>([
   ['Transfer-Encoding', plus(['transfer-encoding', 'chunked']), 0, ''],
   ['99 fields', plus(...Array.from({ length: 99 }, (_, i) => [`x-${i}`, ''] as const)), 431, 'fields-too-many'],
   ['200 fields', plus(...Array.from({ length: 200 }, (_, i) => [`x-${i}`, ''] as const)), 0, ''],
-])(
-  'a request over HTTP/2 with %s is refused, and nothing of it reaches the service',
-  async (_, fields, status, reason) => {
-    const before = upstream.requests.length
-    const raw = new FrameClient(node.http2Port)
-    raw.write(headers(1, fields))
-    if (status === 0) {
-      const reset = await raw.find(frameType.rstStream, 1)
-      expect([1, 11]).toContain(reset!.payload.readUInt32BE(0))
-    } else {
-      const body = await raw.find(frameType.data, 1)
-      const { instance } = JSON.parse(body!.payload.toString()) as { readonly instance: string }
-      expect(await node.waitForRecord(({ id }) => id === instance)).toMatchObject({ status, reason })
-    }
-    expect(upstream.requests.length).toBe(before)
-    raw.socket.destroy()
-  },
-)
+])('a request over HTTP/2 with %s is refused, and the service gets nothing', async (_, fields, status, reason) => {
+  const before = upstream.requests.length
+  const raw = new FrameClient(node.http2Port)
+  raw.write(headers(1, fields))
+  if (status === 0) {
+    const reset = await raw.find(frameType.rstStream, 1)
+    expect([1, 11]).toContain(reset!.payload.readUInt32BE(0))
+  } else {
+    const body = await raw.find(frameType.data, 1)
+    const { instance } = JSON.parse(body!.payload.toString()) as { readonly instance: string }
+    expect(await node.waitForRecord(({ id }) => id === instance)).toMatchObject({ status, reason })
+  }
+  expect(upstream.requests.length).toBe(before)
+  raw.socket.destroy()
+})
 
-test('the gate answers OPTIONS * over HTTP/2 with its methods, and nothing of it reaches the service', async () => {
+test('the gate itself answers OPTIONS * over HTTP/2 with its methods, and the service gets nothing', async () => {
   const before = upstream.requests.length
   const reply = await client.get('*', { ':method': 'OPTIONS' })
 
@@ -301,7 +298,7 @@ test('the gate answers OPTIONS * over HTTP/2 with its methods, and nothing of it
   expect(upstream.requests.length).toBe(before)
 })
 
-test('a head above request.head_max gets 431 over HTTP/2', async () => {
+test('a request head above request.head_max gets 431 over HTTP/2', async () => {
   const raw = new FrameClient(node.http2Port)
   const block = literals(plus(['x-a', 'a'.repeat(40_000)]))
   raw.write(

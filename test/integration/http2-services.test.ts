@@ -136,21 +136,24 @@ test.each([
   ['without bytes', Buffer.alloc(0), {}],
   ['with Content-Length', Buffer.alloc(1000, 'b'), { 'content-length': '1000' }],
   ['of 60,000 bytes', Buffer.alloc(60_000, 'c'), {}],
-])('a body %s that arrives whole reaches a service with h2c', async (_, body, fields) => {
-  const { status, json, trailers } = await client.post('/plain/echo', body, fields)
+])(
+  'a request body %s that has arrived completely is sent to a service with the protocol h2c',
+  async (_, body, fields) => {
+    const { status, json, trailers } = await client.post('/plain/echo', body, fields)
 
-  expect([status, (json() as Echo).bytes]).toEqual([200, body.length])
-  expect(trailers[3]).toBe(createHash('sha256').update(body).digest('hex'))
-})
+    expect([status, (json() as Echo).bytes]).toEqual([200, body.length])
+    expect(trailers[3]).toBe(createHash('sha256').update(body).digest('hex'))
+  },
+)
 
-test('trailers behind a body that arrives whole reach a service with h2c', async () => {
+test('trailers after a request body that has arrived completely are sent to a service with the protocol h2c', async () => {
   const head = { ':method': 'POST', ':path': '/plain/echo' }
   const { json } = await client.send(head, Buffer.from('small'), { 'x-part': '1' }).reply
 
   expect(json()).toMatchObject({ bytes: 5, trailers: ['x-part', '1'] })
 })
 
-test('a body that arrives whole is sent again when the service has refused the stream', async () => {
+test('a request body that has arrived completely is sent again when an HTTP/2 service has refused the stream', async () => {
   const body = Buffer.from('{"amount":7}')
   const { status, trailers } = await client.post('/plain/refused-once', body)
 
@@ -158,7 +161,7 @@ test('a body that arrives whole is sent again when the service has refused the s
   expect(trailers[3]).toBe(createHash('sha256').update(body).digest('hex'))
 })
 
-test('a body above body.max that arrives whole gets 413, and the service gets nothing', async () => {
+test('a request body above body.max that has arrived completely gets 413, and the HTTP/2 service gets nothing', async () => {
   const before = plain.received.length
   const within = await client.post('/tiny/echo', Buffer.alloc(8, 'x'))
   const above = await client.post('/tiny/echo', Buffer.alloc(9, 'x'))
@@ -183,7 +186,7 @@ test.each(services)(
 )
 
 test.each(services)(
-  'a gRPC call reaches a service with the protocol %s and gets its trailers',
+  'a gRPC call to a service with the protocol %s succeeds, and the client gets the trailers of the service',
   async (_, id, service) => {
     const message = Buffer.from([0, 0, 0, 0, 2, 8, 1])
     const done = await client.post(`/${id}/demo.Orders/Get`, message, {

@@ -72,7 +72,7 @@ async function echo({ stream }: SentRequest, bytes: Buffer): Promise<void> {
   expect((await returned)[0]).toEqual(bytes)
 }
 
-test('the list of streams has a gRPC call in progress', async () => {
+test('`gatehouse streams list` has a gRPC call in progress', async () => {
   const open = call()
   await echo(open, ping)
   let listed: readonly Record<string, unknown>[] = []

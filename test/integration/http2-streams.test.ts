@@ -33,7 +33,7 @@ const node = await startNode({
 })
 const tokenOf = (sub: string, scope: string) => issuer.sign({ claims: { sub, scope } })
 
-test('a changed policy ends the HTTP/2 streams that it would refuse, and other streams on the same connection continue', async () => {
+test('a changed policy ends the HTTP/2 streams that it refuses, and other streams on the same connection continue', async () => {
   const client = new Http2Session(node.http2Port)
   const open = async (path: string, sub: string, scope: string) => {
     const sent = client.send({ ':path': path, authorization: `Bearer ${tokenOf(sub, scope)}` })

@@ -154,7 +154,7 @@ test('with client_secret_post, the gate sends id and secret in the introspection
 })
 
 test.each(privateKeys)(
-  'with private_key_jwt, the gate authenticates at the issuer by a new assertion for each request, signed with the configured key (%s)',
+  'with private_key_jwt, the gate authenticates at the issuer with a new client assertion for each request, signed with the configured key (%s)',
   async (name, _, publicKey, alg, kid) => {
     const forms = [(await askedAboutNewToken(name)).form, (await askedAboutNewToken(name)).form]
     const [first, second] = forms.map((form) => form.get('client_assertion')!)
@@ -184,7 +184,7 @@ function acceptOnly(issuer: IntrospectionIssuer, secret: string): void {
     form.get('client_secret') === secret ? undefined : { status: 401, body: '{"error":"invalid_client"}' }
 }
 
-test('a client secret that was replaced in its file and at the issuer is used without a failed request', async () => {
+test('when a client secret is replaced in its file and at the issuer, the gate uses the new secret without a failed request', async () => {
   const issuer = issuerOf('rotating')
   await askedAboutNewToken('rotating')
   write('rotating', 'new')
@@ -195,7 +195,7 @@ test('a client secret that was replaced in its file and at the issuer is used wi
   expect(secretsShown(issuer, tokens).at(-1)).toBe('new')
 })
 
-test('a client secret that the issuer does not know yet is replaced by the previous one without a failed request', async () => {
+test('if the issuer does not know a new client secret yet, the gate uses the previous secret without a failed request', async () => {
   const issuer = issuerOf('rotating')
   acceptOnly(issuer, 'new')
   write('rotating', 'newer')
@@ -277,7 +277,7 @@ function signedBy(key: SigningKey, issuer: IntrospectionIssuer, token: string, h
 
 const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
 
-test('the gate requires and verifies signed introspection responses if configured (RFC 9701)', async () => {
+test('if configured, the gate requires and verifies signed introspection responses (RFC 9701)', async () => {
   const issuer = issuerOf('signed')
   const target = targetOf('signed')
   const type = 'application/token-introspection+jwt'

@@ -92,7 +92,7 @@ test('the gate admits an opaque token only at services that list its issuer', as
   await admitted(gate, { target: '/other/1', token })
 })
 
-test("S-106: for a token text that two issuers know, the gate uses the service's issuer, and rejects the token at a service with both issuers", async () => {
+test('S-106: for a token text that two issuers know, the gate uses the issuer of the service, and rejects the token at a service that lists both issuers', async () => {
   const token = issuers.first.issue({ sub: 'first-sub' })
   issuers.second.issue({ sub: 'second-sub' }, token)
   for (let i = 0; i < 3; i++) {

@@ -88,7 +88,7 @@ async function goodTokens(at: TestNode, count: number, from: string): Promise<nu
   return statuses
 }
 
-test('a flood of 36 random tokens per second from one address does not block new tokens of another address', async () => {
+test('a flood of 36 random tokens per second from one address does not stop the introspection of new tokens of another address', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' })
   expect(await ask(gate, issuer.issue(), address())).toBe(200)
   limitIssuer()
@@ -100,7 +100,7 @@ test('a flood of 36 random tokens per second from one address does not block new
   expect(await attack.stop()).not.toContain(200)
 })
 
-test('the gate replies 429 to new tokens of an address with many failed introspections, and serves another address', async () => {
+test('the gate replies 429 to new tokens of an address with many failed introspections, and still serves another address', async () => {
   const gate = await node(
     { negative_cache: '0s', timeout: '20s' },
     { per_second: 0.2, burst: 100, introspections_per_second: 0.02 },
@@ -139,7 +139,7 @@ test('the gate charges an address for introspections that exceed the queue limit
   expect(await ask(gate, known, from)).toBe(200)
 })
 
-test('a flood of random tokens from many addresses does not block new tokens of an address with a recent valid token', async () => {
+test('a flood of random tokens from many addresses does not stop the introspection of new tokens of an address with a recent valid token', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' }, { introspections_per_second: 1000 })
   const from = address()
   expect(await ask(gate, issuer.issue(), from)).toBe(200)
@@ -199,14 +199,17 @@ test('after a 429 of the issuer, the gate has at most one introspection in progr
 test.each([
   ['seconds', () => '1'],
   ['a date', () => new Date(Date.now() + 1000).toUTCString()],
-])('the gate repeats an introspection that got 503 with Retry-After as %s', async (_, retryAfter) => {
-  const gate = await node({ timeout: '20s' })
-  const token = issuer.issue()
-  issuer.script = (asked) =>
-    asked.token === token && issuer.askedAbout(token) === 1
-      ? { status: 503, headers: { 'retry-after': retryAfter() }, body: '' }
-      : undefined
+])(
+  'after a 503 with Retry-After (as %s) from the issuer, the gate repeats the introspection',
+  async (_, retryAfter) => {
+    const gate = await node({ timeout: '20s' })
+    const token = issuer.issue()
+    issuer.script = (asked) =>
+      asked.token === token && issuer.askedAbout(token) === 1
+        ? { status: 503, headers: { 'retry-after': retryAfter() }, body: '' }
+        : undefined
 
-  expect(await ask(gate, token, address())).toBe(200)
-  expect(issuer.askedAbout(token)).toBe(2)
-})
+    expect(await ask(gate, token, address())).toBe(200)
+    expect(issuer.askedAbout(token)).toBe(2)
+  },
+)

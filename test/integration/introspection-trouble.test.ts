@@ -107,7 +107,7 @@ test.each(troubles)('a failed introspection (%s) causes 503 for a new token and 
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  'the gate replies 401 to a token if a working issuer rejects the introspection with 400 %s',
+  'the gate replies 401 to a token if an issuer that works otherwise rejects the introspection with 400 %s',
   async (code) => {
     await admitted(gate, { target: '/default/1', token: issuer.issue() })
     const token = issuer.issue()
@@ -117,7 +117,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test("while introspections fail, the gate admits a known token for the route's stale time, then replies 503, and admits the token after the issuer recovers", async () => {
+test('while introspections fail, the gate admits a known token for the stale time of the route, then replies 503, and admits the token again once the issuer works', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })

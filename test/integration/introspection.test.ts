@@ -37,7 +37,7 @@ test('the gate admits an active opaque token, and the service gets the identity 
   })
 })
 
-test('the gate introspects a token only once within the cache time', async () => {
+test('the gate introspects a token only once within the cache time of the introspection response', async () => {
   const token = issuer.issue()
   for (let i = 0; i < 5; i++) await admitted(gate, { target: '/orders/1', token })
 

@@ -50,7 +50,7 @@ async function statusWith(token: string): Promise<number> {
 
 const linesWith = (msg: string) => node.log.filter((line) => line['msg'] === msg)
 
-test('a node publishes an assertion key that is added to its folder, without a signal', async () => {
+test('a node publishes an assertion key that is added to its key folder, without a signal', async () => {
   expect(await publishedIds()).toEqual(['k1'])
   writeKey('k2')
   await until('k2 is published', async () => (await publishedIds()).includes('k2'))

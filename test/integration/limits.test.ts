@@ -88,19 +88,19 @@ test.each<[path: string, one: object, another: object]>([
   ['/tenant', { org: { id: 'one' } }, { org: { id: 'two' } }],
   ['/pair', { sub: 'ann', client_id: 'one' }, { sub: 'ann', client_id: 'two' }],
 ])(
-  'S-115: the rate limit of %s counts all tokens and paths of %j in one window, and %j in another',
+  'S-115: the rate limit of %s counts all tokens and paths of %j in one window, and those of %j in another window',
   async (path, one, another) => {
     expect(await statuses(path, 4, one)).toEqual(full)
     expect(await statuses(path, 1, another)).toEqual([200])
   },
 )
 
-test('a rate limit counts the same sub of another issuer in another window', async () => {
+test('a rate limit counts the same sub of another issuer in a separate window', async () => {
   expect(await statuses('/subject', 4, { sub: 'cleo' })).toEqual(full)
   expect(await statuses('/subject', 4, { sub: 'cleo' }, other)).toEqual(full)
 })
 
-test('S-113 S-114: X-Forwarded-For from an unlisted peer does not change the address that a public route limits', async () => {
+test('S-113 S-114: X-Forwarded-For from an unlisted peer does not change the client address that a rate limit of a public route counts', async () => {
   const found: number[] = []
   for (let i = 0; i < 4; i++) {
     const headers = { 'x-forwarded-for': `203.0.113.${i}` }
@@ -139,7 +139,7 @@ test('a 429 reply names the exceeded limit, the time to wait and all limits of t
   expect(record).toMatchObject({ reason: 'rate-limited', limit: 'route/two/narrow' })
 })
 
-test('an admitted reply has the remaining quota of the rate limit and keeps the RateLimit field of the service', async () => {
+test('an admitted reply has the remaining quota of the rate limit of the gate and keeps the RateLimit field of the service', async () => {
   const reply = await get('/cost/1', { sub: 'ella' })
 
   expect(reply.headers.get('ratelimit')).toBe('"theirs";r=7, "dear";r=6')
@@ -206,7 +206,7 @@ test.each([
   expect(JSON.parse(stderr)).toMatchObject({ code })
 })
 
-test('the Redis keys of rate limits have hashed buckets and a valid hash tag, even if sub contains braces', async () => {
+test('the Redis keys of rate limits contain hashed identities and a valid hash tag, even if sub contains braces', async () => {
   await statuses('/subject', 1, { sub: 'hana}:{x' })
   await statuses('/leased', 3, { sub: 'hana}:{x' })
   const link = await testLink(redisSettingsFor(redis.port))
@@ -220,7 +220,7 @@ test('the Redis keys of rate limits have hashed buckets and a valid hash tag, ev
   ).toEqual([])
 })
 
-test('a policy change keeps the counts of rate limits', async () => {
+test('a policy change does not reset the counts of rate limits', async () => {
   expect(await statuses('/subject', 3, { sub: 'iris' })).toEqual([200, 200, 200])
   const text = node.folder.file('policy.yaml')
   const { readFileSync } = await import('node:fs')

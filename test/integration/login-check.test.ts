@@ -27,7 +27,7 @@ await enter(browser, { redirects: 0 })
 const check = (from: HttpBrowser, path: string, headers: Record<string, string> = {}, method = 'GET') =>
   from.visit(`${url}${path}`, { method, headers, redirects: 0 })
 
-test('a forward-auth check with a session cookie gets 200 with an assertion and with all cookies except the session cookie', async () => {
+test('a forward-auth check with a session cookie gets 200 with an assertion for the service and with all cookies except the session cookie', async () => {
   const answer = await check(browser, '/.gatehouse/check/app/x', {
     cookie: `a=1; gatehouse-loopback=${browser.session}; b=2`,
   })
@@ -37,7 +37,7 @@ test('a forward-auth check with a session cookie gets 200 with an assertion and 
   expect(answer.field('cookie')).toBe('a=1; b=2')
 })
 
-test('a forward-auth check without a session gets a redirect to the login, which returns to the requested page', async () => {
+test('a forward-auth check without a session gets a redirect to the login, after which the browser returns to the requested page', async () => {
   const answer = await check(new HttpBrowser(), '/.gatehouse/check/app/x?y=1')
 
   expect(answer.status).toBe(303)
@@ -45,7 +45,7 @@ test('a forward-auth check without a session gets a redirect to the login, which
 })
 
 test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])(
-  'a forward-auth check in the nginx style without a session gets 401 and no redirect: %s',
+  'a forward-auth check with style=nginx and without a session gets 401 and no redirect: %s',
   async (path) => {
     const answer = await check(new HttpBrowser(), path, {
       'x-original-method': 'GET',
@@ -66,7 +66,7 @@ test("a forward-auth check of a POST with a session gets 403 with the Origin of 
 const atEnvoy = (path: string, fields: readonly [string, string][], method = 'GET') =>
   envoy.check({ method, path, host: new URL(url).host, scheme: 'http', fields, protocol: 'HTTP/2' })
 
-test('Envoy sends a browser without a session to the login, which returns to the requested page', async () => {
+test('Envoy redirects a browser without a session to the login, after which the browser returns to the requested page', async () => {
   const sent = await atEnvoy('/app/x?y=1', [['accept', 'text/html']])
 
   expect(sent.status).toBe(303)
@@ -76,7 +76,7 @@ test('Envoy sends a browser without a session to the login, which returns to the
   expect([call.status, call.field('grpc-status'), call.field('location')]).toEqual([401, '16', undefined])
 })
 
-test('Envoy admits a session, keeps the cookie of the gate from the service, and denies the Origin of another site', async () => {
+test('Envoy admits a request with a session, does not forward the cookie of the gate, and denies a request with the Origin of another site', async () => {
   const cookie: [string, string] = ['cookie', `a=1; gatehouse-loopback=${browser.session}; b=2`]
   const admitted = Object.fromEntries((await atEnvoy('/app/x', [cookie])).forwarded)
 
@@ -87,7 +87,7 @@ test('Envoy admits a session, keeps the cookie of the gate from the service, and
 })
 
 test.runIf(nginx !== undefined)(
-  'with the documented nginx configuration, a navigation without a session starts the login and returns to the page with its whole query',
+  'with the documented nginx configuration, a page request without a session starts the login, after which the browser returns to the page with its whole query',
   async () => {
     const port = await atNginx()
     const visit = (who: HttpBrowser, path: string, accept: string, method = 'GET') =>
@@ -115,7 +115,7 @@ test.runIf(nginx !== undefined)(
 )
 
 test.runIf(caddy !== undefined)(
-  'with the documented Caddy configuration, a navigation without a session is redirected to the login, and a session is admitted',
+  'with the documented Caddy configuration, a page request without a session is redirected to the login, and a page request with a session is admitted',
   async () => {
     const port = await atCaddy()
     const visit = (who: HttpBrowser, path: string) =>
@@ -151,7 +151,7 @@ test.each([
   [{ [stated]: '/app/x#y' }, '', '/'],
   [{ [stated]: '/.gatehouse/logout' }, '', '/'],
 ])(
-  'a peer of check.peers that states the page %j sends a login with the query "%s" back to %s',
+  'if a peer in check.peers states the page %j, a login with the query "%s" returns the browser to %s',
   async (fields, query, back) => {
     expect(await returned(fields, query)).toBe(back)
   },
@@ -161,7 +161,7 @@ test.each([
   ['127.0.0.1', '/app/x?a=1&b=2'],
   ['127.0.0.2', '/'],
 ])(
-  'a login from %s with X-Auth-Request-Redirect returns to %s, because check.peers lists 127.0.0.1 only',
+  'a login request from %s with X-Auth-Request-Redirect returns the browser to %s, because check.peers lists 127.0.0.1 only',
   async (from, back) => {
     const fields = [
       ['Cookie', `gatehouse-loopback=${browser.session}`],
@@ -189,7 +189,7 @@ test.each([
 })
 
 test.runIf(nginx !== undefined)(
-  'with the documented nginx configuration, nginx passes a WebSocket on at the listed paths only, and from pages of the host only',
+  'with the documented nginx configuration, nginx forwards a WebSocket only at the listed paths, and only from pages of its own host',
   async () => {
     const service = await WebSocketService.start()
     const page = documented('guide/forward-auth.md', 'nginx websocket', { '/live/': '/public/' })

@@ -33,7 +33,7 @@ afterEach(async () => {
 const lines = (message: string) => node.log.filter(({ msg }) => msg === message)
 const statusOf = async (browser: HttpBrowser) => (await browser.visit(`${url}/app/`, { redirects: 0 })).status
 
-test('a login with a wrong client secret ends on a page that offers no new login, and the log has the remedy', async () => {
+test('a login with a wrong client secret of the gate ends on a page that offers no new login, and the log has the remedy', async () => {
   await provider.rotateSecret('another-secret-of-the-issuer')
   const browser = new HttpBrowser()
 
@@ -50,7 +50,7 @@ test('a login with a wrong client secret ends on a page that offers no new login
   expect(JSON.stringify(node.log)).not.toContain(loginClient.secret)
 })
 
-test('none of 50 sessions is lost when the client secret is rotated at the issuer before it is known here', async () => {
+test('none of 50 sessions is lost when the client secret is rotated at the issuer before the gate knows the new secret', async () => {
   provider.accessTokenS = 1
   const browsers = Array.from({ length: SESSIONS }, () => new HttpBrowser())
   for (const browser of browsers) await logIn(browser, `${url}/.gatehouse/login?return_to=/public/`)
@@ -68,7 +68,7 @@ test('none of 50 sessions is lost when the client secret is rotated at the issue
   )
 })
 
-test('an issuer without refresh tokens causes one warning, and the session shows its real end', async () => {
+test('an issuer that gives no refresh tokens causes one warning, and the session view shows the real end of the session', async () => {
   Object.assign(provider, { accessTokenS: 200, refreshTokens: false })
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
@@ -83,7 +83,7 @@ test('an issuer without refresh tokens causes one warning, and the session shows
   ])
 })
 
-test('further parameters of the policy are in the authorization request', async () => {
+test('the authorization request of a login contains the additional parameters of the policy', async () => {
   const page = await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })
 
   expect(new URL(page.field('location')!).searchParams.get('ui_locales')).toBe('de')

@@ -45,7 +45,7 @@ test.each([
   },
 )
 
-test('with an access token for another audience, a session has the subject of the ID token and no scopes', async () => {
+test('if the access token of a login is for another audience, the session has the subject of the ID token and no scopes', async () => {
   provider.forGate = false
   const browser = new HttpBrowser()
   const page = await logIn(browser, `${url}/app/`)
@@ -57,14 +57,14 @@ test('with an access token for another audience, a session has the subject of th
   expect((await browser.visit(`${url}/scoped/`)).status).toBe(403)
 })
 
-test('a session has the scopes of its access token', async () => {
+test('a session has the scopes of the access token of its login', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 
   expect((await browser.visit(`${url}/scoped/`)).status).toBe(200)
 })
 
-test('after a step-up login the gate returns to the requested page, and a route that requires a recent login then needs no further login', async () => {
+test('after a step-up login the browser returns to the requested page, and a route that requires a recent login then needs no further login', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
   const strong = await logIn(browser, `${url}/strong/`)

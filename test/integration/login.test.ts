@@ -11,7 +11,7 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 const gate = await startLoginGate()
 const { url, provider, orders, reports } = gate
 
-test('a browser without a session is redirected to the login and returns to the requested page and query', async () => {
+test('a browser without a session is redirected to the login, and after the login returns to the requested page and query', async () => {
   const browser = new HttpBrowser()
 
   const page = await logIn(browser, `${url}/app/mine?x=//evil&y=%20`)
@@ -32,7 +32,7 @@ test('a browser without a session is redirected to the login and returns to the 
   expect(provider.failures).toEqual([])
 })
 
-test('one session is valid for several services, and each service receives the credential that its policy names', async () => {
+test('one login session is valid for several services, and each service receives the credential that the policy states for it', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 

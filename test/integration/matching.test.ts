@@ -97,7 +97,7 @@ const matches = [
 ]
 
 test.concurrent.each(matches.map((each) => ({ method: 'GET', ...each })))(
-  'the gate selects the most literal matching path: $method $target matches the route `$route`',
+  'the gate selects the route with the most specific path: $method $target matches the route `$route`',
   async ({ route, ...request }) => {
     expect(await routeOf(gate, request)).toBe(route)
   },
@@ -140,7 +140,7 @@ test.concurrent.each([
   { method: 'DELETE', target: '/things/1/parts/2', allow: 'GET, HEAD' },
   { method: 'OPTIONS', target: '/things', allow: 'GET, HEAD, DELETE' },
 ])(
-  'the gate replies 405 with Allow if the most literal matching path has no route for the method: $method $target',
+  'the gate replies 405 with Allow if the most specific matching path has no route for the method: $method $target',
   ({ method, target, allow }) => refused(gate, { method, target }, notMapped(allow)),
 )
 
@@ -189,7 +189,7 @@ test.concurrent.each([
   refused(strict, { target: '/where', host }, misdirected),
 )
 
-test.concurrent('S-029: if a route without host exists, the gate does not refuse a request for its unknown host', async () => {
+test.concurrent('S-029: if a route without a host exists, the gate does not refuse a request because of its unknown host', async () => {
   expect(await routeOf(gate, { target: '/where', host: 'unknown.test' })).toBe('anywhere')
   await refused(gate, { target: '/nowhere', host: 'unknown.test' }, notFound)
   await refused(strict, { target: '/nowhere', host: 'api.example' }, notFound)
@@ -229,7 +229,7 @@ test.concurrent('a route of /** matches every path that is not reserved', async 
   expect(await routeOf(open, { target: '/.gatehouses' })).toBe('everything')
 })
 
-test('a public /** route admits other methods of a protected path only with fall_through', async () => {
+test('a public route for /** admits other methods of a protected path only if the route of that path has fall_through', async () => {
   for (const method of ['DELETE', 'POST', 'PUT', 'PATCH', 'OPTIONS']) {
     await refused(open, { method, target: '/admin/1' }, notMapped('GET, HEAD'))
     expect(await routeOf(open, { method, target: '/relaxed/1' })).toBe('everything')

@@ -107,7 +107,7 @@ async function logIn(oauth: TestOAuthClient, scope?: string): Promise<string> {
   return code
 }
 
-test('an MCP client finds the issuer by the 401 of the gate, registers there, gets a token for the MCP server, and calls tools', async () => {
+test('an MCP client finds the issuer through the 401 of the gate, registers there, gets a token for the MCP server, and calls tools', async () => {
   const oauth = new TestOAuthClient()
   const first = connection(oauth)
   await expect(connected(first)).rejects.toThrow(UnauthorizedError)
@@ -125,7 +125,7 @@ test('an MCP client finds the issuer by the 401 of the gate, registers there, ge
   expect(await client.callTool({ name: 'whoami' })).toMatchObject({ content: [{ text: 'alice' }] })
 })
 
-test('an MCP client whose token lacks the scope of the MCP server gets a challenge that names the scope, requests the scope, and calls a tool', async () => {
+test('an MCP client whose token lacks a scope of the MCP server gets a challenge that names the scope, requests this scope, and calls a tool', async () => {
   const oauth = new TestOAuthClient()
   oauth.registered = { client_id: knownMcpClient }
   const first = connection(oauth)

@@ -40,7 +40,7 @@ test('the metrics count exchanges by route, decision and reason, with the same w
   expect(after.sum('gatehouse_token_cache_entries') - before.sum('gatehouse_token_cache_entries')).toBe(2)
 })
 
-test('the metrics measure the time of the gate and the time of the service separately', async () => {
+test('the metrics measure the time in the gate and the time in the service separately', async () => {
   const before = await read()
   await get('/public/page')
   await get('/orders/1')

@@ -11,7 +11,7 @@ import { KeepAliveLoad } from './keep-alive-load.ts'
 // docs/design/contract.md §1: with reuse_port several nodes share a port. When one node is stopped, no request
 // fails.
 
-test('no request fails while the two nodes on one port are stopped one after the other under load', async () => {
+test('no request fails when two nodes that listen on one port are stopped one after the other under load', async () => {
   const issuer = await startIssuer()
   const orders = await startUpstream({
     handler: async (received, response) => {

@@ -23,7 +23,7 @@ test.each([
   { path: '/readyz', says: 'ready' },
   { path: '/startupz', says: 'started' },
   { path: '/readyz?verbose', says: 'ready' },
-])('$path of a ready node replies 200', async ({ path, says }) => {
+])('the probe $path of a ready node replies 200', async ({ path, says }) => {
   const reply = await ask(path)
 
   expect(reply).toMatchObject({ status: 200, text: `${says}\n` })
@@ -57,7 +57,7 @@ test.each([
 })
 
 test.each(['localhost', 'LOCALHOST:9090', '127.0.0.1:1', '127.8.8.8', '[::1]', '[::1]:9090', 'gate.internal:80'])(
-  'the admin plane accepts Host %s',
+  'the admin plane accepts the Host %s',
   async (host) => {
     expect((await ask('/livez', host)).status).toBe(200)
   },

@@ -113,7 +113,7 @@ async function overHttp1(path: string): Promise<number> {
 /** Protocol with which a request reached the gate, as `Via` states it to the service. */
 const protocolAtGate = (path: string) => upstream.requests.find(({ url }) => url === path)?.all('via')
 
-test('unary and streaming gRPC calls pass through HAProxy to the HTTP/2 listener', async () => {
+test('through HAProxy, unary and streaming gRPC calls reach the HTTP/2 listener of the node', async () => {
   expect(await orders.get('7', bearer('orders:read'))).toMatchObject({ id: '7', item: 'tea', version: 1 })
   const watch = orders.watch('8', bearer('orders:read'))
   await until('two orders of the stream', () => watch.received.length === 2)
@@ -129,7 +129,7 @@ test('unary and streaming gRPC calls pass through HAProxy to the HTTP/2 listener
   expect(await chat.status).toBe(0)
 })
 
-test('a gRPC call without a token or scope is refused through HAProxy with its gRPC status and the challenge', async () => {
+test('a gRPC call through HAProxy without a token or scope is refused with its gRPC status and the challenge', async () => {
   await expect(orders.get('7', bearer('other'))).rejects.toMatchObject({ code: 7 })
   const refused = await orders.get('7').catch((error) => error)
 
@@ -183,7 +183,7 @@ test('a TLS client of HAProxy that offers only HTTP/1.1 reaches the HTTP/1.1 lis
   expect(protocolAtGate('/public/old')).toEqual(['1.1 gatehouse'])
 })
 
-test('no forwarding field that an HTTP/2 client of HAProxy forges reaches the service', async () => {
+test('a forwarding field that an HTTP/2 client of HAProxy forges does not reach the service', async () => {
   const forged = { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': 'evil.example' }
   const client = new Http2Client({ port: balancer.port, certificate: balancer.certificate, name, from: '127.9.9.9' })
   expect((await client.get('/public/forged', { ...forged, 'client-cert': ':AAAA:' })).status).toBe(200)

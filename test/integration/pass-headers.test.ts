@@ -43,7 +43,7 @@ async function received(target: string, fields: [string, string][]) {
   return upstream.requests.at(-1)!
 }
 
-test('a service gets the client fields listed in its pass_headers, but no other identity field and no spelling with underscores', async () => {
+test('a service gets the client fields listed in its pass_headers, but no other identity field, and no field whose name has underscores', async () => {
   const got = await received('/passing', claims)
 
   const names = claims.map(([name]) => name.toLowerCase())
@@ -60,7 +60,7 @@ test('a service without pass_headers gets no identity or address field of a clie
   expect(JSON.stringify(got.fields)).not.toMatch(/10\.0\.0|SUCCESS|root|admins/)
 })
 
-test('the gate does not forward a field of pass_headers that the client names in Connection', async () => {
+test('the gate does not forward a field in pass_headers if the client names it in Connection', async () => {
   const got = await received('/passing', [...claims, ['Connection', 'remote-user']])
 
   expect(got.all('remote-user')).toEqual([])
@@ -82,7 +82,7 @@ const check = (path: string, fields: [string, string][]) =>
     }),
   )
 
-test('the reply to a forward-auth check does not list the fields of pass_headers for removal', async () => {
+test('the reply to a forward-auth check does not list the fields in pass_headers for removal', async () => {
   const lists = await Promise.all(['/strict', '/passing'].map((path) => check(path, [])))
   const [strict, passing] = lists.map((reply) => reply.field('x-envoy-auth-headers-to-remove')!.split(','))
 

@@ -241,7 +241,7 @@ const refusedChanges: readonly (readonly [name: string, service: object, path: s
 ]
 
 test.each(refusedChanges)(
-  'an owner that changes its service by %s gets 403 with the path of the change and a hint',
+  'an owner of a service that changes it by %s gets 403 with the path of the change and a hint',
   async (_, service, place, message) => {
     const reply = await apply(service)
 
@@ -259,7 +259,7 @@ test.each(refusedChanges)(
   },
 )
 
-test('a change with several parts that are not granted is refused with all of them', async () => {
+test('if an owner of a service sends a change with several parts that are not granted, the refusal lists all of them', async () => {
   const { problems } = await apply({
     ...withRoute({ host: 'api.test', path: '/other' }),
     upstreams: ['http://127.0.0.1:9'],
@@ -282,7 +282,7 @@ test.each([
   ],
   ['limits of the policy', { limits: [{ name: 'l', by: 'address', requests: 1, window: '1s' }] }, 'also limits'],
   ['another service', { services: { orders: orders(), web: orders() } }, 'and also service web'],
-])('an owner must not send %s in the file of its service: 422', async (_, more, message) => {
+])('an owner of a service that sends %s in the file of the service gets 422', async (_, more, message) => {
   expect(await applyText(serviceFile('orders', orders(), more))).toMatchObject({
     status: 422,
     problems: [{ message: expect.stringContaining(message) }],
@@ -312,14 +312,14 @@ test.each([
     addressOf('/orders/**').replace(first.url, 'http://169.254.169.254'),
     'must not be a link-local',
   ],
-])('an owner must not apply %s: the policy is invalid', async (_, text, message) => {
+])('an owner of a service that applies %s gets 422, because the policy is invalid', async (_, text, message) => {
   const reply = await applyText(text)
 
   expect(reply).toMatchObject({ status: 422, code: 'policy_invalid' })
   expect(JSON.stringify(reply.problems)).toContain(message)
 })
 
-test('an owner must not apply the route of another owner: the error names both routes and both services', async () => {
+test('an owner of a service that applies the route of another owner gets an error that names both routes and both services', async () => {
   const lists = { upstreams: [second.url], routes: [route('lists.read', { host, path: '/orders/**' })] }
   const reply = await applyText(serviceFile('lists', lists), {
     only: 'lists',
@@ -335,7 +335,7 @@ test('an owner must not apply the route of another owner: the error names both r
 test.each([
   ['without `only`', { only: undefined }],
   ['for another service', { only: 'web' }],
-])('an owner must not apply a policy %s: 403 insufficient_scope with a hint', async (_, { only }) => {
+])('an owner of a service that applies a policy %s gets 403 insufficient_scope with a hint', async (_, { only }) => {
   const files = Object.entries(seed).map(([name, text]) => ({ name, text: `# changed\n${text}` }))
   const expected = { status: 403, code: 'insufficient_scope', hint: expect.stringContaining('`only`') }
 
@@ -344,7 +344,7 @@ test.each([
   expect(await post('diff', { to: 1 })).toMatchObject(expected)
 })
 
-test('an owner must not roll back, or read revisions: 403', async () => {
+test('an owner of a service gets 403 for a rollback and for reading revisions', async () => {
   expect(await post('rollback', {})).toMatchObject({
     status: 403,
     code: 'insufficient_scope',
@@ -355,7 +355,7 @@ test('an owner must not roll back, or read revisions: 403', async () => {
 })
 
 test.each(['web', 'toString'])(
-  'a caller with the scope of service %s, which has no owner in the settings, is refused with the name of the setting',
+  'a caller with the policy scope of service %s, which has no owner in the settings, is refused, and the error names the setting',
   async (name) => {
     const text = serviceFile(name, { upstreams: [second.url], routes: [route('r', { host, path: '/orders/r' })] })
     const reply = await applyText(text, { only: name, credential: token(`gatehouse:policy:${name}`) })
@@ -365,11 +365,11 @@ test.each(['web', 'toString'])(
   },
 )
 
-test('no refused change has made a revision', async () => {
+test('the refused policy changes of owners have created no revision', async () => {
   expect(await activeRevision()).toBe(1)
 })
 
-test('an owner applies a change within its grant with `gatehouse apply --only`, and the node enforces it', async () => {
+test('the owner of a service applies a change that is granted to it with `gatehouse apply --only`, and the node enforces the change', async () => {
   const changed = orders({
     upstreams: [second.url],
     credentials: { type: 'header', name: 'X-Key', secret: { env: 'OWNER_KEY' } },
@@ -402,7 +402,7 @@ test('an owner applies a change within its grant with `gatehouse apply --only`, 
   expect(compared.stdout).toContain('services.orders.upstreams: changed')
 })
 
-test('a change that was compared with an earlier revision is refused, and shows an owner nothing of other services', async () => {
+test('an owner that sends a change based on an earlier revision is refused, and the reply shows nothing about other services', async () => {
   const operator = token('gatehouse:policy', 'operator')
   const changed = seed['web.yaml'].replace('/orders/admin', '/orders/boss')
   const files = Object.entries({ ...seed, 'web.yaml': changed }).map(([name, text]) => ({ name, text }))
@@ -413,7 +413,7 @@ test('a change that was compared with an earlier revision is refused, and shows 
   expect(reply.difference).toBeUndefined()
 })
 
-test('a caller with the scope gatehouse:policy changes a service with an owner without limits', async () => {
+test('a caller with the scope gatehouse:policy may change a service with an owner beyond what the owner is granted', async () => {
   const operator = token('gatehouse:policy gatehouse:policy:orders', 'operator')
   const reply = await apply(withRoute({ host: 'api.test', path: '/other' }), { credential: operator })
 

@@ -40,7 +40,7 @@ test.each([
   },
   { title: 'an empty file', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
 ])(
-  'after its policy file becomes invalid, a node keeps the previous policy and logs the reason: $title',
+  'if its policy file becomes invalid, a node keeps the previous policy and logs the reason: $title',
   async ({ text, problem }) => {
     const node = lasting
     const gate: Gate = { node, services: [first] }
@@ -94,7 +94,7 @@ test.concurrent('a node rejects a policy that requires a key missing in its sett
   await admitted({ node, services: [first] }, { target, token: issuer.sign() })
 })
 
-test.concurrent('a node detects a policy change without a signal, and a signal without a change has no effect', async () => {
+test.concurrent('a node detects a changed policy file without a signal, and a signal without a change has no effect', async () => {
   const node = await startNode({ policy: policy() })
   for (let i = 0; i < 5; i++) node.signal('SIGHUP')
   const revision = node.writePolicy(policy({ scope: 'orders:all' }))

@@ -125,7 +125,7 @@ test('the gate validates a cached token by the changed rules of its issuer', asy
   }
 })
 
-test('an exchange that waits during a policy change is sent to the upstream of the policy in which it was matched', async () => {
+test('an exchange that waits during a policy change is sent to an upstream of the policy under which its route was matched', async () => {
   const { promise: keysReleased, resolve: releaseKeys } = Promise.withResolvers<void>()
   const keys = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')

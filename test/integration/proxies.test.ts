@@ -160,7 +160,7 @@ test.each([
   ],
   ['S-043: Client-Cert with invalid base64', [['Client-Cert', ':A*:']], 'certificate-malformed'],
 ] as [string, [string, string][], string][])(
-  '%s from a listed proxy: the gate replies 400 and closes the connection',
+  'the gate replies 400 and closes the connection for %s from a listed proxy',
   async (_, fields, reason) => {
     const target = fresh('open')
 
@@ -195,7 +195,7 @@ test.each([
   },
 )
 
-test('a PROXY v2 header of a listed peer sets the client address; the gate rejects a missing or unexpected PROXY header with 400', async () => {
+test('the PROXY v2 header of a listed peer sets the client address, and the gate replies 400 if the header is missing or not expected', async () => {
   const inside = proxyHeader([10, 1, 2, 3])
   const outside = proxyHeader([203, 0, 113, 9])
 
@@ -258,7 +258,7 @@ test.each([
   ['the TCP proxy is stated in X-Forwarded-For', 'plain', '10.0.0.1, 192.0.2.8', Buffer.alloc(0)],
   ['the TCP proxy is stated in a PROXY header', 'header', '10.0.0.1', proxyHeader([192, 0, 2, 8])],
 ] as const)(
-  'X-Forwarded-For addresses before the address of a TCP proxy have no effect: %s',
+  'addresses in X-Forwarded-For before the address of a TCP proxy have no effect: %s',
   async (_, name, chain, before) => {
     upstream.handler = (_request, response) => void response.end()
 

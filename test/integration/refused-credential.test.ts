@@ -84,7 +84,7 @@ test.each([
   ['header', keyFile, 'key-one', 'key-two', keyOf],
   ['basic', passwordFile, 'word-one', 'word-two', (received: ReceivedRequest) => passwordOf(received).slice(5)],
 ] as const)(
-  'with credentials: %s, the gate reads a secret that the service refuses again, and sends the request once more',
+  'with credentials: %s, when the service refuses a secret, the gate reads the secret again and repeats the request once',
   async (kind, file, old, current, secretOf) => {
     expect((await send(`/${kind}`)).status).toBe(200)
     upstream.requests.length = 0
@@ -127,7 +127,7 @@ test('the client connection serves the next request after the service refused th
   expect((await send('/fixed', undefined, 'POST', 'body')).status).toBe(200)
 })
 
-test('a service that refuses an assertion gets a new assertion, at most once in 30 s for each token, and its 401 to the new assertion reaches the client', async () => {
+test('if a service refuses an assertion, it gets a new assertion, at most once in 30 s for each token, and its 401 to the new assertion reaches the client', async () => {
   const token = issuer.sign()
   expect((await send('/assertion', token)).status).toBe(200)
   const [before] = upstream.requests.map(assertionOf)
@@ -150,7 +150,7 @@ test('a POST whose assertion the service refuses is sent once, and the 401 reach
   expect(upstream.requests).toHaveLength(1)
 })
 
-test('without a credential of the gate, a 401 of the service reaches the client unchanged', async () => {
+test('if the gate adds no credential of its own, a 401 of the service reaches the client unchanged', async () => {
   accepts = () => false
 
   const reply = await send('/none')

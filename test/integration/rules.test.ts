@@ -235,7 +235,7 @@ const rows: readonly Row[] = [
 ]
 
 test.concurrent.each(rows.map((row) => ({ ...row, result: row.refusal?.reason ?? 'admitted' })))(
-  'the decision on a request for $parts.target is `$result`: $title',
+  'the gate decides a request for $parts.target with the reason `$result`: $title',
   async ({ parts, refusal }) => {
     if (refusal === undefined) await admitted(gate, parts)
     else await refused(gate, parts, refusal)
@@ -247,7 +247,7 @@ const recordOf = (reply: RawReply): Promise<LogRecord> => {
   return node.waitForRecord((record) => record['id'] === id)
 }
 
-test.concurrent('the gate refuses no request for an unmet shadow requirement, and logs the result of the requirement', async () => {
+test.concurrent('the gate refuses no request because of an unmet shadow requirement, and logs the result of the requirement', async () => {
   const without = await admitted(gate, { target: '/tried/1', token: good })
   const withIt = await admitted(gate, { target: '/tried/1', token: holding({ amr: ['mfa'] }) })
   const elsewhere = await admitted(gate, { target: '/strip/1', token: good })

@@ -77,7 +77,7 @@ async function received(target: string, fields: [string, string][] = []) {
   return upstream.requests.at(-1)!
 }
 
-test('a service gets the secret of credentials: header in place of the field of the client, also on a public route', async () => {
+test('with credentials: header, the service gets the secret in the field instead of the value that the client sent, also on a public route', async () => {
   const keyed = await received('/keyed', [token(), ...forged])
   const open = await received('/open', forged)
 
@@ -89,7 +89,7 @@ test('a service gets the secret of credentials: header in place of the field of 
   }
 })
 
-test('the gate removes the client field with the name of a credential field on every route of the service, even if the route overrides the credential', async () => {
+test('the gate removes a client field with the name of a credential field of the service on every route, even if the route has another credential', async () => {
   const got = await received('/none', forged)
   const other = await received('/others', [['X-Api-Key', 'of the client']])
 
@@ -98,14 +98,14 @@ test('the gate removes the client field with the name of a credential field on e
   expect(other.all('x-api-key')).toEqual(['of the client'])
 })
 
-test('a service gets user name and password of credentials: basic in UTF-8, in place of the token of the client', async () => {
+test('with credentials: basic, the service gets user name and password in UTF-8 instead of the token of the client', async () => {
   const got = await received('/basic', [['Authorization', 'Basic Zm9yZ2VkOng='], ...forged])
 
   expect(got.all('authorization')).toEqual([`Basic ${Buffer.from('gate:pa:ss wörd').toString('base64')}`])
   expect(JSON.stringify(got.fields)).not.toContain('forged')
 })
 
-test('the reply to a forward-auth check states the credential for the service, or lists its field for removal when there is no credential', async () => {
+test('the reply to a forward-auth check contains the credential for the service, or lists the field of the credential for removal if there is none', async () => {
   const check = (path: string) => {
     const asked: [string, string][] = [
       ['X-Forwarded-For', '203.0.113.9'],
@@ -125,7 +125,7 @@ test('the reply to a forward-auth check states the credential for the service, o
   expect([removed(open), removed(none)].map((names) => names.includes('x-api-key'))).toEqual([false, true])
 })
 
-test('status, explain and the log contain no secret for a service; status and explain name the kind of the credential', async () => {
+test('the admin API status, `gatehouse explain` and the log contain no secret for a service; status and explain name the kind of the credential', async () => {
   const admin = (path: string, body?: object) =>
     fetch(`http://127.0.0.1:${node.adminPort}/${path}`, {
       headers: { authorization: `Bearer ${bootstrap}`, 'content-type': 'application/json' },

@@ -59,21 +59,24 @@ const cases = [
   },
 ]
 
-test.each(cases)('a user keeps access while in a group, and loses it when removed: $of', async (wishes) => {
-  Object.assign(provider, wishes.with)
-  const browser = new HttpBrowser()
-  expect((await logIn(browser, `${url}/staff/`)).status).toBe(200)
-  await asked(browser, wishes.endpoint, 2)
+test.each(cases)(
+  'a user has access while in a required group, and loses access after being removed from the group: $of',
+  async (wishes) => {
+    Object.assign(provider, wishes.with)
+    const browser = new HttpBrowser()
+    expect((await logIn(browser, `${url}/staff/`)).status).toBe(200)
+    await asked(browser, wishes.endpoint, 2)
 
-  provider.groups = {}
-  await becomes(browser, 403)
+    provider.groups = {}
+    await becomes(browser, 403)
 
-  provider.groups = { alice: ['staff'] }
-  await becomes(browser, 200)
-  expect(node.log.filter(({ level }) => level === 'error')).toEqual([])
-})
+    provider.groups = { alice: ['staff'] }
+    await becomes(browser, 200)
+    expect(node.log.filter(({ level }) => level === 'error')).toEqual([])
+  },
+)
 
-test('a session whose issuer gives no newer claims meets no requirement on them, also under not', async () => {
+test('if the issuer gives no newer claims about a user, the session meets no requirement that uses these claims, also under `not`', async () => {
   Object.assign(provider, { forGate: true, idTokenAtRefresh: false })
   const browser = new HttpBrowser()
   expect((await logIn(browser, `${url}/unblocked/`)).status).toBe(200)
@@ -83,7 +86,7 @@ test('a session whose issuer gives no newer claims meets no requirement on them,
   expect(await statusOf(browser, '/app/')).toBe(200)
 })
 
-test('a request that needs newer claims gets 503 while the issuer is unavailable, and other requests continue', async () => {
+test('a request that needs newer claims about the user gets 503 while the issuer is unavailable, and requests that need none continue', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/staff/`)
   provider.down = true
@@ -96,7 +99,7 @@ test('a request that needs newer claims gets 503 while the issuer is unavailable
 })
 
 test.each([true, false])(
-  'the session document has the groups that the policy sees (access token for the gate: %s)',
+  'the page /.gatehouse/session shows the groups on which the policy decides (access token for the gate: %s)',
   async (forGate) => {
     Object.assign(provider, { forGate, groups: { alice: ['staff', 'other'] } })
     const browser = new HttpBrowser()
@@ -111,7 +114,7 @@ test.each([true, false])(
   },
 )
 
-test('20 concurrent requests that need newer claims cause one UserInfo request', async () => {
+test('20 concurrent requests that need newer claims about the user cause one UserInfo request', async () => {
   Object.assign(provider, { refreshTokens: false })
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/staff/`)
@@ -142,7 +145,7 @@ test('a request that needs no claims of the user never asks the issuer for them'
   expect(asks()).toBe(before)
 })
 
-test('explain takes the id of a session, and shows its user, its claims and the verdict on the requirement', async () => {
+test('`gatehouse explain` accepts the id of a session, and shows its user, its claims and the result of the requirement', async () => {
   provider.groups = { bob: ['staff'] }
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/staff/`, 'bob')

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, startLoginGate } from '../kit/login-gate.ts'
 
-test('20 concurrent requests of a session with an expired access token cause one refresh, and all are admitted', async () => {
+test('20 concurrent requests with a session whose access token has expired cause one refresh, and all are admitted', async () => {
   const { url, provider, node, orders } = await startLoginGate({
     login: { scopes: ['openid', 'offline_access', 'orders:read'] },
   })

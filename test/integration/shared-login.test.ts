@@ -54,7 +54,7 @@ test('one login gives a browser access to three hosts, with another cookie at ea
   expect(browser.gateCookies).toHaveLength(4)
 })
 
-test('a logout at one host ends the session at every host, and returns from the issuer to login.host', async () => {
+test('a logout at one host ends the session at every host, and the issuer returns the browser to login.host', async () => {
   const browser = await everywhere()
 
   const asked = await browser.visit(`${at('wiki')}/.gatehouse/logout`)
@@ -66,7 +66,7 @@ test('a logout at one host ends the session at every host, and returns from the 
   expect(done.body).toContain('You are logged out')
 })
 
-test('the session of a browser at three hosts is one record in Redis', async () => {
+test('a browser that uses three hosts with one login has one session record in Redis', async () => {
   const records = async () => (await redisCli(redisPort, 'KEYS', 'gh:{s:*')).split('\n').filter((key) => key !== '')
   const before = await records()
 
@@ -88,7 +88,7 @@ test('a logout at the issuer ends the session at every host', async () => {
   expect(provider.failures).toEqual([])
 })
 
-test('a step-up at one host gives a new session, and the other hosts enter it without the issuer', async () => {
+test('a step-up login at one host creates a new session, and the other hosts join it without a request to the issuer', async () => {
   const browser = await everywhere()
   const before = browser.sessionAt(hostOf('shop'))
 
@@ -101,7 +101,7 @@ test('a step-up at one host gives a new session, and the other hosts enter it wi
   expect([logins(), codes()]).toEqual(asked)
 })
 
-test('tabs of one browser that open different hosts together need one login, and each reaches its page', async () => {
+test('if tabs of one browser open different hosts at the same time, one login is enough, and each tab reaches its page', async () => {
   const browser = new HttpBrowser()
   const forms = await Promise.all([...hosts, ...hosts].map((name, i) => browser.visit(`${at(name)}/tab-${i}`)))
 
@@ -114,7 +114,7 @@ test('tabs of one browser that open different hosts together need one login, and
   expect(await statuses(browser)).toEqual([200, 200, 200])
 })
 
-test('tabs of one browser that enter one host together stay logged in, whichever cookie the browser keeps', async () => {
+test('if tabs of one browser join one host at the same time, they stay logged in, whichever cookie the browser keeps', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${at('mail')}/`)
   const sent = []
@@ -141,7 +141,7 @@ test('tabs of one browser that enter one host together stay logged in, whichever
   }
 })
 
-test('the refresh of a session keeps the cookies of its hosts valid', async () => {
+test('host cookies stay valid when the session is refreshed', async () => {
   provider.accessTokenS = 3
   const browser = await everywhere()
   const before = browser.gateCookies
@@ -155,7 +155,7 @@ test('the refresh of a session keeps the cookies of its hosts valid', async () =
   expect(browser.gateCookies).toEqual(before)
 })
 
-test('forward-auth checks of several hosts behind one proxy accept only the cookie of the checked host', async () => {
+test('forward-auth checks for several hosts behind one proxy accept only the cookie of the host in the check', async () => {
   const browser = await everywhere()
   const check = async (name: string, cookieOf: string) => {
     const { statusCode, headers, body } = await request(`http://127.0.0.1:${node.port}/.gatehouse/check`, {

@@ -98,7 +98,7 @@ test.concurrent.each(['length', 'chunked'])(
 )
 
 test.concurrent.each<Framing>(['length', 'chunked'])(
-  'the gate completes an upload that takes twice request.idle at 2 KiB/s (framing: %s)',
+  'the gate completes an upload at 2 KiB/s that takes twice request.idle (framing: %s)',
   async (framing) => {
     const target = `/receiving/slow-${framing}`
     const [bytesPerSecond, bytes] = [2048, idleS * 2 * 2048]
@@ -140,7 +140,7 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('the gate completes uploads to a service that reads late, and does not treat the clients that it pauses as stalled', async () => {
+test.concurrent('the gate completes uploads to a service that begins to read late, and does not treat the clients that wait for the service as stalled', async () => {
   // The test uses six clients, because only some of them send bytes after the pause. Those bytes must not restart the
   // listener's own timer.
   const wires = await Promise.all(Array.from({ length: 6 }, () => connect(node.port)))
@@ -153,7 +153,7 @@ test.concurrent('the gate completes uploads to a service that reads late, and do
   expect(replies.map((reply) => reply?.text)).toEqual(wires.map(() => 'late'))
 })
 
-test.concurrent('the gate does not disconnect a client that has read slowly and caught up while its service is silent', async () => {
+test.concurrent('the gate does not disconnect a client that read slowly but has read everything while its service sends nothing', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/quiet/1' }))
   await sleep(2500)

@@ -101,7 +101,7 @@ function policyOf({
 
 const tokenOf = (sub: string, by = issuer, scope = 'orders:read') => by.sign({ claims: { sub, scope } })
 
-test('a changed policy ends the streams that it would refuse, and other streams continue', async () => {
+test('a changed policy ends the streams that it refuses, and other streams continue', async () => {
   const node = await startNode({ policy: policyOf() })
   const [weak, strong, foreign] = [
     await open(node, tokenOf('weak')),
@@ -133,7 +133,7 @@ test('an event stream ends after streams.max_age of its route, and timeouts.tota
   expect(Date.now() - startedMs).toBeGreaterThanOrEqual(3000)
 })
 
-test('timeouts.idle ends a silent download but no event stream, and streams.idle ends a silent event stream without an error', async () => {
+test('timeouts.idle ends a silent download but not a silent event stream, and streams.idle ends a silent event stream without an error', async () => {
   const node = await startNode({ policy: policyOf({ timeouts: { idle: '1s' } }) })
   const events = await open(node, tokenOf('silent'))
   await open(node, tokenOf('download'), '/orders/file')
@@ -162,7 +162,7 @@ test('with streams.end: keep, a stream continues beyond the expiry of its token 
   expect(await endedBy(node, ended, 'kept-until-max-age')).toBe('stream-max-age')
 })
 
-test('an event stream above a limit of streams is refused before its head is sent, and another is admitted after one has ended', async () => {
+test('an event stream above a limit of streams is refused before its head is sent, and another stream is admitted after one has ended', async () => {
   const node = await startNode({
     policy: policyOf({ streams: { max: 3, max_per_subject: 2 } }),
     settings: { streams: { max_per_address: 100 } },
@@ -181,7 +181,7 @@ test('an event stream above a limit of streams is refused before its head is sen
   await open(node, tokenOf('ann'))
 })
 
-test('the event streams of one address are limited on the node', async () => {
+test('a node limits the number of event streams of one address', async () => {
   const node = await startNode({ policy: policyOf(), settings: { streams: { max_per_address: 1 } } })
   await open(node, tokenOf('ann'))
   const reply = await request(node.port, requestBytes({ target: '/orders/events', token: tokenOf('bob') }))
@@ -192,7 +192,7 @@ test('the event streams of one address are limited on the node', async () => {
   await wire.until('data: begun\n\n')
 })
 
-test('the second part of an upload is not relayed after the expiry of its token, however short the upload is', async () => {
+test('the second part of an upload that arrives after the expiry of the token is not sent to the service, however short the upload is', async () => {
   const node = await startNode({ policy: policyOf({ main: { clock_tolerance: '0s' } }) })
   const wires: Wire[] = []
   const expMs = Math.ceil(Date.now() / 1000) * 1000 + 2000
@@ -222,7 +222,7 @@ async function warm(node: TestNode, token: string): Promise<void> {
   await request(node.port, requestBytes({ target: '/orders/events', token, method: 'HEAD' }), { head: true })
 }
 
-test('100 streams whose tokens are verified again after a change of their issuer all continue', async () => {
+test('when a change of their issuer makes the gate verify the tokens of 100 streams again, all streams continue', async () => {
   const node = await startNode({ policy: policyOf() })
   const all = await Promise.all(Array.from({ length: 100 }, (_, i) => open(node, tokenOf(`many-${i}`))))
   await swap(node, policyOf({ main: { clock_tolerance: '7s' } }))
@@ -279,7 +279,7 @@ test('the gate introspects an opaque token again while its stream is open, and e
   expect(await endedBy(node, opened, 'opaque')).toBe('token-inactive')
 })
 
-test('the stream of a DPoP-bound token continues without a new proof, and ends when the issuer reports another key', async () => {
+test('the stream of a DPoP-bound token continues without a new proof, and ends when the issuer reports that the token is bound to another key', async () => {
   const issuer = await startIntrospectionIssuer()
   const introspection = { cache: '1s', stale: '0s' }
   const node = await startNode(opaqueGate({ issuer: issuer.url, orders: upstream.url, introspection }))
@@ -300,7 +300,7 @@ test('the stream of a DPoP-bound token continues without a new proof, and ends w
   expect(await endedBy(node, opened, 'bound')).toBe('token-binding')
 })
 
-test('while the issuer of an opaque token is unavailable, the stream of the token is held, and continues afterwards', async () => {
+test('while the issuer of an opaque token is unavailable, the gate relays no data of a stream with this token, and continues afterwards', async () => {
   const issuer = await startIntrospectionIssuer()
   const node = await startNode(
     opaqueGate({

@@ -49,7 +49,7 @@ test('with OTEL_EXPORTER_OTLP_ENDPOINT, a node sends every signal to the path of
   expect(receiver.logs[0]!.resource).toMatchObject(resource)
 })
 
-test('a node logs an OpenTelemetry variable without effect, and does not log the authorization of the receiver', async () => {
+test('a node logs an OpenTelemetry variable that has no effect, and does not log the authorization of the receiver', async () => {
   const node = await run(
     { OTEL_BSP_MAX_QUEUE_SIZE: '7', RECEIVER_TOKEN: 'Basic c2VjcmV0OnRva2Vu' },
     { telemetry: { authorization: { env: 'RECEIVER_TOKEN' }, logs: { endpoint: receiver.url } } },

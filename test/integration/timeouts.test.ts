@@ -85,7 +85,7 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('an upload that the service does not read gets 504 after first_byte', async () => {
+test.concurrent('an upload that the service does not read gets 504 after timeouts.first_byte', async () => {
   const wire = await connect(node.port)
   await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
   await sendUntilReply(wire, Buffer.alloc(500_000), 18)
@@ -121,7 +121,7 @@ test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
   },
 )
 
-test.concurrent('a client that starts to read after the idle timeout of the service gets the whole reply', async () => {
+test.concurrent('a client that begins to read only after the idle timeout of the service gets the whole reply', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/large/1' }))
   await sleep(5000)

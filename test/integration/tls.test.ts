@@ -107,7 +107,7 @@ test.each([
     'whatever.example',
     200,
   ],
-] as const)('the TLS listener: %s', async (_, servername, host, status) => {
+] as const)('the result of a request to the TLS listener is as expected: %s', async (_, servername, host, status) => {
   const seen = upstream.requests.length
   const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
 
@@ -187,7 +187,7 @@ test('SIGHUP does not prevent a stopping node from exiting with 0', async () => 
 })
 
 test.each([['proxy_protocol and tls', { proxies: ['192.0.2.1'], proxy_protocol: 'required' }, 'must be off with tls']])(
-  'a node with %s does not start and exits with 1',
+  'a node with %s does not start and exits with code 1',
   async (_, more, message) => {
     await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
       exitCode: 1,
@@ -200,7 +200,7 @@ test.each([
   ['a missing certificate file', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
   ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'does not match certificate'],
   ['a certificate instead of the key', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
-])('a node with %s does not start and exits with 1', async (_, certificate, message) => {
+])('a node with %s does not start and exits with code 1', async (_, certificate, message) => {
   const at = (file: string) => join(folder, file)
   const tls = { certificates: [{ cert: at(certificate.cert), key: { file: at(certificate.key.file) } }] }
 

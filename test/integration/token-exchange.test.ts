@@ -113,7 +113,7 @@ const upstreamRefused: Refusal = {
   decision: 'failed',
 }
 
-test('with token exchange, the service gets a token for itself about the caller instead of the token of the caller, even for concurrent requests', async () => {
+test('with token exchange, the service gets a token that was issued for the service about the caller, not the token of the caller, even for concurrent requests', async () => {
   const token = issuer.sign({ sub: 'bob', act: { sub: 'agent' } })
 
   const all = await Promise.all(Array.from({ length: 8 }, () => admitted(gates[0], { target: '/orders/1', token })))
@@ -165,7 +165,7 @@ test.each([
   },
 )
 
-test('a token that is revoked during its exchange is refused, and the request does not reach the service', async () => {
+test('a token that is revoked while it is exchanged is refused, and the request does not reach the service', async () => {
   const token = issuer.sign({ jti: 'revoked-meanwhile' })
   const held = Promise.withResolvers<void>()
   issuer.script = () => ({ held: held.promise })
@@ -178,7 +178,7 @@ test('a token that is revoked during its exchange is refused, and the request do
   await outcome
 })
 
-test('when the service refuses an exchanged token, one renewal in the cluster serves the requests of all nodes', async () => {
+test('when a service refuses an exchanged token, the cluster renews it once for the requests of all nodes', async () => {
   const token = issuer.sign({ jti: 'renewed' })
   for (const gate of gates) {
     const { received } = await admitted(gate, { target: '/orders/1', token })
@@ -197,7 +197,7 @@ test('when the service refuses an exchanged token, one renewal in the cluster se
   expect(accepted.size).toBe(1)
 })
 
-test('a service that refuses every exchanged token gets a GET twice and a POST once, and the client gets 502 without the challenge of the service', async () => {
+test('if a service refuses every exchanged token, it gets a GET twice and a POST once, and the client gets 502 without the challenge of the service', async () => {
   const token = issuer.sign({ jti: 'always-refused' })
   issuer.script = () => ({
     body: JSON.stringify({ access_token: `bad-${issuer.asked.length}`, token_type: 'Bearer', expires_in: 300 }),

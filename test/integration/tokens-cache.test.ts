@@ -78,7 +78,7 @@ test('S-106: the gate does not confuse the subjects of two tokens with the same 
   }
 })
 
-test('concurrent first requests with one token share one assertion', async () => {
+test('concurrent first requests with one token get the same assertion, which the gate signs once', async () => {
   const token = issuer.sign()
 
   const ids = await Promise.all(Array.from({ length: 12 }, () => assertionId(token)))

@@ -55,7 +55,7 @@ async function identityOf(token: string, path = target) {
   return identity(gate, received)
 }
 
-test('an assertion has subject, client, scopes, roles and issuer of the token, is for one service and valid for 60 s', async () => {
+test('an assertion contains subject, client, scopes, roles and issuer of the token, and is valid for one service and for 60 s', async () => {
   const claims = {
     scope: 'orders:read orders:write',
     acr: 'urn:mfa',
@@ -113,13 +113,13 @@ test.each([
   expect((await identityOf(main.sign({ claims })))['roles']).toEqual(expected)
 })
 
-test('an assertion does not outlive the token', async () => {
+test('an assertion does not expire later than the token', async () => {
   const exp = Math.floor(Date.now() / 1000) + 20
   expect((await identityOf(main.sign({ claims: { exp } }))).exp).toBe(exp)
   expect((await identityOf(main.sign({ claims: { exp: exp + 0.9 } }))).exp).toBe(exp)
 })
 
-test('the gate makes one assertion for a token and each service, with the roles that the service configures', async () => {
+test('the gate creates one assertion for a token and each service, with the roles that the service configures', async () => {
   const token = main.sign({ claims: { realm_access: { roles: ['report-manager'] } } })
 
   const [first, again, reports] = [
@@ -134,7 +134,7 @@ test('the gate makes one assertion for a token and each service, with the roles 
   expect(reports.jti).not.toBe(first.jti)
 })
 
-test('S-106: the same sub, client_id and jti of two issuers make two assertions with their own token_issuer', async () => {
+test('S-106: tokens of two issuers with the same sub, client_id and jti get two assertions, each with its own token_issuer', async () => {
   const claims = { jti: 'one', sub: 'alice', client_id: 'reader' }
 
   const [here, there] = [await identityOf(main.sign({ claims })), await identityOf(other.sign({ claims }))]

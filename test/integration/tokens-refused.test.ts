@@ -67,7 +67,7 @@ function withClaims(json: string): string {
   return main.sign({ raw: { claims: `${good.slice(0, -1)},${json}}` } })
 }
 
-test('the gate admits the unmodified tokens of all cases in this file', async () => {
+test('the unmodified tokens that the refused tokens in this file are derived from are admitted', async () => {
   await admitted(gate, { target, token: main.sign() })
   await admitted(gate, { target, token: main.sign({ key: rsaKey }) })
   await admitted(gate, { target, token: es256Only.sign() })
@@ -126,14 +126,14 @@ test.concurrent.each([
   { title: 'ES384, which is not configured', token: main.sign({ key: signingKey('ES384') }) },
   { title: 'a list of ES256 and none', token: main.sign(header({ alg: ['ES256', 'none'] })) },
   { title: 'no alg', token: main.sign(header({ alg: undefined })) },
-])('S-053: the gate refuses an algorithm that is not configured for the issuer: $title', ({ token }) =>
+])('S-053: the gate refuses a token with an algorithm that is not configured for the issuer: $title', ({ token }) =>
   refusesToken(token, 'token-algorithm'),
 )
 
-test.concurrent('S-053: the gate refuses PS256 with a key published for RS256', () =>
+test.concurrent('S-053: the gate refuses a PS256 token whose key is published for RS256', () =>
   refusesToken(main.sign({ key: rsaKey, header: { alg: 'PS256' } }), 'token-key-unknown'))
 
-test.concurrent('S-054: the gate never uses a jwk in the token header', async () => {
+test.concurrent('S-054: the gate never uses a key (jwk) in the header of a token', async () => {
   const attackerKey = signingKey('ES256')
   const jwk = { ...attackerKey.publicJwk, kid: ecKey.kid }
 
@@ -141,7 +141,7 @@ test.concurrent('S-054: the gate never uses a jwk in the token header', async ()
   await refusesToken(main.sign({ key: attackerKey, header: { jwk, kid: ecKey.kid } }), 'token-signature')
 })
 
-test.concurrent('S-055: the gate never uses a key URL or certificate in the token header', async () => {
+test.concurrent('S-055: the gate never uses a key URL or a certificate in the header of a token', async () => {
   const attackerKey = signingKey('ES256')
   const certificate = Buffer.from('no certificate').toString('base64')
   for (const named of [{ jku: elsewhere.url }, { x5u: elsewhere.url }, { x5c: [certificate] }, { x5t: 'x' }]) {
@@ -178,7 +178,7 @@ test.concurrent.each([
   { title: 'an empty crit', changed: { crit: [] } },
   { title: 'b64 false', changed: { b64: false, crit: ['b64'] } },
   { title: 'b64 true', changed: { b64: true } },
-])('S-057: the gate refuses a critical header extension: $title', ({ changed }) =>
+])('S-057: the gate refuses a token with a critical header extension: $title', ({ changed }) =>
   refusesToken(main.sign(header(changed)), 'token-critical-header'),
 )
 
@@ -413,7 +413,7 @@ test.concurrent.each([{ scope: ['orders:read'] }, { scope: 7 }, { scope: null }]
   ({ scope }) => refusesToken(main.sign(claims({ scope })), 'token-claims-malformed'),
 )
 
-test.concurrent('S-072: the gate refuses JWE and headers for encryption or compression', async () => {
+test.concurrent('S-072: the gate refuses a JWE, and token headers for encryption or compression', async () => {
   const five = `${Buffer.from('{"alg":"dir","enc":"A256GCM"}').toString('base64url')}..AAAA.AAAA.AAAA`
   const slow = { alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2_000_000_000, p2s: 'AAAA' }
 
@@ -454,16 +454,19 @@ test.concurrent.each([
   { title: 'the subject', change: (json: string) => json.replace('"alice"', '"admin"') },
   { title: 'the scope', change: (json: string) => json.replace('orders:read', 'orders:all') },
   { title: 'an added space', change: (json: string) => `${json} ` },
-])('the gate refuses changed claims before and after the original token is cached: $title', async ({ change }) => {
-  const token = main.sign()
-  const [head, payload, signature] = token.split('.') as [string, string, string]
-  const forged = Buffer.from(change(Buffer.from(payload, 'base64url').toString())).toString('base64url')
-  expect(forged).not.toBe(payload)
+])(
+  'the gate refuses a token with changed claims, before and after the original token is cached: $title',
+  async ({ change }) => {
+    const token = main.sign()
+    const [head, payload, signature] = token.split('.') as [string, string, string]
+    const forged = Buffer.from(change(Buffer.from(payload, 'base64url').toString())).toString('base64url')
+    expect(forged).not.toBe(payload)
 
-  await refusesToken(`${head}.${forged}.${signature}`, 'token-signature')
-  await admitted(gate, { target, token })
-  await refusesToken(`${head}.${forged}.${signature}`, 'token-signature')
-})
+    await refusesToken(`${head}.${forged}.${signature}`, 'token-signature')
+    await admitted(gate, { target, token })
+    await refusesToken(`${head}.${forged}.${signature}`, 'token-signature')
+  },
+)
 
 test.concurrent.each([
   { title: 'neither sub nor client_id', changed: { sub: undefined, client_id: undefined }, reason: 'subject-missing' },

@@ -52,7 +52,7 @@ function isRecorded({ trace }: Sent): boolean {
 const start = (traces: Readonly<Record<string, unknown>>) =>
   startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
 
-test("the gate records a trace that it continues if the client's sampled flag is set, and a trace that it starts by the ratio `sample`", async () => {
+test('the gate records a trace that a client started if the client set the sampled flag, and records the share `sample` of the traces that it starts itself', async () => {
   const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
   const sent = [
     await send(none, '/s/1'),
@@ -73,7 +73,7 @@ test("the gate records a trace that it continues if the client's sampled flag is
   expect(isRecorded(wary)).toBe(false)
 })
 
-test('the gate records traces of slow exchanges and faults that were not sampled', async () => {
+test('the gate records traces of slow exchanges and of faults even if they were not sampled', async () => {
   const node = await start({ sample: 0, slow: '3s', faults: true })
   const quick = await send(node, '/s/quick')
   const slow = await send(node, '/s/slow')
@@ -118,7 +118,7 @@ const startClosed = (traces: Readonly<Record<string, unknown>>, settings: Readon
     settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } }, ...settings },
   })
 
-test('the sampled flag of a refused request has an effect only if a peer listed in `proxies` sent it', async () => {
+test('the sampled flag of a refused request has an effect only if a peer in `proxies` sent the request', async () => {
   const [stranger, listed, all] = await Promise.all([
     startClosed({ sample: 0 }),
     startClosed({ sample: 0 }, { proxies: ['127.0.0.1'] }),

@@ -62,7 +62,7 @@ async function get(target: string, fields: readonly (readonly [string, string])[
 
 const of = (spans: readonly OtlpSpan[], name: string) => spans.find((span) => span.name === name)!
 
-test("a trace continues from the client's span through the gate's spans to the service", async () => {
+test('a trace contains the span of the client, the spans of the gate and the span of the service', async () => {
   expect((await get('/orders/1?q=1', [sampled], issuer.sign())).status).toBe(200)
   const received: ReceivedRequest = await orders.next()
   const spans = await spansOf(client.trace)
@@ -81,7 +81,7 @@ test("a trace continues from the client's span through the gate's spans to the s
   expect(of(spans, 'credential').end <= upstream.start).toBe(true)
 })
 
-test('the client span of a rewritten request has the rewritten path', async () => {
+test('the client span of a request with a rewritten path has the rewritten path', async () => {
   const { trace, fields } = begun()
   await get('/moved/here', fields)
   const spans = await spansOf(trace)

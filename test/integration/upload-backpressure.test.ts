@@ -33,7 +33,7 @@ const node = await startPublicNode([upstream.url], {
   routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
 })
 
-test('a node grows by less than 25 MiB during a 60 MB upload to a service that reads late, and the upload is complete', async () => {
+test('the memory of a node grows by less than 25 MiB during a 60 MB upload to a service that begins to read late, and the upload is complete', async () => {
   const before = residentMiB(node)
   const wire = await connect(node.port)
   await wire.send(`POST /s/1 HTTP/1.1\r\nHost: api.test\r\n${framingFields('length', body.length)}\r\n`)

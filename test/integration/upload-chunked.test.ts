@@ -68,7 +68,7 @@ test.each([
   ['line ends without CR', '3\nabc\r\n0\n\r\n', 'abc'],
   ['other bytes in place of the CRLF behind the data', '3\r\nabcXX0\r\n\r\n', 'abc'],
 ])(
-  'a malformed chunked upload with %s reaches the service as complete, and the gate closes the client connection',
+  'a chunked upload that is malformed by %s reaches the service as complete, and the gate closes the client connection',
   async (_, body, expected) => {
     const { target, bytes } = post(body)
     const reply = await request(node.port, bytes)

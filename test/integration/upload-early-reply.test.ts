@@ -60,7 +60,7 @@ test.concurrent.each(
     framings.flatMap((framing) => ['reads', 'closes'].map((then) => ({ name, framing, then }))),
   ),
 )(
-  'an early reply "$name" to an upload (framing: $framing) reaches the client if the service then $then, and the gate reads no request in the rest of the upload',
+  'an early reply "$name" to an upload (framing: $framing) reaches the client if the service then $then, and the gate reads no request from the rest of the upload',
   async ({ name, framing, then }) => {
     const target = `/s/${name}?${framing}-${then}`
     const wire = await connect(node.port)
@@ -87,7 +87,7 @@ test.concurrent.each(
 )
 
 test.concurrent.each(framings)(
-  'an upload (framing: %s) and its reply are complete if the service starts its reply early and reads on',
+  'if the service starts its reply early and continues to read, the upload (framing: %s) and the reply are complete',
   async (framing) => {
     const path = `/echo/${framing}`
     const wire = await connect(node.port)

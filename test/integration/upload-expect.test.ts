@@ -35,7 +35,7 @@ test('the gate accepts Expect: 100-Continue in another letter case, and the serv
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('the gate sends a refusal after 100 Continue and closes the connection', async () => {
+test('the gate sends 100 Continue before it refuses an upload, and then closes the connection', async () => {
   const { replies, ending } = await exchange(node.port, head('/nowhere', '100-continue'), { replies: 'all' })
 
   expect(replies).toHaveLength(1)

@@ -24,7 +24,7 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 }
 
-test('ten uploads at loopback speed to a slow service arrive complete in bounded memory', {
+test('ten uploads at the speed of the loopback interface to a slow service arrive complete, and the memory of the node stays bounded', {
   timeout: 120_000,
 }, async () => {
   const service = createServer(async (request, response) => {

@@ -24,7 +24,7 @@ const upstream = await rawUpstream(
 const node = await startPublicNode([upstream.url])
 
 test.concurrent.each(['one', 'one-apart', 'several', 'several-bytewise', 'one-then-chunked'])(
-  'the client gets the final reply after interim replies (%s) completely and without fields of the interim replies',
+  'after interim replies (%s) of the service, the client gets the final reply completely and without fields of the interim replies',
   async (name) => {
     const get = requestBytes({ target: `/s/${name}` })
 

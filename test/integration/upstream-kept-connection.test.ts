@@ -100,7 +100,7 @@ const timesReceived = (upstream: RawUpstream, target: string) =>
     .filter((line) => line.endsWith(` ${target}`)).length
 
 test.concurrent.each(cases)(
-  'when the service $end the kept connection, the gate sends $title $tries time(s)',
+  'the number of times the gate sends $title if the service $end the reused connection is: $tries',
   async (sent) => {
     const { method, fields, body, tries, id, upstream } = sent
     const bytes = `${method} /${id}/second HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${body}`
@@ -113,7 +113,7 @@ test.concurrent.each(cases)(
   },
 )
 
-test.concurrent('the gate replies 502 to a request after two failed attempts', async () => {
+test.concurrent('if the first attempt on a reused connection and the second attempt both fail, the gate replies 502', async () => {
   const { second: got, record } = await second('hopeless', requestBytes({ target: '/hopeless/second' }))
 
   expect(got.status).toBe(502)
@@ -121,7 +121,7 @@ test.concurrent('the gate replies 502 to a request after two failed attempts', a
   expect(timesReceived(hopeless, '/hopeless/second')).toBe(2)
 })
 
-test.concurrent('the second attempt of a request uses a new connection, because other kept connections may be closed too', async () => {
+test.concurrent('the second attempt of a request uses a new connection, because other idle connections may be closed too', async () => {
   const first = requestBytes({ target: '/restarting/first' })
   await Promise.all([1, 2, 3].map(() => request(node.port, first)))
   const got = await request(node.port, requestBytes({ target: '/restarting/second' }))
@@ -142,7 +142,7 @@ test.concurrent('the gate does not send a request again after the first byte of 
   expect(timesReceived(halfway, '/halfway/second')).toBe(1)
 })
 
-test.concurrent('the gate does not send a POST on a kept connection that the service has closed, and the POST is admitted', async () => {
+test.concurrent('the gate does not send a POST on an idle connection that the service has closed, and the POST succeeds', async () => {
   await request(node.port, requestBytes({ target: '/leaving/first' }))
   await left.promise
   const got = await request(node.port, requestBytes({ method: 'POST', target: '/leaving/second', body: 'hello' }))

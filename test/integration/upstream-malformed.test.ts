@@ -125,7 +125,7 @@ test.concurrent.each(Object.keys(brokenOff))(
 )
 
 test.concurrent.each(Object.keys(surplus))(
-  'surplus bytes of a service reply with %s reach no client, and the gate does not reuse the connection',
+  'no client gets the surplus bytes of a service reply with %s, and the gate does not reuse the connection',
   async (title) => {
     const wire = await connect(node.port)
     for (const [name, expected] of [
@@ -140,12 +140,15 @@ test.concurrent.each(Object.keys(surplus))(
   },
 )
 
-test.concurrent.each(Object.keys(harmless))('the gate forwards a service reply with %s', async (title) => {
-  const reply = await request(node.port, get(title))
+test.concurrent.each(Object.keys(harmless))(
+  'the gate forwards an unusual but valid service reply with %s',
+  async (title) => {
+    const reply = await request(node.port, get(title))
 
-  expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'abc', complete: true })
-  expect(reply.field('x-secret')).toBeUndefined()
-})
+    expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'abc', complete: true })
+    expect(reply.field('x-secret')).toBeUndefined()
+  },
+)
 
 test.concurrent('S-139: the gate replies 502 to a service reply whose head never ends, and closes the connection', async () => {
   const reply = await request(node.port, get('endless'))

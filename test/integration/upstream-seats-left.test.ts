@@ -9,7 +9,7 @@ import { startPublicNode } from './data-plane-node.ts'
 const ROUNDS = 120
 const AT_ONCE = 20
 
-test('the gate frees the slot of a broken, incomplete or aborted call to an upstream', async () => {
+test('after a call to an upstream breaks, stays incomplete or is aborted, it no longer counts against max_calls', async () => {
   const upstream = await startUpstream({
     handler: ({ url }, response, incoming) => {
       if (url === '/s/fine') response.end('done')

@@ -5,7 +5,7 @@ import { startPublicNode } from './data-plane-node.ts'
 
 // One client cannot occupy a service, even with many connections and slow replies.
 
-test('one address gets at most 48 of 64 calls to an upstream, and another address is served', async () => {
+test('one client address gets at most 48 of 64 concurrent calls to an upstream, and another address is still served', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await startUpstream({
     handler: async ({ url }, response) => {

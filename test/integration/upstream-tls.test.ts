@@ -114,12 +114,12 @@ const node = await startNode({
 
 const get = (path: string) => request(node.port, requestBytes({ target: path }))
 
-test('a service that demands a client certificate gets the certificate of the gate, the configured server name and TLS version', async () => {
+test('if a service demands a client certificate, the gate presents its certificate, and uses the configured server name and TLS version', async () => {
   expect((await get('/orders/1')).text).toContain('CN=gate-0 orders.internal TLSv1.3')
   expect((await get('/live/1')).text).toContain('CN=gate-written localhost TLSv1.3')
 })
 
-test('the reply of a service to a request without a client certificate of the gate reaches the client unchanged', async () => {
+test('the reply of a service to a request for which the gate presented no client certificate reaches the client unchanged', async () => {
   const reply = await get('/without/1')
 
   expect(reply.status).toBe(400)
@@ -131,7 +131,7 @@ test.each([
   ['name', '(DNS:invoices.internal) is not valid for the name of the upstream'],
   ['untrusted', 'is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
 ])(
-  'S-086: a service with the certificate fault %s gets no request: 502, and the log has the cause',
+  'S-086: a service with the certificate fault %s gets no request, the client gets 502, and the log has the cause',
   async (path, cause) => {
     const reply = await get(`/${path}/1`)
 
@@ -146,7 +146,7 @@ test.each([
   },
 )
 
-test('the gate presents its client certificate for WebSockets over TLS too, and open WebSockets survive the rotation of the certificate', async () => {
+test('the gate presents its client certificate for WebSockets over TLS too, and open WebSockets stay open when the certificate is rotated', async () => {
   const socket = new RecordedSocket(new WebSocket(`ws://127.0.0.1:${node.port}/live/ws`))
   await new Promise((resolve) => socket.ws.once('open', resolve))
   const echoes = async (text: string) => {
@@ -164,7 +164,7 @@ test('the gate presents its client certificate for WebSockets over TLS too, and 
   expect(await socket.ended()).toEqual([1000, ''])
 })
 
-test('rotations of the client certificate for a service under load fail no request, and apply without a restart', async () => {
+test('no request fails when the client certificate for a service is rotated under load, and the new certificate is used without a restart', async () => {
   let done = false
   const statuses = new Map<number, number>()
   const subjects = new Set<string>()
@@ -191,7 +191,7 @@ test('rotations of the client certificate for a service under load fail no reque
   expect((await get('/orders/1')).text).toContain('CN=gate-3')
 })
 
-test('SIGHUP with an unusable client certificate for a service logs the file and the service, and the certificate in use stays', async () => {
+test('after SIGHUP with an unusable client certificate for a service, the log names the file and the service, and the certificate in use stays', async () => {
   const { text: before } = await get('/live/1')
   write('written.crt', 'not a certificate')
   node.signal('SIGHUP')

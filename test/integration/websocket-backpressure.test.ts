@@ -49,7 +49,7 @@ async function open(path: string, asked: object = {}) {
   return { client, served: await service.socketAt(path) }
 }
 
-test('while a client does not read its WebSocket, the gate pauses the service; when the client reads, it gets every message in order', async () => {
+test('while a client does not read its WebSocket, the gate stops reading from the service; when the client reads, it gets every message in order', async () => {
   const { client, served } = await open('/open/slow-client')
   const before = residentMiB(node)
   client.ws.pause()
@@ -73,7 +73,7 @@ test('while a client does not read its WebSocket, the gate pauses the service; w
   other.client.ws.close()
 })
 
-test('while a service does not read its WebSocket, the gate pauses the client; when the service reads, it gets every message in order', async () => {
+test('while a service does not read its WebSocket, the gate stops reading from the client; when the service reads, it gets every message in order', async () => {
   const { client, served } = await open('/open/slow-service')
   const before = residentMiB(node)
   served.ws.pause()

@@ -66,7 +66,7 @@ test.each<[string, Buffer[], (string | Buffer)[]]>([
   wire.close()
 })
 
-test('the service gets the WebSocket messages as the listener reads them when a binary frame is inside a fragmented text', async () => {
+test('if a binary frame is inside a fragmented text message, the service gets the WebSocket messages as the listener (uWebSockets.js) reads them', async () => {
   const { wire, socket } = await open()
   await wire.send(
     Buffer.concat([text('ab', { final: false }), frameBytes({ opcode: 2, data: 'XY' }), part('ef', true)]),
@@ -98,7 +98,7 @@ test.each<[string, Buffer]>([
   ],
   ['a length above 2^32', frameBytes({ opcode: 1, data: 'abcde', announced: 2n ** 32n + 5n })],
   ['a length of 2^63', frameBytes({ opcode: 1, data: 'abcde', announced: 2n ** 63n })],
-])('a WebSocket ends when its client sends %s, and the service receives nothing of the frame', async (_, bytes) => {
+])('a WebSocket ends when its client sends %s, and the service gets nothing of the frame', async (_, bytes) => {
   const { wire, socket, path } = await open()
   await wire.send(bytes)
 
@@ -108,7 +108,7 @@ test.each<[string, Buffer]>([
   expect(await recordOf(path)).toMatchObject({ reason: 'client-gone', close_code: 1006 })
 })
 
-test('the payload of an unmasked WebSocket frame does not reach the service as the client sent it', async () => {
+test('the service does not get the payload of an unmasked WebSocket frame as the client sent it', async () => {
   const { wire, socket } = await open()
   await wire.send(Buffer.concat([text('12345678', { masked: false }), text('next'), text('next')]))
   wire.finish()
@@ -128,7 +128,7 @@ test.each<[string, Buffer, number]>([
   ]),
   ['a reason that is not UTF-8', closeWith(1000, Buffer.from([0xc3, 0x28])), 1005],
 ])(
-  'a WebSocket close frame with %s reaches the service as a close frame that RFC 6455 allows',
+  'a WebSocket close frame with %s reaches the service as a valid close frame of RFC 6455',
   async (_, bytes, wanted) => {
     const { wire, socket, path } = await open()
     await wire.send(Buffer.concat([text('before'), bytes]))
@@ -142,7 +142,7 @@ test.each<[string, Buffer, number]>([
 )
 
 test.each(['finish', 'reset'] as const)(
-  'when the connection of a WebSocket client ends by %s, the gate ends that of the service without a close frame',
+  'when the connection of a WebSocket client ends by %s, the gate ends the connection to the service without a close frame',
   async (how) => {
     const { wire, socket, path } = await open()
     await wire.send(text('last'))
@@ -179,7 +179,7 @@ function closeCodeIn(received: Buffer): number | undefined {
   return ((frame[6]! ^ frame[2]!) << 8) | (frame[7]! ^ frame[3]!)
 }
 
-test('a WebSocket client that sends pings and reads no pongs costs bounded memory, and other clients are served', async () => {
+test('a WebSocket client that sends pings and does not read the pongs uses bounded memory of the node, and other clients are served', async () => {
   const { wire } = await open()
   const before = residentMiB(node)
   const many = Buffer.concat(Array.from({ length: 1000 }, () => ping('x'.repeat(125))))

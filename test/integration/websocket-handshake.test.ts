@@ -36,7 +36,7 @@ const recordOf = (path: string) => node.waitForRecord((record) => record['path']
 const withLine = (name: string, line: string) =>
   handshakeLines.map((each) => (each.startsWith(`${name}:`) ? line : each)).filter((each) => each !== '')
 
-test('the 101 reply of the gate has the fields of RFC 6455 and a request id, and no extension', async () => {
+test('the 101 reply of the gate to a WebSocket handshake has the fields of RFC 6455 and a request id, and no extension', async () => {
   const wire = await connect(node.port)
   const lines = [...handshakeLines, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-foo']
   await wire.send(handshakeBytes('/s/fields', lines))
@@ -137,7 +137,7 @@ test.each(['8', '14', ''])(
   },
 )
 
-test('a client that sends a WebSocket frame before the 101 reply, or disconnects, ends the handshake with the service', async () => {
+test('if a client sends a WebSocket frame before the 101 reply, or disconnects, the gate ends the handshake with the service', async () => {
   for (const [name, leave] of [
     ['early', (wire: Awaited<ReturnType<typeof connect>>) => wire.send(frameBytes({ opcode: 1, data: 'early' }))],
     ['gone', (wire: Awaited<ReturnType<typeof connect>>) => wire.reset()],
@@ -154,7 +154,7 @@ test('a client that sends a WebSocket frame before the 101 reply, or disconnects
   }
 })
 
-test('the fields of a 101 reply of the service reach the client, except hop-by-hop fields and fields reserved for the gate', async () => {
+test('the fields of a 101 reply of the service to a WebSocket handshake reach the client, except hop-by-hop fields and fields reserved for the gate', async () => {
   replyLines = [...valid, 'Set-Cookie: a=1', 'Set-Cookie: gatehouse-loopback=x', 'X-Gatehouse-Node: x', 'X-Own: yes']
   behind = Buffer.from('\x81\x05first', 'latin1')
   const client = await openSocket(node.port, '/raw/fields')
@@ -172,7 +172,7 @@ test.each<[string, readonly string[]]>([
   ['another Upgrade', ['Upgrade: h2c', ...valid.slice(1)]],
   ['a subprotocol that was not offered', [...valid, 'Sec-WebSocket-Protocol: chat']],
   ['an extension', [...valid, 'Sec-WebSocket-Extensions: permessage-deflate']],
-])('the client gets 502 when the 101 reply of the service has %s', async (_, lines) => {
+])('if the 101 reply of the service to a WebSocket handshake has %s, the client gets 502', async (_, lines) => {
   replyLines = lines
   behind = Buffer.alloc(0)
 

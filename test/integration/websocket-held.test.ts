@@ -30,7 +30,7 @@ const node = await startNode(
   }),
 )
 
-test('a WebSocket is not closed for messages that waited while it was held, if its client stayed within the limit of messages', async () => {
+test('a WebSocket whose client stayed within the limit of messages is not closed because messages waited while the gate held it', async () => {
   const client = await openSocket(node.port, '/chat/1', { token: issuer.issue({ sub: 'ann' }) })
   let refusals = 0
   issuer.script = () => {

@@ -36,7 +36,7 @@ test.each([
   ['another origin', { origin: 'https://evil.example' }, 403, 'origin-refused'],
   ['another port of the host', { origin: 'http://127.0.0.1:1' }, 403, 'origin-refused'],
   ['no origin', {}, 403, 'origin-refused'],
-])('a session cookie opens no WebSocket for a handshake with %s', async (what, asked, status, reason) => {
+])('a session cookie does not open a WebSocket for a handshake with %s', async (what, asked, status, reason) => {
   const path = `/live/${what.replaceAll(' ', '-')}`
   const refused = await refusedSocket(node.port, path, { host, fields: cookies, ...asked })
 
@@ -51,14 +51,14 @@ test('a WebSocket handshake without a session gets 401 and no redirect', async (
   expect(JSON.parse(refused.body)).toMatchObject({ code: 'login_required' })
 })
 
-test('a session cookie in a WebSocket handshake with a token among the subprotocols is ignored', async () => {
+test('if a WebSocket handshake has a session cookie and a token among the subprotocols, the cookie is ignored', async () => {
   const protocols = ['gatehouse', `gatehouse.bearer.${Buffer.from('not.a.token').toString('base64url')}`]
   const refused = await refusedSocket(node.port, '/live/both', { host, origin: url, fields: cookies, protocols })
 
   expect(refused.status).toBe(401)
 })
 
-test('a logout ends the WebSockets of the session with 4401', async () => {
+test('a logout closes the WebSockets of the session with code 4401', async () => {
   const client = await openSocket(node.port, '/live/logout', { host, origin: url, fields: cookies })
   const page = await browser.visit(`${url}/.gatehouse/logout`, {
     method: 'POST',

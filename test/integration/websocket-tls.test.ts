@@ -49,7 +49,7 @@ async function echoes(socket: RecordedSocket, text: string): Promise<void> {
 const opened = (socket: RecordedSocket) => new Promise((resolve) => socket.ws.once('open', resolve))
 
 test.each(['api.example', 'other.example'])(
-  'a WebSocket over TLS with the server name %s relays messages',
+  'a WebSocket over TLS with the server name %s carries messages in both directions',
   async (name) => {
     const socket = open(name, `/${name}`, { origin: `https://${name}` })
     await opened(socket)

@@ -238,7 +238,7 @@ test.each([
   },
 )
 
-test('when the connection of a WebSocket to its service is lost, the client gets 1011; when the client is lost, the service gets no close frame', async () => {
+test('when the connection of a WebSocket to its service is lost, the client gets close code 1011; when the client is lost, the service gets no close frame', async () => {
   const [first, second] = [await openSocket(node.port, '/open/lost-1'), await openSocket(node.port, '/open/lost-2')]
   ;(await service.socketAt('/open/lost-1')).ws.terminate()
   second.ws.terminate()
@@ -249,7 +249,7 @@ test('when the connection of a WebSocket to its service is lost, the client gets
   expect((await recordOf('/open/lost-2'))['reason']).toBe('client-gone')
 })
 
-test('a message above max_message of the route ends the WebSocket with 1009', async () => {
+test('a message above max_message of the route closes the WebSocket with code 1009', async () => {
   const client = await openSocket(node.port, '/live/large', { token })
   client.ws.send(Buffer.alloc(64 * 1024))
   client.ws.send(Buffer.alloc(64 * 1024 + 1))
@@ -261,7 +261,7 @@ test('a message above max_message of the route ends the WebSocket with 1009', as
   expect((await recordOf('/live/large'))['reason']).toBe('message-too-large')
 })
 
-test('a WebSocket ends with 4401 when its token expires, although nothing is sent', async () => {
+test('a WebSocket is closed with code 4401 when its token expires, although no message is sent', async () => {
   const expS = Math.floor(Date.now() / 1000) + 3
   const client = await openSocket(node.port, '/live/expires', {
     token: issuer.sign({ claims: { scope: 'live', exp: expS } }),
@@ -277,7 +277,7 @@ test('a WebSocket ends with 4401 when its token expires, although nothing is sen
   })
 })
 
-test('the limits of streams of a route count WebSockets, and another WebSocket is admitted after one has ended', async () => {
+test('WebSockets count against the limits of streams of a route, and another WebSocket is admitted after one has ended', async () => {
   const tokenOf = (sub: string) => issuer.sign({ claims: { scope: 'live', sub } })
   const first = await openSocket(node.port, '/few/1', { token: tokenOf('a') })
   expect((await refusedSocket(node.port, '/few/2', { token: tokenOf('a') })).status).toBe(429)
@@ -299,7 +299,7 @@ test('a WebSocket handshake that the service answers with an event stream counts
   }
 })
 
-test('a WebSocket without a message for streams.idle is closed, however many pings it sends', async () => {
+test('a WebSocket without a message for streams.idle is closed, even if it sends pings', async () => {
   const client = await openSocket(node.port, '/few/idle', {
     token: issuer.sign({ claims: { scope: 'live', sub: 'idle' } }),
   })
@@ -334,7 +334,7 @@ test('a limit of messages counts all WebSockets of a subject together, and close
   other.ws.close()
 })
 
-test('a stopping node closes its WebSockets with 1001', async () => {
+test('a stopping node closes its WebSockets with code 1001', async () => {
   const other = await startNode({
     policy: {
       version: 1,

@@ -45,7 +45,7 @@ async function run(words: string[], folder = folderOf()): Promise<{ code: number
   return { code, stdout, stderr }
 }
 
-test('a worker does not retry a job with an invalid payload, and `queues` lists the job as failed', async () => {
+test('a worker does not retry a job with an invalid payload, and `gatehouse queues` lists the job as failed', async () => {
   const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue('main', { connection, prefix: '{gh:introspect}' })
   atEnd(async () => {

@@ -74,7 +74,7 @@ async function ship(): Promise<unknown> {
   return receiver.received.at(-1)!.headers['authorization']
 }
 
-test('a worker warns before the certificate and the secret of an audit sink end, and its metrics have the times of both ends', async () => {
+test('a worker logs a warning before the certificate and the secret of an audit sink expire, and its metrics have the expiry times of both', async () => {
   const warned = (kind: string) => worker.waitForLine((line) => line['kind'] === kind)
   const { probes } = worker.log.find(({ msg }) => msg === 'worker started')!
   const metrics = await readMetrics(Number(probes))
@@ -91,7 +91,7 @@ test('a worker warns before the certificate and the secret of an audit sink end,
   }
 })
 
-test('a worker sends the changed secret of an audit sink after a change of its file, and after SIGHUP when the settings name another file', async () => {
+test('a worker sends the new secret of an audit sink after the file of the secret changed, and after SIGHUP if the settings name another file', async () => {
   expect(await ship()).toBe('Bearer first')
 
   put('token', 'second')
@@ -108,7 +108,7 @@ test('a worker sends the changed secret of an audit sink after a change of its f
   expect(worker.log.filter(({ msg }) => msg === 'changed settings need a restart')).toEqual([])
 })
 
-test('a worker reconnects to Redis with the changed password, and keeps the connections that work', async () => {
+test('a worker connects to Redis again with the changed password, and keeps the connections that work', async () => {
   const clients = async () =>
     (await redisCli(redisPort, 'CLIENT', 'LIST')).split('\n').filter((line) => line.includes('user=gate'))
   const idsOf = (lines: readonly string[]) => lines.map((line) => /^id=(\d+)/.exec(line)![1]!)
