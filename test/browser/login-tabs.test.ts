@@ -46,7 +46,7 @@ async function served(open: () => Promise<Response | null>): Promise<Response> {
 }
 
 test.each(['no cookie', 'the cookie of an ended session'] as const)(
-  'a browser with %s opens twenty tabs together: the login in every tab succeeds and returns to the page of that tab',
+  'when a browser with %s opens twenty tabs together, the login in every tab succeeds and each tab returns to its page',
   async (left) => {
     const context = await contextWithIssuerSession(left)
     const tabs = await Promise.all(Array.from({ length: TABS }, () => context.newPage()))

@@ -142,7 +142,7 @@ test.each([
   await context.close()
 })
 
-test('the gate replies to a fetch() without a session cookie with 401 and the login URL, not with a redirect', async () => {
+test('the gate replies to a fetch() without a session cookie with 401 and the URL of the login, not with a redirect', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)

@@ -152,7 +152,7 @@ test.each([
   },
 )
 
-test('`gatehouse revoke --issuer URL --before TIME` revokes the tokens that this issuer issued before this time, and no later token', async () => {
+test('`gatehouse revoke --issuer URL --before TIME` revokes the tokens that this issuer issued before this time, and no later tokens', async () => {
   const iat = Math.floor(Date.now() / 1000) - 120
   const [older, newer] = [other.sign({ claims: { iat } }), other.sign()]
   const before = new Date((iat + 30) * 1000).toISOString()
@@ -166,11 +166,14 @@ test.each([
   [{ kind: 'jti', id: 'x', issuer: 'nobody' }, 400, 'revocation_issuer_unknown'],
   [{ kind: 'jti', id: 'x' }, 400, 'revocation_issuer_needed'],
   [{ kind: 'issuer', issuer: 'main', before: '2099-01-01T00:00:00Z' }, 400, 'revocation_in_future'],
-])('the admin API rejects the revocation %j with %d %s, a detail and a hint', async (order, status, code) => {
-  const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
-  expect(reply.status).toBe(status)
-  expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })
-})
+])(
+  'the admin API rejects the revocation %j with %d %s, an explanation (`detail`) and a hint',
+  async (order, status, code) => {
+    const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
+    expect(reply.status).toBe(status)
+    expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })
+  },
+)
 
 test("the admin API rejects the access token of an administrator after a revocation of the administrator's subject", async () => {
   const olga = issuer.sign({ claims: { sub: 'olga', aud: 'https://admin.test', scope: 'gatehouse:read' } })

@@ -143,7 +143,7 @@ test.each([
   ['restarted', 'SIGTERM'],
   ['killed, which loses up to one second of writes', 'SIGKILL'],
 ] as const)(
-  'when Redis is %s, nodes under load lose no audit record, and `audit verify` has no findings',
+  'when Redis is %s, nodes under load lose no audit record, and `audit verify` reports no problem',
   async (_, signal) => {
     const sending = send(pair, 200, outageS + 3)
     await sleep(1000)
@@ -164,7 +164,7 @@ test.each([
   },
 )
 
-test('after a node is killed, its next start writes the spilled audit records to Redis, and `audit verify` reports the old chain of the node as open', async () => {
+test('after a node is killed, its next start moves the audit records in its spill folder to Redis, and `audit verify` reports the old chain of the node as open', async () => {
   const before = await startAudited({ id: 'n3', redisPort: relay.port })
   relay.cut()
   const ids = await send([before], 100, 2)
@@ -188,7 +188,7 @@ test('after a node is killed, its next start writes the spilled audit records to
   await after.stop()
 })
 
-test('when Redis is unavailable and the spill files and memory for audit records are full, a `closed` route replies 503, an `open` route admits, and the node counts the lost records', {
+test('when Redis is unavailable and the disk and memory space for audit records is full, a route with on_outage.audit `closed` replies 503, a route with `open` admits requests, and the node counts the lost records', {
   // Thousands of requests are needed to fill the storage of a node, which takes long on a busy machine.
   timeout: 300_000,
 }, async () => {

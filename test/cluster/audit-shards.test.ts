@@ -11,7 +11,7 @@ import { until } from '../kit/until.ts'
 // In a Redis Cluster the audit log has 16 shards. Workers ship the records of each shard in order, even if a master is
 // killed.
 
-test('workers ship all records of three audit shards, each shard in order, although a Redis Cluster master is killed', {
+test('workers send all records of three audit shards to the sink, each shard in order, although a Redis Cluster master is killed', {
   timeout: 300_000,
 }, async () => {
   const cluster = await testRedisCluster()

@@ -82,7 +82,7 @@ beforeAll(async () => {
 const live = () => issuer.sign({ claims: { scope: 'live' } })
 
 test.each(names)(
-  '%s forwards a WebSocket: text and binary messages, and the close code of the client',
+  '%s forwards the text and binary messages of a WebSocket, and the close code of the client',
   async (name) => {
     const { port, certificate, node } = balancers[name]
     const target = `/live/${names.indexOf(name)}`

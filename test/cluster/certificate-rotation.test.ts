@@ -12,7 +12,7 @@ beforeAll(async () => {
   ;({ cluster, first } = await startRotatingCluster())
 })
 
-test('certificates and CAs of both sides are rotated under load without a failed request, and peers see the new ones', async () => {
+test('the certificates and CAs of the gate and of its peers are rotated under load without a failed request, and peers see the new certificates', async () => {
   const rotations = rotationsOf(cluster, first)
   const load = new RotationLoad(cluster, first.identity, 15)
   onTestFinished(() => load.stop())

@@ -55,7 +55,7 @@ const send = (node: TestNode, target: string, proof: string): Promise<RawReply> 
 
 const codeOf = (reply: RawReply) => (reply.status === 200 ? 200 : (reply.json() as { code: string }).code)
 
-test('S-081: of four requests with the same DPoP proof to four nodes at once, exactly one is admitted', async () => {
+test('S-081: of four simultaneous requests with the same DPoP proof to four nodes, exactly one is admitted', async () => {
   for (let i = 0; i < 20; i++) {
     const proof = proofFor('/orders/1')
     const codes = (await Promise.all(nodes.map((node) => send(node, '/orders/1', proof)))).map(codeOf)
@@ -64,7 +64,7 @@ test('S-081: of four requests with the same DPoP proof to four nodes at once, ex
   }
 })
 
-test('a replayed DPoP proof spends no permit of the rate limit by subject', async () => {
+test('a replayed DPoP proof does not count against the rate limit of the subject', async () => {
   const proof = proofFor('/few/1')
   const replies = []
   for (const node of [...nodes, ...nodes]) replies.push(await send(node, '/few/1', proof))
@@ -74,7 +74,7 @@ test('a replayed DPoP proof spends no permit of the rate limit by subject', asyn
   expect(codeOf(await send(nodes[2]!, '/few/1', proofFor('/few/1')))).toBe('rate_limited')
 })
 
-test('S-082: after Redis lost its data, a DPoP proof needs a nonce of the new epoch, and every node accepts the nonces of the other nodes', async () => {
+test('S-082: after Redis lost its data, a DPoP proof needs a nonce of the new cluster epoch, and every node accepts the nonces of the other nodes', async () => {
   const used = proofFor('/orders/1')
   expect(codeOf(await send(nodes[0]!, '/orders/1', used))).toBe(200)
   const link = await testLink(redisSettingsFor(redis.port))
@@ -107,7 +107,7 @@ test('S-082: after Redis lost its data, a DPoP proof needs a nonce of the new ep
   expect([codeOf(replayed), replayed.field('dpop-nonce')]).toEqual(['invalid_dpop_proof', expect.any(String)])
 })
 
-test('while Redis is unavailable, a route rejects DPoP proofs with 503, and a route with on_outage `replay: node` admits each proof once per node', async () => {
+test('while Redis is unavailable, a route rejects requests with DPoP proofs with 503, and a route with on_outage `replay: node` admits each proof once per node', async () => {
   const nonce = (await send(nodes[0]!, '/own/1', proofFor('/own/1'))).field('dpop-nonce')!
   const before = proofFor('/own/1', nonce)
   expect(codeOf(await send(nodes[0]!, '/own/1', before))).toBe(200)

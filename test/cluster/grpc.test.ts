@@ -15,11 +15,11 @@ const bearer = (sub = 'caller', scope = 'rpc') => ({
   authorization: `Bearer ${gates.issuer.sign({ claims: { sub, scope } })}`,
 })
 
-test('500 gRPC calls of every shape over two nodes have the right results', async () => {
+test('500 gRPC calls of all kinds (unary and streaming) over two nodes have the right results', async () => {
   expect(await callMany(gates.clients, 500, bearer())).toEqual([])
 })
 
-test('a unary message of 3 MB and metadata with bytes reach the service and the client unchanged', async () => {
+test('a unary gRPC message of 3 MB and binary metadata reach the service and the client unchanged', async () => {
   const large = 'x'.repeat(3_000_000)
   const echo = Buffer.from([0, 1, 0xfe, 0xff, 0x2c])
   const { clients } = gates
@@ -31,7 +31,7 @@ test('a unary message of 3 MB and metadata with bytes reach the service and the 
   }
 })
 
-test('status, details and trailers of a failed call are those of the service', async () => {
+test('a client gets status, details and trailers of a failed gRPC call as the service sent them', async () => {
   const [client] = gates.clients
   const failed = await client.call('Get', { ...bearer(), 'x-echo': 'b' }, 'fail').end
   const chat = client.call('Chat', bearer())
@@ -44,7 +44,7 @@ test('status, details and trailers of a failed call are those of the service', a
   expect(await chat.end).toMatchObject({ code: status.ABORTED, details: 'as asked', messages: ['one'] })
 })
 
-test('a call without a token gets UNAUTHENTICATED with the challenge, without the scope PERMISSION_DENIED', async () => {
+test('a gRPC call without a token gets UNAUTHENTICATED with the challenge, and a gRPC call without the scope gets PERMISSION_DENIED', async () => {
   const [client] = gates.clients
   const missing = await client.call('Get', {}, 'x').end
   const weak = await client.call('Chat', bearer('caller', 'other')).end
@@ -54,7 +54,7 @@ test('a call without a token gets UNAUTHENTICATED with the challenge, without th
   expect(weak.code).toBe(status.PERMISSION_DENIED)
 })
 
-test('the service gets the cancel of a cancelled call and of a call whose deadline has passed', async () => {
+test('when a client cancels a gRPC call or its deadline passes, the call is cancelled at the service', async () => {
   const { clients, service } = gates
   const [client] = clients
   const begun = client.call('List', { ...bearer(), 'x-name': 'cancelled' }, '1+')
@@ -67,7 +67,7 @@ test('the service gets the cancel of a cancelled call and of a call whose deadli
   await until('both cancels', () => service.cancelled.has('cancelled') && service.cancelled.has('late'))
 })
 
-test('calls whose subject is revoked end with UNAUTHENTICATED on every node before the receipt, and others go on', async () => {
+test('when a subject is revoked, its gRPC calls end with UNAUTHENTICATED on every node before the receipt, and other calls continue', async () => {
   const { clients, service, revocation } = gates
   const revoked = clients.flatMap((client, i) => {
     const fields = { ...bearer('revoked'), 'x-name': `revoked-${i}` }

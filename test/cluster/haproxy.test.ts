@@ -93,7 +93,7 @@ async function untilServed(): Promise<void> {
 
 const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
 
-test("behind HAProxy with HTTP/2 the node sees the client's address, even if the client forges forwarding fields", async () => {
+test('behind HAProxy with HTTP/2 the node sees the address of the client, even if the client forges forwarding fields', async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here', { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http' })
@@ -133,7 +133,7 @@ test('the gate behind HAProxy replies 404 to a forward-auth check that a client 
   expect((await client().get('/.gatehouse/check/public/1')).status).toBe(404)
 })
 
-test('nodes that are added under load each receive more than 40 of 400 requests from HAProxy', async () => {
+test('when nodes are added under load, HAProxy sends each of them more than 40 of 400 requests', async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let next = 0
   const clients = Array.from({ length: 10 }, () => client())
@@ -173,7 +173,7 @@ test('after the receipt of a revocation under load, all four nodes behind HAProx
   expect(load.failures).toEqual([])
 })
 
-test('replacing a node behind HAProxy under load fails no request, and the drained node cuts off no exchange', async () => {
+test('replacing a node behind HAProxy under load fails no request, and the replaced node ends no exchange early', async () => {
   const [leaving] = nodes
   const stopped = leaving!.stop()
   await addNode(5)

@@ -159,7 +159,7 @@ test('a client secret is rotated under load without a failed request, whether th
   expect(faults).toEqual([])
 })
 
-test('an assertion key is rotated under load without a failed request, and the old key cannot be removed too early', async () => {
+test('an assertion key is rotated under load without a failed request, and a reload that removes the old key too early is rejected', async () => {
   const load = startLoad()
   await load.more()
   putKey('assertion', 'k2')
@@ -228,7 +228,7 @@ test('an encryption key is rotated on nodes and workers under load without a fai
   renameSync(at('removed'), at('encryption', 'k1'))
 })
 
-test('a policy key becomes the writing key of all nodes and workers once each of them has the key', async () => {
+test('a policy key becomes the key with which all nodes and workers write, once each of them has it', async () => {
   const early = await verb('keys', 'rotate', 'policy', '--to', 'absent', '--timeout', '0s')
   expect([early.exitCode, early.stderr]).toEqual([1, expect.stringContaining('no process has a key with this id')])
   putKey('policy', 'k2')
@@ -242,7 +242,7 @@ test('a policy key becomes the writing key of all nodes and workers once each of
   })
 })
 
-test('a node that lacks the writing key of the cluster does not become ready, and its log names the key', async () => {
+test('a node that lacks the key with which the cluster writes does not become ready, and its log names the key', async () => {
   mkdirSync(at('old'), { recursive: true })
   put(randomBytes(32).toString('base64url'), 'old', 'k1')
   const keys = { assertion: { directory: at('assertion') }, encryption: { directory: at('old') } }
@@ -257,7 +257,7 @@ test('a node that lacks the writing key of the cluster does not become ready, an
   )
 })
 
-test('gatehouse secrets list names source, age and use of each secret, and no value', async () => {
+test('`gatehouse secrets list` shows source, age and use of each secret, and no value', async () => {
   const { stdout, exitCode } = await runVerb(['secrets', 'list'], admin)
 
   expect(exitCode).toBe(0)
@@ -269,7 +269,7 @@ test('gatehouse secrets list names source, age and use of each secret, and no va
   expect(stdout).not.toMatch(/three|bootstrap-token-of/)
 })
 
-test('the log of a worker that lacks the writing key of the cluster names the key', async () => {
+test('the log of a worker that lacks the key with which the cluster writes names the key', async () => {
   const keys = { encryption: { directory: at('old') } }
   const late = await startWorker({ ...options, settings: { ...options.settings, keys, node: { id: 'w2' } } })
   const line = await late.waitForLine(({ msg }) => msg === 'the cluster writes with a key that this worker lacks')

@@ -23,7 +23,7 @@ const limits = {
 type Name = keyof typeof limits
 const names = Object.keys(limits) as Name[]
 
-test('after a Redis Sentinel failover, nodes exceed a rate limit by at most the charges that the new master lost', {
+test('after a Redis Sentinel failover, nodes exceed a rate limit by at most the requests that the new master did not know about', {
   timeout: 300_000,
 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })

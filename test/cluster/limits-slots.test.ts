@@ -82,7 +82,7 @@ test('concurrent nodes never exceed a rate limit whose windows are in different 
   }
 })
 
-test('when one window refuses a request, the limiter refunds its charges to windows in other Redis Cluster slots', async () => {
+test('when one rate-limit window refuses a request, the gate gives back the permits of the other windows, also in other Redis Cluster slots', async () => {
   const node = limiter()
   const [full, wide, leased] = [rule('exact', 1), rule('exact', 10), rule('leased', 1000)]
   const wideBucket = node.bucket(wide, 'alice')
@@ -100,7 +100,7 @@ test('when one window refuses a request, the limiter refunds its charges to wind
   expect(admitted(rest)).toBe(9)
 })
 
-test('after the Redis master of a window with leased permits is killed, the limiter admits at most twice the limit, and the count can be read from the new master', async () => {
+test('after the Redis master of a rate-limit window with leased permits is killed, nodes admit at most twice the limit, and the count can be read from the new master', async () => {
   const node = limiter()
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')

@@ -93,7 +93,7 @@ test.each<
   },
 )
 
-test('a rate-limited client that waits for the seconds in `Retry-After` is admitted with its next request', async () => {
+test('a rate-limited client that waits for the time in `Retry-After` is admitted with its next request', async () => {
   for (let round = 0; round < 2; round++) {
     const refused = await untilRefused()
     await sleep(Number(refused.fields['retry-after']) * 1000)
@@ -127,7 +127,7 @@ test('S-116 a node whose wall clock is an hour behind does not change how many r
   expectWithinLimit(exact, 50, 2000)
 })
 
-test('while Redis is frozen, a node admits requests with permits that it leased before', async () => {
+test('while Redis is frozen, a node admits requests with permits that it leased from Redis before', async () => {
   const port = cluster.ports[0]!
   const samplesWhileFrozen = async (): Promise<Sample[]> => {
     await load({ ports: [port], path: '/frozen', perSecond: 200, seconds: 2 })

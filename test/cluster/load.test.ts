@@ -7,7 +7,7 @@ import { revokeUnderLoad } from './revoke-under-load.ts'
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 
 test.runIf(long)(
-  '8 nodes under load admit no token after its revocation receipt, in 1000 revocations',
+  '8 nodes under load admit no revoked token after the receipt of its revocation, in 1000 revocations',
   { timeout: 300_000 },
   async () => {
     const result = await revokeUnderLoad(8, 1000, 200)
@@ -17,7 +17,7 @@ test.runIf(long)(
 )
 
 test.runIf(!long)(
-  '4 nodes under load admit no token after its revocation receipt, in 100 revocations',
+  '4 nodes under load admit no revoked token after the receipt of its revocation, in 100 revocations',
   { timeout: 300_000 },
   async () => {
     expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })

@@ -10,7 +10,7 @@ import { startUpstream } from '../kit/upstream.ts'
 // After Redis has lost the end of its event log, the old position of a node does not acknowledge events that are
 // written later.
 
-test('a node whose position is ahead of the event log of a restored Redis does not count as having acknowledged a newer revocation', async () => {
+test('after a backup of Redis was restored, a node that has read further than the restored event log does not count as having acknowledged a newer revocation', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   const { events, positions, members } = link.keys

@@ -40,7 +40,7 @@ beforeAll(async () => {
   balancer = await startNginx(nodes.map(({ port }) => port))
 })
 
-test("behind nginx with HTTP/2 the node sees the client's address, even if the client forges forwarding fields", async () => {
+test('behind nginx with HTTP/2 the node sees the address of the client, even if the client forges forwarding fields', async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here?x=//', {

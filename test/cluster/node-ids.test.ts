@@ -37,13 +37,13 @@ test('a node that was killed can start again with the same node id', async () =>
   expect(await second.stop()).toBe(0)
 })
 
-test('when a node stops gracefully, it has released its node id in Redis', async () => {
+test('a node that stops gracefully has removed its node id from Redis when it exits', async () => {
   const first = await startNode(optionsFor('left'))
   await first.stop()
   expect(await holderOf('left')).toBe(null)
 })
 
-test('a suspended node that resumes exits with code 1 if another node now has its id', async () => {
+test('a suspended node exits with code 1 when it resumes if another node has its node id by then', async () => {
   const stopped = await startNode(optionsFor('stopped'))
   stopped.signal('SIGSTOP')
   atEnd(() => stopped.signal('SIGCONT'))

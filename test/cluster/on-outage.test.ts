@@ -10,7 +10,7 @@ import { startUpstream } from '../kit/upstream.ts'
 // A route with `on_outage: { revocation: "stale N" }` admits requests for the time N after the last contact with Redis.
 // Revocation receipts state the longest such time.
 
-test('while Redis hangs, a route with on_outage `stale 15s` admits requests after a route with max_staleness 5 s has stopped; revocation receipts state 15 s', async () => {
+test('while Redis hangs, a route with on_outage `stale 15s` still admits requests when a route with max_staleness 5 s no longer does; revocation receipts state 15 s', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

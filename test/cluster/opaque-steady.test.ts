@@ -82,7 +82,7 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
 }
 
 test.runIf(long)(
-  '1,000 opaque tokens at 1,000 requests/s for 3 min: no request waits for introspection, and workers introspect less than 1.5 times per token and cache period',
+  'with 1,000 opaque tokens at 1,000 requests/s for 3 min, no request waits for introspection, and workers introspect each token less than 1.5 times per cache period',
   { timeout: 400_000 },
   async () => {
     const outcome = await use({ tokens: 1000, perSecond: 1000, cacheS: 30, seconds: 180 })

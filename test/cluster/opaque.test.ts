@@ -135,7 +135,7 @@ async function introspectedOncePerPeriod(): Promise<boolean> {
   return issuer.askedAbout(token) <= periods
 }
 
-test('workers introspect tokens in use again before a node has to, and do not introspect an unused token again', {
+test('workers introspect tokens that are in use again before a node has to, and do not introspect an unused token again', {
   timeout: 300_000,
 }, async () => {
   both = await workers(2, options('main:'))
@@ -201,7 +201,7 @@ async function revokedByWorker(): Promise<boolean> {
   return byWorker
 }
 
-test('while the issuer replies 503 to introspections, workers retry and nodes admit requests from the last introspection reply', async () => {
+test('while the issuer replies 503 to introspections, workers retry and nodes admit requests by the last introspection response', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.script = () => ({ status: 503, body: '' })

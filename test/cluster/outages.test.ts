@@ -112,7 +112,7 @@ const untilMembers = (count: number) =>
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
-test('S-109 a resumed node admits no request with a revoked token, including requests that waited in its sockets while it was suspended', async () => {
+test('S-109 when a suspended node resumes, it admits no request with a token that was revoked meanwhile, including requests that waited in its sockets', async () => {
   const [stopped] = nodes
   const tokens = Array.from({ length: 40 }, () => issuer.sign())
   const held: HeldConnection[] = []
@@ -140,7 +140,7 @@ test('S-109 a resumed node admits no request with a revoked token, including req
   expect(await status(stopped!, tokens[0])).toBe(401)
 })
 
-test('a suspended node is no longer a member when its lease expires, so a receipt does not list the node as missing', async () => {
+test('a suspended node is no longer a member of the cluster when its lease expires, so a receipt does not list the node as missing', async () => {
   const [stopped] = nodes
   stopped!.signal('SIGSTOP')
   await untilMembers(2)
@@ -151,7 +151,7 @@ test('a suspended node is no longer a member when its lease expires, so a receip
   await untilRecovered()
 })
 
-test('a node that alone loses contact with Redis replies 503 on protected routes, while the other nodes enforce a revocation', async () => {
+test('if only one node loses contact with Redis, it replies 503 on protected routes, while the other nodes enforce a revocation', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual(all(200))
   relay.cut()
@@ -199,7 +199,7 @@ test('revoked tokens stay revoked on all nodes after Redis is killed and restart
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('after a Redis data loss, the nodes of the cluster restore the revocations, and a node that joins later rejects a revoked token', async () => {
+test('after a Redis data loss, the nodes restore the revocations in Redis, and a node that joins the cluster later rejects a revoked token', async () => {
   const revoked = issuer.sign()
   await revokeWithRetry(revoked)
   await untilReady(link.store)
@@ -217,7 +217,7 @@ test('after a Redis data loss, the nodes of the cluster restore the revocations,
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('with Redis out of memory, nodes admit valid tokens, and a revocation of a single token works', async () => {
+test('when Redis is out of memory, nodes admit valid tokens, and a revocation of a single token works', async () => {
   await untilReady(link.store)
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   try {

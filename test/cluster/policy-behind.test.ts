@@ -75,7 +75,7 @@ async function applyAndLose(paths: readonly string[], secret: string, ...losing:
   return (outcome as { readonly receipt: ActivationReceipt }).receipt
 }
 
-test('a node that loses a secret after its vote rejects protected requests with 503 from `fenced_by` on, and is not ready until SIGHUP finds the secret', async () => {
+test('if a node loses a secret after its vote for a policy, it replies 503 to protected requests from the time `fenced_by`, and is not ready until SIGHUP finds the secret', async () => {
   const receipt = await applyAndLose(['open', 'second'], 'two', 'n2')
   expect(receipt).toMatchObject({ acknowledged: [{ node: 'n1' }], missing: ['n2'], not_fenced: ['open'] })
   await isFenced(receipt)
@@ -86,7 +86,7 @@ test('a node that loses a secret after its vote rejects protected requests with 
   await until('the new revision', async () => (await statusOf(n2, 'second')) === 200 && (await isReady(n2)))
 })
 
-test('when no node can enforce the active revision, all stay ready and decide by the one before', async () => {
+test('when no node can enforce the active policy revision, all nodes stay ready and decide by the previous revision', async () => {
   const receipt = await applyAndLose(['open', 'third'], 'three', 'n1', 'n2')
   expect(receipt).toMatchObject({ acknowledged: [], missing: ['n1', 'n2'] })
   await isFenced(receipt)
@@ -100,7 +100,7 @@ test('when no node can enforce the active revision, all stay ready and decide by
   for (const node of [n1, n2]) await until('the new revision', async () => (await statusOf(node, 'third')) === 200)
 })
 
-test('a canary is refused when only one node is left before the vote, and nothing changes', async () => {
+test('a policy canary is refused when only one node is left before the vote, and nothing changes', async () => {
   store.at.set('before-votes', () => n2.stop())
   const canary = { percent: 50, forMs: 60_000, maxFaultsPercent: 1, maxNewDenialsPercent: 1 }
   expect(await editor.apply(policyWith(['open', 'tried'], 'three'), { canary })).toMatchObject({
@@ -112,7 +112,7 @@ test('a canary is refused when only one node is left before the vote, and nothin
   expect(await editor.apply(policyWith(['open', 'third'], 'three'))).toMatchObject({ outcome: 'unchanged' })
 })
 
-test('a node that starts without a secret of the active revision names it, keeps its older copy, and is not ready until it has the secret', async () => {
+test('a node that starts without a secret of the active policy revision names the secret, keeps its older copy, and is not ready until it has the secret', async () => {
   give('four', 'n1')
   expect(await editor.apply(policyWith(['open', 'fourth'], 'four'))).toMatchObject({ outcome: 'activated' })
   const copy = readFileSync(folder.copyOf('n2'))

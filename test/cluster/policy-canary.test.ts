@@ -145,7 +145,7 @@ async function activeNumber(): Promise<unknown> {
   return (await api('GET', 'policy/revisions')).document['active']
 }
 
-test('a candidate that refuses too much is withdrawn by itself, with route and figures, and its number is not used again', async () => {
+test('a policy canary that refuses too many requests is withdrawn automatically, the result names route and figures, and the revision number is not used again', async () => {
   const { tried, others, number } = await roll(policyWith({ addresses: closed }))
   expect([tried.length, number]).toEqual([1, 2])
   expect(await statuses(tried)).toEqual([403])
@@ -159,7 +159,7 @@ test('a candidate that refuses too much is withdrawn by itself, with route and f
   expect(await apply(policyWith({ timeouts: { idle: '31s' } }))).toMatchObject({ document: { number: 3 } })
 })
 
-test('while a rollout runs, the nodes that try a revision are marked, an apply is refused with a remedy, and an abort ends it', async () => {
+test('while a policy canary runs, its nodes are marked in the node list, a `gatehouse apply` is refused with a remedy, and an abort ends the canary', async () => {
   const { chosen, tried } = await roll(policyWith({ addresses: closed }), { percent: 26 })
   expect(chosen).toHaveLength(2)
   const listed = (await api('GET', 'nodes')).document['nodes'] as {
@@ -190,7 +190,7 @@ test('while a rollout runs, the nodes that try a revision are marked, an apply i
   })
 })
 
-test('a rollout without enough requests ends undecided, and the revision is withdrawn', async () => {
+test('a policy canary that gets too few requests ends undecided, and its revision is withdrawn', async () => {
   const { number } = await roll(policyWith({ timeouts: { idle: '32s' } }), { for_s: 1 })
   expect(await ended()).toMatchObject({
     outcome: 'undecided',
@@ -200,7 +200,7 @@ test('a rollout without enough requests ends undecided, and the revision is with
   expect(await activeNumber()).toBe(3)
 })
 
-test('a candidate whose faults are those of the active revision is promoted to every node at the end', async () => {
+test('a policy canary with the same faults as the active revision is promoted to every node at its end', async () => {
   const { number } = await roll(policyWith({ timeouts: { idle: '33s' } }), { for_s: 3 })
   const outcome = await ended(async () => {
     await load(nodes, 40)
@@ -210,7 +210,7 @@ test('a candidate whose faults are those of the active revision is promoted to e
   expect(await activeNumber()).toBe(number)
 })
 
-test('a candidate that causes faults of the gate is withdrawn', async () => {
+test('a policy canary that causes faults of the gate is withdrawn', async () => {
   const dead = { upstreams: ['http://127.0.0.1:1'] }
   const policy = policyWith() as { services: { pages: object } }
   const { tried } = await roll({ ...policy, services: { pages: { ...policy.services.pages, ...dead } } })
@@ -234,7 +234,7 @@ function policyFile(policy: object): string {
   return path
 }
 
-test('`gatehouse apply --canary` waits for the end: exit code 0 when promoted, 1 when undecided, with the cause', async () => {
+test('`gatehouse apply --canary` waits for the end of the canary, and exits with 0 when promoted, or with 1 and the cause when undecided', async () => {
   const undecided = await verb(
     'apply',
     policyFile(policyWith({ timeouts: { idle: '41s' } })),
@@ -273,7 +273,7 @@ test('`gatehouse apply --canary` waits for the end: exit code 0 when promoted, 1
   expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('need --canary') })
 })
 
-test('an interrupted `gatehouse apply --canary` says that the rollout continues; `gatehouse rollout abort` ends it', async () => {
+test('when `gatehouse apply --canary` is interrupted, it says that the canary continues; `gatehouse rollout abort` ends the canary', async () => {
   const words = ['apply', policyFile(policyWith({ addresses: closed })), '--canary', '25%']
   const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [programPath('gatehouse'), ...words], { env: { PATH, HOME, ...verbEnv() } })
@@ -298,7 +298,7 @@ test('an interrupted `gatehouse apply --canary` says that the rollout continues;
   })
 })
 
-test('when the holder of the lease is killed in the middle, another node withdraws the revision with the counts so far', async () => {
+test('when the node that controls a policy canary is killed, another node withdraws the revision with the counts so far', async () => {
   const { tried, others } = await roll(policyWith({ addresses: closed }), { percent: 50 })
   const victim = others.find((node) => node !== nodes[0])!
   await until('the reports of all nodes', async () => (await members()).length === nodes.length)
@@ -341,22 +341,25 @@ async function members(): Promise<string[]> {
 test.each([
   ['a text without an end', ['SET', 'another process']],
   ['a value of another type', ['LPUSH', 'x']],
-])('when a Redis writer keeps the lease of the rollout as %s, the revision is withdrawn', async (_, [call, value]) => {
-  await link.store.call('DEL', link.keys.policyRolloutHolder)
-  await link.store.call(call!, link.keys.policyRolloutHolder, value!)
-  await roll(policyWith({ addresses: closed }))
-  expect(await ended(() => load(nodes, 10))).toMatchObject({ outcome: 'withdrawn' })
-  expect(await link.store.call('DEL', link.keys.policyRolloutHolder)).toBe(1)
-})
+])(
+  'when a Redis writer stores the lock of a policy canary as %s, the revision is withdrawn',
+  async (_, [call, value]) => {
+    await link.store.call('DEL', link.keys.policyRolloutHolder)
+    await link.store.call(call!, link.keys.policyRolloutHolder, value!)
+    await roll(policyWith({ addresses: closed }))
+    expect(await ended(() => load(nodes, 10))).toMatchObject({ outcome: 'withdrawn' })
+    expect(await link.store.call('DEL', link.keys.policyRolloutHolder)).toBe(1)
+  },
+)
 
-test('a rollback ends a rollout', async () => {
+test('a rollback ends a running policy canary', async () => {
   await roll(policyWith({ addresses: closed }))
   expect(await api('POST', 'policy/rollback', { to: 1 })).toMatchObject({ status: 200, document: { missing: [] } })
   expect(await ended()).toMatchObject({ outcome: 'aborted', by: 'bootstrap' })
   expect(await statuses(nodes)).toEqual([200, 200, 200])
 })
 
-test('a rollback without a number restores the revision that was active before, and never a withdrawn one', async () => {
+test('a rollback without a number restores the policy revision that was active before, and never a withdrawn revision', async () => {
   const base = await activeNumber()
   const changeAfterAbort = async (idle: string) => {
     await roll(policyWith({ addresses: closed }))
@@ -375,7 +378,7 @@ test('a rollback without a number restores the revision that was active before, 
   expect(await statuses(nodes)).toEqual([200, 200, 200])
 })
 
-test('a promotion or an abort that names another rollout than the running one is refused, and the rollout continues', async () => {
+test('a promotion or an abort that names another canary than the running one is refused, and the running canary continues', async () => {
   const { number } = await roll(policyWith({ addresses: closed }))
   for (const how of ['promote', 'abort']) {
     expect(await api('POST', `policy/rollout/${how}`, { number: number - 1 })).toMatchObject({
@@ -386,7 +389,7 @@ test('a promotion or an abort that names another rollout than the running one is
   expect(await api('POST', 'policy/rollout/abort', { number })).toMatchObject({ status: 200 })
 })
 
-test('a promotion by an operator activates the revision on every node at once', async () => {
+test('when an operator promotes a policy canary, the revision is active on every node at once', async () => {
   const { number, others } = await roll(policyWith({ addresses: closed }))
   expect(await statuses(others)).toEqual([200, 200])
   expect(await api('POST', 'policy/rollout/promote', {})).toMatchObject({
@@ -397,7 +400,7 @@ test('a promotion by an operator activates the revision on every node at once', 
   expect(await apply(policyWith())).toMatchObject({ status: 200 })
 })
 
-test('a stream that began before a canary continues on a node that would refuse it as a new request, and obeys a promotion', async () => {
+test('a stream that began before a policy canary continues on a canary node that would refuse it as a new request, and ends after the promotion', async () => {
   const wires = await Promise.all(
     nodes.map(async ({ port }, i) => {
       const wire = await connect(port)
@@ -420,7 +423,7 @@ test('a stream that began before a canary continues on a node that would refuse 
   expect(await apply(policyWith())).toMatchObject({ status: 200 })
 })
 
-test('when Redis loses its data during a rollout, the revision is withdrawn, and its number is not used again', async () => {
+test('when Redis loses its data during a policy canary, the revision is withdrawn, and its number is not used again', async () => {
   const active = await activeNumber()
   const { number } = await roll(policyWith({ addresses: closed }))
   await link.store.call('FLUSHALL')
@@ -436,7 +439,7 @@ test('when Redis loses its data during a rollout, the revision is withdrawn, and
   expect(next).toMatchObject({ document: { number: number + 1 } })
 })
 
-test('a restarted node enforces the active revision, and a rollout without a node that tries the revision is withdrawn', async () => {
+test('a canary node that restarts enforces the active revision, and a policy canary that no node tries any more is withdrawn', async () => {
   const { tried } = await roll(policyWith({ addresses: closed }))
   const [chosen] = tried
   if (chosen === nodes[0]) {
@@ -456,7 +459,7 @@ test.each([
     { limits: [{ name: 'all', by: 'address', requests: 10_000, window: '1m', mode: 'exact' }] },
     'gate/all',
   ],
-])('a canary that changes %s is refused and names the key', async (_, root, named) => {
+])('a policy canary that changes %s is refused, and the error names the key', async (_, root, named) => {
   const base = { limits: [{ name: 'all', by: 'address', requests: 10_000, window: '1m' }] }
   expect(await apply(policyWith({}, base))).toMatchObject({ status: 200 })
   const refused = await apply(policyWith({}, { ...base, ...root }), { percent: 50, for_s: 10, ...limits })

@@ -69,7 +69,7 @@ beforeAll(async () => {
   n2 = await startNode(fileOptionsOf('n2'))
 })
 
-test('nodes change from files to the policy of the cluster one after the other, and a change of the policy is rejected until all have', async () => {
+test('nodes change one after the other from policy files to the policy of the cluster, and the policy cannot be changed until all nodes have', async () => {
   expect(await n1.stop()).toBe(0)
   n1 = await startNode(optionsOf('n1'))
   editor = await policyEditor(redis.port, folder)
@@ -84,12 +84,12 @@ test('nodes change from files to the policy of the cluster one after the other, 
   expect([await statusOf(n1, 'second'), await statusOf(n2, 'second')]).toEqual([200, 200])
 })
 
-test('a worker that starts before the first revision waits for it, and follows the next ones', async () => {
+test('a worker that starts before the first policy revision waits for it, and follows later revisions', async () => {
   const started = await worker
   await started.waitForLine(({ msg, number }) => msg === 'policy revision activated' && number === 2)
 })
 
-test('the time of an activation is that of Redis, so that a clock that is set back does not put the activation before another one', async () => {
+test('the time of a policy activation comes from Redis, so that a clock that is set back does not change the order of activations', async () => {
   vi.setSystemTime(new Date('2020-01-01'))
   onTestFinished(() => void vi.useRealTimers())
   const before = editor.service.active.activation.time
@@ -98,7 +98,7 @@ test('the time of an activation is that of Redis, so that a clock that is set ba
   expect(Date.parse(time)).toBeGreaterThan(Date.parse(before))
 })
 
-test('a node whose disk takes no copy enforces a new revision, and logs the fault', async () => {
+test('a node that cannot write its policy copy to disk enforces a new revision, and logs the fault', async () => {
   rmSync(join(folder.path, 'n2'), { recursive: true })
   writeFileSync(join(folder.path, 'n2'), 'no folder')
   expect(await editor.apply(policyWith('fourth'))).toMatchObject({ outcome: 'activated', receipt: { missing: [] } })
@@ -107,7 +107,7 @@ test('a node whose disk takes no copy enforces a new revision, and logs the faul
   rmSync(join(folder.path, 'n2'))
 })
 
-test('a node that was down during a rotation of keys.policy enforces the active revision when it has the new key, and is not ready without it', async () => {
+test('a node that was down during a rotation of keys.policy enforces the active policy revision once it has the new key, and is not ready without this key', async () => {
   await editor.apply(policyWith('fifth'))
   await n2.stop()
   await (await worker).stop()

@@ -49,12 +49,12 @@ const refused = async (cause: string) => {
   return counts.map((each) => each.sum('gatehouse_policy_activations_refused_total', { cause }))
 }
 
-test('nodes that start together with an empty Redis make one seed revision 1, and all enforce it', async () => {
+test('nodes that start together with an empty Redis make one policy revision 1 from their seed, and all nodes enforce it', async () => {
   expect(await statuses('seed')).toEqual([200, 200, 200])
   expect(await editor.service.list()).toMatchObject([{ number: 1, author: expect.stringMatching(/^node n\d$/) }])
 })
 
-test('at the receipt of an activation, every node that acknowledged it decides by the new revision, and the worker follows', async () => {
+test('at the receipt of a policy activation, every node that acknowledged it decides by the new revision, and the worker uses it too', async () => {
   const outcome = await editor.apply(policyWith(['seed', 'second']), { against: 1 })
   expect(outcome).toMatchObject({
     outcome: 'activated',
@@ -64,7 +64,7 @@ test('at the receipt of an activation, every node that acknowledged it decides b
   await worker.waitForLine(({ msg, number }) => msg === 'policy revision activated' && number === 2)
 })
 
-test('a policy that one node cannot enforce is rejected by name of the node and the secret, and nothing changes', async () => {
+test('a policy that one node cannot enforce is rejected, the error names the node and the secret, and nothing changes', async () => {
   const needsSecret = { type: 'header', name: 'x-api-key', secret: { env: 'SECRET_OF_TWO' } }
   const outcome = await editor.apply(policyWith(['third'], needsSecret))
   expect(outcome).toMatchObject({
@@ -75,7 +75,7 @@ test('a policy that one node cannot enforce is rejected by name of the node and 
   expect((await editor.service.list()).map(({ number }) => number)).toEqual([2, 1])
 })
 
-test('an invalid policy is refused with its problems, and an unchanged one makes no revision', async () => {
+test('an invalid policy is refused with its problems, and an unchanged policy makes no new revision', async () => {
   expect(await editor.apply({ version: 1, services: {} })).toMatchObject({
     outcome: 'invalid',
     problems: [{ code: 'GH_CONFIG_MISSING' }],
@@ -83,7 +83,7 @@ test('an invalid policy is refused with its problems, and an unchanged one makes
   expect(await editor.apply(policyWith(['seed', 'second']))).toEqual({ outcome: 'unchanged', number: 2 })
 })
 
-test('a change that was compared with an earlier revision is refused, with the revisions since then', async () => {
+test('a policy change based on an earlier revision is refused, and the error lists the revisions since then', async () => {
   expect(await editor.apply(policyWith(['other']), { against: 1 })).toMatchObject({
     outcome: 'conflict',
     number: 2,
@@ -91,7 +91,7 @@ test('a change that was compared with an earlier revision is refused, with the r
   })
 })
 
-test('S-129 of two changes at the same time, one is activated and the other reports the conflict', async () => {
+test('S-129 of two simultaneous policy changes, one is activated and the other reports the conflict', async () => {
   const outcomes = await Promise.all([
     editor.apply(policyWith(['seed', 'left']), { against: 2 }),
     editor.apply(policyWith(['seed', 'right']), { against: 2 }),
@@ -99,13 +99,13 @@ test('S-129 of two changes at the same time, one is activated and the other repo
   expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['activated', 'conflict'])
 })
 
-test('a rollback makes a new revision with the content of an earlier one', async () => {
+test('a policy rollback makes a new revision with the content of an earlier one', async () => {
   expect(await editor.rollback(2)).toMatchObject({ outcome: 'activated', receipt: { number: 4, sequence: 4 } })
   expect(await statuses('second')).toEqual([200, 200, 200])
   expect(await editor.rollback(99)).toBeUndefined()
 })
 
-test('an activation that was written into Redis by hand is refused by every node, counted, and replaced', async () => {
+test('a policy activation that was written into Redis by hand is refused and counted by every node, and is replaced', async () => {
   const good = await editor.store.activation()
   const before = await refused('forged')
   const forged = JSON.stringify({ ...JSON.parse(good), mac: 'A'.repeat(43) })
@@ -116,7 +116,7 @@ test('an activation that was written into Redis by hand is refused by every node
   expect(await statuses('second')).toEqual([200, 200, 200])
 })
 
-test('an earlier activation that is written back is refused by every node, and replaced', async () => {
+test('an earlier policy activation that is written into Redis again is refused by every node, and is replaced', async () => {
   const old = await editor.store.activation()
   expect(await editor.apply(policyWith(['seed', 'second', 'later']))).toMatchObject({ outcome: 'activated' })
   const newest = await editor.store.activation()
@@ -128,7 +128,7 @@ test('an earlier activation that is written back is refused by every node, and r
   expect(await statuses('later')).toEqual([200, 200, 200])
 })
 
-test('an activation of a newer version is not applied, and every node reports that it is behind until it can read one', async () => {
+test('a policy activation of a newer version of Gatehouse is not applied, and every node reports that it is behind until it can read a later activation', async () => {
   const good = await editor.store.activation()
   const ring = new KeyRing([{ id: 'k1', secret: Buffer.from(folder.secret, 'base64url') }])
   const newer = new Envelopes(ring, 'gh:').seal(
@@ -147,7 +147,7 @@ test('an activation of a newer version is not applied, and every node reports th
   await until('the end of the reports', async () => (await behind()).join() === '0,0,0')
 })
 
-test('when Redis loses its data, a member restores the active revision, no number restarts, and a starting node ignores its seed', async () => {
+test('when Redis loses its data, a member restores the active policy revision, revision numbers continue, and a starting node ignores its seed', async () => {
   await link.store.call('FLUSHALL')
   const late = await startNode(folder.options('n4', policyWith('intruder')))
   expect(await statusOf(late, 'later')).toBe(200)
@@ -160,14 +160,14 @@ test('when Redis loses its data, a member restores the active revision, no numbe
   expect(await statuses('after-loss')).toEqual([200, 200, 200])
 })
 
-test('a paused node that does not vote is named, and the change is not made', async () => {
+test('if a suspended node does not vote on a policy change, the error names the node, and the change is not made', async () => {
   nodes[2]!.signal('SIGSTOP')
   const outcome = await editor.apply(policyWith(['seed', 'unseen'])).finally(() => nodes[2]!.signal('SIGCONT'))
   expect(outcome).toMatchObject({ outcome: 'rejected', objections: [{ node: 'n3' }] })
   await until('the return of the node', async () => (await statusOf(nodes[2]!, 'after-loss')) === 200)
 })
 
-test('while Redis is unavailable, a node starts from its copy on disk', async () => {
+test('while Redis is unavailable, a node starts with the policy copy on its disk', async () => {
   await nodes[0]!.stop()
   await redis.stop()
   const node = new UnstartedNode(folder.options('n1', policyWith('intruder')))

@@ -86,7 +86,7 @@ async function revisions(): Promise<{
   return JSON.parse((await verb('revisions', '--output', 'json')).stdout)
 }
 
-test('the seed is revision 1 of the cluster, and `gatehouse diff` compares a policy with it', async () => {
+test('the seed becomes policy revision 1 of the cluster, and `gatehouse diff` compares a policy with it', async () => {
   expect(await revisions()).toMatchObject({
     active: 1,
     revisions: [{ number: 1, author: expect.stringMatching(/^node n/) }],
@@ -129,7 +129,7 @@ test('`gatehouse apply` of the active policy changes nothing', async () => {
   expect(applied.stdout).toBe('the policies are equal\nNothing changed: revision 2 is active and has the same files.\n')
 })
 
-test('`gatehouse apply --against` refuses the change when another revision is active, and lists the revisions since', async () => {
+test('`gatehouse apply --against` refuses the change when another revision is active by now, and lists the revisions since the given one', async () => {
   const applied = await verb('apply', policyOf('seed'), '--against', '1')
 
   expect(applied.exitCode).toBe(1)
@@ -139,14 +139,14 @@ test('`gatehouse apply --against` refuses the change when another revision is ac
   expect((await revisions()).active).toBe(2)
 })
 
-test('`gatehouse apply --against` an older revision changes nothing when the files are those of the active one, as after a lost reply', async () => {
+test('`gatehouse apply --against` an older revision changes nothing when the files are those of the active revision, as after a lost reply', async () => {
   const applied = await verb('apply', join(folder, 'public'), '--against', '1')
 
   expect(applied.exitCode, applied.stderr).toBe(0)
   expect(applied.stdout).toContain('Nothing changed: revision 2 is active and has the same files.')
 })
 
-test('`gatehouse apply` is refused when one node lacks a secret of the policy, and names node and secret', async () => {
+test('`gatehouse apply` is refused when one node lacks a secret of the policy, and the error names node and secret', async () => {
   const credentials = '\n    credentials: { type: header, name: X-Api-Key, secret: { env: API_KEY } }'
   const path = policyOf('secret', { 'orders.yaml': service('orders', 'public', credentials) })
   const applied = await verb('apply', path)
@@ -158,7 +158,7 @@ test('`gatehouse apply` is refused when one node lacks a secret of the policy, a
   expect((await revisions()).active).toBe(2)
 })
 
-test('`gatehouse apply --only` changes one service, and leaves other changes in the folder out', async () => {
+test('`gatehouse apply --only` changes one service, and does not apply other changes in the folder', async () => {
   const orders = service('orders', locked)
   const path = policyOf('only', { 'orders.yaml': orders, 'reports.yaml': service('reports', 'public') })
   const applied = await verb('apply', path, '--only', 'reports', '--output', 'json')
@@ -180,7 +180,7 @@ test('`gatehouse apply --only` changes one service, and leaves other changes in 
   })
 })
 
-test('`gatehouse rollback` makes a new revision with the files of an earlier one', async () => {
+test('`gatehouse rollback` makes a new policy revision with the files of an earlier one', async () => {
   const back = await verb('rollback', '1', '--message', 'partners got 200')
 
   expect(back.exitCode, back.stderr).toBe(0)
@@ -196,7 +196,7 @@ test('`gatehouse rollback` makes a new revision with the files of an earlier one
   })
 })
 
-test('a rollback through the admin API names a revision, and a repeated call does not undo a second revision', async () => {
+test('a rollback through the admin API names a revision, and a repeated call does not roll back another revision', async () => {
   const rollback = async (body: object) => {
     const { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN } = env
     const reply = await fetch(`${GATEHOUSE_ADMIN_URL}/api/v1/policy/rollback`, {

@@ -105,7 +105,7 @@ async function grantedTokens(): Promise<number> {
 
 const get = (node: TestNode) => request(node.port, requestBytes({ target: '/open' }))
 
-test('a token of the gate for a service that expires while its issuer is down fails no request before its end and gives 503 after its end, and the cluster recovers by itself', async () => {
+test('while its issuer is down, a token with which the gate calls a service is used without a failed request until it expires; then requests get 503, and succeed again once the issuer is back', async () => {
   const [askedBefore, grantedBefore] = [provider.asked.length, await grantedTokens()]
   for (const node of nodes) expect((await get(node)).status).toBe(200)
   expect((await grantedTokens()) - grantedBefore).toBe(provider.asked.length - askedBefore)

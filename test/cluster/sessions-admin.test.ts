@@ -64,7 +64,7 @@ async function login(subject: string) {
   return holder.create(await loginOf(provider, { subject, device: { address: '192.0.2.7', userAgent: hostile } }))
 }
 
-test('`gatehouse sessions list --subject` identifies each session and prints no credential', async () => {
+test('`gatehouse sessions list --subject` shows what identifies each session and prints no credential', async () => {
   const { cookie, session } = await login('listed')
   const { exitCode, stdout } = await sessions('list', '--subject', 'listed', '--output', 'json')
 
@@ -86,7 +86,7 @@ test('`gatehouse sessions list --subject` identifies each session and prints no 
   expect(stdout).not.toContain('token')
 })
 
-test('a session list shows the end that the current policy sets, even if the session began under a longer lifetime', async () => {
+test('the list of sessions shows the end of a session by the current policy, even if the session began under a longer lifetime', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 30 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'long', lifetime }))
   const { stdout } = await sessions('list', '--subject', 'long', '--output', 'json')
@@ -176,7 +176,7 @@ test.each([
   },
 )
 
-test('the session API of a node ends sessions with a receipt, and rejects unknown fields, several selectors and invalid tokens', async () => {
+test('the session API of a node ends sessions with a receipt, and rejects unknown fields, several selectors in one call and invalid tokens', async () => {
   const { session } = await login('by-api')
   const ended = await call('POST', '/api/v1/sessions/end?wait=all', { subject: 'by-api', issuer: 'main' })
   expect(ended.status).toBe(200)
@@ -188,7 +188,7 @@ test('the session API of a node ends sessions with a receipt, and rejects unknow
   expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
 })
 
-test('a node exports its session metrics before their first use: 0 held sessions, and 0 refreshes for each outcome', async () => {
+test('a node exports its session metrics before they are used: 0 cached sessions, and 0 refreshes for each outcome', async () => {
   const text = await (await fetch(`${env['GATEHOUSE_ADMIN_URL']}/metrics`)).text()
 
   expect(text).toContain('gatehouse_sessions_held 0')

@@ -109,7 +109,7 @@ test('if a node dies before it stores refreshed tokens, requests first get `refr
   expect(counted((await Promise.all(others.map((node) => node.use(cookie)))).flat())).toEqual(new Map([['none', 3]]))
 })
 
-test('a resumed node uses the late reply to its refresh and keeps the session, although another node rejected a request with `refresh-unavailable` meanwhile', async () => {
+test('when a suspended node resumes, it uses the late reply to its refresh and keeps the session, although another node rejected a request with `refresh-unavailable` meanwhile', async () => {
   const victim = victims[4]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
   const before = { ...provider.calls }

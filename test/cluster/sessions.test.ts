@@ -120,7 +120,7 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test('ending the sessions of a device without sessions creates no receipt, and ending an unknown session id revokes the id', async () => {
+test('ending the sessions of a device without sessions creates no receipt, and ending an unknown session id creates a revocation for the id', async () => {
   expect(await one.end({ device: '0'.repeat(32) })).toEqual({ ended: [] })
   expect(await one.end({ session: '0'.repeat(32) })).toMatchObject({ ended: [], receipt: { missing: [] } })
 })
@@ -204,7 +204,7 @@ test('a session without a refresh token ends when its access token expires', asy
   expect(await useAtAll(cookie)).not.toContain('session')
 })
 
-test('while the issuer is down, a session works until its access token expires, then gets `refresh-unavailable`, and recovers with the issuer', async () => {
+test('while the issuer is down, a session works until its access token expires, then requests get `refresh-unavailable`, and the session works again when the issuer is back', async () => {
   provider.down = true
   const login = await loginOf(provider, { leftS: 3 })
   const { cookie } = await one.create(login)

@@ -225,7 +225,7 @@ test('`gatehouse streams end` ends one stream by its id, the streams of a sessio
   expect(await listed(other, '--route', 'feed')).toMatchObject({ selected: 0 })
 })
 
-test('`gatehouse streams end` breaks a download, replies 503 to an upload, and leaves a complete upload to its reply', async () => {
+test('`gatehouse streams end` breaks a download off, replies 503 to an incomplete upload, and lets a complete upload get its reply', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const run = ++names
   const token = issuer.sign({ claims: { sub: 'transfers', scope: 'live' } })
@@ -304,7 +304,7 @@ test.each([
   expect(stderr).toContain('exactly one of --subject, --session, --route and --id')
 })
 
-test('a receipt lists a node of an older version that cannot end streams as unable, although the node acknowledges the order', async () => {
+test('a receipt lists a node of an older version that cannot end streams as unable to do so, although the node acknowledges the order', async () => {
   const { members, memberFacts, positions } = link.keys
   // The lease and the facts of an older node. It acknowledges every event, also those that it does not know.
   await link.store.call('ZADD', members, Date.now() + 600_000, 'old~1')

@@ -132,7 +132,7 @@ test('an upload whose token is revoked gets 401, and the service gets no further
   expect(received.bodyBytes).toBe(5)
 })
 
-test('a stream on which nothing is sent ends when its token expires', async () => {
+test('a stream on which no data is sent ends when its token expires', async () => {
   const [node] = nodes as [TestNode]
   const expS = Math.floor(Date.now() / 1000) + 3
   const { wire } = await open(node, 'events', tokenOf('short', { exp: expS }))
@@ -143,7 +143,7 @@ test('a stream on which nothing is sent ends when its token expires', async () =
   expect(record['stream_end']).toBe('token-expired')
 })
 
-test('without contact to Redis, streams relay nothing after max_staleness, and continue in order when Redis is available again', async () => {
+test('without contact to Redis, a node relays no stream data after max_staleness, and continues in order when Redis is available again', async () => {
   const opened = await Promise.all(nodes.map((node) => open(node, 'download', tokenOf('held'))))
   const revoked = await open(nodes[0]!, 'download', tokenOf('revoked-meanwhile'))
   relay.cut()
@@ -178,7 +178,7 @@ test('without contact to Redis, streams relay nothing after max_staleness, and c
   expect((await revoked.wire.rest()).toString('latin1')).toBe('')
 })
 
-test('the gate does not treat a client as stalled that gets no bytes because its download is held', async () => {
+test('the gate does not treat a client as stalled if it gets no bytes because the gate holds its download', async () => {
   const [node] = nodes as [TestNode]
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/orders/large', token: tokenOf('slow') }))
@@ -196,7 +196,7 @@ test('the gate does not treat a client as stalled that gets no bytes because its
   wire.close()
 })
 
-test('a node that was suspended until after fenced_by relays nothing of a revoked stream when it resumes', async () => {
+test('a node that was suspended until after `fenced_by` relays no data of a revoked stream when it resumes', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const token = tokenOf('stopped')
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'download', token)))

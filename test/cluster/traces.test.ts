@@ -110,7 +110,7 @@ test('`gatehouse traces ID` prints the spans of the trace as a waterfall', async
   expect(lines.every((line) => line.length <= 120)).toBe(true)
 })
 
-test("the span of a worker's job links to the exchange that enqueued the job, and `gatehouse traces` shows both together", async () => {
+test('the span of a job of a worker links to the exchange that enqueued the job, and `gatehouse traces` shows both together', async () => {
   const token = issuer.issue()
   const sent: string[] = []
   // A request near the end of the cache period of its token enqueues a refresh job.

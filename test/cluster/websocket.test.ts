@@ -134,7 +134,7 @@ test('no WebSocket opens when its token is revoked during the handshake with the
   expect((await upstream.sockets.at(-1)!.ended())[0]).toBe(1006)
 })
 
-test('the gate relays no WebSocket message, in either direction, that was sent after the expiry of the token', async () => {
+test('the gate relays no WebSocket message, in either direction, that was sent after the token expired', async () => {
   const [node] = nodes as [TestNode]
   const exp = Math.floor(Date.now() / 1000) + 3
   // One sends only, the other receives only: a check of one direction would also end the other.
@@ -196,7 +196,7 @@ test('without contact to Redis, WebSocket messages wait in both directions after
   expect([revoked.client.messages, revoked.served.messages]).toEqual([[], []])
 })
 
-test('a node that was suspended until after fenced_by relays no message of a revoked WebSocket when it resumes', async () => {
+test('a node that was suspended until after `fenced_by` relays no message of a revoked WebSocket when it resumes', async () => {
   const [node] = nodes as [TestNode]
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'stopped')))
   node.signal('SIGSTOP')

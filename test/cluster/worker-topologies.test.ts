@@ -73,7 +73,7 @@ async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): 
     .toBe(200)
 }
 
-test('after a Redis Cluster master is killed, a worker introspects tokens in use again, and the node admits them', {
+test('after a Redis Cluster master is killed, a worker introspects tokens that are in use again, and the node admits them', {
   timeout: 240_000,
 }, async () => {
   const redis = await testRedisCluster()
@@ -83,7 +83,7 @@ test('after a Redis Cluster master is killed, a worker introspects tokens in use
   await expectSurvival(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
 })
 
-test('after a Redis master under Sentinel is killed, a worker introspects tokens in use again, and the node admits them', {
+test('after a Redis master under Sentinel is killed, a worker introspects tokens that are in use again, and the node admits them', {
   timeout: 240_000,
 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })

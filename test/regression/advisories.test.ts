@@ -87,7 +87,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
     'requirement-unmet',
   ],
 ])(
-  '%s (%s): the gate rejects the request %j with %i for the reason %s',
+  '%s (%s): the gate rejects the request %j with status %i for the reason %s',
   async (_advisory, _peer, { scopes, ...parts }, status, reason) => {
     const token = scopes === undefined ? {} : { token: gate.token(scopes) }
     const attack = await gate.attack(requestBytes({ ...parts, ...token }))

@@ -59,7 +59,7 @@ test.each([
     reason: 'an invalid id',
   },
 ])(
-  'S-151: a worker moves a forged audit entry $what to the dead letters and ships later entries',
+  'S-151: a worker moves a forged audit entry $what to the dead letters and delivers later entries',
   async ({ fields, reason }) => {
     const before = await deadCount()
     await writer.redis.xadd(log, '*', ...fields)
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('S-151: a worker survives malformed audit entries and ships none of them', () => {
+test('S-151: a worker survives malformed audit entries and delivers none of them', () => {
   expect(worker.log.some(({ msg }) => msg === 'worker ends because of an unexpected fault')).toBe(false)
   expect(receiver.taken.map(({ id }) => id)).toEqual(writer.ids)
 })

@@ -87,7 +87,7 @@ const emptyTexts: Texts = {
 /** The text as an audit record contains it: truncated to `max` characters; a lone surrogate stays in the text. */
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
-test('S-141: hostile text in an exchange stays inside its field of the single-line JSON audit record', () => {
+test('S-141: hostile text in an exchange stays inside its field of the audit record, which is one line of JSON', () => {
   const anyTexts = fc.record({
     agent: hostile,
     path: hostile.filter((text) => !text.includes('?')),
@@ -188,6 +188,6 @@ test.each([
   ['code_verifier=x&PHPSESSID=y&device_code=z', 'code_verifier=(withheld)&PHPSESSID=(withheld)&device_code=(withheld)'],
   ['token', 'token'],
   ['=x&&;', '=x&&;'],
-])('an audit record contains the query %j as %j', (query, expected) => {
+])('the query %j appears in an audit record as %j', (query, expected) => {
   expect(recordedQuery(query)).toBe(expected)
 })

@@ -130,7 +130,7 @@ test('S-099 a logout token with sid ends only that session, on every node, befor
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
 })
 
-test('S-099 a logout token with sub and sid ends only the sessions, and prevents only the logins, that match both', async () => {
+test('S-099 a logout token with sub and sid ends only the sessions, and prevents only the logins, that match both sub and sid', async () => {
   const carol = await loggedIn({ sub: 'carol', sid: 'shared' })
   const elsewhere = await loggedIn({ sub: 'carol', sid: 'sid-9' })
   const heidi = await loggedIn({ sub: 'heidi', sid: 'shared' })

@@ -76,7 +76,7 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   return { path, issuer: slow, answer: released.resolve }
 }
 
-test(`S-133 when ${gone} clients disconnect during a fetch of issuer keys, the gate forwards none of their requests`, async () => {
+test(`S-133 when ${gone} clients disconnect while the gate fetches issuer keys, the gate forwards none of their requests`, async () => {
   const { path, issuer: slow, answer } = await leaveWhileKeysAreFetched()
   await expect.poll(() => slow.fetches.keys).toBe(1)
   expect(recordsOf(path).every(({ reason }) => reason === 'client-gone')).toBe(true)
@@ -105,7 +105,7 @@ test(`S-133 when ${gone} clients disconnect while the service is silent, the gat
   expect(residentMiB(node) - before).toBeLessThan(120)
 })
 
-test('S-133 after mass disconnects a node has no exchange in flight, and its stop cuts off none', async () => {
+test('S-133 after many clients disconnected at once, a node has no exchange in progress, and its stop interrupts none', async () => {
   expect(await node.stop()).toBe(0)
   expect(node.log.find(({ msg }) => msg === 'node stops and waits for running exchanges')).toMatchObject({
     in_flight: 0,

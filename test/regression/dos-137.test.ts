@@ -72,7 +72,7 @@ test.each([
   { what: 'a compression bomb as key set', document: 'keys', coding: 'gzip', size: bomb.length },
   { what: 'a key set of 20 MB', document: 'keys', coding: undefined, size: 20 * MIB },
   { what: 'a discovery document of 20 MB', document: 'discovery', coding: undefined, size: 20 * MIB },
-] as const)('S-137 for $what from an issuer, the node uses less than 64 MiB and replies 503', async (one) => {
+] as const)('S-137 when an issuer sends $what, the node uses less than 64 MiB and replies 503', async (one) => {
   const { document, coding, size } = one
   const issuer = await startIssuer()
   const headers = coding === undefined ? {} : { 'content-encoding': coding }

@@ -80,7 +80,7 @@ test.each<Outcome>([
   { name: 'stops-in-its-body', status: 200, complete: false },
   { name: 'hangs-up', status: 502, complete: true },
 ])(
-  'S-139 the gate replies $status to clients and frees its upstream slots although the service misbehaves: `$name`',
+  'S-139 when a service misbehaves (`$name`), the gate replies $status to clients and frees its upstream slots',
   async ({ name, status, complete }) => {
     const before = residentMiB(node)
     const get = async (target: string) => {

@@ -267,7 +267,7 @@ test.each<[string, number, string, Case]>([
   ['a token only in the query', 401, 'credential-missing', { fields: forwarded('/orders/1?access_token=x') }],
   ['no client address on a route with an allow list', 403, 'address-denied', { fields: forwarded('/inside').slice(1) }],
   ['no client address on a route with a deny list', 403, 'address-denied', { fields: forwarded('/outside').slice(1) }],
-])('the gate rejects a forward-auth check with %s: %i, reason %s', async (_, status, reason, asked) => {
+])('the gate rejects a forward-auth check with %s: status %i, reason %s', async (_, status, reason, asked) => {
   const id = `case-${Math.random().toString(36).slice(2)}`
   const reply = await check(node, { ...asked, fields: [...asked.fields, ['X-Request-Id', id]] })
   // The gate assigns its own id to a check that is rejected before its request id is read.
@@ -329,12 +329,15 @@ test.each([
   '/.well-known/oauth-protected-resource/orders',
   '/%2ewell-known/gatehouse/jwks.json',
   '/oauth2/auth',
-])('the gate replies 404 to a forward-auth check of %s, a path of the gate, although a route matches', async (path) => {
-  const reply = await check(anyPath, { fields: forwarded(path) })
+])(
+  'the gate replies 404 to a forward-auth check of %s, which is a path of the gate itself, although a route matches',
+  async (path) => {
+    const reply = await check(anyPath, { fields: forwarded(path) })
 
-  expect(reply.status).toBe(404)
-  expect((await check(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
-})
+    expect(reply.status).toBe(404)
+    expect((await check(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
+  },
+)
 
 test('the gate accepts a forward-auth check without a host if no route matches by host', async () => {
   const reply = await check(anyHost, { fields: original('/public') })
@@ -362,7 +365,7 @@ test.each([
   'X-WebAuth-Groups',
   'X_WebAuth-Groups',
 ])(
-  'the gate rejects a forward-auth check with the field %s of a client, in which only the gate names the user (400)',
+  'the gate replies 400 to a forward-auth check in which the client sent the field %s, which only the gate may set',
   async (name) => {
     const reply = await check(mapped, { token: issuer.sign(), fields: [...forwarded('/orders/1'), [name, 'root']] })
 
@@ -370,7 +373,7 @@ test.each([
   },
 )
 
-test('the reply to a forward-auth check states the user in the mapped fields, and lists the others for removal', async () => {
+test('the reply to a forward-auth check states the user in the mapped fields, and lists the other identity fields for removal', async () => {
   const token = issuer.sign({ claims: { email: 'alice@example.test' } })
   const reply = await check(mapped, { token, fields: forwarded('/orders/1') })
 

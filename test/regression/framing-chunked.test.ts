@@ -112,12 +112,15 @@ async function expectContained({ path }: Case): Promise<void> {
   if (replies[0]?.status === 200) expect(replies[0].json()).toMatchObject({ url: path })
 }
 
-test.each(bodies())('S-007 the gate reads no request after a chunked body with $name', expectContained)
+test.each(bodies())('S-007 the gate reads no part after a chunked body as a request: $name', expectContained)
 
-test.each(unannounced())('S-008 the gate closes the connection after an unannounced trailer: $name', expectContained)
+test.each(unannounced())(
+  'S-008 the gate closes the connection after a trailer that was not announced: $name',
+  expectContained,
+)
 
 test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one packet')))(
-  'the gate replies 505 to an admitted upload with an unannounced trailer in the same packet, and logs trailer-after-body: $name',
+  'the gate replies 505 to an admitted upload with a trailer that was not announced in the same packet, and logs trailer-after-body: $name',
   async ({ path }) => {
     const { records, result } = await witnessed
 
@@ -168,18 +171,21 @@ test.each([
     'chunked',
     (body: string) => [post('Transfer-Encoding: chunked'), `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
   ],
-])('S-010 the gate never reads the body of an early rejected request as a request: %s', async (_framing, bytes) => {
-  for (const body of [hidden('/admin/early'), hidden('/admin/early').repeat(2)]) {
-    for (const pieces of [bytes(body), [bytes(body).join('')], [...bytes(body), hidden('/admin/early')]]) {
-      const { replies, ending, records, requests } = await gate.attack(pieces, { replies: 'all' })
+])(
+  'S-010 when the gate rejects a request before its body is complete, it never reads the body as a request: %s',
+  async (_framing, bytes) => {
+    for (const body of [hidden('/admin/early'), hidden('/admin/early').repeat(2)]) {
+      for (const pieces of [bytes(body), [bytes(body).join('')], [...bytes(body), hidden('/admin/early')]]) {
+        const { replies, ending, records, requests } = await gate.attack(pieces, { replies: 'all' })
 
-      expect(records).toMatchObject([{ path: '/admin/early', reason: 'credential-missing', status: 401 }])
-      expect(requests).toEqual([])
-      expect(ending).not.toBe('open')
-      // Bytes that arrive after the end of the connection reset it, and the client loses a reply that it has not read yet.
-      if (pieces.length > 1 && replies.length === 0 && ending === 'reset') continue
-      expect(replies).toMatchObject([{ status: 401 }])
-      expect(replies[0]!.all('connection')).toEqual(['close'])
+        expect(records).toMatchObject([{ path: '/admin/early', reason: 'credential-missing', status: 401 }])
+        expect(requests).toEqual([])
+        expect(ending).not.toBe('open')
+        // Bytes that arrive after the end of the connection reset it, and the client loses a reply that it has not read yet.
+        if (pieces.length > 1 && replies.length === 0 && ending === 'reset') continue
+        expect(replies).toMatchObject([{ status: 401 }])
+        expect(replies[0]!.all('connection')).toEqual(['close'])
+      }
     }
-  }
-})
+  },
+)

@@ -173,22 +173,25 @@ test.each([
   ['GET', 'chunked'],
   ['POST', 'CHUNKED'],
   ['DELETE', 'Chunked'],
-])('S-005 the gate forwards a chunked body with one framing field: %s, Transfer-Encoding %s', async (method, value) => {
-  const wire = await connect(gate.port)
-  const { result, recorded, records } = await gate.witness(async () => {
-    const head = post('api.test', [`Transfer-Encoding: ${value}`]).replace('POST', method)
-    await wire.send([head, '3\r\nabc\r\n', '2\r\nde\r\n', '0\r\n\r\n'])
-    return readReply(wire)
-  })
+])(
+  'S-005 a service gets exactly one framing field for a chunked body that arrives with %s, Transfer-Encoding %s',
+  async (method, value) => {
+    const wire = await connect(gate.port)
+    const { result, recorded, records } = await gate.witness(async () => {
+      const head = post('api.test', [`Transfer-Encoding: ${value}`]).replace('POST', method)
+      await wire.send([head, '3\r\nabc\r\n', '2\r\nde\r\n', '0\r\n\r\n'])
+      return readReply(wire)
+    })
 
-  // The client connection carries no other request. The listener closes the connection at the idle timeout.
-  expect(result).toMatchObject({ status: 200, text: 'ok' })
-  expect(result!.field('connection')).toBe('close')
-  expect(records).toMatchObject([{ decision: 'admitted', bytes_in: 5 }])
-  expect(recorded).toHaveLength(1)
-  expect(framingOf(recorded[0]!.head)).toEqual(['transfer-encoding: chunked'])
-  expect(recorded[0]!.body.replaceAll(/[0-9a-f]+\r\n(.*?)\r\n/g, '$1')).toBe('abcde')
-})
+    // The client connection carries no other request. The listener closes the connection at the idle timeout.
+    expect(result).toMatchObject({ status: 200, text: 'ok' })
+    expect(result!.field('connection')).toBe('close')
+    expect(records).toMatchObject([{ decision: 'admitted', bytes_in: 5 }])
+    expect(recorded).toHaveLength(1)
+    expect(framingOf(recorded[0]!.head)).toEqual(['transfer-encoding: chunked'])
+    expect(recorded[0]!.body.replaceAll(/[0-9a-f]+\r\n(.*?)\r\n/g, '$1')).toBe('abcde')
+  },
+)
 
 const alias: Refusal = { reason: 'field-framing-alias' }
 

@@ -104,7 +104,7 @@ test.each(silences)(
   },
 )
 
-test('test/regression/README.md lists every reply that uWebSockets.js sends itself in these tests', () => {
+test('test/regression/README.md lists every error reply that uWebSockets.js itself sends in these tests', () => {
   const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
 
   for (const [what, , status] of pages) expect(readme).toContain(`| ${what} | ${status} |`)

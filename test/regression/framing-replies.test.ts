@@ -136,7 +136,7 @@ test.each([
     'followed by bytes after its last chunk',
     { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` },
   ],
-] as const)('S-013 no client gets the surplus bytes of a service reply %s', async (_what, script) => {
+] as const)('S-013 no client gets surplus bytes of a service reply %s', async (_what, script) => {
   const { reply, next, reused, records } = await getScripted(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
@@ -145,7 +145,7 @@ test.each([
   expect(reused).toBe(false)
 })
 
-test('S-013 concurrent clients get their own replies although the service sends a surplus reply after each reply', async () => {
+test('S-013 concurrent clients get their own replies although the service sends an additional reply after each reply', async () => {
   const targets = Array.from({ length: 40 }, (_, n) => {
     const body = `own-${n}`
     return path({ reply: `${okay(`Content-Length: ${body.length}`)}${body}${okay('Content-Length: 6')}poison` })
@@ -163,15 +163,18 @@ test.each([
     'with wrong bytes after the chunk data',
     { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' },
   ],
-] as const)('S-013 the gate truncates a service reply %s and never completes it', async (_what, script) => {
-  const { reply, ending, records, next, reused } = await getScripted(script)
+] as const)(
+  'S-013 the gate breaks off its reply for a service reply %s, so that the client never sees it as complete',
+  async (_what, script) => {
+    const { reply, ending, records, next, reused } = await getScripted(script)
 
-  expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
-  expect(ending).not.toBe('open')
-  expect(records[0]).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
-  expect(next).toMatchObject({ status: 200, text: 'next' })
-  expect(reused).toBe(false)
-})
+    expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
+    expect(ending).not.toBe('open')
+    expect(records[0]).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
+    expect(next).toMatchObject({ status: 200, text: 'next' })
+    expect(reused).toBe(false)
+  },
+)
 
 const body = 'Content-Length: 2\r\n\r\nab'
 

@@ -72,15 +72,18 @@ test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''
   },
 )
 
-test.each(['100-continue', '100-Continue'])('S-012 the gate does not forward the expectation %s', async (value) => {
-  const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
-  const { replies, requests } = await gate.attack(bytes)
+test.each(['100-continue', '100-Continue'])(
+  'S-012 the gate does not forward the Expect field with %s',
+  async (value) => {
+    const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
+    const { replies, requests } = await gate.attack(bytes)
 
-  // uWebSockets.js sends the interim reply 100 itself, before the gate runs.
-  expect(replies[0]?.status).toBe(200)
-  expect(requests).toMatchObject([{ bodyBytes: 3 }])
-  expect(requests[0]!.all('expect')).toEqual([])
-})
+    // uWebSockets.js sends the interim reply 100 itself, before the gate runs.
+    expect(replies[0]?.status).toBe(200)
+    expect(requests).toMatchObject([{ bodyBytes: 3 }])
+    expect(requests[0]!.all('expect')).toEqual([])
+  },
+)
 
 test.each([
   ['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: Upgrade, HTTP2-Settings'],

@@ -97,7 +97,7 @@ function inParts(fields: readonly Field[]): Field[][] {
   return Array.from({ length: Math.ceil(fields.length / 80) }, (_, part) => fields.slice(part * 80, part * 80 + 80))
 }
 
-test('S-035 the gate forwards no spelling of an identity field from a client, even if the gate adds none itself', async () => {
+test('S-035 the gate forwards no spelling of an identity field that a client sends, even if the gate adds no such field itself', async () => {
   for (const part of inParts(forgeries)) {
     for (const [target, at, token] of [
       ['/orders/1', gate, undefined],
@@ -202,7 +202,7 @@ test('S-036 the gate reads several Connection lines as one case-insensitive list
   expect(request.all('x-c')).toEqual(['stays'])
 })
 
-test('S-036 the gate joins the Via fields of earlier proxies and its own in one line', async () => {
+test('S-036 the gate joins the Via fields of earlier proxies and its own Via in one line', async () => {
   const request = await received('/public/1', [
     ['Via', '1.0 a'],
     ['Via', '1.1 b'],
@@ -241,7 +241,7 @@ test.each([
   expect(request.fields.filter(([one, field]) => field === value && one !== 'connection')).toEqual([])
 })
 
-test("S-037 the gate ignores a client address in a client's field: the service and the address rules get the real address", async () => {
+test('S-037 the gate ignores an address that a client claims in a field: the service and the address rules get the real address', async () => {
   const fields: readonly Field[] = [
     ['X-Forwarded-For', '10.0.0.1'],
     ['x_forwarded_for', '10.0.0.2'],
@@ -384,7 +384,7 @@ test.each([
   ['Referer', 'http://127.0.0.1/'],
   ['Origin', 'null'],
   ['X-Requested-With', 'XMLHttpRequest'],
-])('S-042 the request field %s: %s does not bypass authentication at the gate', async (name, value) => {
+])('S-042 the request field %s: %s does not bypass authentication', async (name, value) => {
   const { replies, records, ...seen } = await gate.attack(
     requestBytes({ target: '/orders/1', fields: [[name, value]] }),
   )

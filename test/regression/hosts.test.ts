@@ -57,14 +57,17 @@ test.each([
   ['/below', 'A.API.EXAMPLE.:443'],
   ['/literal', '[2001:db8::1]'],
   ['/literal', '[2001:DB8::1]:8080'],
-])('S-028 the gate matches the route of %s for the Host %s and forwards the Host unchanged', async (target, host) => {
-  const { replies, records, recorded } = await gate.attack(get(target, ` ${host}`))
+])(
+  'S-028 the gate matches the route of %s for the Host %s, and forwards the Host field unchanged',
+  async (target, host) => {
+    const { replies, records, recorded } = await gate.attack(get(target, ` ${host}`))
 
-  expect(replies).toMatchObject([{ status: 200 }])
-  expect(records).toMatchObject([{ route: target.slice(1), decision: 'admitted' }])
-  expect(recorded.map(({ head }) => /^host: (.*)\r$/m.exec(head)?.[1])).toEqual([host])
-  expect(recorded[0]!.head).toContain(`\r\nx-forwarded-host: ${host}\r\n`)
-})
+    expect(replies).toMatchObject([{ status: 200 }])
+    expect(records).toMatchObject([{ route: target.slice(1), decision: 'admitted' }])
+    expect(recorded.map(({ head }) => /^host: (.*)\r$/m.exec(head)?.[1])).toEqual([host])
+    expect(recorded[0]!.head).toContain(`\r\nx-forwarded-host: ${host}\r\n`)
+  },
+)
 
 test.each([
   ['/hosted', 'api.example.evil'],

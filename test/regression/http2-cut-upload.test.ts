@@ -37,7 +37,7 @@ test.each([
   ['with CANCEL before its first byte', [reset(8)]],
   ['with CANCEL after its first bytes', [part, reset(8)]],
   ['with NO_ERROR after its first bytes', [part, reset(0)]],
-])('a request body that an HTTP/2 client cuts %s never looks complete to the service', async (_, frames) => {
+])('if an HTTP/2 client breaks off a request body %s, the service never gets a complete body', async (_, frames) => {
   // Opens a session, so that the next call begins at once.
   const from = service.frames.length
   const client = new FrameClient(node.http2Port)
@@ -56,7 +56,7 @@ test.each([
   expect((await framesOfCutCall(after)).filter(({ flags }) => (flags & END_STREAM) !== 0)).toEqual([])
 })
 
-test('a chunked request body that an HTTP/1.1 client cuts never looks complete to a service with HTTP/2', async () => {
+test('if an HTTP/1.1 client breaks off a chunked request body, an HTTP/2 service never gets a complete body', async () => {
   const from = service.frames.length
   const client = connect(node.port, '127.0.0.1')
   client.write('POST /s/upload HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n')

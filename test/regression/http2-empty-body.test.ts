@@ -25,7 +25,7 @@ const node = await startNode({
 const client = new Http2Session(node.http2Port)
 
 test.each(['http1', 'h2c'])(
-  'a POST over HTTP/2 whose empty body ends before the %s upstream is connected gets its reply',
+  'a POST over HTTP/2 whose empty body ends before the gate has connected to the %s upstream gets its reply',
   async (id) => {
     const { stream, reply } = client.send({ ':method': 'POST', ':path': `/${id}/first` }, 'open')
     stream.end()

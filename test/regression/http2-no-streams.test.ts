@@ -18,7 +18,7 @@ const ordersEntry = { protocol: 'h2c', routes: [{ id: 'public', match: { path: '
 const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: service.url, ordersEntry }) })
 const get = () => request(node.port, requestBytes({ target: '/public/1' }))
 
-test('calls of a service that allows no streams fail with 503 on one session, which serves calls once it allows them', async () => {
+test('calls to an HTTP/2 service that allows no streams fail with 503, and its one connection serves calls once the service allows streams', async () => {
   const calls = 40
   for (let i = 0; i < calls; i++) expect((await get()).status).toBe(503)
 

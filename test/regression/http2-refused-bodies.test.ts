@@ -20,7 +20,7 @@ test.each([
   ['5 bytes', 5],
   ['40,000 bytes', 40_000],
 ])(
-  '200 refused requests with a body of %s on a connection are all answered, and their streams end',
+  '200 refused requests with a body of %s on one HTTP/2 connection all get a reply, and their streams end',
   async (_, size) => {
     const client = new Http2Session(node.http2Port)
     const body = Buffer.alloc(size)

@@ -87,7 +87,7 @@ const attacks: Readonly<Record<string, readonly Buffer[]>> = {
 }
 
 test.each(Object.entries(attacks))(
-  'a client that ends its session after %s does not end the node',
+  'an HTTP/2 client that closes its connection after %s does not crash the node',
   async (_, bytes) => {
     for (let round = 0; round < ROUNDS; round++) {
       const client = new FrameClient(node.http2Port, { from: `127.0.4.${1 + round}` })
@@ -103,7 +103,7 @@ test.each(Object.entries(attacks))(
   },
 )
 
-test('a service that ends its session after half of a block of trailers does not end the node', async () => {
+test('an HTTP/2 service that closes its connection after half of its trailers does not crash the node', async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const before = services.length
     const client = new FrameClient(node.http2Port, { from: `127.0.5.${1 + round}` })

@@ -47,7 +47,7 @@ async function useUntil(done: () => boolean, node: TestNode, token: string): Pro
   return statuses
 }
 
-test("S-106: if a worker's policy has another issuer under the same name, the worker sends no token to that issuer and revokes none", async () => {
+test('S-106: if the policy of a worker has another issuer under the same name, the worker sends no token to that issuer and revokes no token', async () => {
   const other = await startIntrospectionIssuer()
   const node = await startNode(options('renamed:'))
   const worker = await startWorker(options('renamed:', { issuer: other.url }))
@@ -61,7 +61,7 @@ test("S-106: if a worker's policy has another issuer under the same name, the wo
   expect(await statusOf(node, token)).toBe(200)
 })
 
-test('while the issuer is unreachable, a node does not use an expired inactive introspection reply: 503 instead of 401', async () => {
+test('while the issuer is unreachable, a node does not use an expired introspection response about an inactive token, and replies 503 instead of 401', async () => {
   const node = await startNode(options('aged:'))
   expect(await statusOf(node, 'unheard-of')).toBe(401)
   await sleep(300)
@@ -72,7 +72,7 @@ test('while the issuer is unreachable, a node does not use an expired inactive i
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  'when the issuer replies 400 %s to a worker, the token is rejected but not revoked, and can become active again',
+  'when the issuer replies 400 %s to an introspection by a worker, the token is rejected but not revoked, and can become active again',
   async (code) => {
     const node = await startNode(options(`${code}:`))
     const worker = await startWorker(options(`${code}:`))

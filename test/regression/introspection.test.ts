@@ -84,7 +84,7 @@ test('the gate still uses a discovered introspection endpoint while the issuer m
 test.each([
   ['are not fetched if introspection replies are unsigned', 'json', 0],
   ['are fetched if introspection replies are signed', 'jwt', 1],
-])('on a node that introspects opaque tokens, the keys of the issuer %s', async (_, response, fetched) => {
+])('while a node introspects opaque tokens of an issuer, the keys of the issuer %s', async (_, response, fetched) => {
   const keyless = await startIntrospectionIssuer()
   const options = opaqueGate({ issuer: keyless.url, orders, introspection: { response } })
   const node = await startNode(options)

@@ -38,7 +38,7 @@ beforeEach(async () => {
   issuer.announce(key)
 })
 
-test('an ID token signed with a new issuer key creates a session during the cooldown of the key fetch', async () => {
+test('a login with an ID token that is signed with a new issuer key creates a session, even during the cooldown of the key fetch', async () => {
   issuer.idToken = { key }
   const browser = new HttpBrowser()
 
@@ -47,7 +47,7 @@ test('an ID token signed with a new issuer key creates a session during the cool
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('a logout token signed with a new issuer key ends the session during the cooldown of the key fetch', async () => {
+test('a logout token that is signed with a new issuer key ends the session, even during the cooldown of the key fetch', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
 

@@ -71,7 +71,7 @@ test.each([
   expect([next.get('prompt'), next.get('client_id')]).toEqual(['login', 'web'])
 })
 
-test('after a back-channel logout rejects a login, the login from its error page creates a session and returns to the same page', async () => {
+test('after a back-channel logout causes the gate to reject a login, a login from the error page creates a session and returns to the same page', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e1' } }
   const page = await enterDuring(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
@@ -101,7 +101,7 @@ test.each([
   expect([page.status, browser.session]).toEqual([200, expect.any(String)])
 })
 
-test('a step-up login that completes after the logout of its sid leaves neither a new session nor the old one', async () => {
+test('a step-up login that completes after the logout of its sid leaves neither a new session nor the previous one', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'fay', sid: 'sid-f' } }
   await enter(browser)
@@ -113,7 +113,7 @@ test('a step-up login that completes after the logout of its sid leaves neither 
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test("a login start with `prompt=login` adds this prompt to the policy's prompt, and other prompts in the query are ignored", async () => {
+test('a login start with `prompt=login` adds this prompt to the prompt of the policy, and other prompts in the query are ignored', async () => {
   const consenting = await startCodeGate({ login: { prompt: 'consent' } })
   const browser = new HttpBrowser()
   const promptOf = async (query: string) => {
@@ -125,7 +125,7 @@ test("a login start with `prompt=login` adds this prompt to the policy's prompt,
   for (const query of ['', '?prompt=none', '?prompt=login&prompt=login']) expect(await promptOf(query)).toBe('consent')
 })
 
-test('the gate does not consume a logout token when the logout fails, even if Redis rejects the rollback', async () => {
+test('when a logout fails, its logout token can be used again, even if Redis rejects the rollback', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'gil', sid: 'sid-g' } }
   await enter(browser)

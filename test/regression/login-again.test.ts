@@ -92,7 +92,7 @@ test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
   expect(await logInAgain(started.browser, page)).toBe(url + target)
 })
 
-test('the error page of a repeated login reply links to the requested page, and the session of the first reply stays valid', async () => {
+test('the error page of a repeated login reply links to the requested page, and the session of the first login reply stays valid', async () => {
   const started = await begin()
   await started.browser.visit(reply(started), { redirects: 0 })
   expect(started.browser.session).toBeDefined()
@@ -115,7 +115,7 @@ test('the error page of a login that was started in another browser starts a new
   expect(await logInAgain(other, page)).toBe(url + target)
 })
 
-test('the error page of a login reply at another redirect URI starts a new login at the path of that URI', async () => {
+test('the error page of a login reply at the wrong redirect URI starts a new login at the path of that URI', async () => {
   const started = await begin()
 
   const page = await started.browser.visit(reply(started).replace('/.gatehouse/callback', '/oauth2/callback'))

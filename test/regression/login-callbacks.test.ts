@@ -15,7 +15,7 @@ const RESERVED = 8
 /** Makes the issuer delay its reply to every code exchange until the returned function is called. */
 const hold = ({ issuer }: CodeGate): (() => void) => issuer.holdExchanges()
 
-test('S-140 more valid callbacks from one address than its failure limit allows wait in a queue, and all log in', async () => {
+test('S-140 if more valid login replies than the failure limit of an address arrive from this address, the surplus waits in a queue, and all of them log in', async () => {
   const gate = await startCodeGate({
     settings: { limits: { address: { per_second: 0.1, burst: BURST } } },
     login: { timeout: '30s' },
@@ -30,7 +30,7 @@ test('S-140 more valid callbacks from one address than its failure limit allows 
   expect(gate.issuer.exchangingMost).toBeLessThanOrEqual(PER_ADDRESS)
 })
 
-test('S-140 the gate refreshes a session while the issuer delays the exchange of forged codes from one address', async () => {
+test('S-140 the gate refreshes a session while the issuer delays its replies to forged login codes from one address', async () => {
   const gate = await startCodeGate({ login: { timeout: '30s' } })
   const { issuer, url, enter } = gate
   issuer.expiresInS = 2
@@ -66,7 +66,7 @@ async function enterFrom(address: string, { url, callback, issuer }: CodeGate): 
   return browser
 }
 
-test('S-140 a client with a known address logs in while codes from many unknown addresses are exchanged', async () => {
+test('S-140 a client with a known address can log in while the gate exchanges login codes from many unknown addresses', async () => {
   const gate = await startCodeGate({ settings: { proxies: ['127.0.0.0/8'] }, login: { timeout: '30s' } })
   const { issuer, url } = gate
   const home = '198.51.100.1'

@@ -106,23 +106,29 @@ test.each([
   ['a cookie and a token', 401, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`]],
   ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad']],
   ['a cookie and an empty Authorization', 401, [`Cookie: ${cookie}`, 'Authorization:']],
-])('S-048, S-049 on a route that accepts sessions only, a request with %s gets %i', async (_, status, fields) => {
-  expect((await send('GET', '/app/', fields)).status).toBe(status)
-})
+])(
+  'S-048, S-049 on a route that accepts sessions only, a request with %s gets the status %i',
+  async (_, status, fields) => {
+    expect((await send('GET', '/app/', fields)).status).toBe(status)
+  },
+)
 
 test.each([
   ['a cookie', 200, [`Cookie: ${cookie}`], 'alice'],
   ['a token', 200, [`Authorization: Bearer ${token}`], 'robot'],
   ['a cookie and a token', 200, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 'robot'],
   ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], undefined],
-])('S-049 on a route for sessions and tokens, a request with %s gets %i', async (_, status, fields, subject) => {
-  const before = orders.requests.length
-  expect((await send('GET', '/either/', fields)).status).toBe(status)
-  const arrived = orders.requests.slice(before)
-  expect(arrived.length).toBe(subject === undefined ? 0 : 1)
-  const assertion = arrived[0]?.all('x-gatehouse-jwt-assertion')[0]?.split('.')[1]
-  expect(assertion && JSON.parse(Buffer.from(assertion, 'base64url').toString()).sub).toBe(subject)
-})
+])(
+  'S-049 on a route for sessions and tokens, a request with %s gets the status %i',
+  async (_, status, fields, subject) => {
+    const before = orders.requests.length
+    expect((await send('GET', '/either/', fields)).status).toBe(status)
+    const arrived = orders.requests.slice(before)
+    expect(arrived.length).toBe(subject === undefined ? 0 : 1)
+    const assertion = arrived[0]?.all('x-gatehouse-jwt-assertion')[0]?.split('.')[1]
+    expect(assertion && JSON.parse(Buffer.from(assertion, 'base64url').toString()).sub).toBe(subject)
+  },
+)
 
 test('S-049 the gate ignores a session cookie on a route without sessions', async () => {
   const { status, field } = await send('GET', '/orders/', [`Cookie: ${cookie}`])
@@ -206,7 +212,7 @@ test.each([
   ['a client that accepts anything', 401, ['Accept: */*']],
   ['a client that prefers JSON to HTML', 401, ['Accept: application/json, text/html']],
   ['a request without such fields', 401, []],
-])('the gate replies to a request without a session (%s) with %i', async (_, status, fields) => {
+])('the gate replies to a request without a session (%s) with the status %i', async (_, status, fields) => {
   const sent = await send('GET', '/app/x?y=1', fields)
 
   expect(sent.status).toBe(status)
@@ -355,6 +361,6 @@ test.each([
   ['POST', '/.gatehouse/session', 405],
   ['GET', '/.gatehouse/other', 404],
   ['GET', '/.gatehouse/login/', 404],
-])('a %s request for the path %s of the gate itself gets %i', async (method, target, status) => {
+])('a %s request for the path %s of the gate itself gets the status %i', async (method, target, status) => {
   expect((await send(method, target, method === 'GET' ? [] : ['Content-Length: 0'])).status).toBe(status)
 })

@@ -50,7 +50,7 @@ test('S-140 a login that starts without a request to the issuer is not charged t
   for (let i = 0; i < 4 * BURST; i++) expect(await startStatus(headers)).toBe(303)
 })
 
-test('S-140 the gate charges forged codes to the client address, and then rejects login replies from this address without calling the issuer', async () => {
+test('S-140 the gate charges forged login codes to the client address, and then rejects login replies from this address without calling the issuer', async () => {
   const headers = from('192.0.2.2')
   issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
 

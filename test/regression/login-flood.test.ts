@@ -15,7 +15,7 @@ const gate = await startCodeGate()
 const gateLink = await testLink(redisSettingsFor(gate.redisPort))
 const newState = () => randomBytes(300).toString('base64url')
 
-test('S-140 starting a login writes no redemption marker to Redis, and completing the login writes one of less than 300 bytes', async () => {
+test('S-140 starting a login writes no login marker to Redis, and completing the login writes one marker of less than 300 bytes', async () => {
   const { url, enter, redisPort } = await startCodeGate()
   const own = await testLink(redisSettingsFor(redisPort))
   const loginKeys = async () => ((await own.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))
@@ -50,7 +50,7 @@ test.each([
   expect(((await gateLink.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))).toEqual([])
 })
 
-test('a login state can be redeemed once, however many concurrent login replies arrive', async () => {
+test('a login `state` can be used once, however many login replies arrive concurrently', async () => {
   const state = newState()
 
   const redeemed = await Promise.all(Array.from({ length: 20 }, () => redemptions.redeem(state, 60_000)))
@@ -60,7 +60,7 @@ test('a login state can be redeemed once, however many concurrent login replies 
   expect(await redemptions.redeem(newState(), 60_000)).toBe(true)
 })
 
-test('S-140 the Redis marker of a redeemed login expires at most 60 s after the login attempt expires', async () => {
+test('S-140 the Redis marker of a completed login expires at most 60 s after the login attempt expires', async () => {
   await redemptions.redeem(newState(), 500_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]
   const lives = await Promise.all(keys.map((key) => link.store.call('PTTL', key) as Promise<number>))
@@ -69,7 +69,7 @@ test('S-140 the Redis marker of a redeemed login expires at most 60 s after the 
   expect(Math.max(...lives)).toBeLessThanOrEqual(560_000)
 })
 
-test('S-104 Redis contains no part of a login state in clear text', async () => {
+test('S-104 Redis contains no part of a login `state` in clear text', async () => {
   const state = newState()
   await redemptions.redeem(state, 60_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]

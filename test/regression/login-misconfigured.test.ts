@@ -36,21 +36,24 @@ test.each([
   ['invalid_scope', 'allow the scopes openid orders:read for client web'],
   ['invalid_target', 'change issuers.main.login.resource'],
   ['invalid_request', `register the redirect URI ${callback} for client web`],
-])('a code exchange that the issuer refuses with %s ends with 503 and a remedy in the log', async (error, remedy) => {
-  issuer.failure = failure(error === 'invalid_client' ? 401 : 400, error)
-  const browser = new HttpBrowser()
-  let status = 0
+])(
+  'when the issuer refuses a code exchange with %s, the login ends with 503 and the log has the remedy',
+  async (error, remedy) => {
+    issuer.failure = failure(error === 'invalid_client' ? 401 : 400, error)
+    const browser = new HttpBrowser()
+    let status = 0
 
-  const problem = await problemOf(async () => {
-    status = (await enter(browser)).status
-  })
+    const problem = await problemOf(async () => {
+      status = (await enter(browser)).status
+    })
 
-  expect([status, browser.session]).toEqual([503, undefined])
-  expect(problem).toContain(`login-misconfigured: the issuer rejects the login as configured (${error})`)
-  expect(problem).toContain(remedy)
-})
+    expect([status, browser.session]).toEqual([503, undefined])
+    expect(problem).toContain(`login-misconfigured: the issuer rejects the login as configured (${error})`)
+    expect(problem).toContain(remedy)
+  },
+)
 
-test('an authorization response with invalid_scope ends with 503 and the remedy, without a call to the issuer', async () => {
+test('when the authorization response has the error invalid_scope, the login ends with 503 and the remedy, without a call to the issuer', async () => {
   const asked = issuer.asked.length
   const reply = { code: undefined, error: 'invalid_scope', error_description: 'unknown scope' }
 
@@ -60,7 +63,7 @@ test('an authorization response with invalid_scope ends with 503 and the remedy,
   expect(issuer.asked.length).toBe(asked)
 })
 
-test('a text of the issuer is cut to 200 characters in the log, without control characters, secrets and tokens', async () => {
+test('an error text of the issuer is shortened to 200 characters in the log, without control characters, secrets and tokens', async () => {
   const secret = 'web-secret-for-tests-only'
   const said = `bad\r\nsecret ${secret} \u202e ${'t'.repeat(40)} ${'word '.repeat(100)}`
   issuer.failure = failure(401, 'invalid_client', said)

@@ -22,7 +22,7 @@ async function callbackUrl(browser: HttpBrowser): Promise<string> {
   return `${gate.callback}?${new URLSearchParams({ code: 'a-code', state, iss: issuer.url })}`
 }
 
-test('S-140 a login starts while Redis is out of memory, and its callback completes when Redis has memory again', async () => {
+test('S-140 while Redis is out of memory, a login can start, and its login reply succeeds when Redis has memory again', async () => {
   const browser = new HttpBrowser()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   const callback = await callbackUrl(browser)
@@ -37,7 +37,7 @@ test('S-140 a login starts while Redis is out of memory, and its callback comple
   expect([page.status, page.field('location')]).toEqual([303, `${url}/app/x?a=1`])
 })
 
-test('S-140 the gate replies 503 to a login callback during a Redis outage without calling the issuer; later the callback works', async () => {
+test('S-140 the gate replies 503 to a login reply during a Redis outage without calling the issuer; later the same login reply succeeds', async () => {
   const browser = new HttpBrowser()
   const callback = await callbackUrl(browser)
   const asked = issuer.asked.length
@@ -71,7 +71,7 @@ test('S-099 a back-channel logout works while Redis is out of memory, and a repl
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('if the revocation of a logout cannot be written, the gate replies 503, even if Redis has lost the session', async () => {
+test('if the revocation for a logout cannot be written to Redis, the gate replies 503, even if Redis has lost the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const [record] = (await link.store.call('KEYS', `${link.keys.session('').slice(0, -1)}*`)) as [string]

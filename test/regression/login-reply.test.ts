@@ -156,7 +156,7 @@ test('S-090 the gate accepts a login reply only once', async () => {
   expectFailure(await other.visit(reply), other, 400)
 })
 
-test('S-089 the reply to a login of another browser creates no session, whether or not this browser has started a login', async () => {
+test('S-089 the reply to a login that another browser started creates no session, whether or not this browser has started a login itself', async () => {
   for (const started of [false, true]) {
     const attacker = new HttpBrowser()
     const start = await attacker.visit(`${url}/.gatehouse/login`, { redirects: 0 })
@@ -188,7 +188,7 @@ test('a login with five acr_values requests all of them, and the gate accepts an
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('S-090 a login started at /oauth2/start cannot complete at /.gatehouse/callback', async () => {
+test('S-090 a login started at /oauth2/start cannot complete at the other redirect URI, /.gatehouse/callback', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/oauth2/start`, { redirects: 0 })
   const { state, parameters } = issuer.pending(start.field('location')!)
@@ -271,7 +271,7 @@ test('a login whose claims are larger than the session limit creates no session 
   expectFailure(await enter(browser), browser, 403)
 })
 
-test("the gate refreshes an access token without expires_in when the token's own exp has passed", async () => {
+test('the gate refreshes an access token without expires_in when the exp claim of the token has passed', async () => {
   issuer.expiresInS = undefined
   const nowS = Math.floor(Date.now() / 1000)
   const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
@@ -317,7 +317,7 @@ test.each([
   ['a script', 403, 'script'],
   ['a frame', 403, 'iframe'],
   ['a link', 303, 'document'],
-])('S-140 a cross-site request for the login by %s gets %i', async (_, status, dest) => {
+])('S-140 a cross-site request for the login by %s gets the status %i', async (_, status, dest) => {
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
   const browser = new HttpBrowser()
 

@@ -58,7 +58,7 @@ test.each([
   expect([browser.session, await issuerOf(browser)]).toEqual([session, main.url])
 })
 
-test('the link of the confirmation page logs in at the other issuer, even in a browser without Sec-Fetch fields', async () => {
+test('the link of the confirmation page starts a login at the other issuer, even in a browser without Sec-Fetch fields', async () => {
   const browser = await loggedInAt('main')
   const asked = `${url}/.gatehouse/login?issuer=partner&return_to=/public/x&acr_values=a&max_age=60`
   const page = await browser.visit(asked, { headers: crossSite })
@@ -104,7 +104,7 @@ test.each([
 })
 
 test.each(['', '0'.repeat(32), 'é'.repeat(32), 'a', '%00'.repeat(32)])(
-  'a login start with the forged consent %j gets a confirmation page',
+  'a login start with a forged confirmation (%j) gets a confirmation page',
   async (consent) => {
     const browser = await loggedInAt('main')
 
@@ -116,7 +116,7 @@ test.each(['', '0'.repeat(32), 'é'.repeat(32), 'a', '%00'.repeat(32)])(
   },
 )
 
-test('the consent of a confirmation page is valid only for its session and only once in a query', async () => {
+test('the confirmation of a change of issuer is valid only for its session, and only once in a query', async () => {
   const [browser, other] = await Promise.all([loggedInAt('main'), loggedInAt('main')])
   const page = await browser.visit(`${url}/.gatehouse/login?issuer=partner`, { headers: crossSite })
   const [next] = linksOf(page.body)

@@ -76,7 +76,7 @@ test('the late reply to a login start does not change the session that another t
 })
 
 test.each(['no session', 'the cookie of an ended session'])(
-  'a tab rejected with %s that starts its login after another tab logged in returns to its page and ends no session',
+  'a tab that was rejected with %s and starts its login after another tab logged in returns to its page and ends no session',
   async (had) => {
     const browser = new HttpBrowser()
     if (had !== 'no session') browser.session = await endedSession()
@@ -93,7 +93,7 @@ test.each(['no session', 'the cookie of an ended session'])(
   },
 )
 
-test('a login that the user starts without a rejected request replaces the session of the browser', async () => {
+test('a login that the user starts at /.gatehouse/login, without a rejected request before, replaces the session of the browser', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const before = browser.session!

@@ -84,7 +84,7 @@ async function subjectOf(browser: HttpBrowser, { url }: MixUpGate): Promise<unkn
 for (const redirect of ['plain', 'issuer'] as const) {
   const place = await startMixUpGate({ main: redirect, evil: 'issuer' })
 
-  test(`with redirect: ${redirect} for the honest issuer, a login at this issuer creates a session`, async () => {
+  test(`if the honest issuer has redirect: ${redirect}, a login at this issuer creates a session`, async () => {
     const browser = personAt('alice')
 
     const page = await browser.visit(`${place.url}/.gatehouse/login?issuer=main&return_to=/app/`)
@@ -97,7 +97,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
     ['the /.gatehouse redirect URI of the honest issuer', 0],
     ['the /oauth2 redirect URI of the honest issuer', 1],
   ])(
-    `with redirect: ${redirect} for the honest issuer, a malicious issuer that redirects a victim there with %s gets no code`,
+    `if the honest issuer has redirect: ${redirect}, a malicious issuer that redirects a victim to it with %s gets no code`,
     async (_, i) => {
       const attacker = new HttpBrowser()
       // The attacker starts a login at the honest issuer. The code of the victim is to be issued for this login.
@@ -128,7 +128,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
     },
   )
 
-  test(`with redirect: ${redirect} for the honest issuer, this issuer rejects the redirect URI of the malicious one as unregistered`, async () => {
+  test(`if the honest issuer has redirect: ${redirect}, it rejects the redirect URI of the malicious issuer as unregistered`, async () => {
     place.forged = { client_id: 'web' }
     const victim = personAt('alice')
 

@@ -89,7 +89,7 @@ test('the gate rejects a revoked Ory Hydra token under every equivalent text', a
   expect(await statusOf(issuer.issue({ iat: undefined }, `ory_at_${fresh.key}.${fresh.signature}`))).toBe(200)
 })
 
-test('the gate rejects a revoked token with a jti under a different text with the same jti', async () => {
+test('the gate rejects a revoked opaque token with a jti under a different text with the same jti', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const life = { jti: 'one-of-its-kind', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue(life)]
@@ -103,7 +103,7 @@ test('the gate rejects a revoked token with a jti under a different text with th
   expect(await statusOf(issuer.issue({ ...life, jti: 'another' }))).toBe(200)
 })
 
-test('the gate rejects a revoked token without a jti under another text with the same introspected claims', async () => {
+test('the gate rejects a revoked opaque token without a jti under another text with the same introspected claims', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const life = { sub: 'erna', scope: 'orders:read profile', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue({ ...life, scope: 'profile orders:read' })]
@@ -116,7 +116,7 @@ test('the gate rejects a revoked token without a jti under another text with the
   expect([await statusOf(one), await statusOf(other), await statusOf(later)]).toEqual([401, 401, 200])
 })
 
-test('a token whose introspection reply has no stable times is revoked only by its text, and `gatehouse revoke` warns', async () => {
+test('an opaque token whose introspection response has no stable times is revoked only by its text, and `gatehouse revoke` warns about this', async () => {
   const token = issuer.issue({ sub: 'timeless' })
   issuer.script = () => {
     const nowS = Math.floor(Date.now() / 1000)
@@ -134,7 +134,7 @@ test('a token whose introspection reply has no stable times is revoked only by i
   expect(await statusOf(token)).toBe(401)
 })
 
-test('while the introspection at the issuer fails, `gatehouse revoke` revokes a token by its text', async () => {
+test('while the introspection at the issuer fails, `gatehouse revoke` revokes an opaque token by its text', async () => {
   const token = issuer.issue({ jti: 'unreachable' })
   issuer.script = () => ({ status: 500, body: '' })
 
@@ -147,7 +147,7 @@ test('while the introspection at the issuer fails, `gatehouse revoke` revokes a 
   await until('the token is rejected', async () => (await statusOf(token)) === 401)
 })
 
-test('a revocation takes effect for the text of a token before the issuer replies to the introspection', async () => {
+test('a revocation of an opaque token takes effect for the text of the token before the issuer replies to the introspection', async () => {
   const patient = await startNode(options('patient:', { introspection: { cache: '60s', timeout: '20s' } }))
   const token = issuer.issue()
   expect(await statusOf(token, patient)).toBe(200)
@@ -192,7 +192,7 @@ test('after the issuer revokes a token with a jti and a worker finds it inactive
   await until('the other text is rejected', async () => (await statusOf(same, other)) === 401)
 })
 
-test('the revocation of a token with an unknown issuer name fails and revokes nothing', async () => {
+test('the revocation of an opaque token with an unknown issuer name fails and revokes nothing', async () => {
   const token = issuer.issue()
   const result = await verb(['--issuer', 'elsewhere'], token)
 

@@ -17,7 +17,7 @@ const afterSigusr1 = async (options: string): Promise<TestNode> => {
   node.signal('SIGUSR1')
   return node
 }
-test('S-149 SIGUSR1 does not open the Node inspector with the option that the Dockerfile and the systemd units use', async () => {
+test('S-149 with the Node option of the Dockerfile and the systemd units, SIGUSR1 does not open the Node inspector', async () => {
   const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
 
   const open = await afterSigusr1('')

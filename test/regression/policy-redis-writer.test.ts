@@ -47,14 +47,14 @@ function policyWith(path: string, credentials: object | string = 'none'): object
 
 const statusOf = async ({ port }: TestNode, path: string) => (await fetch(`http://127.0.0.1:${port}/${path}/1`)).status
 
-test('a revision number that was written into Redis by hand does not become the next number, and deletes no revision', async () => {
+test('a policy revision number that was written into Redis by hand does not change the next number, and deletes no revision', async () => {
   await link.store.call('HSET', link.keys.policyRevisions, '2', 'junk', '9007199254740000', 'junk')
   expect(await editor.apply(policyWith('second'))).toMatchObject({ outcome: 'activated', receipt: { number: 2 } })
   expect((await editor.service.list()).map(({ number }) => number)).toEqual([2, 1])
   expect((await editor.store.numbers()).toSorted()).toEqual([1, 2])
 })
 
-test('a node without a copy does not use its seed after the activation was deleted, while a member enforces a revision', async () => {
+test('after the policy activation was deleted from Redis, a node without a policy copy does not use its seed while a member enforces a revision', async () => {
   await link.store.call('DEL', link.keys.policyActivation)
   const late = await startNode(folder.options('n2', policyWith('intruder')))
   expect([await statusOf(late, 'second'), await statusOf(late, 'intruder')]).toEqual([200, 404])
@@ -62,7 +62,7 @@ test('a node without a copy does not use its seed after the activation was delet
   await late.stop()
 })
 
-test('a vote that was written into Redis by hand, such as an earlier yes of the same node, does not count', async () => {
+test('a vote on a policy that was written into Redis by hand, such as an earlier yes of the same node, does not count', async () => {
   expect(await editor.apply(policyWith('third'))).toMatchObject({ outcome: 'activated' })
   const needsSecret = policyWith('fourth', { type: 'header', name: 'x-api-key', secret: { env: 'ABSENT' } })
   written.set('n1', counted.get('n1')!)
@@ -77,7 +77,7 @@ test('a vote that was written into Redis by hand, such as an earlier yes of the 
   })
 })
 
-test('an activation by an unknown key is replaced only when no other process reports the key any more', async () => {
+test('a policy activation that was sealed with an unknown key is replaced only when no other process reports this key any more', async () => {
   const good = await editor.store.activation()
   const unknown = JSON.stringify({ ...JSON.parse(good), key: 'k9' })
   // The report of a node with this key, as after a change of keys on that node only.

@@ -58,7 +58,7 @@ test.each([
   ['UDP over IPv6', { family: UDP6, block: v6 }, '2001:db8::1'],
   ['command LOCAL with an address block', { command: LOCAL }, '203.0.113.9'],
   ['an unknown command', { command: 2 }, '203.0.113.9'],
-] as const)('uWebSockets.js accepts a PROXY v2 frame of %s with its client address', async (_, parts, address) => {
+] as const)('uWebSockets.js accepts a PROXY v2 frame of %s and uses its client address', async (_, parts, address) => {
   expect(await addressAfter(frame(parts))).toBe(address)
 })
 
@@ -79,7 +79,7 @@ test.each([
   expect(await addressAfter(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
 })
 
-test('uWebSockets.js completes the address of a PROXY v2 frame that is too short with bytes from an earlier client', async () => {
+test('uWebSockets.js fills up the address of a PROXY v2 frame that is too short with bytes from an earlier client', async () => {
   const addresses = new Set<unknown>()
   for (let i = 0; i < 8; i++) {
     await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))

@@ -77,7 +77,7 @@ function startFollowers() {
 }
 
 test.each(rejected)(
-  'a policy whose $what secret is missing is rejected, and keys of the active policy are still refreshed and withdrawn',
+  'a policy whose $what secret is missing is rejected, and issuer keys of the active policy are still refreshed and withdrawn',
   async ({ text }) => {
     const { followers, issuerKeys, targets } = startFollowers()
     const snapshot = snapshotOf(inForce)
@@ -110,7 +110,7 @@ test.each(rejected)(
   },
 )
 
-test('a policy that is rejected because a secret is missing changes no key set of the active policy, and the node still admits requests', async () => {
+test('a policy that is rejected because a secret is missing changes no issuer keys of the active policy, and the node still admits requests', async () => {
   const node = await startNode({ policy: inForce })
   const admitted = async () => {
     const { status } = await fetch(`http://127.0.0.1:${node.port}/orders/1`, {

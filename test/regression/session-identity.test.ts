@@ -32,7 +32,7 @@ test.each([
   ['of another user', { sub: 'mallory' }, 'its sub is not that of the ID token'],
   ['without sub', { sub: undefined }, 'its sub is not that of the ID token'],
   ['of another issuer', { iss: 'https://other.test' }, 'its iss is not that of the ID token'],
-])('a login whose access token for the gate is %s creates no session', async (_, accessClaims, problem) => {
+])('a login with an access token for the gate that is %s creates no session', async (_, accessClaims, problem) => {
   issuer.accessClaims = accessClaims
   const browser = new HttpBrowser()
   const since = node!.log.length
@@ -42,7 +42,7 @@ test.each([
   expect(await problemsSince(since, 'login refused')).toEqual([expect.stringContaining(problem)])
 })
 
-test('an access token of another user for another service does not prevent the login', async () => {
+test('an access token that is of another user and for another service does not prevent the login', async () => {
   issuer.accessClaims = { aud: 'https://graph.test', sub: 'an-id-for-the-other-service', email: 'mallory@evil.test' }
   const browser = new HttpBrowser()
 
@@ -50,7 +50,7 @@ test('an access token of another user for another service does not prevent the l
   expect(await claimsOf(browser)).toEqual({})
 })
 
-test('a refresh whose access token for the gate is of another user ends the session', async () => {
+test('a refresh that returns an access token for the gate of another user ends the session', async () => {
   issuer.expiresInS = 1
   const browser = new HttpBrowser()
   await enter(browser)
@@ -72,15 +72,18 @@ test.each([
   ],
   ['the access token has only a verification', { email_verified: false }, id],
   ['the access token has neither', {}, id],
-])('an e-mail address and its verification come from one token when %s', async (_, accessClaims, expected) => {
-  Object.assign(issuer, { accessClaims, idToken: { claims: id } })
-  const browser = new HttpBrowser()
-  await enter(browser)
+])(
+  'the e-mail address and email_verified of a session come from the same token when %s',
+  async (_, accessClaims, expected) => {
+    Object.assign(issuer, { accessClaims, idToken: { claims: id } })
+    const browser = new HttpBrowser()
+    await enter(browser)
 
-  expect(await claimsOf(browser)).toEqual(expected)
-})
+    expect(await claimsOf(browser)).toEqual(expected)
+  },
+)
 
-test('a UserInfo response about another user is not used, and the old claims are not used either', async () => {
+test('a UserInfo response about another user is not used, and the previous claims are not used either', async () => {
   Object.assign(issuer, { idToken: { claims: { groups: ['staff'] } }, accessClaims: { aud: 'https://graph.test' } })
   const browser = new HttpBrowser()
   await enter(browser)
@@ -96,7 +99,7 @@ test('a UserInfo response about another user is not used, and the old claims are
   expect(problem).toBe('sub of the UserInfo response is missing or that of another user')
 })
 
-test('an ID token of the login that the issuer sends again at refreshes does not renew the claims', async () => {
+test('if the issuer sends the ID token of the login again at refreshes, the claims of the session do not count as renewed', async () => {
   const issuedAtS = Math.floor(Date.now() / 1000)
   const claims = { groups: ['staff'], iat: issuedAtS }
   Object.assign(issuer, { idToken: { claims }, accessClaims: { aud: 'https://graph.test' } })

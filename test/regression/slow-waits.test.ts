@@ -13,7 +13,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const HELD_MS = 2500
 
-test('a request that waits for a session refresh longer than clock_tolerance is admitted with the new access token', async () => {
+test('a request that waits longer than clock_tolerance for a session refresh is admitted with the new access token', async () => {
   const { url, provider, node } = await startLoginGate({
     main: { clock_tolerance: '0s' },
     login: { scopes: ['openid', 'offline_access', 'orders:read'], timeout: '30s' },
@@ -33,7 +33,7 @@ test('a request that waits for a session refresh longer than clock_tolerance is 
   expect(Number(record['gate_ms'])).toBeGreaterThan(HELD_MS - 1000)
 })
 
-test('a token that expires while the gate fetches the issuer keys gets 503, and the client address is not charged', async () => {
+test('a token that expires while the gate fetches the issuer keys gets 503, and the failure is not charged to the client address', async () => {
   const issuer = await startIssuer()
   const upstream = await startUpstream()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()

@@ -65,20 +65,20 @@ test.concurrent('the gate breaks a reply off when the service is silent for long
   expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
 })
 
-test.concurrent('the gate relays a reply that starts later than request.idle (long polling)', async () => {
+test.concurrent('the gate relays a reply that the service starts later than request.idle (long polling)', async () => {
   expect(await request(node.port, requestBytes({ target: '/s/late', token }), { limitMs })).toMatchObject({
     status: 200,
     text: 'at last',
   })
 })
 
-test.concurrent('the gate relays a reply that starts later than request.idle after an upload', async () => {
+test.concurrent('the gate relays a reply to an upload that the service starts later than request.idle', async () => {
   const bytes = requestBytes({ method: 'POST', target: '/s/late', token, body: Buffer.alloc(300_000) })
 
   expect(await request(node.port, bytes, { limitMs })).toMatchObject({ status: 200, text: 'at last' })
 })
 
-test.concurrent('a client connection stays usable after a reply that starts later than request.idle', async () => {
+test.concurrent('a client connection stays usable after a reply that the service started later than request.idle', async () => {
   const wire = await connect(node.port)
   for (const target of ['/s/late', '/s/now']) {
     await wire.send(requestBytes({ target, token }))

@@ -81,7 +81,7 @@ async function differenceOf(script: ScriptedReply, method: string): Promise<stri
 const bytewise = (bytes: Buffer) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
 
 test.each(['fin', 'rst'] as const)(
-  "the gate's own client and undici parse known replies alike, in one piece and byte by byte, ended by %s",
+  'the HTTP client of the gate and undici parse known replies alike, in one piece and byte by byte, ended by %s',
   async (ending) => {
     const seen = new Set<string | undefined>()
     for (const text of replyCorpus) {
@@ -159,7 +159,7 @@ function pieces(text: string, cuts: readonly number[]): Buffer[] {
     .filter((p) => p.length > 0)
 }
 
-test("the gate's own client and undici parse generated replies alike at random splits", async () => {
+test('the HTTP client of the gate and undici parse generated replies alike when they are split at random places', async () => {
   const reply = fc.record({
     text: fc
       .tuple(fc.constantFrom(...replyCorpus), fc.array(edit, { maxLength: 3 }))
@@ -176,7 +176,7 @@ test("the gate's own client and undici parse generated replies alike at random s
   )
 })
 
-test("generated request bodies arrive complete and identically framed through the gate's own client and undici", async () => {
+test('request bodies arrive complete and with the same framing through the HTTP client of the gate and through undici', async () => {
   const upstream = await startUpstream()
   const url = new URL(upstream.url)
   const clients = [new Http1Target(url, 5000, 1024), new UndiciTarget(url, 5000, 1024)]
