@@ -57,7 +57,7 @@ async function codeUrl(context: Context, login: string): Promise<string> {
   return url
 }
 
-test('one login gives access to three hosts, whose cookies have different values and no domain', async () => {
+test('one login gives a browser access to three hosts, with cookies that have different values and no Domain attribute', async () => {
   const before = provider.requests.filter((each) => each === 'POST /token').length
   const context = await everywhere()
 
@@ -88,7 +88,7 @@ test('a logout at one host logs the browser out at every host and at the issuer'
   await context.close()
 })
 
-test('a hand-over code stolen on its way is refused at another host and in another browser, and is in no history', async () => {
+test('a stolen login code of a host is refused at another host and in another browser, and is in no browser history', async () => {
   const context = await everywhere()
   const page = await context.newPage()
   await context.clearCookies({ domain: hostOf('shop') })
@@ -127,7 +127,7 @@ test('a browser that is logged in for other hosts gets no session at a host that
   await context.close()
 })
 
-test('three tabs that open three hosts together need one login, and each reaches its page', async () => {
+test('if three tabs open three hosts at the same time, one login is enough, and each tab reaches its page', async () => {
   const context = await newContext()
   const tabs = await Promise.all(hosts.map(() => context.newPage()))
   await Promise.all(tabs.map((tab, i) => tab.goto(`${at(hosts[i]!)}/tab`)))

@@ -33,7 +33,7 @@ function documentedPolicy(): object {
   return policy
 }
 
-test('the documented single-page app leaves for the login when the API needs one, returns to its page, and logs out', async () => {
+test('the documented single-page app goes to the login when the API replies that a login is needed, returns to its page, and logs out', async () => {
   provider.forGate = false
   const revision = node.writePolicy(documentedPolicy())
   node.signal('SIGHUP')

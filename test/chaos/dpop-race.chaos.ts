@@ -68,7 +68,7 @@ async function repeat(times: number, work: () => Promise<void>): Promise<void> {
   )
 }
 
-test(`of four requests with the same DPoP proof to four nodes at once, exactly one is admitted, for each of ${PROOFS} proofs`, async () => {
+test(`of four simultaneous requests with the same DPoP proof to four nodes, exactly one is admitted, for each of ${PROOFS} proofs`, async () => {
   const admitted = new Map<number, number>()
   const others = new Map<string, number>()
   await repeat(PROOFS, async () => {
@@ -84,7 +84,7 @@ test(`of four requests with the same DPoP proof to four nodes at once, exactly o
   expect([...others]).toEqual([['invalid_dpop_proof', 3 * PROOFS]])
 })
 
-test('the CPU time of a node per request with a proof and per request with a bearer token is measured', async () => {
+test('the test reports the CPU time of a node per request with a DPoP proof and per request with a bearer token', async () => {
   const node = nodes[0]!
   const microseconds = async (headers: () => Record<string, string>): Promise<number> => {
     await repeat(COMPARED / 4, async () => void (await send(node, headers())))

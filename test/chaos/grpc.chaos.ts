@@ -25,12 +25,12 @@ beforeAll(async () => {
 
 const tokenOf = (sub: string) => gates.issuer.sign({ claims: { sub, scope: 'rpc' } })
 
-test(`${CALLS} calls of grpc-js of every shape over two nodes have the right results`, async () => {
+test(`${CALLS} gRPC calls of grpc-js of all kinds (unary and streaming) over two nodes have the right results`, async () => {
   expect(await callMany(gates.clients, CALLS, { authorization: `Bearer ${tokenOf('js')}` })).toEqual([])
 })
 
 test.skipIf(!hasPackage)(
-  `${CALLS} calls of the C-core client over two nodes have the right results, and revoked streams end with UNAUTHENTICATED`,
+  `${CALLS} gRPC calls of the C-core client over two nodes have the right results, and revoked streams end with UNAUTHENTICATED`,
   async () => {
     const token = tokenOf('core')
     const clients = gates.nodes.map(({ http2Port }) => startPython(`127.0.0.1:${http2Port}`, token, String(CALLS / 2)))

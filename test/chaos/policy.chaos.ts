@@ -81,7 +81,7 @@ function start(id: string): Promise<TestNode> {
   })
 }
 
-test('no node decides by an older revision than the node acknowledged, while nodes and Redis fail during changes', async () => {
+test('while nodes and Redis fail during policy changes, no node decides by an older revision than the node has acknowledged', async () => {
   const nodes = new Map(await Promise.all(NODES.map(async (id) => [id as string, await start(id)] as const)))
   const editor = await policyEditor(place, folder, (client, keys) => new PhasedStore(client, keys))
   const store = editor.store as PhasedStore

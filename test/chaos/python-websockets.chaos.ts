@@ -69,7 +69,7 @@ const node = await startNode({
 })
 const token = issuer.sign({ claims: { scope: 'live' } })
 
-test('python3-websockets as a client and as a service exchanges messages, fragments, pings and close codes through the gate', async () => {
+test('the Python package websockets, as a client and as a service, exchanges messages, fragments, pings and close codes through the gate', async () => {
   const seen = JSON.parse(await startPython('client.py', `ws://127.0.0.1:${node.port}/python/1`, token)) as object
   console.log(seen)
   expect(seen).toMatchObject({
@@ -82,7 +82,7 @@ test('python3-websockets as a client and as a service exchanges messages, fragme
   })
 })
 
-test('python3-websockets as a service serves a client of the package ws, and its close code arrives', async () => {
+test('the Python package websockets as a service serves a client of the npm package ws, and the client gets its close code', async () => {
   const client = await openSocket(node.port, '/python/2', { token, protocols: ['chat.v2'] })
   expect(client.ws.protocol).toBe('chat.v2')
   client.ws.send('hello')

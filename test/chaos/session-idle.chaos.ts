@@ -28,7 +28,7 @@ async function open(kind: RawStream['kind'], user: string): Promise<RawStream> {
   return openRaw(gate.node.port, kind, fields)
 }
 
-test('a login session whose event stream only receives ends after session.idle; a session whose client sends on a WebSocket continues', async () => {
+test('a login session whose event stream only sends data to the client ends after session.idle; a session whose client sends on a WebSocket continues', async () => {
   const used = await open('websocket', 'used')
   const idle = await open('events', 'idle')
   const openedAt = performance.now()

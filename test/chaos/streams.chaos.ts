@@ -151,7 +151,7 @@ async function revoke(sub: string): Promise<readonly string[]> {
   return document.missing
 }
 
-test(`with ${STREAMS} streams over 3 nodes, all streams of a subject end with its authority, and no others`, async () => {
+test(`with ${STREAMS} streams over 3 nodes, all streams of a subject end when the subject loses its access, and no other streams end`, async () => {
   const bySubject = new Map<string, RawStream[]>()
   const openedAt = performance.now()
   for (let i = 0; i < SUBJECTS; i++) {

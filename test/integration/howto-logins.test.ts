@@ -73,18 +73,21 @@ const cases: Record<string, [who: string, path: string, claims: Record<string, u
   ],
 }
 
-describe.each(Object.keys(cases))('the policy of docs/guide/howto/%s.md', (page) => {
+describe.each(Object.keys(cases))('the policy in docs/guide/howto/%s.md', (page) => {
   beforeAll(async () => {
     const revision = node!.writePolicy(policyOf(page))
     node!.signal('SIGHUP')
     await node!.waitForLine((line) => line['revision'] === revision)
   })
 
-  test.each(cases[page]!)('with the documented policy, %s at %s with %j gets %i', async (_, path, claims, status) => {
-    expect(await statusAt(path, claims)).toBe(status)
-  })
+  test.each(cases[page]!)(
+    'with the documented policy, %s at %s with %j gets the status %i',
+    async (_, path, claims, status) => {
+      expect(await statusAt(path, claims)).toBe(status)
+    },
+  )
 
-  test('with the documented policy, a browser without a session is sent to the login or gets 401', async () => {
+  test('with the documented policy, a browser without a session is redirected to the login or gets 401', async () => {
     const path = page === 'spa' ? '/api/orders' : '/'
     const call = { accept: '*/*', 'sec-fetch-mode': 'cors' }
     const visit = (headers: Record<string, string>) => new HttpBrowser().visit(url + path, { headers, redirects: 0 })

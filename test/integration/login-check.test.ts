@@ -209,7 +209,7 @@ test.runIf(nginx !== undefined)(
 )
 
 test.runIf(caddy !== undefined)(
-  'with the documented Caddy configuration, Caddy passes a WebSocket on at the listed paths only, and from pages of the host only',
+  'with the documented Caddy configuration, Caddy forwards a WebSocket only at the listed paths, and only from pages of its own host',
   async () => {
     const service = await WebSocketService.start()
     const page = documented('guide/forward-auth.md', 'caddy websocket', { '/live/': '/public/live/' })

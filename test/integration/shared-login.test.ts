@@ -38,7 +38,7 @@ async function everywhere(user = 'alice'): Promise<HttpBrowser> {
   return browser
 }
 
-test('one login gives a browser access to three hosts, with another cookie at each host', async () => {
+test('one login gives a browser access to three hosts, with a different cookie at each host', async () => {
   const browser = new HttpBrowser()
   const before = [logins(), codes()]
 
@@ -211,7 +211,7 @@ const fronts: Front[] = [
 ]
 
 test.for(fronts)(
-  'behind one $name with the documented configuration, a browser logs in once for several hosts and logs out of all',
+  'behind one $name with the documented configuration, a browser logs in once for several hosts and logs out of all of them',
   async ({ here, start }, { skip }) => {
     if (!here) skip()
     const [gatePort, service] = [freePort(), await startUpstream()]
@@ -235,7 +235,7 @@ test.for(fronts)(
   },
 )
 
-test('a host that leaves login.return_to takes no more logins, neither with a code that it already has nor from the issuer', async () => {
+test('a host that was removed from login.return_to accepts no more logins, neither with a code that it already has nor from the issuer', async () => {
   const single = await startSharedLoginGate()
   const browser = new HttpBrowser()
   await logIn(browser, `${single.at('shop')}/`)

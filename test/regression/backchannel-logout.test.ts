@@ -49,7 +49,7 @@ async function statuses(browser: HttpBrowser): Promise<Set<number>> {
 const bystander = await loggedIn({ sub: 'bystander', sid: 'sid-bystander' })
 
 test.each(['cross-site', 'same-site'])(
-  'S-160 a logout token that a page of another host sends (Sec-Fetch-Site: %s) gets 403, also a valid one',
+  'S-160 a logout token that a page of another host makes a browser send (Sec-Fetch-Site: %s) gets 403, even a valid one',
   async (site) => {
     const logout_token = issuer.logoutToken({ claims: { sub: 'bystander' } })
     const { statusCode, body } = await request(`${url}/.gatehouse/backchannel-logout`, {

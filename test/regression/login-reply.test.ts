@@ -335,11 +335,14 @@ test.each([
     400,
     { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe', cookie: 'gatehouse-loopback-login-abcd=x' },
   ],
-])('S-160 an invalid login reply that another site makes a browser send by %s gets %i', async (_, status, headers) => {
-  const page = await new HttpBrowser().visit(`${url}/.gatehouse/callback?state=x&code=y`, { headers })
+])(
+  'S-160 an invalid login reply that another site makes a browser send by %s gets the status %i',
+  async (_, status, headers) => {
+    const page = await new HttpBrowser().visit(`${url}/.gatehouse/callback?state=x&code=y`, { headers })
 
-  expect(page.status).toBe(status)
-})
+    expect(page.status).toBe(status)
+  },
+)
 
 test('a browser with a hundred unfinished logins has one cookie of the gate, shorter than 200 characters', async () => {
   const browser = new HttpBrowser()

@@ -47,7 +47,7 @@ const isLoggedIn = async (browser: HttpBrowser, name: string) => {
   return (JSON.parse(page.body) as { authenticated: boolean }).authenticated
 }
 
-test('S-152 a code that the attacker obtained logs no other browser in, and is redeemed by the attempt', async () => {
+test('S-152 a host code that an attacker obtained for a login of their own logs in no other browser, and the attempt uses up the code', async () => {
   const [attacker, victim] = [await loggedIn('bob'), new HttpBrowser()]
   const url = await obtainCode(attacker, 'shop')
   // The victim also has a login in progress at the host.
@@ -64,7 +64,7 @@ test.each([
   ['login.host', undefined],
   ['login.host and the host', 'shop'],
 ])(
-  'S-152 a code of a user with a session at %s, obtained with a login request of the attacker, gives the attacker no session',
+  'S-152 if a user with a session at %s opens a login request of an attacker, the resulting host code gives the attacker no session',
   async (_, also) => {
     const [attacker, victim] = [new HttpBrowser(), await loggedIn()]
     if (also !== undefined) await logIn(victim, `${at(also)}/`)
@@ -79,7 +79,7 @@ test.each([
   },
 )
 
-test('S-152 an issuer reply for a login of the attacker changes no session of another browser, and gives the attacker none', async () => {
+test("S-152 the issuer's reply to a login of an attacker changes no session of another browser that opens it, and gives the attacker no session", async () => {
   const [attacker, victim, newcomer] = [new HttpBrowser(), await loggedIn(), new HttpBrowser()]
   const form = await attacker.visit(await begin(attacker, 'shop'))
   let page = await attacker.submit(form, { user: 'bob' }, { redirects: 0 })
@@ -103,7 +103,7 @@ test.each([
   ['the same host with one changed character', (url: string) => url.slice(0, -1) + (url.endsWith('A') ? 'Q' : 'A')],
   ['the same host twice', (url: string) => `${url}&${url.split('?')[1]}`],
   ['the same host without a code', (url: string) => url.split('?')[0]!],
-])('S-153 a code for one host is refused at %s', async (_, changed) => {
+])('S-153 the code with which login.host sends a browser back to a host is refused at %s', async (_, changed) => {
   const browser = await loggedIn()
   const url = await obtainCode(browser, 'shop')
   await begin(browser, 'wiki')
@@ -113,7 +113,7 @@ test.each([
   expect([page.status, page.field('set-cookie')]).toEqual([400, undefined])
 })
 
-test('S-153 a code and a login request are redeemed once, also by concurrent requests', async () => {
+test('S-153 a host code and a handed-over login request can each be used once, even by concurrent requests', async () => {
   const browser = await loggedIn()
   const request = await begin(browser, 'shop')
   const url = (await step(browser, request)).field('location')!
@@ -130,7 +130,7 @@ test('S-153 a code and a login request are redeemed once, also by concurrent req
   expect((await step(browser, request)).status).toBe(400)
 })
 
-test('S-153 a code for a session that has ended is refused', async () => {
+test('S-153 a host code for a session that has ended is refused', async () => {
   const browser = await loggedIn()
   const url = await obtainCode(browser, 'shop')
   const headers = { origin: at('mail'), 'sec-fetch-site': 'same-origin' }
@@ -141,7 +141,7 @@ test('S-153 a code for a session that has ended is refused', async () => {
   expect([page.status, page.field('set-cookie')]).toEqual([400, undefined])
 })
 
-test('S-153 a code expires after 30 s at the latest', async () => {
+test('S-153 a host code expires after at most 30 s', async () => {
   const browser = await loggedIn()
   await obtainCode(browser, 'shop')
 
@@ -150,7 +150,7 @@ test('S-153 a code expires after 30 s at the latest', async () => {
   for (const key of keys) expect(Number(await redisCli(redisPort, 'PTTL', key))).toBeLessThanOrEqual(30_000)
 })
 
-test('S-154 the start of a login writes nothing to Redis', async () => {
+test('S-154 the start of a login that hosts share writes nothing to Redis', async () => {
   const keys = async () => (await redisCli(redisPort, 'KEYS', 'gh:{[osud]*')).split('\n').sort()
   const browser = new HttpBrowser()
   const before = await keys()
@@ -164,7 +164,7 @@ test('S-154 the start of a login writes nothing to Redis', async () => {
 test.each([
   ['code', 'shop', '/.gatehouse/enter?code=AAAAAAAAAAAAAAAAAAAAAA'],
   ['login request', 'auth', '/.gatehouse/hand-over?state=AAAAAAAAAAAAAAAAAAAAAA'],
-])('S-154 each invented %s is charged to the address of the client, until the reply is 429', async (_, name, path) => {
+])('S-154 each invented %s is charged to the client address, until the gate replies 429', async (_, name, path) => {
   const browser = new HttpBrowser()
   const headers = { 'x-forwarded-for': name === 'auth' ? '203.0.113.7' : '203.0.113.8' }
   const statuses = new Set<number>()
@@ -180,7 +180,7 @@ test.each([
 })
 
 test.each(['https://evil.test/', '//evil.test/', '/\\evil.test', '/%5cevil.test', '/.gatehouse/logout'])(
-  'S-155 the return path %j leads to the start page of the host',
+  'S-155 after a shared login with the return path %j, the browser returns to the start page of the host',
   async (returnTo) => {
     const browser = await loggedIn()
 
@@ -194,7 +194,7 @@ test.each([
   ['open', 'has no session route'],
   ['evil', 'is in no route'],
   ['a.shop', 'has two labels before the domain'],
-])('S-155 no login begins at the host %s, which %s', async (name) => {
+])('S-155 no shared login begins at the host %s, which %s', async (name) => {
   const browser = new HttpBrowser()
   const page = await browser.visit(`${at(name)}/.gatehouse/login`, { redirects: 0 })
 
@@ -202,7 +202,7 @@ test.each([
   else expect(page.status).toBe(403)
 })
 
-test('S-155 login.host refuses a forged, changed or foreign request', async () => {
+test('S-155 login.host refuses a login request of a host that is forged or changed, or is sent to another host', async () => {
   const browser = await loggedIn()
   const request = await begin(browser, 'shop')
   const state = new URL(request).searchParams.get('state')!
@@ -227,7 +227,7 @@ test('S-155 login.host refuses a forged, changed or foreign request', async () =
   expect((await step(browser, request)).status).toBe(303)
 })
 
-test('S-156 a code appears in no log line, audit record or trace, and no reply lets a browser send it on', async () => {
+test('S-156 a host code appears in no log line, audit record or trace, and replies tell the browser not to send the code to other pages', async () => {
   const browser = await loggedIn()
   const request = await begin(browser, 'shop')
   const handed = await step(browser, request)
@@ -257,7 +257,7 @@ test('S-156 a code appears in no log line, audit record or trace, and no reply l
   }
 })
 
-test('S-157 the cookie of one host opens nothing at another host or at login.host', async () => {
+test('S-157 the session cookie of one host is accepted neither at another host nor at login.host', async () => {
   const browser = await loggedIn()
   await logIn(browser, `${at('shop')}/`)
   const values = { shop: '', mail: '', auth: '' }
@@ -272,7 +272,7 @@ test('S-157 the cookie of one host opens nothing at another host or at login.hos
   }
 })
 
-test('S-157 the cookie of login.host opens nothing at a host without a public URL, also if a route covers it', async () => {
+test('S-157 the session cookie of login.host is not accepted at a host without a public URL, even if a route covers the host', async () => {
   const browser = await loggedIn()
   for (const host of [`${hostOf('shop')}.`, hostOf('shop'), 'unlisted.test']) {
     const headers = { host, cookie: `gatehouse-loopback=${browser.sessionAt(hostOf('auth'))}`, accept: '*/*' }
@@ -282,7 +282,7 @@ test('S-157 the cookie of login.host opens nothing at a host without a public UR
   }
 })
 
-test('S-158 another issuer has no part in the login: login.host alone has callbacks', async () => {
+test('S-158 in a shared login, only login.host accepts the reply of the issuer, and other hosts reply 400', async () => {
   const browser = new HttpBrowser()
   const toIssuer = (await step(browser, await begin(browser, 'shop'))).field('location')!
   const { searchParams } = new URL(toIssuer)
@@ -295,7 +295,7 @@ test('S-158 another issuer has no part in the login: login.host alone has callba
   }
 })
 
-test('S-159 a page of another site cannot run the login out of sight', async () => {
+test('S-159 a page of another site cannot make a browser go through a shared login in the background, as with an image', async () => {
   const browser = await loggedIn()
   const request = await begin(browser, 'shop')
   const hidden = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image', 'sec-fetch-mode': 'no-cors' }
