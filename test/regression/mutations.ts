@@ -37,7 +37,7 @@ const owners = ['test/integration/policy-owners.test.ts', 'test/unit/policy/owne
 const waiting = ['test/regression/revoked-while-waiting.test.ts']
 
 const sessionStore = ['test/unit/sessions']
-const sharedLogin = ['test/regression/shared-login.test.ts', 'test/integration/shared-login.test.ts']
+const sharedLogin = ['test/regression/shared-login', 'test/integration/shared-login.test.ts']
 const sessionsShared = ['test/cluster/sessions.test.ts']
 
 /**
@@ -644,6 +644,30 @@ export const mutations: readonly Mutation[] = [
       'login.host issues codes for a host that has left the policy': [
         'if (!isHostOf(request, rules, asked.origin)) return',
         'if (false) return',
+      ],
+      'login.host gives a code for a session of another issuer': [' || session.issuer !== rules.issuer', ''],
+      'login.host gives a code although the user must log in again': [' || request.prompt !== undefined', ''],
+      'a code outlives the policy that names its host': [
+        'if (rules === undefined || !isHostOf(request, rules, request.publicUrl)) return undefined',
+        'if (rules === undefined) return undefined',
+      ],
+    },
+    sharedLogin,
+  ),
+  ...inFile(
+    'login/logins.ts',
+    {
+      'a login hands over to a host that has left the policy': [
+        'if (handOver !== undefined && !isHostOf(request, rules, handOver.origin)) {',
+        'if (false) {',
+      ],
+      'a login for one issuer hands over the session of another issuer': [
+        '      if (session.issuer !== rules.issuer) return',
+        '      if (false) return',
+      ],
+      'login.host replaces a session without asking the user': [
+        "        query.set('consent', consents.of(session, rules))\n",
+        "        return this.#begin(request, rules, { returnTo, stepUp, prompt, path: '/.gatehouse/login', handOver: target })\n",
       ],
     },
     sharedLogin,

@@ -227,6 +227,16 @@ test('S-155 login.host refuses a login request of a host that is forged or chang
   expect((await step(browser, request)).status).toBe(303)
 })
 
+test('a login with prompt=login takes place at the issuer, also in a browser that is logged in at login.host', async () => {
+  const browser = await loggedIn()
+  const begun = await step(browser, `${at('shop')}/.gatehouse/login?prompt=login`)
+
+  const page = await step(browser, begun.field('location')!)
+
+  const { origin, searchParams } = new URL(page.field('location')!)
+  expect([origin, searchParams.get('prompt')]).toEqual([gate.provider.url, 'login'])
+})
+
 test('S-156 a host code appears in no log line, audit record or trace, and replies tell the browser not to send the code to other pages', async () => {
   const browser = await loggedIn()
   const request = await begin(browser, 'shop')
