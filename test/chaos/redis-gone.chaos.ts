@@ -36,7 +36,7 @@ const nodes = await startNodes({
   settings: { streams: { hold: '60s' } },
 })
 
-test('while Redis is unreachable for 20 s, the gate holds WebSockets; after that, every message arrives in order', async () => {
+test('while Redis is unreachable for 20 s, the gate relays no WebSocket messages; after that, every message arrives in order', async () => {
   const pairs = await Promise.all(
     Array.from({ length: SOCKETS }, async (_, i) => {
       const path = `/live/${i}`

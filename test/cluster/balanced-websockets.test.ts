@@ -117,7 +117,7 @@ test.each(names)('%s forwards the reply of the gate to a refused WebSocket hands
   expect(foreign.status).toBe(403)
 })
 
-test('HAProxy and nginx forward the close code 4401 of the gate when the token expires', async () => {
+test('HAProxy and nginx forward the WebSocket close code 4401 of the gate when the token expires', async () => {
   // The policy's default clock tolerance adds 5 s, in which a busy machine opens the WebSockets.
   const token = issuer.sign({ claims: { scope: 'live', exp: Math.floor(Date.now() / 1000) + 2 } })
   const clients = await Promise.all(

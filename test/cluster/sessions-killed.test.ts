@@ -68,7 +68,7 @@ function counted(uses: readonly Use[]): Map<string, number> {
   return counts
 }
 
-test('if a node dies while it holds the refresh lock and before it calls the issuer, another node refreshes the session', async () => {
+test('if a node with the refresh lock of a session dies before it calls the issuer, another node refreshes the session', async () => {
   const before = { ...provider.calls }
 
   expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))

@@ -23,7 +23,7 @@ const versions = (uses: readonly Use[]) => [
   ...new Set(uses.map((use) => (typeof use === 'string' ? use : `version ${use.version}`))),
 ]
 
-test('200 concurrent uses of one session at 4 nodes after its access token expired cause one refresh, and all get the new access token', async () => {
+test('when the access token of a session has expired, 200 concurrent uses of the session at 4 nodes cause one refresh, and all get the new access token', async () => {
   const { cookie } = await nodes[0]!.create(await loginOf(provider, { leftS: 0 }))
   provider.delayMs = issuerMs
   const uses = (await Promise.all(nodes.map((node) => node.use(cookie, 50)))).flat()

@@ -178,7 +178,7 @@ test('without contact to Redis, a node relays no stream data after max_staleness
   expect((await revoked.wire.rest()).toString('latin1')).toBe('')
 })
 
-test('the gate does not treat a client as stalled if it gets no bytes because the gate holds its download', async () => {
+test('a client that gets no bytes because the gate holds its download (relays no data) is not treated as stalled', async () => {
   const [node] = nodes as [TestNode]
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/orders/large', token: tokenOf('slow') }))

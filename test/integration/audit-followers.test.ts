@@ -47,7 +47,7 @@ async function statusOf(path: string, method = 'GET'): Promise<number | undefine
   return statusCode
 }
 
-test('a client that disconnects while its token is verified takes no slot for followers of the audit log', async () => {
+test('a client that disconnects while its token is verified does not count as a follower of the audit log', async () => {
   const token = issuer.sign({ claims: { scope: 'gatehouse:audit' } })
   const calls = ['HEAD', 'GET'].flatMap((method) =>
     Array.from({ length: FOLLOWERS_MAX }, () => call('audit/stream', { method, token })),
@@ -68,6 +68,6 @@ test('a client that disconnects while its token is verified takes no slot for fo
   await until('there is room', async () => (await statusOf('audit/stream', 'HEAD')) === 200)
 })
 
-test('HEAD on the audit record stream gets 200 and takes no slot for followers of the audit log', async () => {
+test('HEAD on the stream of audit records gets 200 and does not count as a follower of the audit log', async () => {
   for (let i = 0; i <= FOLLOWERS_MAX; i++) expect(await statusOf('audit/stream', 'HEAD')).toBe(200)
 })

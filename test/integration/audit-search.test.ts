@@ -193,7 +193,7 @@ test('a client that follows the audit log receives no more records after its tok
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
 
-test('a node rejects the ninth client that follows the audit log until another one disconnects', async () => {
+test('a node lets eight clients follow the audit log, and rejects the ninth until another client disconnects', async () => {
   const followers = await Promise.all(Array.from({ length: 8 }, () => follow('')))
   expect(followers.map((each) => each.ended())).toEqual(Array(8).fill(false))
   expect(await get('stream')).toMatchObject({ status: 503, document: { code: 'followers_full' } })

@@ -92,7 +92,7 @@ const other = await startNode({
 })
 const readOther = () => readMetrics(other.adminPort)
 
-test('gauges of exchanges in progress and open connections rise and return to 0', async () => {
+test('the gauges of exchanges in progress and open connections rise during requests and then return to 0', async () => {
   const before = await readOther()
   const wire = await connect(other.port)
   await wire.send(requestBytes({ target: '/held' }))

@@ -148,7 +148,7 @@ test('a node that cannot start reports the errors of its settings file and envir
   for (const name of ['drain_delai', 'log.level', 'admin.listen', 'GATEHOUSE_NOTHING']) expect(stderr).toContain(name)
 })
 
-test('a node whose data port is in use exits with 1 and names the address', async () => {
+test('a node whose data port is in use exits with 1, and the error names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${port}` } })
 
@@ -156,7 +156,7 @@ test('a node whose data port is in use exits with 1 and names the address', asyn
   expect(stderr).toMatch(new RegExp(`^error: listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
-test('a node whose admin port is in use exits with 1 and names the address', async () => {
+test('a node whose admin port is in use exits with 1, and the error names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { admin: { listen: `127.0.0.1:${port}` } } })
 
@@ -175,7 +175,7 @@ test('a second node on the port of a running node exits with 1, and the running 
   await admitted({ node: first, services: [orders] }, { target, token: issuer.sign() })
 })
 
-test('a node with the address of another machine in `listen` exits with 1 and names the address', async () => {
+test('a node with the address of another machine in `listen` exits with 1, and the error names the address', async () => {
   const settings = { listen: '192.0.2.1:8080', public_url: 'https://api.example' }
   const { exitCode, stderr } = await startFails({ policy, settings })
 

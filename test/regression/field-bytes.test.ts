@@ -54,12 +54,15 @@ test.each([
     () => get('/tenant/x', 'Host: api.test', `Authorization: Bearer ${token}`, 'X-Tenant: acme\xff'),
     502,
   ],
-] as const)('the gate does not see bytes that uWebSockets.js removes from the end of %s', async (_, bytes, status) => {
-  const { replies, requests } = await gate.attack(bytes())
+] as const)(
+  'uWebSockets.js removes bytes from the end of %s before the gate reads the request',
+  async (_, bytes, status) => {
+    const { replies, requests } = await gate.attack(bytes())
 
-  expect(replies).toMatchObject([{ status }])
-  if (status === 200) expect(requests[0]!.all('host')).toEqual(['api.test'])
-})
+    expect(replies).toMatchObject([{ status }])
+    if (status === 200) expect(requests[0]!.all('host')).toEqual(['api.test'])
+  },
+)
 
 const field = (line: string) => get('/public/x', 'Host: api.test', line)
 

@@ -155,7 +155,7 @@ test('after the redirect URI of a login moves to another issuer, the gate reject
   expect(await subjectOf(victim, moved)).toBe('alice')
 })
 
-test('a login completes at its original redirect URI although the policy gives its issuer another one meanwhile', async () => {
+test('a login completes at its original redirect URI although the policy gives its issuer another redirect URI during the login', async () => {
   const same = await startMixUpGate({ main: 'plain', evil: 'issuer' })
   const browser = personAt('alice')
   const start = await begin(browser, same, 'main')

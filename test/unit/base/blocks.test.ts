@@ -13,7 +13,7 @@ test('the memory pool lends the most recently returned block first', () => {
   expect([...second]).toEqual(new Array(10).fill(2))
 })
 
-test('the memory pool lends a block that was returned twice only once', () => {
+test('the memory pool lends a block only once even if the block was returned twice', () => {
   const block = takeBlock(10)
   giveBack(block)
   giveBack(block)

@@ -9,7 +9,7 @@ test.each([
   ['2028-02-29', '2028-02-29T00:00:00.000Z'],
   ['2030-01-31T12:00:00Z', '2030-01-31T12:00:00.000Z'],
   ['2030-01-31T12:00:00+02:00', '2030-01-31T10:00:00.000Z'],
-])('the expiry %s of a secret is the time %s', (written, time) => {
+])('the value %s of `expires` of a secret is read as the time %s', (written, time) => {
   expect(new Date(parseStatedTime(written)!).toISOString()).toBe(time)
 })
 

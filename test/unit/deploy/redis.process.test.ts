@@ -82,7 +82,7 @@ test('a Redis that startRedis has started ends when its parent process is killed
   await until('the server ends', () => !isRunning(mark))
 })
 
-test('the error of a Redis that cannot start contains the end of its log', async () => {
+test('the error of a Redis server that cannot start contains the last lines of its log', async () => {
   const options = { folder: folder(), arguments: ['--maxmemory', 'much'] }
 
   await expect(startRedis(options)).rejects.toThrow(/redis ended[\s\S]*maxmemory/i)

@@ -67,7 +67,7 @@ test('introspection requests that check a cached token again are sent before fir
   expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
 })
 
-test('while requests of all three kinds wait, three of four introspections are re-checks of cached tokens, and three of four others are for known addresses', async () => {
+test('while re-checks of cached tokens and first requests for tokens from known and unknown addresses wait, three of four introspections are re-checks, and three of four first requests are for known addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 6; i++) asking.ask('r', rechecks)
@@ -78,7 +78,7 @@ test('while requests of all three kinds wait, three of four introspections are r
   expect(asking.granted.slice(1).join('')).toBe('rrrkrrrkkskkkskkss')
 })
 
-test('with 8 concurrent introspections, requests for tokens from unknown addresses use at most 6; those from a known address and re-checks of cached tokens can use the others', async () => {
+test('with a limit of 8 concurrent introspections, requests for tokens from unknown addresses use at most 6 of them; requests for known addresses and re-checks of cached tokens can use the remaining places', async () => {
   const asking = new Asking(8)
   for (let i = 0; i < 100; i++) asking.ask(`s${i}`, from(`s${i}`))
   await vi.advanceTimersByTimeAsync(0)

@@ -95,7 +95,7 @@ test('the gate rejects other texts that decode to the same login `state`, so tha
   for (const text of texts) expect(states.open(text)).toBeUndefined()
 })
 
-test('the gate decrypts a login `state` of each configured key, and rejects it after its key is removed', () => {
+test('the gate decrypts a login `state` that was sealed with any configured key, and rejects the `state` after its key is removed', () => {
   const before = statesOf(one).seal(attempt)
   const after = statesOf(two, one).seal(attempt)
 
@@ -125,7 +125,7 @@ test('a login `state` with a return path of 512 characters has at most 1,024 cha
   expect(states.open(state)).toMatchObject({ returnTo: longest })
 })
 
-test('in a login `state` with names and step-up of maximum length, a return path of 512 characters becomes /, and one of 150 fits', () => {
+test('in a login `state` with names and step-up values of maximum length, a return path of 512 characters becomes /, and a return path of 150 characters fits', () => {
   const wide = statesOf({ ...one, id: 'k'.repeat(64) })
   const begun = {
     ...attempt,

@@ -61,7 +61,7 @@ test.each([
   ['both path and grpc', { grpc: 'a.B/C', path: '/a.B/C' }, 'must have either path or grpc, not both'],
   ['neither path nor grpc', { host: 'api.test' }, 'must have path or grpc'],
   ['grpc and methods', { grpc: 'a.B/C', methods: ['POST'] }, 'every gRPC call is a POST'],
-])('the policy compiler rejects a match with %s', (_, match, message) => {
+])('the policy compiler rejects a `match` by gRPC method with %s', (_, match, message) => {
   expect(problemsOf(() => sourceOf(policyOf({ r: match })))).toMatchObject([
     {
       code: 'GH_CONFIG_VALUE',

@@ -129,7 +129,7 @@ test('normalizing a normalized path again does not change the path', () => {
   )
 })
 
-test('the normal form of a path decodes to the same text as the path, and a URL parser does not change it', () => {
+test('the normal form of a path decodes to the same text as the path, and a URL parser does not change the normal form', () => {
   fc.assert(
     fc.property(target, (raw) => {
       const path = normalizePath(raw)

@@ -78,7 +78,7 @@ test('a node logs the return of lost Redis connections without waiting for a con
   expect(lines).toEqual(['info redis connection restored: closed,store'])
 })
 
-test('when a node closes its log of Redis connections, it logs the pending losses, and nothing afterwards', () => {
+test('when a node stops logging its Redis connections, it first logs the losses that it has not logged yet, and nothing afterwards', () => {
   lost.lose(store, 'store', gone)
   lost.close()
   vi.advanceTimersByTime(60_000)

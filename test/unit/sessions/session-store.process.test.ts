@@ -147,7 +147,7 @@ test('the session store drops ended sessions from the list of a person, and dele
   expect(await link.store.call('EXISTS', link.keys.sessionsOf('device', short.device.id))).toBe(0)
 })
 
-test('of 50 concurrent refreshes of a session, one caller gets the lock, and the others are told to wait, at most until the lock expires', async () => {
+test('of 50 callers that refresh a session concurrently, one gets the lock, and the other callers are told to wait, at most until the lock expires', async () => {
   const session = await stored()
   const begun = await Promise.all(Array.from({ length: 50 }, () => turns.begin(session, leaseMs)))
 
@@ -283,7 +283,7 @@ test.each([
   },
 )
 
-test('a late logout token does not weaken a newer logout of the same person', async () => {
+test('a logout token that arrives late does not weaken a newer logout of the same person', async () => {
   const subject = aName()
   await store.logOut({ issuer, subject }, logout, eventMs)
   await store.logOut({ issuer, subject }, { issuedAtS: logout.issuedAtS - 10, rememberMs }, eventMs - 10_000)
@@ -329,7 +329,7 @@ test.each(['sid', 'subject'] as const)(
   },
 )
 
-test('a logout that one node stores also ends and refuses sessions at a node that lists its encryption keys in another order', async () => {
+test('a logout that one node stores is also applied by a node that lists its encryption keys in another order', async () => {
   const nodes = [
     [oldKey, newKey],
     [newKey, oldKey],

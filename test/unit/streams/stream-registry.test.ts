@@ -96,7 +96,7 @@ function opened(streams: StreamRegistry, subject: string): TestStream {
 const recordOf = (subject: string, under = keys): Buffer =>
   writeRecord(under.hashOf('subject', issuer, subject), ANY_TIME, 2_000_000_000)
 
-test('a revocation of a subject makes the gate check the streams of that subject and no others', async () => {
+test('a revocation of a subject makes the gate check the streams of that subject, and no other streams', async () => {
   const streams = registry()
   const mine = [opened(streams, 'ann'), opened(streams, 'ann')]
   const other = opened(streams, 'bob')
@@ -232,7 +232,7 @@ test('the gate relays no data of a stream while the revocations are unknown, and
   expect(stream.watch.mayRelay()).toBe(true)
 })
 
-test('the gate ends a held stream when the hold time has expired, or when its token is revoked', async () => {
+test('the gate ends a stream for which it relays no data (a held stream) when the hold time has expired, or when its token is revoked', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
   const [late, found] = [opened(streams, 'ann'), opened(streams, 'bob')]
@@ -272,7 +272,7 @@ test('the gate no longer checks a stream after it was closed', async () => {
 
 const orderOf = (selector: object): Buffer => Buffer.from(JSON.stringify(selector))
 
-test('an order to end the streams of a subject ends all of them, held ones included, and no others', async () => {
+test('an order to end the streams of a subject ends all of them, also those that relay no data at the moment, and no other streams', async () => {
   const streams = registry()
   const mine = [opened(streams, 'ann'), opened(streams, 'ann')]
   const other = opened(streams, 'bob')
@@ -320,7 +320,7 @@ test.each([
   expect(stream.did).toEqual([])
 })
 
-test('a list of streams has the selected streams with their state, and counts those beyond the first 1,000', async () => {
+test('a list of streams contains the first 1,000 selected streams with their state, and the number of further streams', async () => {
   const streams = registry()
   for (let i = 0; i < 1001; i++) opened(streams, 'bob')
   const held = opened(streams, 'ann')

@@ -29,7 +29,7 @@ async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<Lo
   return turn as LockHolder
 }
 
-test('one of 50 concurrent callers gets the introspection lock of a token, and the others wait', async () => {
+test('of 50 callers that introspect a token concurrently, one gets the introspection lock, and the other callers wait', async () => {
   const id = newId()
   const kinds = await Promise.all(Array.from({ length: 50 }, async () => (await shared.begin(id, wishes)).kind))
 
@@ -121,7 +121,7 @@ test.each([
   ['lease', { u: 3_600_000 }],
   ['failure', { x: 0, y: 3_600_000 }],
 ])(
-  'an introspection %s in Redis whose end is an hour in the future is ignored, because a clock must have been set back since',
+  'an introspection %s in Redis whose expiry is an hour in the future is ignored, because a clock must have been set back since it was stored',
   async (_, aheadMs) => {
     const id = newId()
     for (const [field, ms] of Object.entries(aheadMs)) {

@@ -112,7 +112,7 @@ describe.each([
     expect(upstream.connections).toBeLessThanOrEqual(16)
   })
 
-  test('a paused call to an upstream delivers no more data until it is resumed', async () => {
+  test('a paused call to an upstream delivers no more data until the call is resumed', async () => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)

@@ -72,7 +72,7 @@ describe.each([
     expect(log.events.length).toBe(seen)
   })
 
-  test('a broken connection of the service causes upstream-broken', async () => {
+  test('if the connection to the service breaks, the WebSocket ends with the reason upstream-broken', async () => {
     const service = await wsService((socket) => socket.terminate())
     const log = upgrade(await urlOf(service))
     await event(log, 2)
