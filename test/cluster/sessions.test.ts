@@ -147,7 +147,7 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test("a node that caches a session ends it by subject although Redis lost its record and the subject's session list", async () => {
+test('ending the sessions of a subject ends a session at the node that caches it, although Redis has lost the session record and the list of sessions of the subject', async () => {
   const { cookie, session } = await lostRecord('lost-list')
   const { issuer, subject } = session
   const lists = (await link.store.call('KEYS', 'gh:{[ud]:*')) as string[]
@@ -179,7 +179,7 @@ test('a login above the session limit ends the surplus session at a node that ca
   await until('the first node rejects the surplus session', async () => (await one.use(first.cookie))[0] === 'none')
 })
 
-test('a session from a node whose clock is 2 minutes fast is ended by subject at every node', async () => {
+test('ending the sessions of a subject also ends, at every node, a session that a node whose clock is 2 minutes fast created', async () => {
   const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
   const store = new SessionStore(link.store, link.keys, sealer)
   const { session } = await one.create(await loginOf(provider, { subject: 'ahead' }))

@@ -59,13 +59,13 @@ test('an introspection reply 400 unsupported_token_type means an inactive token 
   expect(await introspector().ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('an introspection reply 400 invalid_request is an outage if the issuer has never sent a valid reply', async () => {
+test('an introspection reply 400 invalid_request counts as an outage of the issuer if the issuer has never sent a valid reply', async () => {
   issuer.script = error('invalid_request')
 
   await expect(introspector().ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('an introspection reply 400 invalid_request means an inactive token for 5 minutes after a valid reply, then an outage', async () => {
+test('an introspection reply 400 invalid_request means an inactive token for 5 minutes after a valid reply, and later an outage of the issuer', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = error('invalid_request')
@@ -97,7 +97,7 @@ test('an introspection reply 200 about an inactive token is a valid reply, after
   expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('after a change of the client secret, an introspection reply 400 invalid_request is an outage until the first valid reply', async () => {
+test('after a change of the client secret, an introspection reply 400 invalid_request counts as an outage of the issuer until the first valid reply', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-2')
@@ -127,7 +127,7 @@ test.each([
   ['unsupported_token_type with status 500', error('unsupported_token_type', { status: 500 })],
   ['invalid_request with status 401', error('invalid_request', { status: 401 })],
 ] as const)(
-  'an introspection reply with %s is an outage of the issuer, even after a valid reply',
+  'an introspection reply with %s counts as an outage of the issuer, even after a valid reply',
   async (_, script) => {
     const asked = introspector()
     expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)

@@ -16,7 +16,7 @@ describe.each([
   ['plain HTTP', async (url: string) => url],
   ['TLS', tlsInFrontOf],
 ])('a WebSocket of the gate to a service over %s', (_title, urlOf) => {
-  test('the service receives the messages of the gate, and its own messages are reported, in order', async () => {
+  test('the service of a WebSocket receives the messages of the gate, and the gate reports the messages of the service, both in order', async () => {
     let received: Record<string, unknown> = {}
     const service = await wsService((socket, fields) => {
       received = fields
