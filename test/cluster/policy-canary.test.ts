@@ -45,8 +45,8 @@ beforeAll(async () => {
       const { pathname, search } = new URL(received.url, 'http://upstream')
       response.writeHead(pathname === '/read/broken' ? 500 : 200, { 'content-type': 'text/event-stream' })
       if (pathname !== '/read/events') return void response.end()
-      response.write('data: begun\n\n')
       streams.set(search, response)
+      response.write('data: begun\n\n')
     },
   })
   upstream = service.url
@@ -201,7 +201,7 @@ test('a policy canary that gets too few requests ends undecided, and its revisio
 })
 
 test('a policy canary with the same faults as the active revision is promoted to every node at its end', async () => {
-  const { number } = await roll(policyWith({ timeouts: { idle: '33s' } }), { for_s: 3 })
+  const { number } = await roll(policyWith({ timeouts: { idle: '33s' } }), { for_s: 12 })
   const outcome = await ended(async () => {
     await load(nodes, 40)
     await load(nodes, 10, '/read/broken')

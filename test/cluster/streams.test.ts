@@ -53,8 +53,8 @@ beforeAll(async () => {
       }
       const type = pathname === '/orders/events' ? 'text/event-stream; charset=utf-8' : 'application/octet-stream'
       response.writeHead(200, { 'content-type': type })
-      response.write('data: begun\n\n')
       replies.set(search, response)
+      response.write('data: begun\n\n')
     },
   })
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url, main: { clock_tolerance: '0s' } })

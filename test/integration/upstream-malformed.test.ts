@@ -1,10 +1,12 @@
+import { EventEmitter, once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
+import type { Wire } from '../kit/wire.ts'
 import { startPublicNode } from './data-plane-node.ts'
-import { requestLinesOf, type ScriptedReply, scriptedReplies } from './upstream-script.ts'
+import { type ReplyAction, requestLinesOf, type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
 // A malformed HTTP/1.1 reply never reaches a client: 502 if nothing was sent, else an incomplete reply whose end the
 // client can detect. RFC 9112 §6.3, §7.1, §8; RFC 9110 §5.5.
@@ -73,12 +75,21 @@ const harmless: Record<string, string> = {
 }
 
 const nameOf = (title: string) => title.replace(/[^A-Za-z0-9]+/g, '-')
-const scripts: Record<string, ScriptedReply> = Object.fromEntries(
-  Object.entries({ ...refused, ...brokenOff, ...surplus, ...harmless }).map(([title, bytes]) => [
+/** Emits the name of a reply in `brokenOff` when the client has received its first part. */
+const received = new EventEmitter()
+const scripts: Record<string, ScriptedReply | ReplyAction> = Object.fromEntries([
+  ...Object.entries({ ...refused, ...surplus, ...harmless }).map(([title, bytes]) => [nameOf(title), { bytes }]),
+  ...Object.entries(brokenOff).map(([title, [sent, wrong]]) => [
     nameOf(title),
-    { bytes },
+    async (wire: Wire) => {
+      const clientHasIt = once(received, nameOf(title))
+      await wire.send(sent)
+      await clientHasIt
+      await wire.send(wrong)
+      await wire.rest()
+    },
   ]),
-)
+])
 const upstream = await rawUpstream(
   scriptedReplies({
     ...scripts,
@@ -113,11 +124,15 @@ test.concurrent.each(Object.keys(refused))(
 test.concurrent.each(Object.keys(brokenOff))(
   'after %s in a service reply, the gate aborts the reply to the client and does not reuse the connection',
   async (title) => {
-    const { replies, ending } = await exchange(node.port, get(title), { replies: 'all' })
+    const wire = await connect(node.port)
+    await wire.send(get(title))
+    expect((await wire.until('abc')).toString()).toMatch(/^HTTP\/1\.1 200 /)
+    received.emit(nameOf(title))
+    const rest = (await wire.rest()).toString()
 
-    expect(replies).toHaveLength(1)
-    expect(replies[0]).toMatchObject({ status: 200, text: 'abc', complete: false })
-    expect(ending).not.toBe('open')
+    expect(wire.ending).not.toBe('open')
+    // The final chunk is missing, and no byte after the fault was sent.
+    expect(rest.replace('\r\n', '')).toBe('')
     const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
     expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
     await expectNothingAfter(title)

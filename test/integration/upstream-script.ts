@@ -13,7 +13,7 @@ export interface ScriptedReply {
 }
 
 /** Function that sends a reply. The connection is closed afterwards. */
-type ReplyAction = (wire: Wire) => Promise<void>
+export type ReplyAction = (wire: Wire) => Promise<void>
 
 const waitMs = 60_000
 
