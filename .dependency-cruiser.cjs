@@ -10,7 +10,7 @@
 const levels = [
   ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
-  ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
+  ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes', 'pages'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
   ['revisions'],
   ['login', 'streams'],

@@ -4,6 +4,7 @@ import type { LoadedSettings, Settings } from './config/settings.ts'
 import { SettingsReload, type SettingsReloadOptions } from './config/settings-reload.ts'
 import type { CredentialsRoom } from './credentials/open-credentials.ts'
 import type { KeyChange } from './keys/key-change.ts'
+import type { Pages } from './pages/pages.ts'
 import type { PolicyRoom } from './policy/open-policy.ts'
 import { checkPolicyNeeds } from './policy-needs.ts'
 
@@ -18,12 +19,13 @@ interface NodeReloadDependencies {
   readonly keyChange: Pick<KeyChange, 'check'>
   readonly credentials: Pick<CredentialsRoom, 'prepareKeys'>
   readonly policy: Pick<PolicyRoom, 'current'>
+  readonly pages: Pick<Pages, 'replace'>
   readonly log: SettingsReloadOptions['log']
 }
 
-/** Makes the reload of a node's settings: keys and secrets take effect, other settings at the next start. */
+/** Makes the reload of a node's settings: keys, secrets and pages take effect, other settings at the next start. */
 export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): SettingsReload {
-  const { settings, inForce, secrets, keyRings, keyChange, credentials, policy } = node
+  const { settings, inForce, secrets, keyRings, keyChange, credentials, policy, pages } = node
   const prepare: SettingsReloadOptions['prepare'] = async (next) => {
     const { keys } = next.settings
     await keyChange.check(keys)
@@ -33,6 +35,7 @@ export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): Se
       secrets.followSettings(next.secrets)
       inForce.settings = next.settings
       keyRings.replace(keys)
+      pages.replace(next.settings.pages)
     }
     return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }
   }

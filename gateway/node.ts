@@ -31,6 +31,7 @@ import { openNodeCluster } from './node-cluster.ts'
 import { openNodePolicy } from './node-policy.ts'
 import { nodeReload } from './node-reload.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
+import { Pages } from './pages/pages.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
@@ -123,6 +124,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   )
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
   const proofs = openProofs({ settings, cluster })
+  const pages = new Pages(settings.pages)
   const streams = open(openStreams({ ...common, cluster }))
   const trade = tradeAtIssuer(clients, common.issuers)
   const askClaims = claimsAtIssuer(clients, common.issuers)
@@ -135,12 +137,12 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   )
   const renewPolicyMacs = revisions && (() => revisions.service.renewMacs())
   const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster, renewPolicyMacs }))
-  const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy }))
+  const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy, pages }))
   const stated = { expiries: () => policy.current.secretExpiries }
   const ending = [stated, targets, keys, secrets, clientCertificates, sessions?.sessions, reload]
   expiries.add(...ending.filter((each) => each !== undefined))
   const needRedis = { ringKeys, cluster, revocation, audit, sessions, login, activePolicy, revisions }
-  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists }
+  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists, pages }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
   return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
@@ -166,6 +168,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     streams: rooms.streams.registry,
     sessions: sessions?.sessions,
     loginService: login,
+    pages: rooms.pages,
     audit: audit?.trail,
     recordsFacts: settings.audit.recordsFacts,
     lifecycle,

@@ -26,6 +26,8 @@ export interface Denial<R extends Reason = Reason> {
   readonly challenges: readonly string[]
   /** Authentication that would avoid the refusal (RFC 9470); `undefined` if authenticating again would not help. */
   readonly stepUp: StepUp | undefined
+  /** Member `detail` of the problem document, also for the page; contains no secret. */
+  readonly detail: string | undefined
   /**
    * The problem document (RFC 9457) up to the value of `instance`. The writer of the reply appends the request id and
    * `"}`.
@@ -42,6 +44,8 @@ export interface StepUp {
 }
 
 interface DenialOptions {
+  /** Explanation of this occurrence for the client (RFC 9457 §3.1.4); must contain no secret. */
+  readonly detail?: string
   /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly HeaderField[]
@@ -83,6 +87,7 @@ export function denial<R extends Reason>(reason: R, options: DenialOptions = {})
     title,
     status,
     code,
+    ...(options.detail !== undefined && { detail: options.detail }),
     ...options.members,
     instance: '',
   })
@@ -94,6 +99,7 @@ export function denial<R extends Reason>(reason: R, options: DenialOptions = {})
     fields: Object.freeze([...(options.fields ?? [])]),
     challenges: Object.freeze([options.challenge ?? []].flat()),
     stepUp: options.stepUp,
+    detail: options.detail,
     problem: document.slice(0, -2),
   })
 }

@@ -10,6 +10,7 @@ import { limitsSettings } from './limits-settings.ts'
 import { listenAddress } from './listen-address.ts'
 import { logSettings } from './log-settings.ts'
 import { nodeSettings } from './node-settings.ts'
+import { pagesSettings } from './pages-settings.ts'
 import { policySettings } from './policy-settings.ts'
 import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
@@ -161,6 +162,7 @@ export const settingsKeys = (context: SettingsContext) =>
     revocation: revocationSettings,
     dpop: dpopSettings,
     streams: streamsSettings,
+    pages: pagesSettings,
     ...stopKeys,
     ...addonKeys,
     log: logSettings,

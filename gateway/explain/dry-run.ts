@@ -7,6 +7,7 @@ import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { drive } from '../pipeline/exchange/driver.ts'
 import { Exchange, type Matched } from '../pipeline/exchange/exchange.ts'
+import type { Refusal } from '../pipeline/exchange/refusal.ts'
 import type { Lifecycle, Step } from '../pipeline/exchange/steps.ts'
 import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
@@ -142,7 +143,7 @@ class RecordingDownstream implements Downstream {
     return this.#ending.promise
   }
 
-  refuse(refusal: Denial, _requestId: string, metadataUrl: string): void {
+  refuse({ denial: refusal, metadataUrl }: Refusal): void {
     const challenges = refusal.challenges.map((challenge) => withResourceMetadata(challenge, metadataUrl))
     this.reply = { ...noReply, refusal, challenge: challenges.length === 0 ? undefined : challenges.join(', ') }
   }

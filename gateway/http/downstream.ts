@@ -1,11 +1,10 @@
 import type { Readable } from 'node:stream'
 import { foldMapped } from '../base/addresses.ts'
-import type { Denial } from '../base/denial.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { ClientSocket, ClientSocketListener } from '../pipeline/exchange/client-socket.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
-import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
+import { type Refusal, refusalBody, refusalFields } from '../pipeline/exchange/refusal.ts'
 import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-flight/in-flight.ts'
 import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
@@ -159,9 +158,9 @@ export class UwsDownstream implements Downstream {
     this.#end.exchange?.stream?.close()
   }
 
-  refuse(denial: Denial, requestId: string, metadataUrl: string): void {
-    const fields = [...refusalFields(denial, requestId, metadataUrl), ...this.#end.exchange.originFields]
-    this.#ownBytes = replyWhole(this.#end, denial.status, fields, `${denial.problem}${requestId}"}`)
+  refuse(refusal: Refusal): void {
+    const fields = [...refusalFields(refusal), ...this.#end.exchange.originFields]
+    this.#ownBytes = replyWhole(this.#end, refusal.denial.status, fields, refusalBody(refusal))
   }
 
   answer(answer: Answer, requestId: string): void {

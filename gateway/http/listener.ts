@@ -1,8 +1,8 @@
-import { denial } from '../base/denial.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { Certificate } from '../config/certificates.ts'
 import { abandon, drive, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import { Exchange } from '../pipeline/exchange/exchange.ts'
+import { bodyTooLarge } from '../pipeline/exchange/size-denials.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { InFlight } from '../pipeline/in-flight/in-flight.ts'
 import type { ClientTrust } from '../x509/client-trust.ts'
@@ -20,8 +20,6 @@ export interface ListenOptions extends Omit<UwsServerOptions, 'messageMaxBytes' 
   /** Maximum time for which the client of a chunked upload can stall, s. */
   readonly chunkedIdleS: number
 }
-
-const bodyTooLarge = denial('body-too-large')
 
 /** The data plane: accepts requests from uWebSockets.js and runs each request through the lifecycle of an exchange. */
 export class Listener implements ExpirySource {
@@ -128,7 +126,9 @@ export class Listener implements ExpirySource {
         const most = x.route?.maxBodyBytes
         // Check the size before the chunk is forwarded, so that the service receives neither more bytes than allowed
         // nor the end of a cut body.
-        if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseForwarded(x, bodyTooLarge)
+        if (most !== undefined && upload.bytes + chunk.byteLength > most) {
+          refuseForwarded(x, bodyTooLarge(most))
+        }
         upload.receive(chunk, last)
         if (last && x.head.chunked) upload.markEnd()
       } catch (error) {

@@ -11,7 +11,12 @@ const { STATUS_CODES } = nodeHttp
  *
  * @returns number of body bytes that the reply has
  */
-export function replyWhole(end: ConnectionEnd, status: number, fields: readonly HeaderField[], body: string): number {
+export function replyWhole(
+  end: ConnectionEnd,
+  status: number,
+  fields: readonly HeaderField[],
+  body: string | Uint8Array,
+): number {
   const close = end.mustClose
   end.upload?.discard()
   const send = (): void => {
@@ -24,7 +29,13 @@ export function replyWhole(end: ConnectionEnd, status: number, fields: readonly 
   return end.exchange.head.method === 'HEAD' ? 0 : Buffer.byteLength(body)
 }
 
-function write(end: ConnectionEnd, status: number, fields: readonly HeaderField[], body: string, close: boolean): void {
+function write(
+  end: ConnectionEnd,
+  status: number,
+  fields: readonly HeaderField[],
+  body: string | Uint8Array,
+  close: boolean,
+): void {
   const { res, exchange } = end
   res.writeStatus(`${status} ${statusTitles[status] ?? STATUS_CODES[status] ?? ''}`)
   for (const [name, value] of fields) res.writeHeader(name, value)

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ActiveSet, ActiveSetMember } from '../base/active-set.ts'
-import { type Denial, denial, type HeaderField } from '../base/denial.ts'
+import { denial, type HeaderField } from '../base/denial.ts'
 import { readCheckRequest } from '../ext-authz/check-request.ts'
 import { writeAdmitted, writeDenied } from '../ext-authz/check-response.ts'
 import { MalformedMessage } from '../ext-authz/protobuf-reader.ts'
@@ -9,6 +9,7 @@ import type { ClientSocket } from '../pipeline/exchange/client-socket.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { abandon, drive, fail } from '../pipeline/exchange/driver.ts'
 import { Exchange } from '../pipeline/exchange/exchange.ts'
+import type { Refusal } from '../pipeline/exchange/refusal.ts'
 import { type MessageRequest, messageRequest, unreadMessage } from '../pipeline/forward-auth/message-request.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { InFlight } from '../pipeline/in-flight/in-flight.ts'
@@ -180,12 +181,13 @@ export class CheckCall implements Downstream, ActiveSetMember {
     }
   }
 
-  refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
-    if (refusal.reason === 'check-unlisted') {
+  refuse(refusal: Refusal): void {
+    const { denial, requestId } = refusal
+    if (denial.reason === 'check-unlisted') {
       this.#failCall(rpcStatus.unimplemented, 'unknown service', ['x-request-id', requestId])
       return
     }
-    this.#reply(writeDenied(refusedCheck(this.exchange, refusal, requestId, metadataUrl), GRPC_PREFIX_BYTES))
+    this.#reply(writeDenied(refusedCheck(this.exchange, refusal), GRPC_PREFIX_BYTES))
   }
 
   answer(answer: Answer, requestId: string): void {

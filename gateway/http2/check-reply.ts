@@ -1,18 +1,18 @@
-import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
+import { type HeaderField, statusTitles } from '../base/denial.ts'
 import { grpcCodeOf } from '../base/grpc-code.ts'
 import type { DeniedCheck } from '../ext-authz/check-response.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
-import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
+import { type Refusal, refusalBody, refusalFields } from '../pipeline/exchange/refusal.ts'
 import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
 import type { ReplyList } from './reply-list.ts'
 
 /** Builds the reply that Envoy sends to the client of a request that the gate refuses. */
-export function refusedCheck(x: Exchange, refusal: Denial, requestId: string, metadataUrl: string): DeniedCheck {
-  const { status } = refusal
-  if (x.head.grpc) return deniedCall(status, grpcRefusal(refusal, requestId, metadataUrl))
-  const fields = [...refusalFields(refusal, requestId, metadataUrl), ...x.originFields]
-  return denied(status, fields, `${refusal.problem}${requestId}"}`)
+export function refusedCheck(x: Exchange, refusal: Refusal): DeniedCheck {
+  const { status } = refusal.denial
+  if (x.head.grpc) return deniedCall(status, grpcRefusal(refusal))
+  const fields = [...refusalFields(refusal), ...x.originFields]
+  return denied(status, fields, refusalBody(refusal))
 }
 
 /** Builds the reply for a request that the gate answers itself, such as with a redirection to the login. */
@@ -20,7 +20,7 @@ export function answeredCheck(x: Exchange, answer: Answer, requestId: string): D
   const { status, reason, fields, body } = answer
   // A gRPC client cannot follow a redirection.
   if (x.head.grpc) return deniedCall(status < 400 ? 401 : status, grpcAnswer(status, reason, requestId))
-  return denied(status, [...fields, ['x-request-id', requestId]], body)
+  return denied(status, [...fields, ['x-request-id', requestId]], body.toString())
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Denial, statusTitles } from '../base/denial.ts'
 import { grpcCodeOf } from '../base/grpc-code.ts'
-import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
+import { type Refusal, refusalFields } from '../pipeline/exchange/refusal.ts'
 import type { Trailers } from '../upstream/target.ts'
 import { ReplyList } from './reply-list.ts'
 
@@ -8,10 +8,10 @@ import { ReplyList } from './reply-list.ts'
  * Builds the denial of a gRPC call: HTTP status 200, and one head that is the end of the reply ("Trailers-Only"). Clients
  * read its fields as metadata, among them the challenge and the request id.
  */
-export function grpcRefusal(refusal: Denial, requestId: string, metadataUrl: string): ReplyList {
-  const { status, code } = refusal
+export function grpcRefusal(refusal: Refusal): ReplyList {
+  const { status, code } = refusal.denial
   const list = grpcReply(grpcCodeOf(status), messageOf(status, code))
-  for (const [name, value] of refusalFields(refusal, requestId, metadataUrl)) {
+  for (const [name, value] of refusalFields(refusal)) {
     if (name === 'content-type' || name === 'cache-control') continue
     list.writeHeader(name, value)
     if (status === 429 && name === 'retry-after') {

@@ -7,7 +7,9 @@ import type { ClientSocket } from '../pipeline/exchange/client-socket.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
-import { refusalFields, writeGateFields } from '../pipeline/exchange/reply-fields.ts'
+import { type Refusal, refusalBody, refusalFields } from '../pipeline/exchange/refusal.ts'
+import { writeGateFields } from '../pipeline/exchange/reply-fields.ts'
+import { bodyTooLarge, grpcMessageTooLarge } from '../pipeline/exchange/size-denials.ts'
 import { areTrailersBounded, requestTrailers } from '../pipeline/exchange/trailers.ts'
 import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-flight/in-flight.ts'
 import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
@@ -20,8 +22,6 @@ import { grpcAnswer, grpcEnd, grpcRefusal } from './grpc-reply.ts'
 import { Http2Upload } from './http2-upload.ts'
 import { ReplyList } from './reply-list.ts'
 
-const bodyTooLarge = denial('body-too-large')
-const messageTooLarge = denial('message-too-large')
 const trailersTooLarge = denial('trailers-too-large')
 
 /** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
@@ -121,11 +121,11 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     try {
       if (x.head.grpc) {
         this.#asked ??= new GrpcMessages(x.route?.grpcMessageMaxBytes)
-        if (!this.#asked.pass(bytes)) refuseForwarded(x, messageTooLarge)
+        if (!this.#asked.pass(bytes)) refuseForwarded(x, grpcMessageTooLarge(x.route!.grpcMessageMaxBytes!))
         return
       }
       const most = x.route?.maxBodyBytes
-      if (most !== undefined && total > most) refuseForwarded(x, bodyTooLarge)
+      if (most !== undefined && total > most) refuseForwarded(x, bodyTooLarge(most))
     } catch (error) {
       fail(x, error)
     }
@@ -151,23 +151,24 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return x.stream?.mayUpload() !== false
   }
 
-  refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
-    this.#sendRefusal(refusal, requestId, metadataUrl)
+  refuse(refusal: Refusal): void {
+    this.#sendRefusal(refusal)
     // Close the connection: otherwise a client that has a new certificate would be refused until the connection ends by
     // its age.
     if (this.exchange.connectionRefused) this.#connection.goAway('certificate')
   }
 
-  #sendRefusal(refusal: Denial, requestId: string, metadataUrl: string): void {
+  #sendRefusal(refusal: Refusal): void {
+    const { status } = refusal.denial
     if (this.exchange.head.grpc) {
-      this.grpcStatus = grpcCodeOf(refusal.status)
-      this.#sendTrailersOnly(grpcRefusal(refusal, requestId, metadataUrl))
+      this.grpcStatus = grpcCodeOf(status)
+      this.#sendTrailersOnly(grpcRefusal(refusal))
       return
     }
-    const list = new ReplyList(refusal.status)
-    list.addAll(refusalFields(refusal, requestId, metadataUrl))
+    const list = new ReplyList(status)
+    list.addAll(refusalFields(refusal))
     list.addAll(this.exchange.originFields)
-    this.#sendWhole(list, `${refusal.problem}${requestId}"}`)
+    this.#sendWhole(list, refusalBody(refusal))
   }
 
   answer({ status, reason, fields, body }: Answer, requestId: string): void {
@@ -189,8 +190,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (this.#sendHead(list, false)) this.#finish()
   }
 
-  #sendWhole(list: ReplyList, body: string): void {
-    const bytes = Buffer.from(body)
+  #sendWhole(list: ReplyList, body: string | Uint8Array): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
     this.#upload?.discard()
     this.#bodyless = this.exchange.head.method === 'HEAD'
     list.writeHeader('content-length', String(bytes.length))

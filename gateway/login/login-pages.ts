@@ -1,6 +1,12 @@
 import type { Reason } from '../base/reasons.ts'
-import type { LoginFaultReason, LoginReply } from './login-reply.ts'
-import { type PageLink, page } from './pages.ts'
+import type { PageContent, PageLink } from '../pages/page-content.ts'
+import { type LoginFaultReason, type LoginReply, type LoginReplyReason, settingCookies, unkept } from './login-reply.ts'
+
+interface PageOptions extends PageContent {
+  readonly reason: LoginReplyReason
+  readonly status: number
+  readonly cookies?: readonly string[]
+}
 
 /** Reasons for a failed login. Each has its own error page. */
 export type LoginFailure = Extract<
@@ -148,4 +154,9 @@ export function troublePage(reason: LoginFaultReason, again: string): LoginReply
     links: [{ href: again, text: 'Try again' }],
   })
   return { ...reply, fields: [...reply.fields, ['retry-after', '5']] }
+}
+
+/** Reply with an HTML page. The pipeline renders the page, with the appearance that the settings in force state. */
+function page({ reason, status, cookies = [], ...content }: PageOptions): LoginReply {
+  return { reason, status, fields: [...unkept, ...settingCookies(cookies)], body: '', page: content }
 }

@@ -1,6 +1,7 @@
 import type { HeaderField } from '../base/denial.ts'
 import type { FaultReason } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
+import type { PageContent } from '../pages/page-content.ts'
 import type { NamedSession } from '../sessions/session.ts'
 
 /** Reasons of the faults for which the login and logout paths reply with an error page. */
@@ -49,7 +50,9 @@ export interface LoginReply<R extends LoginReplyReason = LoginReplyReason> {
   readonly reason: R
   readonly status: number
   readonly fields: readonly HeaderField[]
+  /** Body of the reply; `''` for a page, which the pipeline renders. */
   readonly body: string
+  readonly page?: PageContent
   /** The session that the request started or ended, for the audit record. */
   readonly session?: NamedSession
 }

@@ -7,6 +7,7 @@ import type { AddressLimit } from '../limits/address-limit.ts'
 import type { KnownAddresses } from '../limits/known-addresses.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { LoginService } from '../login/login-service.ts'
+import type { Pages } from '../pages/pages.ts'
 import type { CredentialSources } from '../policy/services/credentials/service-credential.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { DpopProofs } from '../proofs/dpop-proofs.ts'
@@ -61,6 +62,8 @@ export interface Gate {
     | Pick<Sessions, 'find' | 'fresh' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
     | undefined
   readonly loginService: LoginService | undefined
+  /** Pages for people; `undefined` in a dry run, whose refusals are problem documents. */
+  readonly pages: Pages | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** Access tokens that issuers granted to callers with a client id and secret. */
   readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'rejected' | 'request'>
@@ -137,6 +140,7 @@ export const inertMembers = {
   knownAddresses: { add: () => {}, has: () => false },
   sessions: undefined,
   loginService: undefined,
+  pages: undefined,
   revocations: undefined,
   streams: undefined,
   serviceSecrets: { of: () => hiddenSecret },
@@ -187,10 +191,17 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
     proofs: openOwnProofs(settings),
     checksConsumeProofs: settings.checkDpop === 'consume',
     proxies: trustsNobody ? undefined : new Proxies(settings),
-    addressLimited: denial('address-limited', { fields: [['retry-after', String(members.addressLimit.retryAfterS)]] }),
+    addressLimited: addressLimited(members.addressLimit.retryAfterS),
     ...inertMembers,
     ...members,
   }
+}
+
+function addressLimited(retryAfterS: number): Denial<'address-limited'> {
+  return denial('address-limited', {
+    detail: `too many failed logins or invalid credentials from this address; try again in ${retryAfterS} s`,
+    fields: [['retry-after', String(retryAfterS)]],
+  })
 }
 
 /**

@@ -132,6 +132,9 @@ test('a 429 reply names the exceeded limit, the time to wait and all limits of t
     title: 'Too Many Requests',
     status: 429,
     code: 'rate_limited',
+    detail: expect.stringMatching(
+      new RegExp(`^the limit narrow allows \\d+ requests? in .+; try again in ${waitS} s$`),
+    ),
     'violated-policies': ['narrow'],
     instance: refused.headers.get('x-request-id'),
   })

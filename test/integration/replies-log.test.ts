@@ -298,12 +298,16 @@ test.each([
     bytes: requestBytes({ method: 'POST', target: '/strict', body: 'b'.repeat(2000) }),
     status: 413,
     code: 'body_too_large',
+    detail: expect.stringMatching(/^the maximum size of the body is \S+, and the body has 2000 bytes$/),
   },
   {
     title: 'a target above the limit',
     bytes: requestBytes({ target: `/${'a'.repeat(9000)}` }),
     status: 414,
     code: 'uri_too_long',
+    detail: expect.stringMatching(
+      /^the maximum length of path and query is 8192 characters, and the request has 9001$/,
+    ),
   },
   {
     title: 'gRPC',
@@ -323,6 +327,7 @@ test.each([
     bytes: requestBytes({ target: '/get', fields: [['X-Pad', 'p'.repeat(40_000)]] }),
     status: 431,
     code: 'head_too_large',
+    detail: expect.stringMatching(/^the maximum size of the request head is 32KiB, and the head has \d+ bytes$/),
   },
   {
     title: 'a WebSocket handshake on a route without WebSocket',

@@ -127,7 +127,7 @@ refuses('S-004 the gate replies 413 to a Content-Length beyond 2^32 and does not
     (value): Row => [
       value,
       [`Content-Length: ${value}`],
-      { status: 413, code: 'body_too_large', reason: 'body-too-large' },
+      { status: 413, code: 'body_too_large', reason: 'body-too-large', hasDetail: true },
     ],
   ),
 ])

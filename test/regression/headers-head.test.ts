@@ -35,7 +35,7 @@ test.each([
 ])('the gate replies 414 to a target longer than 8 KiB: %s', async (_what, target) => {
   const attack = await gate.attack(head(`GET ${target} HTTP/1.1`))
 
-  expectRefused(attack, { status: 414, code: 'uri_too_long', reason: 'target-too-long' })
+  expectRefused(attack, { status: 414, code: 'uri_too_long', reason: 'target-too-long', hasDetail: true })
 })
 
 test('the gate forwards a target of almost 8 KiB (8,189 bytes)', async () => {
@@ -50,7 +50,12 @@ test.each([
   ['many fields', Array.from({ length: 90 }, (_, n) => `X-${n}: ${'v'.repeat(400)}`)],
   ['long names', Array.from({ length: 90 }, (_, n) => `${'x'.repeat(400)}-${n}: v`)],
 ])('the gate replies 431 to a request head longer than 32 KiB: %s', async (_what, fields) => {
-  expectRefused(await gate.attack(get(...fields)), { status: 431, code: 'head_too_large', reason: 'head-too-large' })
+  expectRefused(await gate.attack(get(...fields)), {
+    status: 431,
+    code: 'head_too_large',
+    reason: 'head-too-large',
+    hasDetail: true,
+  })
 })
 
 test('the gate forwards a request head of 30 kB', async () => {
@@ -66,7 +71,12 @@ test('the gate replies 431 to a request with more fields than request.fields_max
   const strict = await GateUnderAttack.start({ settings: { request: { fields_max: 20 } } })
   const fields = Array.from({ length: 30 }, (_, n) => `X-${n}: 1`)
 
-  expectRefused(await strict.attack(get(...fields)), { status: 431, code: 'head_too_large', reason: 'fields-too-many' })
+  expectRefused(await strict.attack(get(...fields)), {
+    status: 431,
+    code: 'head_too_large',
+    reason: 'fields-too-many',
+    hasDetail: true,
+  })
   expect((await strict.attack(get(...fields.slice(0, 19)))).replies).toMatchObject([{ status: 200 }])
 })
 

@@ -185,8 +185,8 @@ export const mutations: readonly Mutation[] = [
   ...inFile('pipeline/exchange/request-line.ts', {
     'an unknown method is accepted': ['if (!methods.has(method)) return', 'if (false) return'],
     'CONNECT and TRACE are treated as unknown methods': ["method === 'CONNECT' || method === 'TRACE'", 'false'],
-    'a target of any length is accepted': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
-    'the query is not part of the target length': ['target.length + (query?.length ?? 0) >', 'target.length >'],
+    'a target of any length is accepted': ['length > limits.targetMaxBytes', 'false'],
+    'the query is not part of the target length': ['target.length + (query?.length ?? 0)', 'target.length'],
     'a query with any byte is accepted': ['query !== undefined && !visibleAscii.test(query)', 'false'],
   }),
   ...inFile(guard, {
@@ -196,7 +196,7 @@ export const mutations: readonly Mutation[] = [
       'if (false) return',
     ],
     'any number of cookies is accepted': ['if (cookies > COOKIES_MAX) return', 'if (false) return'],
-    'a head of any size is accepted': ['headBytes(head) > limits.headMaxBytes', 'false'],
+    'a head of any size is accepted': ['exact > limits.headMaxBytes', 'false'],
     'head size counts characters as bytes': [
       'bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes',
       'bytes > limits.headMaxBytes',

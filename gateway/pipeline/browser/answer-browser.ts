@@ -153,7 +153,7 @@ function withErrorPage(
       const { reason, message } = error
       if (!isLoginFault(reason)) throw error
       x.faultMessage = message
-      return ownAnswer(troublePage(reason, againUrl(service, request, reason)))
+      return shown(x, troublePage(reason, againUrl(service, request, reason)))
     }
   }
 }
@@ -206,7 +206,11 @@ const chargedReasons: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'l
 function charged(x: Resolved, reply: LoginReply): BrowserVerdict {
   x.namedSession = reply.session
   if (chargedReasons.has(reply.reason)) x.gate.addressLimit.charge(x.address)
-  return ownAnswer(reply)
+  return shown(x, reply)
+}
+
+function shown(x: Resolved, reply: LoginReply): BrowserVerdict {
+  return ownAnswer(reply, reply.page && x.gate.pages?.render(reply.page, x.id))
 }
 
 async function showSession(x: Resolved): Promise<BrowserVerdict> {

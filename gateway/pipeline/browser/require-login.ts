@@ -5,8 +5,9 @@ import { redirection } from '../../login/login-reply.ts'
 import { sessionTag } from '../../login/session-tag.ts'
 import { type Answer, ownAnswer } from '../exchange/answer.ts'
 import type { Matched } from '../exchange/exchange.ts'
-import { passesRedirects } from '../forward-auth/check-style.ts'
+import { reachesBrowser } from '../forward-auth/check-style.ts'
 import { presentedOrigin, sessionCookieValue } from '../identity/session-cookie-value.ts'
+import { isNavigation } from './navigation.ts'
 
 /**
  * A session that ended within this time after its start, s, does not redirect the browser to a new login. The new
@@ -26,7 +27,7 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
   const issuers = logins.map(({ name }) => name)
   // A client that sent a bearer token is a program, not a browser that opens a page.
   const byToken = x.session === undefined && x.credential !== ''
-  if (!byToken && isNavigation(x) && passesRedirects(x) && !wouldLoop(x, denied)) {
+  if (!byToken && x.method === 'GET' && isNavigation(x.head) && reachesBrowser(x) && !wouldLoop(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
     const wish = { returnTo, issuers, ...denied.stepUp, refused: sessionTagOf(x) }
     return ownAnswer(redirection('login-required', loginUrl(publicUrl, wish)))
@@ -49,13 +50,6 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)
   return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value, presentedOrigin(x)))
-}
-
-function isNavigation({ head, method }: Matched): boolean {
-  if (method !== 'GET') return false
-  const mode = head.field('sec-fetch-mode')
-  if (mode !== undefined) return mode === 'navigate'
-  return /^text\/html[\t ]*(?:[,;]|$)/i.test(head.field('accept') ?? '')
 }
 
 function wouldLoop({ session, nowMs }: Matched, { reason }: Denial): boolean {

@@ -3,6 +3,7 @@ import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { RequestStream, Trailers } from '../../upstream/target.ts'
 import type { Answer } from './answer.ts'
 import type { ClientSocket, ClientSocketListener } from './client-socket.ts'
+import type { Refusal } from './refusal.ts'
 
 /**
  * The client side of an exchange, for the phases and the driver. `http/` implements this interface with uWebSockets.js.
@@ -40,8 +41,8 @@ export interface Downstream {
   readonly backedUp: boolean
   /** The request body as a stream with backpressure to the client; `undefined` without a body. */
   openBody(): RequestStream | undefined
-  /** Sends a denial, with the request id and the URL of the protected resource metadata. */
-  refuse(denial: Denial, requestId: string, metadataUrl: string): void
+  /** Sends a denial. */
+  refuse(refusal: Refusal): void
   answer(answer: Answer, requestId: string): void
   /** Sends the head of the service's response to the client. */
   begin(head: ReplyHead): void

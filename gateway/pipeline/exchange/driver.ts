@@ -3,6 +3,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
 import type { Trailers } from '../../upstream/target.ts'
+import { refusalPage } from '../browser/refusal-page.ts'
 import { adaptToProxy } from '../forward-auth/check-style.ts'
 import { adaptToScheme } from './adapt-to-scheme.ts'
 import type { Answer } from './answer.ts'
@@ -79,8 +80,12 @@ function refuse(x: Exchange, refusal: Denial): void {
   x.status = refusal.status
   if (refusal.close) x.close = true
   const adapted = adaptToProxy(x, adaptToScheme(x, refusal))
-  x.downstream.refuse(adapted, x.id, refusal.challenges.length === 0 ? '' : metadataUrlOf(x))
+  sendRefusal(x, adapted, refusal.challenges.length === 0 ? '' : metadataUrlOf(x))
   settle(x, refusal.reason)
+}
+
+function sendRefusal(x: Exchange, denial: Denial, metadataUrl: string): void {
+  x.downstream.refuse({ denial, requestId: x.id, metadataUrl, page: refusalPage(x, denial) })
 }
 
 const retrySoon = [['retry-after', '1']] as const
@@ -129,7 +134,7 @@ export function fail(x: Exchange, error: unknown): void {
   }
   const reply = faultReplies[fault.reason]
   x.status = reply.status
-  x.downstream.refuse(adaptToProxy(x, reply), x.id, '')
+  sendRefusal(x, adaptToProxy(x, reply), '')
   settle(x, fault.reason)
 }
 

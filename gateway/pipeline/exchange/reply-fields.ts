@@ -1,23 +1,4 @@
-import type { Denial, HeaderField } from '../../base/denial.ts'
-import { withResourceMetadata } from '../../oauth/challenge.ts'
 import type { Exchange } from './exchange.ts'
-
-/**
- * Returns the header fields of a refusal: content type of the problem document (RFC 9457), request id, and challenge
- * (RFC 9110 §11.6.1).
- */
-export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): HeaderField[] {
-  const fields: HeaderField[] = [
-    ['content-type', 'application/problem+json'],
-    ['cache-control', 'no-store'],
-    ['x-request-id', requestId],
-    ...denial.fields,
-  ]
-  for (const challenge of denial.challenges) {
-    fields.push(['www-authenticate', withResourceMetadata(challenge, metadataUrl)])
-  }
-  return fields
-}
 
 /**
  * Object to which a reply's header fields are written, one call for each field. A reply of uWebSockets.js is such an

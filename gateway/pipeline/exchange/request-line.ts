@@ -2,6 +2,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import { forwardedMethods } from '../../base/methods.ts'
 import type { Reason } from '../../base/reasons.ts'
 import type { RequestLimits } from '../gate.ts'
+import { targetTooLong } from './size-denials.ts'
 
 /**
  * The request line. The path is validated later in its normal form (`normalizePath`), and the host is validated
@@ -20,7 +21,6 @@ const visibleAscii = /^[\x21-\x7e]*$/
 
 const methodUnknown = denial('method-unknown')
 const methodRefused = denial('method-refused', { fields: [['allow', forwardedMethods.join(', ')]] })
-const targetTooLong = denial('target-too-long')
 const targetMalformed = denial('target-malformed')
 
 /** Reasons for which `guardLine` rejects a request line. */
@@ -39,7 +39,8 @@ export function guardLine(
   limits: RequestLimits,
 ): Denial<RequestLineReason> | undefined {
   if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
-  if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return targetTooLong
+  const length = target.length + (query?.length ?? 0)
+  if (length > limits.targetMaxBytes) return targetTooLong(limits.targetMaxBytes, length)
   // Only the query is checked here. The path is validated later, in its normal form.
   if (query !== undefined && !visibleAscii.test(query)) return targetMalformed
   return undefined

@@ -25,10 +25,10 @@ export function adaptToProxy(x: Exchange, refusal: Denial): Denial {
 }
 
 /**
- * Whether the proxy that requests the forward-auth check passes redirects on to the browser. nginx does not, and
- * neither do proxies configured for the oauth2-proxy path.
+ * Whether the gate's own reply reaches the browser: a redirect to the login, or a page. The proxy that requests a
+ * forward-auth check passes it on, except nginx, and proxies configured for the oauth2-proxy path.
  */
-export function passesRedirects(x: Exchange): boolean {
+export function reachesBrowser(x: Exchange): boolean {
   return x.checkPath !== '/oauth2/auth' && !isNginxStyle(x)
 }
 

@@ -5,7 +5,7 @@ import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-met
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Route, Snapshot } from '../../policy/snapshot.ts'
 import { answerBrowser, browserReasons } from '../browser/answer-browser.ts'
-import { type Answer, jsonAnswer } from '../exchange/answer.ts'
+import { type Answer, fileAnswer, jsonAnswer } from '../exchange/answer.ts'
 import type { Resolved } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
 
@@ -26,7 +26,7 @@ const metadataFields = [...shortLived, ['access-control-allow-origin', '*']] as 
 
 /**
  * Answers requests for the gate's own paths: the keys that verify its assertions, protected resource metadata (RFC 9728
- * §3, plain and with a path suffix), the login pages, and `OPTIONS *`. A login may wait for Redis and the issuer. Denies
+ * §3, plain and with a path suffix), the login pages, the files of the pages (`pages.logo`, `pages.css`), and `OPTIONS *`. A login may wait for Redis and the issuer. Denies
  * 404 for every other path under a reserved prefix.
  */
 export const answerReserved = waitingPhase<Resolved, Resolved>()({
@@ -48,6 +48,8 @@ export const answerReserved = waitingPhase<Resolved, Resolved>()({
 })
 
 function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
+  const file = x.gate.pages?.fileAt(x.path)
+  if (file !== undefined) return fileAnswer(file)
   if (x.path === keysPath) return jsonAnswer(x.gate.signer?.jwks ?? '{"keys":[]}', shortLived)
   if (!x.path.startsWith(resourceMetadataPath)) return undefined
   const suffix = x.path.slice(resourceMetadataPath.length)

@@ -1,8 +1,8 @@
 import { denial } from '../../base/denial.ts'
 import type { Sized, Upgradable } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
+import { bodyTooLarge } from '../exchange/size-denials.ts'
 
-const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')
 
 /**
@@ -16,8 +16,8 @@ export const checkBody = phase<Upgradable, Sized>()({
   denies: ['body-too-large', 'length-required'],
   run({ head, route }) {
     if (head.chunked && route.service.chunked === 'refuse') return lengthRequired
-    if (!head.grpc && route.maxBodyBytes !== undefined && (head.contentLength ?? 0) > route.maxBodyBytes)
-      return bodyTooLarge
-    return undefined
+    const { contentLength = 0 } = head
+    if (head.grpc || route.maxBodyBytes === undefined || contentLength <= route.maxBodyBytes) return undefined
+    return bodyTooLarge(route.maxBodyBytes, contentLength)
   },
 })

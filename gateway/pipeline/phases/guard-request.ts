@@ -10,12 +10,11 @@ import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { nextRequestId, wellFormedRequestId } from '../exchange/request-id.ts'
 import { guardLine, requestLineReasons } from '../exchange/request-line.ts'
+import { headTooLarge, tooManyFields } from '../exchange/size-denials.ts'
 import { readHandshake } from '../exchange/websocket-handshake.ts'
 import type { RequestLimits } from '../gate.ts'
 
 const refusals = {
-  headTooLarge: denial('head-too-large'),
-  fieldsTooMany: denial('fields-too-many'),
   connectionMembers: denial('connection-members'),
   tooManyCookies: denial('too-many-cookies'),
   fieldName: denial('field-name'),
@@ -32,15 +31,15 @@ const refusals = {
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported', {
-    members: { detail: 'gRPC needs POST over HTTP/2: send it to the port of listen_h2' },
+    detail: 'gRPC needs POST over HTTP/2: send it to the port of listen_h2',
   }),
   grpcWebUnsupported: denial('grpc-web-unsupported', {
-    members: { detail: 'the gate does not translate gRPC-Web: send gRPC, or send gRPC-Web to the port of listen' },
+    detail: 'the gate does not translate gRPC-Web: send gRPC, or send gRPC-Web to the port of listen',
   }),
   grpcTimeout: denial('grpc-timeout-malformed'),
 }
 
-type FieldDenial = (typeof refusals)[keyof typeof refusals]
+type FieldDenial = (typeof refusals)[keyof typeof refusals] | Denial<'head-too-large' | 'fields-too-many'>
 
 /**
  * Matches characters that no field value may contain. U+FFFD stands for a byte that the listener could not decode. The
@@ -145,7 +144,7 @@ function isAsterisk({ method, target, query }: RequestHead): boolean {
 
 function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | undefined {
   const { names, values, kinds } = head
-  if (names.length > limits.fieldsMax) return refusals.fieldsTooMany
+  if (names.length > limits.fieldsMax) return tooManyFields(limits.fieldsMax, names.length)
   let bytes = head.target.length + (head.query?.length ?? 0)
   let seen = 0
   let members = 0
@@ -177,8 +176,9 @@ function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | un
     const refused = guardField(head, kind, value, repeated)
     if (refused !== undefined) return refused
   }
-  if (bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes && headBytes(head) > limits.headMaxBytes) {
-    return refusals.headTooLarge
+  if (bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes) {
+    const exact = headBytes(head)
+    if (exact > limits.headMaxBytes) return headTooLarge(limits.headMaxBytes, exact)
   }
   return isHost(head.host) ? undefined : refusals.hostMalformed
 }

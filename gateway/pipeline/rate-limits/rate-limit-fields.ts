@@ -1,8 +1,21 @@
 import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
+import { formatDuration } from '../../base/duration.ts'
 import type { LimitRule, RouteLimits } from '../../base/limit-rule.ts'
 import type { LimitStatus } from '../../limits/limit-status.ts'
 
-const refusals = new WeakMap<LimitRule, Denial<'rate-limited'>>()
+/** Denial of a rate limit without the time to wait, which differs from reply to reply. */
+interface LimitRefusal {
+  readonly denial: Denial<'rate-limited'>
+  /** `detail` of the problem document up to the time to wait. */
+  readonly detail: string
+  /** The problem document before and after the time to wait. */
+  readonly problem: readonly [before: string, after: string]
+}
+
+/** Mark in the problem document in place of the time to wait. No name of a limit contains it. */
+const WAIT = '{wait}'
+
+const refusals = new WeakMap<LimitRule, LimitRefusal>()
 
 /** Denial 429 with the time to wait, s, and the limit that has no permits left. */
 export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial<'rate-limited'> {
@@ -12,7 +25,13 @@ export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLi
     ['ratelimit', `"${rule.name}";r=${left};t=${waitS}`],
     ['ratelimit-policy', limits.policyField],
   ]
-  return { ...refusalOf(rule), fields }
+  const { denial: denied, detail, problem } = refusalOf(rule)
+  return {
+    ...denied,
+    fields,
+    detail: `${detail}${waitS} s`,
+    problem: `${problem[0]}${waitS} s${problem[1]}`,
+  }
 }
 
 /**
@@ -27,10 +46,16 @@ export function rateLimitOf({ rule, left }: LimitStatus): string {
  * Denial whose problem document names the exceeded limit, like the problem type `quota-exceeded` of
  * draft-ietf-httpapi-ratelimit-headers §5.1.
  */
-function refusalOf(rule: LimitRule): Denial<'rate-limited'> {
+function refusalOf(rule: LimitRule): LimitRefusal {
   let refusal = refusals.get(rule)
   if (refusal === undefined) {
-    refusal = denial('rate-limited', { members: { 'violated-policies': [rule.name] } })
+    const { name, requests, windowMs } = rule
+    const unit = requests === 1 ? 'request' : 'requests'
+    const detail = `the limit ${name} allows ${requests} ${unit} in ${formatDuration(windowMs)}; try again in `
+    const members = { 'violated-policies': [name] }
+    const denied = denial('rate-limited', { detail: detail + WAIT, members })
+    const [before, after] = denied.problem.split(WAIT)
+    refusal = { denial: denied, detail, problem: [before!, after!] }
     refusals.set(rule, refusal)
   }
   return refusal

@@ -67,6 +67,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     addressLimit: { perSecond: 50, burst: 500, introspectionsPerSecond: 5 },
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     streams: { max: 50_000, maxPerAddress: 1000, holdMs: 30_000, maxMessageBytes: 1024 ** 2 },
+    pages: { product: undefined, support: undefined, logo: undefined, css: undefined },
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
     policy: { source: 'file', path: join(root, 'policy.yaml') },

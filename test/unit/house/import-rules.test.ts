@@ -34,6 +34,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/cluster/up.ts', 'gateway/limits/a.ts', 'level-2-cluster'],
   ['gateway/traces/aside.ts', 'gateway/cluster/a.ts', 'level-2-traces'],
   ['gateway/probes/aside.ts', 'gateway/queues/a.ts', 'level-2-probes'],
+  ['gateway/pages/aside.ts', 'gateway/queues/a.ts', 'level-2-pages'],
   ['gateway/policy/aside-type.ts', 'gateway/tokens/a.ts', 'level-3-policy'],
   ['gateway/tokens/aside.ts', 'gateway/policy/a.ts', 'level-3-tokens'],
   ['gateway/revocation/up.ts', 'gateway/pipeline/a.ts', 'level-3-revocation'],

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { denial } from '../../../gateway/base/denial.ts'
+import { type Denial, denial } from '../../../gateway/base/denial.ts'
 import { grpcCodeOf } from '../../../gateway/base/grpc-code.ts'
 import { type Reason, reasons } from '../../../gateway/base/reasons.ts'
 import { grpcAnswer, grpcRefusal } from '../../../gateway/http2/grpc-reply.ts'
+import type { Refusal } from '../../../gateway/pipeline/exchange/refusal.ts'
 
 // Denials of gRPC calls: HTTP status 200, and one head with the status of gRPC.
 
@@ -38,15 +39,19 @@ test('every reason that a gRPC client can get has a gRPC status', () => {
   expect(unmapped).toEqual([])
 })
 
+function refusalOf(denied: Denial): Refusal {
+  return { denial: denied, requestId: 'id-1', metadataUrl: '', page: undefined }
+}
+
 test('the grpc-message of a refusal is visible ASCII for every reason', () => {
   for (const reason of Object.keys(reasons) as Reason[]) {
-    const { fields } = grpcRefusal(denial(reason), 'id-1', '')
+    const { fields } = grpcRefusal(refusalOf(denial(reason)))
     expect(fields[fields.indexOf('grpc-message') + 1]).toMatch(/^[\x20-\x24\x26-\x7e]+$/)
   }
 })
 
 test('a gRPC call above a rate limit gets the time to wait in seconds and in milliseconds', () => {
-  const list = grpcRefusal(denial('rate-limited', { fields: [['retry-after', '7']] }), 'id-1', '')
+  const list = grpcRefusal(refusalOf(denial('rate-limited', { fields: [['retry-after', '7']] })))
 
   expect(list.fields).toEqual(expect.arrayContaining(['retry-after', '7', 'grpc-retry-pushback-ms', '7000']))
 })

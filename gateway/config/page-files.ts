@@ -1,0 +1,89 @@
+import { readFileSync, statSync } from 'node:fs'
+import { formatSize } from '../base/size.ts'
+
+/** A file that the gate serves to browsers for its pages. */
+export interface PageFile {
+  /** Media type of the content. */
+  readonly type: string
+  readonly content: Buffer
+}
+
+/** Maximum size of a logo or style sheet, bytes. */
+const PAGE_FILE_MAX_BYTES = 64 * 1024
+
+/** First bytes of each raster format that is accepted as a logo, in latin1. */
+const rasterFormats = [
+  { type: 'image/png', start: /^\x89PNG\r\n\x1a\n/ },
+  { type: 'image/jpeg', start: /^\xff\xd8\xff/ },
+  { type: 'image/webp', start: /^RIFF[\s\S]{4}WEBP/ },
+] as const
+
+const xmlComment = /<!--[\s\S]*?-->/g
+/** Start of an SVG document without its comments: at most an XML declaration and a document type before `<svg`. */
+const svgStart = /^\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE\s+svg[^>[]*>\s*)?<svg[\s>]/i
+/** Parts of an SVG document that can run a script. Browsers run none in `<img>`; a logo has no need of them. */
+const svgScript = /<script|<foreignObject|\son[a-z]+\s*=|javascript:/i
+
+/** Parts of a style sheet that load something or end the sheet. The pages load nothing but the gate's own files. */
+const foreignCss = ['@import', 'url(', 'image(', 'image-set(', '</style'] as const
+
+/**
+ * Reads the logo of the gate's pages.
+ *
+ * @throws {Error} when the file is unreadable, too large, or no image that pages can show
+ */
+export function readLogo(file: string): PageFile {
+  const content = readPageFile(file)
+  const bytes = content.toString('latin1')
+  const raster = rasterFormats.find(({ start }) => start.test(bytes))
+  if (raster !== undefined) return { type: raster.type, content }
+  const text = textOf(content)
+  if (text === undefined || !svgStart.test(text.replaceAll(xmlComment, ''))) {
+    throw new Error(`${file} is no PNG, JPEG, WebP or SVG image; convert the logo to one of these formats`)
+  }
+  if (svgScript.test(text)) {
+    throw new Error(
+      `${file} is an SVG image with a script, an event handler or foreignObject; remove them, or use a PNG image`,
+    )
+  }
+  return { type: 'image/svg+xml', content }
+}
+
+/**
+ * Reads the style sheet of the gate's pages.
+ *
+ * @throws {Error} when the file is unreadable, too large, no text in UTF-8, or loads something
+ */
+export function readCss(file: string): PageFile {
+  const content = readPageFile(file)
+  const text = textOf(content)
+  if (text === undefined) throw new Error(`${file} is not valid UTF-8; save the style sheet in UTF-8`)
+  const lower = text.toLowerCase()
+  const foreign = foreignCss.find((part) => lower.includes(part))
+  if (foreign !== undefined) {
+    throw new Error(`${file} contains ${foreign}; remove it: the pages load nothing but pages.logo and pages.css`)
+  }
+  return { type: 'text/css; charset=utf-8', content }
+}
+
+function textOf(content: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content)
+  } catch {
+    return undefined
+  }
+}
+
+function readPageFile(file: string): Buffer {
+  let size: number
+  try {
+    const found = statSync(file)
+    if (!found.isFile()) throw new Error(`${file} is not a file; expected the path of a regular file`)
+    ;({ size } = found)
+    if (size <= PAGE_FILE_MAX_BYTES) return readFileSync(file)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw code === undefined ? new Error(message) : new Error(`${file} cannot be read (${code}); check path and mode`)
+  }
+  throw new Error(`${file} has ${size} bytes; the maximum is ${formatSize(PAGE_FILE_MAX_BYTES)}: make the file smaller`)
+}
