@@ -88,7 +88,10 @@ export class AuditShipping {
       this.#failing = false
     } catch (error) {
       pauseMs = RETRY_MS
-      if (!this.#failing) this.#log('warn', 'audit shipping cannot be scheduled', { reason: (error as Error).message })
+      if (!this.#failing)
+        this.#log('warn', 'delivery of audit records to sinks cannot be scheduled', {
+          reason: (error as Error).message,
+        })
       this.#failing = true
     }
     if (!this.#closed) this.#timer = this.#task.after(pauseMs, () => this.#upkeep())

@@ -45,7 +45,7 @@ function ratioText(run: Kept): string {
   return `CPU time per request of the gate in the same round: ${nginx} times that of nginx, and ${haproxy} times that of HAProxy with \`jwt_verify\`: median, lowest and highest of ${rounds} rounds, loaded by ${generator}.`
 }
 
-/** docs/pictures/peers.svg. */
+/** Draws docs/pictures/peers.svg: the CPU time per request of each compared proxy. */
 export function peersPicture(run: Kept): string {
   const figures = figuresOf(run)
   const bars = peers.map(({ name, title }): Bar => ({ label: title, found: figures[`${name}_cpu_us_per_request`]! }))

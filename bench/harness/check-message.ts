@@ -21,14 +21,14 @@ export function checkCall({ path, host, source, fields }: CheckedRequest): Buffe
   ]
   const list: Buffer[] = []
   for (let i = 0; i < headers.length; i += 2) list.push(message(1, text(1, headers[i]!), text(3, headers[i + 1]!)))
-  // HttpRequest: id 1, method 2, path 4, host 5, scheme 6, protocol 10, header_map 13.
+  // Field numbers of HttpRequest: id 1, method 2, path 4, host 5, scheme 6, protocol 10, header_map 13.
   const http = message(
     2,
     text(1, '9347209120543612718'),
     text(2, 'GET'),
     ...[text(4, path), text(5, host), text(6, 'http'), text(10, 'HTTP/1.1'), message(13, ...list)],
   )
-  // CheckRequest.attributes 1: source 1, destination 2, request 4.
+  // Field numbers: CheckRequest.attributes 1; in it source 1, destination 2, request 4.
   const request = message(1, message(1, address(source)), message(2, address('10.1.7.5')), message(4, http))
   const prefix = Buffer.alloc(5)
   prefix.writeUInt32BE(request.length, 1)

@@ -33,7 +33,7 @@ export interface H2LoadOptions {
 export interface H2LoadResult {
   /** User and system CPU time of the target per request, µs. */
   readonly cpuUs: number
-  /** Body bytes of the replies per request. A gRPC call that was refused has none, and the HTTP status 200. */
+  /** Body bytes of the replies per request. The reply to a refused gRPC call has no body, and the HTTP status 200. */
   readonly bytes: number
 }
 

@@ -129,7 +129,7 @@ function http2At(port: number): string {
   return isNew ? `listen 127.0.0.1:${port} backlog=4096; http2 on;` : `listen 127.0.0.1:${port} http2 backlog=4096;`
 }
 
-/** @param connections  most connections, to clients and to services together */
+/** @param connections  maximum number of connections, to clients and to services together */
 async function startNginx(folder: string, servers: (port: number) => string, connections = 4096): Promise<Nginx> {
   const { command, env } = nginx.find()
   const port = await freePort('127.0.0.1')

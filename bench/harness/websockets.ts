@@ -7,7 +7,7 @@ export interface EchoTarget {
   readonly pid: number
 }
 
-/** Opens WebSockets, of which each has received one message. */
+/** Opens WebSockets, and waits until each has received one message. */
 export async function openWebSockets(
   { port }: EchoTarget,
   count: number,
@@ -36,7 +36,7 @@ function openOne(port: number, authorization: string): Promise<WebSocket> {
   })
 }
 
-/** Exchanges messages over each socket without a pause: sends the next one when the last one has returned. */
+/** Exchanges messages over each socket without a pause: sends the next message when the last one has come back. */
 export class EchoLoad {
   /** Number of messages that the service returned. */
   returned = 0

@@ -59,7 +59,7 @@ export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
       return cpuUs
     }
     const idleOf = async (target: EchoTarget, settle: () => Promise<void>): Promise<number> => {
-      // The first ones make the process load the code and the facts that all WebSockets share.
+      // The first WebSockets make the process load the code and the facts that all WebSockets share.
       const first = await openWebSockets(target, 100, authorizations)
       await settle()
       const before = residentBytes(target.pid)

@@ -10,5 +10,5 @@ const ports = portsAt(Number(offset))
 for (const name of ['orders', 'reports', 'files'] as const) demoService(name).listen(ports[name], address)
 ordersService().listen(ports.rpc, address)
 
-// Ends open WebSockets too, for which a server has no method.
+// Ends open WebSockets too: a server of node:http has no method for them.
 process.on('SIGTERM', () => process.exit())

@@ -13,7 +13,7 @@ interface Frame {
   /** First byte: final bit, reserved bits and opcode. */
   readonly first: number
   readonly payload: Buffer
-  /** Bytes of the frame with its head. */
+  /** Size of the frame with its head, bytes. */
   readonly bytes: number
 }
 

@@ -72,7 +72,7 @@ async function stage(base: string): Promise<void> {
       cpSync(join(checkout, path), target)
     }
   }
-  // An own tsconfig.json prevents VitePress from reading the one of the project.
+  // This tsconfig.json prevents VitePress from reading the tsconfig.json of the project.
   write(join(pagesFolder, 'tsconfig.json'), '{}')
   const config = join(pagesFolder, '.vitepress')
   const sidebar = sidebarOf(readFileSync(join(pagesFolder, 'index.md'), 'utf8'))

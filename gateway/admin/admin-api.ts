@@ -244,7 +244,10 @@ export class AdminApi {
     try {
       await sendEvents(response, this.#whileKnown(request, events))
     } catch (error) {
-      this.#log('warn', 'admin event stream failed', { id, reason: (error as Error).message })
+      this.#log('warn', 'event stream of the admin API ended because of an error', {
+        id,
+        reason: (error as Error).message,
+      })
     } finally {
       end()
     }

@@ -67,6 +67,8 @@ export class CallLog {
   #sumUp(): void {
     const count = this.#unrecorded - this.#unrecordedSummed
     this.#unrecordedSummed = this.#unrecorded
-    this.#log('warn', 'failed admin calls were not logged one by one', { count })
+    this.#log('warn', 'failed calls of the admin API are only counted, not logged one by one: their rate is too high', {
+      count,
+    })
   }
 }

@@ -15,7 +15,9 @@ export const canaryBody = z
     max_faults_percent: percent.describe(
       'Largest accepted difference of the share of faults (5xx) of a route, percent: on the canary nodes minus on the others.',
     ),
-    max_new_denials_percent: percent.describe('The same for the share of refused requests.'),
+    max_new_denials_percent: percent.describe(
+      'Largest accepted difference of the share of refused requests of a route, percent: on the canary nodes minus on the others.',
+    ),
   })
   .describe(
     'Tries the policy on some nodes first, and compares each route with the other nodes. The rollout ends by itself: the ' +

@@ -19,9 +19,13 @@ export function comparedRevision({ number, files }: Revision): ComparedPolicy {
     return comparedFiles(files)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    throw new ApiProblem('policy_invalid', `this version of Gatehouse does not accept revision ${number}`, {
-      members: { problems: error.problems },
-    })
+    throw new ApiProblem(
+      'policy_invalid',
+      `revision ${number} of the policy is invalid for this version of Gatehouse`,
+      {
+        members: { problems: error.problems },
+      },
+    )
   }
 }
 

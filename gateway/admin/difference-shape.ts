@@ -10,7 +10,7 @@ const route = z.strictObject({
     .enum(['added', 'removed', 'public', 'wider', 'narrower', 'changed', 'unreachable', 'settings'])
     .describe(
       '`public`: the route has become public. `wider`: some requests may be admitted that were not before. `narrower`: ' +
-        'no such request. `changed`: neither is known. `unreachable`: no request can be admitted. `settings`: the same ' +
+        'no request is admitted that was not before. `changed`: both more and fewer requests may be admitted. `unreachable`: no request can be admitted. `settings`: the same ' +
         'requests are admitted, and other keys have changed.',
     ),
   widens: z.boolean().describe('Whether the route may admit a request that no route admitted before.'),

@@ -45,9 +45,13 @@ export function policyReply(
       })
     case 'no-canary': {
       const { problems } = outcome
-      throw new ApiProblem('canary_refused', 'the policy cannot be tried on some nodes first', {
-        members: { problems },
-      })
+      throw new ApiProblem(
+        'canary_refused',
+        'no canary of this policy is possible: the cluster cannot try the policy on some nodes first',
+        {
+          members: { problems },
+        },
+      )
     }
     case 'unchanged':
       return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }

@@ -47,7 +47,9 @@ export const changeBody = {
 const receipt = {
   id: z.string().describe('Id of the change.'),
   number: z.int().describe('Number of the new revision.'),
-  sequence: z.int().describe('Number of its activation. Each activation has a higher number than all before.'),
+  sequence: z
+    .int()
+    .describe('Number of the activation of the revision. Each activation has a higher number than all earlier ones.'),
   acknowledged: z
     .array(z.strictObject({ node: z.string(), ms: z.number() }))
     .describe('Nodes that enforce the revision, each with the time until its acknowledgement, ms.'),
@@ -83,7 +85,7 @@ export const ownerProblem = z.strictObject({
   file: z.string().optional(),
   line: z.int().optional(),
   column: z.int().optional(),
-  hint: z.string().describe('What is granted, and what to do.'),
+  hint: z.string().describe('What the owner is allowed to do, and the remedy.'),
 })
 
 /** Reply to an application of a policy. */

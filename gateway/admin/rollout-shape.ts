@@ -32,7 +32,7 @@ export const runningRollout = z.strictObject({
   message: z.string(),
   started: z.string().describe('Start (RFC 3339).'),
   ends: z.string().describe('End of the comparison (RFC 3339).'),
-  left_s: z.number().describe('Time until then, s; 0 when it has passed.'),
+  left_s: z.number().describe('Time until the end of the comparison, s; 0 when the end has passed.'),
   max_faults_percent: z.number(),
   max_new_denials_percent: z.number(),
   nodes: z
@@ -48,7 +48,9 @@ export const runningRollout = z.strictObject({
     .describe('Nodes that were chosen to try the revision.'),
   routes: z
     .array(comparedRoute)
-    .describe('Requests since the start, at most 100 routes: the largest differences first.'),
+    .describe(
+      'Requests by route since the start of the rollout, for at most 100 routes: the largest differences first.',
+    ),
   routes_omitted: z.int().describe('Number of routes that `routes` leaves out.'),
 })
 
@@ -56,12 +58,12 @@ export const rolloutOutcome = z.strictObject({
   outcome: z
     .enum(['promoted', 'withdrawn', 'undecided', 'aborted'])
     .describe('`undecided`: withdrawn, because a compared route had less than 100 requests on a side.'),
-  why: z.string().describe('The cause, with route and figures.'),
+  why: z.string().describe('Cause of the end of the rollout, with route and figures.'),
   number: z.int().describe('Number of the revision that was tried.'),
   base: z.int().describe('Number of the revision that was active.'),
   sequence: z.int().describe('Number of the activation with which the rollout began.'),
-  author: z.string().describe('Caller that began the rollout.'),
-  by: z.string().describe('Caller or node that ended it.'),
+  author: z.string().describe('Caller that started the rollout.'),
+  by: z.string().describe('Caller or node that ended the rollout.'),
   started: z.string(),
   ended: z.string(),
 })

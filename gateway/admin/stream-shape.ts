@@ -20,7 +20,11 @@ export const streamShape = z.strictObject({
   messages_out: count.describe('Messages of a WebSocket to the client; null for any other kind.'),
   bytes_in: z.number().describe('Bytes of messages or of the request body from the client.'),
   bytes_out: z.number().describe('Bytes of messages or of the reply body to the client.'),
-  held: z.boolean().describe('Whether nothing is relayed, because the node cannot know whether the stream is allowed.'),
+  held: z
+    .boolean()
+    .describe(
+      'Whether the node holds the stream: it relays nothing, because it cannot check whether the stream is still allowed.',
+    ),
 })
 
 export function streamDocument(stream: ListedStream): z.input<typeof streamShape> {

@@ -243,7 +243,7 @@ export class Outbox {
     const { seal } = waiting.batch
     if (seal.chain !== this.#newest?.chain || seal.last > this.#newest.last) this.#newest = seal
     this.#retryMs = RETRY_MIN_MS
-    if (this.#away !== undefined) warn('info', 'audit log writes work again', {})
+    if (this.#away !== undefined) warn('info', 'audit records are written to Redis again', {})
     this.#away = undefined
     this.#keep({ batch: waiting.batch, sinceMs: Date.now() })
     return true
@@ -268,7 +268,7 @@ export class Outbox {
   /** Records a failed delivery and schedules the retry. @returns always false, the result of the failed step */
   #failed(reason: string, restMs = this.#retryMs): false {
     if (this.#away === undefined) {
-      this.#options.warn('warn', 'audit log writes fail', {
+      this.#options.warn('warn', 'audit records cannot be written to Redis', {
         reason,
         meanwhile: this.#options.spill === undefined ? 'records wait in memory' : 'records are written to the spill',
       })
@@ -288,13 +288,13 @@ export class Outbox {
       await spill.append(batches)
     } catch (error) {
       if (this.#spillFault === undefined) {
-        warn('error', 'the audit log cannot be written to the spill file', { reason: messageOf(error) })
+        warn('error', 'audit records cannot be written to the spill file', { reason: messageOf(error) })
       }
       this.#spillFault = messageOf(error)
       this.#spillRetryAtMs = Date.now() + SIZE_EVERY_MS
       return
     }
-    if (this.#spillFault !== undefined) warn('info', 'the audit log can be written to the spill file again', {})
+    if (this.#spillFault !== undefined) warn('info', 'audit records are written to the spill file again', {})
     this.#spillFault = undefined
     this.#spilledBytes += spill.bytes - before
     this.#shift(batches.length)

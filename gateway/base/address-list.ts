@@ -46,6 +46,6 @@ export class AddressList {
 
 function readBlock(text: string) {
   const block = parseBlock(text)
-  if (block === undefined) throw new RangeError(`${text} is not an address block`)
+  if (block === undefined) throw new RangeError(`${text} is not an IP address or CIDR block`)
   return block
 }

@@ -39,19 +39,27 @@ export const reasons = {
   'target-too-long': closing(414, 'uri_too_long', 'the request target is longer than request.target_max'),
   'head-too-large': closing(431, 'head_too_large', 'the request head is larger than request.head_max'),
   'fields-too-many': closing(431, 'head_too_large', 'the request head has more fields than request.fields_max'),
-  'connection-members': closing(400, 'bad_request', 'the Connection fields list more than 32 members in total'),
+  'connection-members': closing(
+    400,
+    'bad_request',
+    'the Connection fields of the request list more than 32 names in total',
+  ),
   'too-many-cookies': closing(431, 'too_many_cookies', 'the request has more than 256 cookies'),
-  'field-name': closing(400, 'bad_request', 'a field name is not a token (RFC 9110 §5.6.2)'),
+  'field-name': closing(
+    400,
+    'bad_request',
+    'the name of a header field is empty or contains an invalid character (RFC 9110 §5.6.2)',
+  ),
   'field-value': closing(
     400,
     'bad_request',
-    'a field value contains a control character or a byte that is not valid text',
+    'the value of a header field contains a control character or a byte that is not valid text',
   ),
-  'field-repeated': closing(400, 'bad_request', 'a field that may occur only once occurs more than once'),
+  'field-repeated': closing(400, 'bad_request', 'a header field that may occur only once occurs more than once'),
   'field-framing-alias': closing(
     400,
     'bad_request',
-    'a field name looks like Content-Length or Transfer-Encoding to some servers',
+    'some servers would read the name of a header field as Content-Length or Transfer-Encoding',
   ),
   'host-malformed': closing(400, 'bad_request', 'Host is not host[:port] (RFC 9110 §7.2)'),
   'framing-length': closing(400, 'bad_request', 'Content-Length is not one decimal number (RFC 9110 §8.6)'),
@@ -77,7 +85,7 @@ export const reasons = {
   'upgrade-unsupported': closing(
     501,
     'upgrade_not_supported',
-    'the request asks for a WebSocket, and the route does not have websocket, or the request is a forward-auth check',
+    'the request asks for a WebSocket, but the route does not set websocket, or the request is a forward-auth check',
   ),
   'grpc-unsupported': closing(
     415,
@@ -189,11 +197,11 @@ export const reasons = {
     'bad_request',
     'the forward-auth check carries a field that would change the request or state an identity, and that the proxy would forward; the proxy must remove it',
   ),
-  'check-query': entry(400, 'bad_request', 'the query of the check path is not style=nginx'),
+  'check-query': entry(400, 'bad_request', 'the URL of the forward-auth check has another query than style=nginx'),
   'check-malformed': entry(
     400,
     'bad_request',
-    'the message of the ext_authz check is not a valid CheckRequest of Envoy, or its parts disagree about the request',
+    'the message of the ext_authz check is not a valid CheckRequest of Envoy, or its parts contradict each other',
   ),
 
   // answer-preflight
@@ -217,7 +225,7 @@ export const reasons = {
   'origin-refused': entry(
     403,
     'forbidden',
-    'the WebSocket handshake names an origin that is neither that of the requested host nor in websocket.origins, or names none with a login session',
+    'Origin of the WebSocket handshake is neither the origin of the requested host nor in websocket.origins, or Origin is missing in a request with a login session',
   ),
 
   // check-address
@@ -229,7 +237,11 @@ export const reasons = {
     'credential_required',
     'the request has no credential that the gate accepts; the client must send a bearer token',
   ),
-  'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
+  'credential-malformed': entry(
+    400,
+    'invalid_request',
+    'the Authorization field does not consist of a scheme and one token',
+  ),
   'credential-repeated': entry(400, 'invalid_request', 'the request has more than one credential'),
   'subprotocol-missing': entry(
     400,
@@ -254,7 +266,7 @@ export const reasons = {
   'login-host-refused': entry(
     403,
     'login_failed',
-    'login.return_to of the issuer, or a route with match.host and a session of the issuer, does not name this host',
+    'this host may not use the login at login.host: login.return_to of the issuer and match.host of a route that requires a session of the issuer must both name this host',
   ),
   'login-done-already': entry(
     303,
@@ -271,7 +283,11 @@ export const reasons = {
     'login_failed',
     'the login was started in another browser, or the browser did not keep the cookie',
   ),
-  'login-reply-malformed': entry(400, 'login_failed', 'the authorization response lacks a parameter, or repeats one'),
+  'login-reply-malformed': entry(
+    400,
+    'login_failed',
+    'a parameter of the authorization response is missing or occurs more than once',
+  ),
   'login-denied': entry(403, 'login_denied', 'the issuer returned an error instead of a login'),
   'login-unproven': entry(
     403,
@@ -291,7 +307,7 @@ export const reasons = {
   'login-logged-out': entry(
     403,
     'login_failed',
-    'the issuer has logged out the user or its session (sid) since this login started (OpenID Back-Channel Logout)',
+    'the issuer has logged out the user, or the session (sid) of the user, since this login started (OpenID Back-Channel Logout)',
   ),
   'login-token-unusable': entry(
     403,
@@ -318,7 +334,7 @@ export const reasons = {
   'logout-subject': entry(
     400,
     'invalid_request',
-    'the logout token names a subject (sub) and a session (sid) of another subject',
+    'the session (sid) in the logout token does not belong to the subject (sub) in the logout token',
   ),
   'logout-replayed': entry(400, 'invalid_request', 'the logout token was already used'),
 
@@ -413,7 +429,11 @@ export const reasons = {
     'invalid_dpop_proof',
     'the DPoP proof is for another URL (htu); the gate expects an origin of public_url and the path of the request',
   ),
-  'proof-token': entry(401, 'invalid_dpop_proof', 'the DPoP proof is for another token, or for none (ath)'),
+  'proof-token': entry(
+    401,
+    'invalid_dpop_proof',
+    'the ath claim of the DPoP proof is missing or belongs to another token',
+  ),
   'proof-time': entry(
     401,
     'invalid_dpop_proof',
@@ -422,7 +442,7 @@ export const reasons = {
   'proof-nonce': entry(
     401,
     'use_dpop_nonce',
-    'the DPoP proof needs the current nonce of the gate (RFC 9449 §9), and has none, an old one or a false one',
+    'the DPoP proof must have the current nonce of the gate (RFC 9449 §9); its nonce is missing, old or false',
   ),
 
   // consume-proof
@@ -438,7 +458,7 @@ export const reasons = {
   'certificate-not-allowed': entry(
     403,
     'forbidden',
-    'the route requires a client certificate of another caller, or the request has none',
+    'the route does not admit the client certificate, or the request has no client certificate',
   ),
   'header-mismatch': entry(403, 'forbidden', 'a request header does not have a value that the route requires'),
   'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
@@ -514,7 +534,7 @@ export const reasons = {
   'upstream-credential-unavailable': entry(
     503,
     'unavailable',
-    'the gate has no valid token for the service, and its issuer (or Redis) gives it none now; nothing was sent to the service',
+    'the gate has no valid token for the service, and cannot get a token from the issuer or from Redis now; nothing was sent to the service',
   ),
   'upstream-credential-misconfigured': entry(
     502,
@@ -541,12 +561,12 @@ export const reasons = {
   'upstream-credential-refused': entry(
     502,
     'upstream_credential_refused',
-    "the service rejects the gate's credential with 401, also after its renewal; the client's own credential is valid",
+    "the service rejects the gate's credential with 401, also after the renewal of a credential that the gate can renew; the client's own credential is valid",
   ),
   'upstream-broken': entry(
     502,
     'bad_gateway',
-    'the upstream closed the connection early, or its response is not valid HTTP/1.1',
+    'the upstream closed the connection early, or its response is not valid HTTP or WebSocket',
   ),
   'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not respond within the timeout of the route'),
   'exchange-timeout': entry(

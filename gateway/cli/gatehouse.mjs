@@ -17,7 +17,7 @@ if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
   const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
   if (!existsSync(node)) {
     console.error(
-      `gatehouse needs Node ${NEEDED}; this is ${process.version}. Run \`npm ci\` in the checkout, which brings it.`,
+      `gatehouse needs Node ${NEEDED}, but runs on ${process.version}. Run \`npm ci\` in the checkout to install it.`,
     )
     process.exit(1)
   }

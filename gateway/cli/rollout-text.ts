@@ -135,7 +135,7 @@ async function ended(
     const { running, last } = rollout
     if (last?.sequence === sequence) return last
     if (running?.sequence !== sequence) {
-      const message = `the rollout of revision ${number} has ended, and how is no longer known`
+      const message = `the rollout of revision ${number} has ended, and the cluster no longer knows its result`
       throw new CliError(exitCodes.invalid, 'GH_ROLLOUT_UNKNOWN', message, 'see `gatehouse revisions`')
     }
     if (performance.now() < lineAt) continue

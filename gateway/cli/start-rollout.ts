@@ -28,7 +28,7 @@ export const rolloutFlags = {
   }),
   maxNewDenials: percentFlag.optional().register(flag, {
     value: 'percent',
-    help: 'with --canary: the same for the share of refused requests (default: 1%)',
+    help: 'with --canary: largest accepted difference of the share of refused requests of a route (default: 1%)',
   }),
 }
 

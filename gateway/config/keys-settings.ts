@@ -18,7 +18,7 @@ export const keysSettings = (context: SettingsContext) =>
         .prefault('none')
         .describe(
           'Age of a key file, since its last change, at which `gatehouse expiry`, a metric and warnings list the key as ' +
-            'expired; the gate uses the key beyond it. A key whose reference has `expires` ends then instead. Default ' +
+            'expired; the gate continues to use the key. If the reference of the key has `expires`, that time applies instead. Default ' +
             'none: the age of keys is not watched.',
         )
         .meta({ reload: 'live' }),

@@ -39,7 +39,7 @@ export const secretReference = z
         .optional()
         .describe(
           'Time at which the secret ends, as its issuer states it: a date (its start in UTC) or an RFC 3339 time. ' +
-            '`gatehouse expiry`, a metric and warnings in the log remind of it; the gate uses the secret beyond it. ' +
+            '`gatehouse expiry`, a metric and warnings in the log remind of it; the gate continues to use the secret after this time. ' +
             'Default: not stated.',
         )
         .meta({ reload: 'live' }),

@@ -137,7 +137,8 @@ export class SettingsReload implements ExpirySource {
     const ids = next.keySources.map(({ kind, id }) => `${kind}/${id}`)
     this.#options.log('info', `${what} reloaded`, { ...(what === 'settings' && { changed: live }), keys: ids })
     const settings = [...new Set([...restart, ...needRestart])]
-    if (settings.length > 0) this.#options.log('warn', 'changed settings need a restart', { settings })
+    if (settings.length > 0)
+      this.#options.log('warn', 'some changed settings take effect only after a restart', { settings })
   }
 
   #stamp(): string {

@@ -138,7 +138,7 @@ export class GrantHolder {
       throw new GatewayFault(
         'upstream-credential-unavailable',
         'node',
-        'too many requests wait for the token of the gate for this service',
+        "too many requests wait for the gate's token for this service",
       )
     }
     this.#waiting++
@@ -174,13 +174,13 @@ export class GrantHolder {
     const subject = { issuer: grant.rules.name, client: grant.clientId }
     try {
       const token = await requester.take(grant, client, this.#token?.id ?? '')
-      if (this.#failure !== undefined) log('info', 'token for services obtained again', subject)
+      if (this.#failure !== undefined) log('info', 'the gate can obtain its token for services again', subject)
       this.#adopt(token)
       return token
     } catch (error) {
       if (error instanceof GrantFailure) {
         if (this.#failure === undefined) {
-          log('warn', 'token for services cannot be obtained; the token in use stays valid until it expires', {
+          log('warn', 'the gate cannot obtain its token for services; a token in use stays valid until it expires', {
             ...subject,
             problem: error.message,
             ...(this.#token && { expires_at: new Date(this.#token.expiresAtMs).toISOString() }),

@@ -109,7 +109,8 @@ export class Introspector {
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
-      if (this.#backoff.resting) throw this.#fault('recent introspection requests had no reply; the gate pauses them')
+      if (this.#backoff.resting)
+        throw this.#fault('recent introspection requests had no reply; the gate pauses introspection at this issuer')
       const leftMs = deadlineMs - this.#now()
       const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
       if (turn !== 'granted') throw this.#refused(turn, asker)

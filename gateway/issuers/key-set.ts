@@ -239,7 +239,8 @@ export class KeySet implements TokenKeys {
   #logKeys({ keys, ignored }: PublishedKeySet): void {
     const issuer = this.#rules.name
     this.#log('info', 'issuer keys loaded', { issuer, keys: [...new Set(keys.map((key) => key.keyId ?? null))] })
-    if (ignored.length > 0) this.#log('warn', 'some issuer keys were ignored', { issuer, ignored })
+    if (ignored.length > 0)
+      this.#log('warn', 'the gate does not use some keys of the issuer; `ignored` has the reasons', { issuer, ignored })
   }
 
   #fail(error: string): void {
@@ -262,7 +263,10 @@ export class KeySet implements TokenKeys {
   #expire(): void {
     this.#published.retireBut(PublishedKeySet.empty)
     this.#published = PublishedKeySet.empty
-    this.#log('warn', 'issuer keys are too old and no longer used', { issuer: this.#rules.name, error: this.#error })
+    this.#log('warn', 'issuer keys are too old: the gate no longer uses them', {
+      issuer: this.#rules.name,
+      error: this.#error,
+    })
   }
 
   /** Schedules the next periodic fetch. After failures the delay is shorter than usual, with exponential back-off. */

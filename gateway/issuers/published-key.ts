@@ -83,7 +83,7 @@ export async function importPublishedKey(
 
 async function importFor(algorithm: string, keyId: string | undefined, material: JWK): Promise<PublishedKey> {
   const cryptoKey = await importJWK(material, algorithm)
-  if (cryptoKey instanceof Uint8Array) throw new Error('a symmetric key')
+  if (cryptoKey instanceof Uint8Array) throw new Error('the key is symmetric')
   if (material.kty === 'RSA') {
     checkRsa(cryptoKey.algorithm as unknown as RsaDetails)
     if (isRocaModulus(numberIn(material.n!))) throw new Error('the RSA key is factorable (ROCA, CVE-2017-15361)')
@@ -105,7 +105,8 @@ function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
   if (modulusLength < 2048) throw new Error(`the RSA key has ${modulusLength} bits; the minimum is 2048`)
   if (modulusLength > 8192) throw new Error(`the RSA key has ${modulusLength} bits; the maximum is 8192`)
   const exponent = numberIn(publicExponent)
-  if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('unsafe RSA exponent')
+  if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n)
+    throw new Error('the RSA exponent must be odd, at least 3 and less than 2^33')
 }
 
 /** Converts bytes into a number. @param bytes  big-endian; a text is base64url */

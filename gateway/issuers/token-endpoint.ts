@@ -73,7 +73,10 @@ export class TokenEndpoint {
     const { timeoutMs } = this.#options
     const deadlineMs = this.#now() + timeoutMs
     for (;;) {
-      if (this.#backoff.resting) throw this.#fault('recent requests had no reply; the gate pauses them')
+      if (this.#backoff.resting)
+        throw this.#fault(
+          'recent requests to the token endpoint had no reply; the gate pauses requests to the endpoint',
+        )
       const leftMs = deadlineMs - this.#now()
       const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
       if (turn !== 'granted') throw this.#refused(turn, asker)

@@ -103,6 +103,7 @@ export class WritingKeys implements SharedState {
     ring.appoint(id)
     if (ring.writer !== undefined && !ring.has(id))
       log('error', 'the cluster writes with a key that this node lacks', { kind, key: id })
-    else if (before !== ring.writer?.id) log('info', 'writing key switched', { kind, key: id, before })
+    else if (before !== ring.writer?.id)
+      log('info', 'writing key switched: the node signs or encrypts with another key', { kind, key: id, before })
   }
 }

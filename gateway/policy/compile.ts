@@ -302,7 +302,7 @@ class RouteCollection {
    */
   #requireOtherCredential({ id }: ServicePolicy, { type, needsToken }: ServiceCredential, at: DocumentPath): void {
     if (needsToken !== true) return
-    const message = `admits callers by their certificates, but service ${id} has credentials: ${type}, and they have no token`
+    const message = `admits callers without a token, by their certificates, but service ${id} has credentials: ${type}, which need the token of the caller`
     this.#report('GH_POLICY_CREDENTIALS', message, at, 'use credentials: assertion, or require a token too')
   }
 

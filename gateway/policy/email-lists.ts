@@ -39,7 +39,10 @@ export class EmailLists {
     for (const list of this.#lists) {
       const change = list.poll()
       if (change.kind === 'changed') {
-        this.#log('info', 'list of e-mail addresses changed', { file: list.file, addresses: change.count })
+        this.#log('info', 'list of e-mail addresses changed; the new list is in use', {
+          file: list.file,
+          addresses: change.count,
+        })
       } else if (change.kind === 'rejected') {
         const message = 'list of e-mail addresses rejected; the last valid list stays in use'
         this.#log('error', message, { file: list.file, problem: change.problem })

@@ -69,7 +69,7 @@ export class RouteRequirementNames implements RequirementNames {
       this.loginIssuers.add(rules)
       return rules
     }
-    const message = `issuer ${name} does not allow logins, so that no request can have a login session of it`
+    const message = `no request can have a login session of issuer ${name}, because the issuer has no login in the policy`
     this.#report('GH_POLICY_LOGIN', message, path, `add login to issuers.${name}`)
     return undefined
   }

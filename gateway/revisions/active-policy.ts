@@ -345,8 +345,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (!this.#isConfirmed || nowMs - this.#unknown.sinceMs < UNKNOWN_KEY_MS) return
     const isKnown = await this.#isKnownElsewhere(key!)
     const message = isKnown
-      ? 'the activation in Redis has a MAC by a key that this node lacks, and other nodes may use it'
-      : 'the activation in Redis has a MAC by a key that no process has'
+      ? 'this node lacks the key that authenticates the policy activation in Redis; other nodes may have the key'
+      : 'no process has the key that authenticates the policy activation in Redis'
     if (!this.#unknown.isLogged) this.#dependencies.log('warn', message, { key: key!.slice(0, 64) })
     this.#unknown.isLogged = isKnown
     if (isKnown) return

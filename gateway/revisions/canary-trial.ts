@@ -68,7 +68,10 @@ export class CanaryTrial {
     if (this.#problem === undefined) log('info', 'this node tries a policy revision as a canary', { number })
     else {
       const problem = this.#problem
-      log('error', 'this node cannot try a policy revision; the active one stays in force', { number, problem })
+      log('error', 'this node cannot try a policy revision as a canary; the active revision stays in force', {
+        number,
+        problem,
+      })
     }
   }
 

@@ -21,7 +21,7 @@ export function printCandidate({ id, follows, revision }: Candidate): string {
 }
 
 /**
- * Parses a candidate (a proposed revision); `undefined` when a newer version wrote the candidate in an unknown form.
+ * Parses a candidate (a proposed revision); `undefined` when a newer version of Gatehouse wrote the proposed policy in an unknown form.
  */
 export function readCandidate(body: string): Candidate | undefined {
   const { data } = shape.safeParse(JSON.parse(body))

@@ -218,7 +218,7 @@ export class RevisionService {
       // Members vote no if another change was activated meanwhile, so check for this case first.
       await policy.check()
       if (this.active.activation.sequence !== base.activation.sequence) return this.#conflict(base.activation.number)
-      log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
+      log('warn', 'policy not activated: some nodes cannot enforce the policy', { number, author, objections })
       return { outcome: 'rejected', objections }
     }
     const { time } = votes

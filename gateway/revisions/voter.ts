@@ -81,11 +81,11 @@ export class Voter implements SharedState {
     const opened = envelopes.open('candidate', text)
     if ('fault' in opened) {
       const why = opened.fault === 'forged' ? 'is not authentic' : 'was authenticated by a key that this node lacks'
-      return [{ message: `the candidate ${why}` }]
+      return [{ message: `the proposed policy ${why}` }]
     }
     const candidate = readCandidate(opened.body)
-    if (candidate === undefined) return [{ message: 'a newer version wrote the candidate' }]
-    return candidate.id === id ? this.#objectionsTo(candidate) : [{ message: 'the candidate is not authentic' }]
+    if (candidate === undefined) return [{ message: 'a newer version of Gatehouse wrote the proposed policy' }]
+    return candidate.id === id ? this.#objectionsTo(candidate) : [{ message: 'the proposed policy is not authentic' }]
   }
 
   #objectionsTo({ follows, revision }: Candidate): readonly VoteProblem[] {

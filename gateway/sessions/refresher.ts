@@ -147,16 +147,20 @@ export class Refresher {
     const granted = await this.holding(session, lock, () => this.#dependencies.trade(session))
     if (granted === 'invalid_grant') return this.#refused(session, lock)
     if ('unusable' in granted) {
-      this.#dependencies.log('warn', 'session ended: the issuer returned unusable tokens for its refresh', {
-        session: session.id,
-        problem: granted.unusable,
-      })
+      this.#dependencies.log(
+        'warn',
+        'session ended: the issuer answered the refresh of the session with unusable tokens',
+        {
+          session: session.id,
+          problem: granted.unusable,
+        },
+      )
       return this.#endSession(session)
     }
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
       this.#dependencies.log(
         'warn',
-        'session ended: the ID token of its refresh does not name the same issuer and user',
+        'session ended: the refreshed ID token does not name the issuer and user of the session',
         {
           session: session.id,
         },
@@ -258,7 +262,7 @@ export class Refresher {
         // Redis is still unavailable: retry.
       }
     }
-    this.#dependencies.log('warn', 'session lost its new tokens: they could not be stored in Redis', {
+    this.#dependencies.log('warn', 'new tokens of a session are lost: Redis did not store them in time', {
       session: next.id,
     })
   }

@@ -63,7 +63,7 @@ export const instruments = {
   ),
   expiresAt: gauge(
     'expires_at_seconds',
-    'Time at which something expires, s since the Unix epoch: a certificate, a secret with a stated date, the keys of an unreachable issuer. `kind` and `name` say what; `gatehouse expiry` lists the same.',
+    'Time at which something expires, s since the Unix epoch: a certificate, a secret with a stated date, the keys of an unreachable issuer. `kind` and `name` identify what expires; `gatehouse expiry` lists the same times.',
     ['kind', 'name'],
   ),
   upstreamRetries: counter(
@@ -94,12 +94,12 @@ export const instruments = {
   ),
   http2StreamsRefused: counter(
     'http2_streams_refused_total',
-    'HTTP/2 requests that reached no phase and appear in no log, by cause: cancelled (by the client before the gate read them), address-full, node-full.',
+    'HTTP/2 requests that ended before the gate processed them, and that appear in no log, by cause: cancelled (by the client before the gate read them), address-full, node-full.',
     ['cause'],
   ),
   upstreamResting: gauge(
     'upstream_resting',
-    '1 while an upstream is passed over because a connection to it failed, else 0. It still gets requests when no other upstream is available.',
+    '1 while the node avoids an upstream because a connection to the upstream failed, else 0. The upstream still gets requests when no other upstream is available.',
     ['service', 'upstream'],
   ),
   upstreamConnections: gauge(
@@ -127,7 +127,7 @@ export const instruments = {
   ),
   policyRefused: counter(
     'policy_activations_refused_total',
-    'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation; `unknown-form`, a newer version wrote it.',
+    'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation; `unknown-form`, a newer version of Gatehouse wrote the activation.',
     ['cause'],
   ),
   policyRollout: gauge(
@@ -146,7 +146,7 @@ export const instruments = {
   issuerKeys: gauge('issuer_keys', 'Usable keys in the key set of an issuer.', ['issuer']),
   issuerKeysAge: gauge(
     'issuer_keys_age_seconds',
-    'Seconds since the last successful fetch of the key set of an issuer. Absent before the first one.',
+    'Seconds since the last successful fetch of the key set of an issuer. Absent before the first successful fetch.',
     ['issuer'],
   ),
   issuerKeysFailing: gauge('issuer_keys_failing', '1 when the last fetch of the key set of an issuer failed, else 0.', [
@@ -168,7 +168,7 @@ export const instruments = {
   ),
   limitOutage: counter(
     'limit_outage_requests_total',
-    'Requests that the node admitted or rejected without Redis, because Redis was unavailable. Routes with `closed` are not counted.',
+    'Requests that the node admitted or rejected without Redis, because Redis was unavailable. Routes with `on_outage.limits: closed` are not counted.',
     ['limit'],
   ),
   limitPermits: counter(

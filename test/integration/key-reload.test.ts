@@ -101,7 +101,7 @@ test('SIGHUP with settings that lack the signing key is rejected, and changes ne
   // The same change of the secret without the change of the keys, and a changed setting that needs a restart.
   writeFileSync(file, stringify({ ...settings, admin, request: { head_max: '32KiB' } }))
   node.signal('SIGHUP')
-  const warning = await node.waitForLine(({ msg }) => msg === 'changed settings need a restart')
+  const warning = await node.waitForLine(({ msg }) => msg === 'some changed settings take effect only after a restart')
   expect(warning['settings']).toEqual(['request.head_max'])
   expect([await statusWith(tokens[0]!), await statusWith(tokens[2]!)]).toEqual([200, 200])
 

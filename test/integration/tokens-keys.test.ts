@@ -134,7 +134,8 @@ describe.concurrent('the gate fetches and caches the keys of an issuer', () => {
     }
     await admitted(gate, { target: '/strange', token: issuer.sign({ key: issuer.keys[0]! }) })
     const line = await node.waitForLine(
-      ({ msg, issuer }) => msg === 'some issuer keys were ignored' && issuer === 'strange',
+      ({ msg, issuer }) =>
+        msg === 'the gate does not use some keys of the issuer; `ignored` has the reasons' && issuer === 'strange',
     )
     expect(line).toMatchObject({
       level: 'warn',

@@ -105,7 +105,7 @@ test('a worker sends the new secret of an audit sink after the file of the secre
   const line = await worker.waitForLine(({ msg }) => msg === 'settings reloaded')
   expect(line['changed']).toContain('audit.sinks.siem.auth.token.file')
   expect(await ship()).toBe('Bearer third')
-  expect(worker.log.filter(({ msg }) => msg === 'changed settings need a restart')).toEqual([])
+  expect(worker.log.filter(({ msg }) => msg === 'some changed settings take effect only after a restart')).toEqual([])
 })
 
 test('a worker connects to Redis again with the changed password, and keeps the connections that work', async () => {

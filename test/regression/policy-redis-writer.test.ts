@@ -86,7 +86,7 @@ test('a policy activation that was sealed with an unknown key is replaced only w
   await link.store.call('HSET', link.keys.keyHolders, 'n9~x', `${Date.now() + 600_000} ${report}`)
   await link.store.call('SET', link.keys.policyActivation, unknown)
   expect(await editor.apply(policyWith('fifth'))).toMatchObject({ outcome: 'conflict', isUnreadable: true })
-  await node.waitForLine(({ msg }) => String(msg).includes('other nodes may use it'), 30_000)
+  await node.waitForLine(({ msg }) => String(msg).includes('other nodes may have the key'), 30_000)
   expect(await editor.store.activation()).toBe(unknown)
   await link.store.call('HDEL', link.keys.keyHolders, 'n9~x')
   await until('the authentic activation', async () => (await editor.store.activation()) === good)

@@ -19,8 +19,8 @@ export interface IntrospectTokenDependencies {
 }
 
 /**
- * Fraction of the freshness time. An introspection response younger than this is not renewed: another run has just
- * renewed it.
+ * Fraction of the freshness time of an introspection response. An introspection response younger than this is not
+ * renewed: another run has just renewed it.
  */
 const YOUNG = 0.4
 

@@ -53,7 +53,7 @@ export class OrdersCall {
     })
   }
 
-  /** Reads the status where it is: in the trailers, or in the head of a reply without messages. */
+  /** Reads the gRPC status from the trailers, or from the head of a reply without messages. */
   #readHead(head: Readonly<Record<string, unknown>>): void {
     const requestId = head['x-request-id'] === undefined ? this.#end.requestId : String(head['x-request-id'])
     const status = head['grpc-status'] === undefined ? undefined : Number(head['grpc-status'])
@@ -68,7 +68,7 @@ export class OrdersCall {
     this.#stream.write(framed(encodeFields(fields)))
   }
 
-  /** States that no more messages follow. */
+  /** Tells the service that no more messages follow. */
   finish(): void {
     this.#stream.end()
   }

@@ -23,9 +23,13 @@ export const acceptLoss = operation({
   example: { body: {}, reply: { accepted: true } },
   run: async ({ dependencies }) => {
     if (!(await requireRedis(dependencies).cluster.acceptLoss())) {
-      throw new ApiProblem('nothing_lost', 'this node has lost no data, and restores lost data to Redis itself', {
-        hint: 'send the call to a node that is not ready',
-      })
+      throw new ApiProblem(
+        'nothing_lost',
+        'this node waits for no lost data: it is a member of the cluster, and restores lost data to Redis itself',
+        {
+          hint: 'send the call to a node that is not ready',
+        },
+      )
     }
     return { status: 200, document: { accepted: true } }
   },

@@ -87,7 +87,7 @@ export const applyPolicy = operation({
     const owned = isOwnerOnly(caller, only) ? only : undefined
     // A rollout delays the changes of all other callers, and an owner could not end it.
     if (owned !== undefined && canary !== undefined) {
-      throw new ApiProblem('insufficient_scope', 'a canary needs the scope gatehouse:policy')
+      throw new ApiProblem('insufficient_scope', 'only a caller with the scope gatehouse:policy may set `canary`')
     }
     const review =
       owned === undefined

@@ -100,7 +100,9 @@ export const comparePolicy = operation({
     })
     if (document === undefined) {
       const fields = { 'retry-after': '1' }
-      throw new ApiProblem('comparisons_full', 'too many comparisons wait on this node', { fields })
+      throw new ApiProblem('comparisons_full', 'too many comparisons of policies wait on this node; try again later', {
+        fields,
+      })
     }
     return { status: 200, document: await document }
   },

@@ -25,7 +25,7 @@ const member = z.strictObject({
     .describe('Number of a later activation that the node could not apply; `null` when it could.'),
   policy_canary: z
     .boolean()
-    .describe('Whether the node tries this revision as a canary, while other nodes enforce the revision before.'),
+    .describe('Whether the node tries this revision as a canary, while other nodes enforce the previous revision.'),
   position: z.string().describe('Position of the last applied event of the cluster.'),
   lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
 })

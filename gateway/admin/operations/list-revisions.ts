@@ -16,12 +16,12 @@ export const listRevisions = operation({
       description: 'The revisions without their files.',
       schema: z.strictObject({
         active: z.int().describe('Number of the active revision of this node.'),
-        sequence: z.int().describe('Number of its activation.'),
+        sequence: z.int().describe('Number of the activation of the active revision.'),
         before: z
           .int()
           .nullable()
           .describe(
-            'Number of the revision that was active before; `null` when it is not kept. A withdrawn revision never was.',
+            'Number of the revision that was active before; `null` when it is not kept. A withdrawn revision was never active.',
           ),
         revisions: z.array(z.strictObject(revisionFacts)),
       }),

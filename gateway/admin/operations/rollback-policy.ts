@@ -16,7 +16,7 @@ export const rollbackPolicy = operation({
   scope: 'gatehouse:policy',
   body: z
     .strictObject({
-      to: revisionNumber.optional().describe('Number of the earlier revision. Default: the one before `against`.'),
+      to: revisionNumber.optional().describe('Number of the earlier revision. Default: the revision before `against`.'),
       against: revisionNumber
         .optional()
         .describe(

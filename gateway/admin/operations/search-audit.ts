@@ -41,7 +41,9 @@ export const searchAudit = operation({
           .describe('Value of `before` for the next call; null when there are no older records.'),
         end: z
           .string()
-          .describe('End of the log at the time of the call. As `after` of a stream, it continues from there.'),
+          .describe(
+            'End of the log at the time of the call. With this value as `after`, a stream of new records begins there.',
+          ),
       }),
     },
   },

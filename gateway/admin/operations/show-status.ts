@@ -88,7 +88,7 @@ const status = z.strictObject({
       origin: z.string(),
       protocol: z.enum(serviceProtocols).describe('Protocol in which the gate calls the upstream.'),
       connections: z.int().describe('Open connections of the node to the upstream.'),
-      resting: z.boolean().describe('True while the upstream is passed over because a connection to it failed.'),
+      resting: z.boolean().describe('True while the node avoids the upstream because a connection to it failed.'),
     }),
   ),
   credentials: z

@@ -59,6 +59,11 @@ function writeNewFile(path: string, bytes: Uint8Array): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const message = code === 'EEXIST' ? `${path} exists already` : `${path} cannot be written (${code})`
-    throw new CliError(exitCodes.invalid, 'GH_IMPORT_OUT', message, 'name a new file, or omit the flag to print')
+    throw new CliError(
+      exitCodes.invalid,
+      'GH_IMPORT_OUT',
+      message,
+      'name a new file, or omit the flag to print the result',
+    )
   }
 }

@@ -31,7 +31,15 @@ function callProblems(
   return Object.entries(headers).flatMap(([name, value]) => {
     if (!/^authorization$/i.test(name) || ![value].flat().some((each) => /^basic\b/i.test(each))) return []
     const at = [...path, 'request', 'headers', name]
-    const message = 'must not be a client id and secret, because a test calls no issuer'
-    return [problem('GH_CONFIG_VALUE', message, at, locate(at), 'state the claims of the token of the client in token')]
+    const message = 'must not be a client id and secret: a policy test calls no issuer'
+    return [
+      problem(
+        'GH_CONFIG_VALUE',
+        message,
+        at,
+        locate(at),
+        'write the claims of a token for this client under `token` of the test',
+      ),
+    ]
   })
 }

@@ -27,7 +27,7 @@ export const verb = defineVerb({
     }),
     against: revisionFlag.optional().register(flag, {
       value: 'number',
-      help: 'refuse if another revision than this one is active (default: the active one, when the command compares)',
+      help: 'number of the revision that must be active, else nothing changes (default: the revision that the command compared with)',
     }),
     ...changeFlags,
     ...rolloutFlags,

@@ -13,7 +13,9 @@ export const verb = defineVerb({
     path: z.array(z.string()).register(flag, { help: 'policies to format: files, or folders with *.yaml files' }),
   },
   flags: {
-    check: z.boolean().default(false).register(flag, { help: 'change nothing; exit code 1 lists unformatted files' }),
+    check: z.boolean().default(false).register(flag, {
+      help: 'change no file; list the files that are not formatted, and exit with code 1 if there are any',
+    }),
   },
   examples: [
     { run: 'gatehouse fmt policy.yaml', does: 'rewrite one file' },

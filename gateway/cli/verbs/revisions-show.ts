@@ -19,7 +19,10 @@ export const verb = defineVerb({
   description: 'Print the files of a revision of the policy',
   arguments: { number: z.string().register(flag, { help: 'number of the revision' }) },
   flags: {
-    out: z.string().optional().register(flag, { value: 'folder', help: 'write the files to this folder instead' }),
+    out: z
+      .string()
+      .optional()
+      .register(flag, { value: 'folder', help: 'write the files to this folder instead of printing them' }),
     admin: adminFlag,
   },
   examples: [

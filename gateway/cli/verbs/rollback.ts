@@ -18,7 +18,7 @@ export const verb = defineVerb({
     number: z
       .string()
       .optional()
-      .register(flag, { help: 'number of the earlier revision (default: the one before the active one)' }),
+      .register(flag, { help: 'number of the earlier revision (default: the revision before the active one)' }),
   },
   flags: { ...changeFlags, admin: adminFlag },
   examples: [

@@ -46,7 +46,7 @@ export const verb = defineVerb({
     issuer: z.string().optional().register(flag, { value: 'issuer', help: 'only streams of subjects of this issuer' }),
     route: z.string().optional().register(flag, { value: 'id', help: 'only streams of the route with this id' }),
     cluster: z.boolean().default(false).register(flag, {
-      help: 'of all nodes, by the summaries that they publish every 5 s, each with 200 streams at most',
+      help: 'list streams of all nodes, from the summaries that each node publishes every 5 s, with at most 200 streams',
     }),
     admin: adminFlag,
   },

@@ -161,7 +161,7 @@ export const file = sinkKind({
       maxBytes: entry.max_size,
       maxAgeMs: entry.max_age,
       compress: entry.compress,
-      compressionFailed: (reason) => resources.warn('a rotated file cannot be compressed', { reason }),
+      compressionFailed: (reason) => resources.warn('a rotated audit file cannot be compressed', { reason }),
       isSealLine: resources.isSealLine,
     }),
 })

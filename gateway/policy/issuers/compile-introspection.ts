@@ -25,7 +25,7 @@ export function compileIntrospection(
   if (recheck !== undefined && tokens === 'opaque') {
     report(
       'GH_POLICY_INTROSPECTION',
-      'applies to JWTs only, and tokens: opaque accepts none; remove recheck, or set tokens: any',
+      'applies only to JWTs, but with tokens: opaque the gate accepts no JWT; remove recheck, or set tokens: any',
       ['issuers', name, 'recheck'],
     )
   }

@@ -71,8 +71,8 @@ export const loginEntry = z
       .optional()
       .describe(
         'Hosts that share the login at `host`, without ports: host names, or `*.` and a host name for one label before ' +
-          'it. Only hosts count that `match.host` of a route with a session of this issuer names, and that ' +
-          '`public_url` covers. Each host has its own cookie, which opens nothing on another host. The operator of a ' +
+          'it. A host takes part only if `match.host` of a route that requires a session of this issuer names it, and ' +
+          '`public_url` covers it. Each host has its own cookie, which opens nothing on another host. The operator of a ' +
           'host obtains sessions for that host. Required with `host`.',
       ),
     scopes: z
@@ -135,7 +135,7 @@ export const loginEntry = z
     timeout: duration({ min: '1s', max: '30s' })
       .prefault('10s')
       .describe(
-        'Maximum wait for one response of the issuer during a login, and for the turn to call it: at most 4 logins of ' +
+        'Maximum wait for one response of the issuer during a login, and maximum wait of a login for its turn: at most 4 logins of ' +
           'one address are completed at the same time. Default 10s, 1s to 30s.',
       ),
   })

@@ -20,7 +20,7 @@ const fieldName = text('the name of a request field, of letters, digits and -', 
 
 const claimNames = z
   .strictObject({
-    user: claimPath.optional().describe('Claim of the user. Default: the subject.'),
+    user: claimPath.optional().describe('Claim that identifies the user. Default: the subject (`sub`).'),
     email: claimPath.optional().describe('Claim of the e-mail address. Default: email.'),
     preferred_username: claimPath.optional().describe('Claim of the login name. Default: preferred_username.'),
     groups: claimPath.optional().describe('Claim with a list of groups, or with one group. Default: groups.'),
@@ -29,12 +29,14 @@ const claimNames = z
 
 const mapping = z
   .strictObject({
-    user: fieldName.optional().describe('Field with the user.'),
-    email: fieldName.optional().describe('Field with the e-mail address.'),
-    preferred_username: fieldName.optional().describe('Field with the login name.'),
+    user: fieldName.optional().describe('Name of the field that contains the user.'),
+    email: fieldName.optional().describe('Name of the field that contains the e-mail address.'),
+    preferred_username: fieldName.optional().describe('Name of the field that contains the login name.'),
     groups: fieldName
       .optional()
-      .describe('Field with the groups, joined with commas. A group with a comma in its name is left out.'),
+      .describe(
+        'Name of the field that contains the groups, joined with commas. A group with a comma in its name is left out.',
+      ),
     claims: claimNames.describe('Claims from which the fields are made.'),
   })
   .refine((entry) => namesOf(entry).length > 0, {

@@ -19,7 +19,7 @@ export function compileUpstreamTls(
   if (entry === undefined) return undefined
   for (const { protocol, origin } of upstreams) {
     if (protocol === 'https:') continue
-    const message = `upstream ${origin} is called without TLS, so that upstream_tls has no effect on it`
+    const message = `upstream_tls has no effect on upstream ${origin}, which the gate calls without TLS`
     report('GH_POLICY_UPSTREAM_TLS', message, at, 'change the upstream to https, or remove upstream_tls')
   }
   const { ca, certificate, key, server_name, min_version } = entry

@@ -43,7 +43,7 @@ function compileMessageLimits(
     const fault = (message: string): void =>
       report('GH_POLICY_LIMIT', `limit ${name} counts messages, ${message}`, [...at, i])
     if (websocket === undefined) fault(`but route ${id} has no websocket`)
-    if (require === 'public') fault(`by subject, but route ${id} is public`)
+    if (require === 'public') fault(`but route ${id} is public, so its messages have no subject`)
     if (by !== 'subject') fault('which needs by: subject')
     if (cost !== 1 || burst !== undefined || mode !== 'auto' || shadow) {
       fault('for which cost, burst, mode and shadow are not available')

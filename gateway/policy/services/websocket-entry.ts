@@ -21,7 +21,9 @@ export const websocketEntry = z.strictObject({
     .array(subprotocol)
     .min(1)
     .optional()
-    .describe('Subprotocols that the service may be offered. Default: all that the client offers.'),
+    .describe(
+      'Subprotocols that the gate may offer to the service, of those that the client offers. Default: all that the client offers.',
+    ),
   max_message: size({ min: '1B', max: '64MiB' })
     .optional()
     .describe(

@@ -51,7 +51,7 @@ test.each([
   'localhost',
   '10.*',
   '',
-])('the address list refuses %j, which is not an address block', (text) => {
+])('the address list refuses %j, which is not an IP address or CIDR block', (text) => {
   expect(parseBlock(text)).toBeUndefined()
   expect(() => AddressList.compile({ deny: [text] })).toThrow(RangeError)
 })

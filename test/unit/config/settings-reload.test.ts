@@ -160,7 +160,7 @@ test('a reload applies keys and secrets, and names changed settings that need a 
   expect(ids()).toEqual(['k1', 'k2'])
   expect(lines.at(-1)).toEqual({
     level: 'warn',
-    message: 'changed settings need a restart',
+    message: 'some changed settings take effect only after a restart',
     fields: { settings: ['request.head_max', 'node.id', 'log.level'] },
   })
 })

@@ -234,7 +234,7 @@ test('S-067: the gate logs ignored keys of an issuer once, with kid and reason',
   expect(lines.filter((line) => line.level === 'warn')).toEqual([
     {
       level: 'warn',
-      message: 'some issuer keys were ignored',
+      message: 'the gate does not use some keys of the issuer; `ignored` has the reasons',
       fields: { issuer: 'main', ignored: [{ kid: 'two', why: 'use is not "sig"' }] },
     },
   ])

@@ -89,7 +89,7 @@ test.each([
   ['any tokens without introspection', { tokens: 'any' }, 'introspection: is required with tokens: any'],
   ['recheck without introspection', { recheck: '60s' }, 'introspection: is required with recheck'],
   ['introspection that no token needs', { ...asking(secret), tokens: 'jwt' }, 'introspection: is never used'],
-  ['recheck of opaque tokens', { ...asking(secret), recheck: '60s' }, 'recheck: applies to JWTs only'],
+  ['recheck of opaque tokens', { ...asking(secret), recheck: '60s' }, 'recheck: applies only to JWTs'],
   ['introspection without a client credential', asking({}), 'introspection: needs a client credential'],
   ['two client credentials', asking({ ...secret, ...key }), 'introspection: has client_secret and private_key'],
   [

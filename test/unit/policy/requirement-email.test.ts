@@ -153,7 +153,7 @@ test('the gate follows changes of a file of e-mail addresses, and keeps the last
   await until('the rejection', () => log.length === 2)
   expect(list.has('b@corp.example')).toBe(true)
   expect(log).toEqual([
-    'list of e-mail addresses changed: 2',
+    'list of e-mail addresses changed; the new list is in use: 2',
     `list of e-mail addresses rejected; the last valid list stays in use: line 1 of ${changing} is not an e-mail address such as user@corp.example`,
   ])
   lists.close()

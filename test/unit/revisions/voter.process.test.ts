@@ -74,7 +74,7 @@ test('a proposed policy that is a copy of an earlier proposal under another id i
   ask('copied')
   await voted('copied')
   expect(compiled).toEqual([])
-  expect(await voteOn('copied')).toMatchObject({ problems: [{ message: 'the candidate is not authentic' }] })
+  expect(await voteOn('copied')).toMatchObject({ problems: [{ message: 'the proposed policy is not authentic' }] })
 })
 
 test('a node that enforces a later activation than a proposed policy is based on votes no, because Redis has lost this activation', async () => {

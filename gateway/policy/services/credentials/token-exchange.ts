@@ -63,7 +63,9 @@ export const tokenExchangeKind = credentialKind({
       ),
     timeout: duration({ min: '100ms', max: '30s' })
       .prefault('5s')
-      .describe('Maximum wait for one reply of the issuer, and for the turn to call it. Default 5s, 100ms to 30s.'),
+      .describe(
+        'Maximum wait for one reply of the issuer, and maximum wait until the gate may call the issuer. Default 5s, 100ms to 30s.',
+      ),
   }),
   compile(entry, context) {
     const client = clientAtIssuer(entry, context)
