@@ -13,8 +13,9 @@ export class LogLines {
   readonly records: LogRecord[] = []
   readonly #waiting = new Set<(record: LogRecord) => void>()
 
-  constructor(stream: Readable) {
-    createInterface({ input: stream }).on('line', (line) => this.#add(line))
+  /** @param stream  stream to read the lines from; without it, the owner calls `add` */
+  constructor(stream?: Readable) {
+    if (stream !== undefined) createInterface({ input: stream }).on('line', (line) => this.add(line))
   }
 
   /** Returns the first record, past or future, that matches `wanted`. Throws when there is none within `limitMs`. */
@@ -31,7 +32,7 @@ export class LogLines {
     return within(limitMs, late, promise).finally(() => this.#waiting.delete(look))
   }
 
-  #add(line: string): void {
+  add(line: string): void {
     if (this.text.length === keptLines) throw new Error(`more than ${keptLines} lines of log in one test`)
     this.text.push(line)
     const record = parsed(line)

@@ -11,6 +11,7 @@ export const programs = {
   'redis-deadline': 'test/kit/redis-deadline.ts',
   'session-process': 'test/kit/session-process.ts',
   'node-without-phase': 'test/kit/node-without-phase.ts',
+  'program-host': 'test/kit/program-host.ts',
   bench: 'bench/main.ts',
 } as const
 

@@ -1,0 +1,64 @@
+// A process that runs nodes one after the other, each by `gatehouse serve`. `host-process.ts` starts it and sends orders
+// to it as messages. A start in a process that has loaded the product takes a tenth of the CPU time of a new process.
+
+import './checked-phases.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { run } from '../../gateway/cli/cli.ts'
+import { GatewayNode } from '../../gateway/node.ts'
+import { redisDeadlineMs } from '../../gateway/redis/redis-link.ts'
+import { flushCompiled } from './flush-compiled.ts'
+import type { HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
+import { ProcessState } from './process-state.ts'
+
+/** Longest time in which the operating system and Node end the sockets and timers of a closed node, ms. */
+const CLEAN_MS = 1500
+
+/** Resident memory beyond which a host ends, bytes. Each node leaves compiled code and a larger heap. */
+const MEMORY_MAX_BYTES = 400 * 1024 * 1024
+
+let node: GatewayNode | undefined
+let before: ProcessState | undefined
+
+// `gatehouse serve` keeps the node to itself.
+const start = GatewayNode.start.bind(GatewayNode)
+Object.assign(GatewayNode, {
+  start: async (...options: Parameters<typeof start>) => {
+    node = await start(...options)
+    return node
+  },
+})
+
+void flushCompiled()
+process.on('disconnect', () => process.exit(0))
+process.on('message', (order: HostOrder) => void (order.kind === 'node' ? runNode(order) : endNode(order.endMark)))
+
+async function runNode({ settingsFile, cwd, env, redisDeadlineMs: store }: NodeOrder): Promise<void> {
+  before = ProcessState.now()
+  process.chdir(cwd)
+  for (const name of Object.keys(process.env)) if (!before.ownVariables.has(name)) delete process.env[name]
+  Object.assign(process.env, env)
+  Object.assign(redisDeadlineMs, { store })
+  await run([process.execPath, 'gatehouse', 'serve', '--config', settingsFile])
+}
+
+async function endNode(endMark: string): Promise<void> {
+  await node!.close()
+  node = undefined
+  before!.restore()
+  const left = await leftBehind(before!)
+  for (const stream of [process.stdout, process.stderr]) stream.write(`${endMark}\n`)
+  const isFull = process.memoryUsage.rss() > MEMORY_MAX_BYTES
+  answer({ kind: 'ended', left, isFree: left.length === 0 && !isFull })
+}
+
+async function leftBehind(state: ProcessState): Promise<readonly string[]> {
+  for (const deadline = performance.now() + CLEAN_MS; ; ) {
+    const left = state.leftBehind()
+    if (left.length === 0 || performance.now() > deadline) return left
+    await sleep(5)
+  }
+}
+
+function answer(value: HostAnswer): void {
+  process.send?.(value)
+}
