@@ -57,7 +57,7 @@ export interface Gate {
   /** Client addresses that are known: their new tokens and logins have priority in the queue of calls to an issuer. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
-  /** Manager of the login sessions; `undefined` without Redis or an encryption key: nobody can then log in. */
+  /** Manager of the login sessions; `undefined` without Redis or an encryption key: no user can then log in. */
   readonly sessions:
     | Pick<Sessions, 'find' | 'fresh' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
     | undefined

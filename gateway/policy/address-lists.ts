@@ -37,7 +37,7 @@ export const addressLists = lists
   })
 
 /**
- * Whether `deny` covers every address that `allow` admits, so that the lists admit nobody. Compares block by block: an
+ * Whether `deny` covers every address that `allow` admits, so that the lists admit no address. Compares block by block: an
  * allowed block counts as covered only if one single denied block contains all of it.
  */
 function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {

@@ -54,7 +54,7 @@ const node = await startHostedNode({
 const get = (name: string) => request(node.port, requestBytes({ target: `/s/${name}` }))
 const own = ['x-request-id', 'date', 'content-length']
 
-test('reply fields of a service reach the client unchanged and in order, and the gate adds each of its own fields once', async () => {
+test('reply fields of a service reach the client unchanged and in order, and the gate adds each field of the gate once', async () => {
   const { fields } = await get('plain')
 
   expect(fields.filter(([name]) => !own.includes(name.toLowerCase()))).toEqual([

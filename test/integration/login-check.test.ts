@@ -189,7 +189,7 @@ test.each([
 })
 
 test.runIf(nginx !== undefined)(
-  'with the documented nginx configuration, nginx forwards a WebSocket only at the listed paths, and only from pages of its own host',
+  'with the documented nginx configuration, nginx forwards a WebSocket only at the listed paths, and only from pages of the same host',
   async () => {
     const service = await WebSocketService.start()
     const page = documented('guide/forward-auth.md', 'nginx websocket', { '/live/': '/public/' })
@@ -209,7 +209,7 @@ test.runIf(nginx !== undefined)(
 )
 
 test.runIf(caddy !== undefined)(
-  'with the documented Caddy configuration, Caddy forwards a WebSocket only at the listed paths, and only from pages of its own host',
+  'with the documented Caddy configuration, Caddy forwards a WebSocket only at the listed paths, and only from pages of the same host',
   async () => {
     const service = await WebSocketService.start()
     const page = documented('guide/forward-auth.md', 'caddy websocket', { '/live/': '/public/live/' })

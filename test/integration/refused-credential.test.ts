@@ -150,7 +150,7 @@ test('a POST whose assertion the service refuses is sent once, and the 401 reach
   expect(upstream.requests).toHaveLength(1)
 })
 
-test('if the gate adds no credential of its own, a 401 of the service reaches the client unchanged', async () => {
+test('if the gate adds no credential, a 401 of the service reaches the client unchanged', async () => {
   accepts = () => false
 
   const reply = await send('/none')

@@ -105,7 +105,7 @@ test('with credentials: basic, the service gets user name and password in UTF-8 
   expect(JSON.stringify(got.fields)).not.toContain('forged')
 })
 
-test('the reply to a forward-auth check contains the credential for the service, or lists the field of the credential for removal if there is none', async () => {
+test('the reply to a forward-auth check contains the credential for the service, or lists the field of the credential for removal if no credential exists', async () => {
   const check = (path: string) => {
     const asked: [string, string][] = [
       ['X-Forwarded-For', '203.0.113.9'],

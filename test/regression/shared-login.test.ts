@@ -47,7 +47,7 @@ const isLoggedIn = async (browser: HttpBrowser, name: string) => {
   return (JSON.parse(page.body) as { authenticated: boolean }).authenticated
 }
 
-test('S-152 a host code that an attacker obtained for a login of their own logs in no other browser, and the attempt uses up the code', async () => {
+test('S-152 a host code that an attacker obtained for their own login logs in no other browser, and the attempt uses up the code', async () => {
   const [attacker, victim] = [await loggedIn('bob'), new HttpBrowser()]
   const url = await obtainCode(attacker, 'shop')
   // The victim also has a login in progress at the host.

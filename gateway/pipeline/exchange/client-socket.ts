@@ -69,7 +69,7 @@ export interface ClientSocketListener {
    * @param code  1005 when the close frame has no code; 1006 when the connection was lost without a close frame
    */
   onClose(code: number, reason: string): void
-  /** Called when the gate fails to relay a message because of a fault of its own. */
+  /** Called when the gate fails to relay a message because of a fault of the gate. */
   fail(fault: unknown): void
   /** Called every 250 ms until the WebSocket has ended, to check its time limits. */
   sweep(): void

@@ -4,7 +4,7 @@ import { clientFrame, clientFrameLength, type FrameMemory, frameMemory, writeCli
 
 /**
  * Maximum number of memory blocks that sockets may keep until their services read: 64 blocks are 4 MiB. Above this
- * number, each batch is copied to a buffer of its own size.
+ * number, each batch is copied to a buffer of exactly its size.
  */
 const LENT_MAX = 64
 
