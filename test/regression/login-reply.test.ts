@@ -335,6 +335,11 @@ test.each([
     400,
     { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe', cookie: 'gatehouse-loopback-login-abcd=x' },
   ],
+  [
+    'an image on another host of the same site, with a login cookie,',
+    403,
+    { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'image', cookie: 'gatehouse-loopback-login-abcd=x' },
+  ],
 ])(
   'S-160 an invalid login reply that another site makes a browser send by %s gets the status %i',
   async (_, status, headers) => {

@@ -305,13 +305,32 @@ test('S-158 in a shared login, only login.host accepts the reply of the issuer, 
   }
 })
 
-test('S-159 a page of another site cannot make a browser go through a shared login in the background, as with an image', async () => {
-  const browser = await loggedIn()
-  const request = await begin(browser, 'shop')
-  const hidden = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image', 'sec-fetch-mode': 'no-cors' }
+test.each([
+  ['cross-site', 'image'],
+  ['cross-site', 'empty'],
+  ['same-site', 'image'],
+  ['same-site', 'empty'],
+])(
+  'S-159 a page of another host (%s) cannot make a browser go through a shared login in the background (%s)',
+  async (site, dest) => {
+    const browser = await loggedIn()
+    const hidden = { 'sec-fetch-site': site, 'sec-fetch-dest': dest, 'sec-fetch-mode': 'no-cors' }
+    const request = await begin(browser, 'shop')
 
-  expect((await step(browser, request, hidden)).status).toBe(403)
-  const url = (await step(browser, request)).field('location')!
-  expect((await step(browser, url, hidden)).status).toBe(403)
-  expect((await step(browser, url)).status).toBe(303)
+    expect((await step(browser, `${at('shop')}/.gatehouse/login`, hidden)).status).toBe(403)
+    expect((await step(browser, request, hidden)).status).toBe(403)
+    const url = (await step(browser, request)).field('location')!
+    expect((await step(browser, url, hidden)).status).toBe(403)
+    expect((await step(browser, url)).status).toBe(303)
+  },
+)
+
+test('a host in a frame on a page of the same site goes through a shared login, also by the issuer', async () => {
+  const browser = new HttpBrowser()
+  const inFrame = (site: string) => ({ headers: { 'sec-fetch-site': site, 'sec-fetch-dest': 'iframe' } })
+
+  const form = await browser.visit(`${at('shop')}/page`, inFrame('same-site'))
+  const page = await browser.submit(form, { user: 'alice' }, inFrame('cross-site'))
+
+  expect([page.status, page.url]).toEqual([200, `${at('shop')}/page`])
 })

@@ -78,8 +78,7 @@ const login: OwnPath = {
 }
 const callback: OwnPath = {
   methods: ['GET'],
-  // A frame on a page of the same site may finish its login: the browser then sends the login cookie.
-  handle: async (x, service) => (isHiddenRequest(x) && !hasOwnCookie(x) ? crossSite : finish(x, service)),
+  handle: async (x, service) => (isHiddenRequest(x) ? crossSite : finish(x, service)),
 }
 const handOver: OwnPath = {
   methods: ['GET'],
@@ -124,17 +123,25 @@ export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerd
   return own.handle(x, loginService)
 }
 
+const frames: ReadonlySet<string> = new Set(['iframe', 'frame'])
+
 /**
- * Whether another site's page made the browser send this request out of the user's sight, for example as an image or a
- * frame. Such requests could use up the limit of the client's address, which other users may share (`limits.address`). A
- * login in another site's frame cannot complete anyway, because the browser withholds its cookies.
+ * Whether a page of another host made the browser send this request out of the user's sight, for example as an image or
+ * by a script. Such requests could use up the limit of the client's address, which other users may share
+ * (`limits.address`).
+ *
+ * A page may show a host of the same site in a frame, and the host may begin a login there. A frame of another site
+ * cannot complete a login, because the browser withholds its cookies.
  */
-function isHiddenRequest({ head }: Resolved): boolean {
-  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
-  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
+function isHiddenRequest(x: Resolved): boolean {
+  const site = x.head.joined('sec-fetch-site') ?? ''
+  const shownAs = x.head.joined('sec-fetch-dest') ?? 'document'
+  if (!foreignSites.has(site) || shownAs === 'document') return false
+  // Behind a redirect of the issuer, a frame of the same site counts as cross-site too, but has the cookies.
+  return !frames.has(shownAs) || (site === 'cross-site' && !hasOwnCookie(x))
 }
 
-/** Whether the request has a session cookie or a login cookie. Browsers withhold both from hidden cross-site requests. */
+/** Whether the request has a session cookie or a login cookie. */
 function hasOwnCookie({ head, gate, authority }: Resolved): boolean {
   return cookieField(head).includes(sessionCookieOf(gate.publicUrls.forHost(authority)).name)
 }
