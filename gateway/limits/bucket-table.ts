@@ -93,8 +93,8 @@ export class BucketTable {
 }
 
 /**
- * Whether a rate limit window can be dropped from memory. A window that counts requests admitted during an outage of
- * Redis stays in memory for its whole length, because Redis does not have these counts.
+ * Whether a rate limit window can be dropped from memory. A window with counts of this node alone (without Redis, or
+ * from an outage of Redis) stays in memory for its whole length, because Redis does not have these counts.
  */
 function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
   const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02

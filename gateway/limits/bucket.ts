@@ -10,8 +10,8 @@ export interface LeaseWaiter {
 }
 
 /**
- * Result of a request for permits. `taken`: the permits were taken, so the request is admitted. `full`: the window has
- * no room. `cut-off`: Redis did not reply, so the lease cannot decide.
+ * Result of a request for permits of one window. `taken`: the permits were taken. `full`: the window has no room.
+ * `cut-off`: Redis did not reply, so the lease cannot decide.
  */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 

@@ -325,8 +325,8 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      // If the window is nearly full, a call that requests no permits also states the cost of one request. Redis then
-      // replies when the window has room for it again.
+      // If the window is nearly full, a call that requests no permits also states the cost of one request. The reply
+      // then contains the time until the window has room for one request.
       needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),

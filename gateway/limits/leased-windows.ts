@@ -109,8 +109,8 @@ export class LeasedWindows {
       for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
       return
     }
-    // The window may have room for the remaining requests. They arrived while the call was in progress, so the call did
-    // not request permits for them.
+    // The window may have room for the remaining requests: they arrived while the call was in progress, so the call did
+    // not request permits for them, or the call brought no permits because it timed out.
     for (let i = served; i < rest.length; i++) {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')

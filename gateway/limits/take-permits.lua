@@ -37,7 +37,7 @@ local function wait(w, short)
     at, count = struct.unpack('>I6I4', w.log, pos)
     short, pos = short - count, pos + ENTRY
   end
-  -- The entries have too few permits: requests of this call took the others, in the current tick.
+  -- The entries count too little: the rest was admitted by this call, in the current tick.
   if short > 0 then at = w.tick end
   return math.ceil(((at + w.span + 1) * w.us - now) / 1000)
 end

@@ -20,7 +20,7 @@ export interface HandOverRequest {
   readonly returnTo: string
   /** {@link attemptHash} of the login cookie that the browser has for the requesting host. */
   readonly browser: string
-  /** Id of the session that the browser has at the requesting host, and that a route there did not accept. */
+  /** Id of the session that the browser has at the requesting host. The login must result in another session. */
   readonly session: string | undefined
   readonly stepUp: StepUp
   readonly prompt: 'login' | undefined

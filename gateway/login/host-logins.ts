@@ -58,7 +58,7 @@ export class HostLogins {
    * Sends the browser to `login.host`. Writes nothing to Redis.
    *
    * @param to  origin of `login.host`
-   * @param session  session of the browser that a route of the requested host did not accept
+   * @param session  session that the browser has at the requested host. The login must result in another session
    */
   send(
     request: BrowserRequest,
@@ -83,8 +83,8 @@ export class HostLogins {
 
   /**
    * Validates the request with which another host sent the browser to this host. Only a request that this cluster
-   * sealed, for a host that the policy in force names, is accepted. Calls neither Redis nor the issuer: clients can send
-   * any number of valid requests. `giveCode` detects a request that was used before.
+   * sealed, for a host that the policy in force names, is accepted. Calls neither Redis nor the issuer: clients can
+   * send any number of valid requests. `giveCode` detects a request that was used before.
    */
   arrive(request: BrowserRequest): ArrivedRequest | LoginReply {
     const { requests } = this.#dependencies
@@ -109,7 +109,7 @@ export class HostLogins {
    */
   async suffices(session: Session | undefined, { rules, request }: ArrivedRequest): Promise<boolean> {
     if (session === undefined || session.issuer !== rules.issuer || request.prompt !== undefined) return false
-    // A route of the other host has already refused this session, so a new login is needed.
+    // The browser already has this session at the other host, and the login must result in another session.
     if (session.id === request.session) return false
     const nowS = Date.now() / 1000
     if (nowS >= lastEndOf(session, rules.login!.lifetime.absoluteMs) || !fulfils(session, request.stepUp, nowS)) {
@@ -145,8 +145,8 @@ export class HostLogins {
 
   /**
    * Redeems a code at the host for which `login.host` issued it, and gives the browser a cookie for this host. Only the
-   * browser that began the login gets the cookie. The code is redeemed by any browser: an attacker can begin a login, let
-   * another user's browser obtain the code, and read the code in an access log of a proxy.
+   * browser that began the login gets the cookie. The code is redeemed by any browser: an attacker can begin a login,
+   * let another user's browser obtain the code, and read the code in an access log of a proxy.
    *
    * @throws {GatewayFault} `store-unavailable`
    */

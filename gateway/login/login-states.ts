@@ -26,7 +26,7 @@ const TIME_BYTES = 6
 const parts = [32, 32, 16, 16, 16, 16] as const
 /**
  * Lengths of the additional fields in `HAND_OVER_FORMAT`, bytes: hash of the login cookie at the other host, hash of
- * the request of this host.
+ * the request of that host.
  */
 const handOverParts = [16, 16] as const
 const HEAD_BYTES = 1 + 2 * TIME_BYTES

@@ -25,7 +25,10 @@ export interface IntrospectionRules {
    * override this value.
    */
   readonly staleMs: number
-  /** Maximum of `staleMs` over all routes. The cache keeps introspection responses for this additional time, ms. */
+  /**
+   * Maximum of `staleMs` and the values of all routes. The cache keeps introspection responses for this additional
+   * time, ms.
+   */
   readonly keepStaleMs: number
   readonly timeoutMs: number
   readonly concurrency: number
@@ -47,8 +50,8 @@ export interface LoginRules {
    */
   readonly redirect: 'plain' | 'issuer'
   /**
-   * Name of the host at which browsers log in for the hosts of `returnTo`; `undefined`: browsers log in at the host that
-   * they request.
+   * Name of the host at which browsers log in for the hosts of `returnTo`; `undefined`: browsers log in at the host
+   * that they request.
    */
   readonly host: string | undefined
   /** Hosts that share the login at `host`: names, or `*.` and a name. Empty without `host`. */

@@ -119,7 +119,8 @@ export interface AccessLog {
 const STDOUT = 1
 
 /**
- * Stand-in for every secret for services, in a gate that forwards nothing. Such a gate reads no secret from its source.
+ * Stand-in for every secret for services, in a gate that forwards nothing. Such a gate reads none of these secrets from
+ * its source.
  */
 const hiddenSecret: Secret = {
   current: '',

@@ -167,7 +167,7 @@ function withErrorPage(
 
 /**
  * Makes the browser send no `Referer` from the page of this reply: the query of the page's URL contains a login request
- * or an authorization code.
+ * of another host, or a hand-over code.
  */
 function withoutReferrer(verdict: BrowserVerdict): BrowserVerdict {
   if (verdict === undefined || !('answer' in verdict)) return verdict
@@ -201,8 +201,8 @@ async function receiveLogout(x: Resolved, service: LoginService): Promise<Browse
 }
 
 /**
- * Reasons of invalid login requests that are charged to the client address after the refusal. A code exchange is not
- * listed: the address is charged before the exchange begins.
+ * Reasons of invalid login and logout requests that are charged to the client address after the refusal. A code
+ * exchange is not listed: the address is charged before the exchange begins.
  */
 const chargedReasons: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 

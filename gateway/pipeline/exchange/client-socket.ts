@@ -45,8 +45,8 @@ export interface ClientSocketListener {
    */
   mayRelay(): boolean
   /**
-   * Whether a message from the client may be relayed to the service now. Also false while the service does not read.
-   * May close the WebSocket.
+   * Whether a message from the client may be relayed to the service now. Also false while the service does not read, or
+   * while a message limit is exhausted. May close the WebSocket.
    */
   ready(): boolean
   /** @param data  valid until this method returns */
@@ -71,6 +71,6 @@ export interface ClientSocketListener {
   onClose(code: number, reason: string): void
   /** Called when the gate fails to relay a message because of a fault of the gate. */
   fail(fault: unknown): void
-  /** Called every 250 ms until the WebSocket has ended, to check its time limits. */
+  /** Called every 250 ms until the WebSocket has ended. Pings a silent service, and detects an idle WebSocket. */
   sweep(): void
 }

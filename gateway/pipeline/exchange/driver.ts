@@ -56,7 +56,7 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
 
 /**
  * From now on, records when each phase begins. Used for an exchange whose trace is recorded at its end only if the
- * exchange was slow.
+ * exchange was slow or failed.
  */
 function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
   if (x.marks !== undefined) return

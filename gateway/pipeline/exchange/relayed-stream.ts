@@ -71,9 +71,8 @@ export class RelayedStream implements WatchedStream, Relay {
   }
 
   /**
-   * After a complete upload, the exchange only waits for its reply, and is no longer checked: the service may already
-   * have acted on the request. A gRPC call is still checked, because it can be a stream that waits for its first
-   * message.
+   * An exchange with a complete upload is not checked while it waits for its reply: the service may already have acted
+   * on the request. A gRPC call is still checked, because it can be a stream that waits for its first message.
    */
   reconsider(): Denial | undefined {
     return this.#awaitsReply ? undefined : this.#authority.verdict()

@@ -60,8 +60,8 @@ export class StreamAuthority {
   /** True while the phases decide again about the stream. */
   #running = false
   /**
-   * Denial by the last run of the phases; a denial with status 503 when the run failed. `undefined` when the run
-   * admitted the stream.
+   * Denial by the last run of the phases; a denial with status 503 when a run failed for which the stream must pause.
+   * `undefined` otherwise, for example when the run admitted the stream.
    */
   #denial: Denial | undefined
   /** Fault of the gate itself in the last run. */

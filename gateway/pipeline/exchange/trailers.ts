@@ -3,8 +3,8 @@ import type { Exchange } from './exchange.ts'
 import { FieldKind, foldedName, kindOfField } from './field-kind.ts'
 
 /**
- * Additional fields that a message must not have as trailers (RFC 9110 §6.5.1); fields that the gate never forwards are
- * not listed: control data, request modifiers, authentication, and fields that describe how to process the content.
+ * Fields that a message must not have as trailers (RFC 9110 §6.5.1): control data, request modifiers, authentication,
+ * and fields that describe how to process the content. Other fields that the gate never forwards are not listed.
  */
 const headOnly: ReadonlySet<string> = new Set([
   'accept-ranges',

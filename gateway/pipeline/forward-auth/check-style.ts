@@ -5,9 +5,9 @@ const style = 'style=nginx'
 
 /**
  * Whether a query is allowed on the forward-auth check path itself: only an empty query or `style=nginx`. Below the
- * check path, the query is part of the checked request, and every query is allowed. Other queries are rejected, because
- * oauth2-proxy's `allowed_groups` would request a restriction that nothing enforces, and because some proxies append
- * the client's query.
+ * check path, the query is part of the checked request, and every query is allowed. Other queries on the path itself
+ * are rejected, because oauth2-proxy's `allowed_groups` would request a restriction that nothing enforces, and because
+ * some proxies append the client's query.
  */
 export function isCheckQuery(query: string | undefined): boolean {
   return query === undefined || query === '' || query === style

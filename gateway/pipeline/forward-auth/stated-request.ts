@@ -116,7 +116,10 @@ export function foreignIdentities({ names, kinds }: RequestHead): string[] {
   return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
 }
 
-/** Matches a field name without aliases. Some services read an alias instead of the field that the proxy sets. */
+/**
+ * Matches a field name that is not an alias of another name, as `x_forwarded_host` is of `x-forwarded-host`. Some
+ * services read an alias instead of the field that the proxy sets.
+ */
 const plainName = /^[0-9a-z-]+$/
 
 function stated(

@@ -104,8 +104,8 @@ function isCausedByClient(error: unknown): boolean {
 }
 
 /**
- * Verifies the granted token like any other access token. The issuer has just granted the token, so its introspection
- * has priority over others.
+ * Verifies the granted token like any other access token. The issuer granted the token to the gate, so its
+ * introspection has the priority of a repeated introspection.
  */
 function verify(x: Limited, { token }: HeldToken): ReturnType<Limited['gate']['verifier']['verify']> {
   return x.gate.verifier.verify(token, x.runtime.snapshot.issuers, x.nowMs, x.route.introspection)

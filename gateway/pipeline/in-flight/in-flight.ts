@@ -70,7 +70,7 @@ interface Watched extends ActiveSetMember {
  */
 export class InFlight {
   readonly #watched = new ActiveSet<Watched>()
-  /** Exchanges in progress that are already registered as streams. */
+  /** Exchanges in progress that `visitUnregistered` found registered as streams. */
   readonly #registered = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
@@ -195,7 +195,7 @@ export class InFlight {
   }
 }
 
-/** Registers an exchange as a stream, if its reply or upload is still in progress. */
+/** Registers an exchange as a stream, if its reply or upload is still in progress, or if it is a gRPC call. */
 export function watchExchange(x: Exchange): void {
   x.gate.streams?.open(streamOf(x))
 }

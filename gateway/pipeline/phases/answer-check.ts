@@ -49,8 +49,8 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
 })
 
 /**
- * Lists fields with an empty value as fields to remove. Over HTTP, a proxy could not distinguish an empty field from a
- * missing field.
+ * Lists fields with an empty value as fields to remove, in the reply to an ext_authz check. Over HTTP, a proxy could
+ * not distinguish an empty field from a missing field.
  */
 function withoutEmpty({ forService, removed, forClient }: AdmittedCheck): AdmittedCheck {
   const empty = forService.filter(([, value]) => value === '').map(([name]) => name)

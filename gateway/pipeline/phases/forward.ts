@@ -21,9 +21,9 @@ import { WebSocketRelay } from '../websocket/websocket-relay.ts'
  *
  * When the service replies 401 to a credential of the gate, the request is sent once more with a newer credential.
  *
- * The credential of the client is validated again before each retry. It is also validated before the request head is sent on a newly
- * opened connection, because connecting may take up to the connect timeout. Denials of these validations, and faults of
- * the upstream, end the exchange after `run` has returned.
+ * The credential of the client is validated again before each retry. It is also validated before the request head is
+ * sent on a newly opened connection, because connecting may take up to the connect timeout. Denials of these
+ * validations, and faults of the upstream, end the exchange after `run` has returned.
  */
 export const forward = phase<Valid<Shaped>, Forwarded>()({
   name: 'forward',
@@ -79,8 +79,8 @@ function send(x: Shaped, fresh = false): void {
 }
 
 /**
- * Timeouts of a gRPC call. The call may wait for its next message for any time: only its deadline, `streams.idle` and
- * unanswered PINGs end it.
+ * Timeouts of a gRPC call: none. The call may wait for its next message for any time; its deadline, `streams.idle` and
+ * unanswered PINGs end a call that is too long or silent.
  */
 const endless = { firstByteMs: Number.POSITIVE_INFINITY, idleMs: Number.POSITIVE_INFINITY } as const
 

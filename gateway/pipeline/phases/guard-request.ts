@@ -279,8 +279,8 @@ function guardUpgrade({
 
 /**
  * Refuses gRPC over HTTP/1.1 (which has no trailers), gRPC with a method other than POST, and the content type of gRPC
- * on a forward-auth check over HTTP. Refuses gRPC-Web over HTTP/2, unless a proxy forwards the request. Also reads the
- * timeout of a gRPC call.
+ * on a forward-auth check over HTTP. Refuses gRPC-Web over HTTP/2, except in a forward-auth check, whose request the
+ * proxy forwards. Also reads the timeout of a gRPC call.
  */
 function guardGrpc(x: Exchange): GrpcDenial | undefined {
   const { head, checkPath } = x
