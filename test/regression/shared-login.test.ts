@@ -325,7 +325,7 @@ test.each([
   },
 )
 
-test('a host in a frame on a page of the same site goes through a shared login, also by the issuer', async () => {
+test('a host in a frame on a page of the same site completes a shared login, also with a login at the issuer', async () => {
   const browser = new HttpBrowser()
   const inFrame = (site: string) => ({ headers: { 'sec-fetch-site': site, 'sec-fetch-dest': 'iframe' } })
 
