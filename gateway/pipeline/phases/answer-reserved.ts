@@ -26,8 +26,8 @@ const metadataFields = [...shortLived, ['access-control-allow-origin', '*']] as 
 
 /**
  * Answers requests for the gate's own paths: the keys that verify its assertions, protected resource metadata (RFC 9728
- * §3, plain and with a path suffix), the login pages, the files of the pages (`pages.logo`, `pages.css`), and `OPTIONS
- * *`. A login may wait for Redis and the issuer. Denies 404 for every other path under a reserved prefix.
+ * §3, plain and with a path suffix), the login pages, the files of the pages (`pages.logo`, `pages.css`), and
+ * `OPTIONS *`. A login may wait for Redis and the issuer. Denies 404 for every other path under a reserved prefix.
  */
 export const answerReserved = waitingPhase<Resolved, Resolved>()({
   name: 'answer-reserved',
