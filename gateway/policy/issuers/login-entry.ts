@@ -135,7 +135,7 @@ export const loginEntry = z
     timeout: duration({ min: '1s', max: '30s' })
       .prefault('10s')
       .describe(
-        'Maximum wait for one response of the issuer during a login, and maximum wait of a login for its turn: at most 4 logins of ' +
+        'Maximum wait for one response of the issuer during a login, and maximum wait until a login may call the issuer: at most 4 logins of ' +
           'one address are completed at the same time. Default 10s, 1s to 30s.',
       ),
   })
