@@ -69,7 +69,7 @@ export class Pages {
     }
   }
 
-  /** File of the settings that the gate serves at this path; `undefined` if there is none. */
+  /** File of the settings that the gate serves at this path; `undefined` for any other path. */
   fileAt(path: string): PageFile | undefined {
     return this.#template.files.get(path)
   }

@@ -3,7 +3,7 @@ export interface RefusalText {
   readonly title: string
   /** Why the request is refused. */
   readonly why: string
-  /** What the user can do. */
+  /** Advice to the user. */
   readonly remedy: string
 }
 

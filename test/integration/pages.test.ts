@@ -98,7 +98,7 @@ test('a browser that sends a form to a wrong method, or too much data, gets the 
   expectPage(wrong, 405, 'This action is not possible here')
   expect(wrong.field('allow')).toBe('GET, HEAD')
   expectPage(large, 413, 'Too much data')
-  expect(large.body).toContain('the maximum size of the body is 8B, and the body has 25 bytes')
+  expect(large.body).toContain('<p>The maximum size of the body is 8B, and the body has 25 bytes.</p>')
 })
 
 test('a form that is sent without a session gets a page with a link to log in', async () => {
@@ -117,7 +117,7 @@ test('a request above a rate limit gets limit, window and time to wait, as page 
   const fetched = await browser.visit(`${url}/limited/`, asFetch)
 
   expectPage(page, 429, 'Too many requests')
-  expect(page.body).toMatch(/the limit pages allows 1 request in 1h; try again in \d+ s/)
+  expect(page.body).toMatch(/<p>The limit pages allows 1 request in 1h; try again in \d+ s\.<\/p>/)
   const problem = JSON.parse(fetched.body) as { detail: string }
   expect(problem).toMatchObject({ status: 429, code: 'rate_limited', 'violated-policies': ['pages'] })
   expect(problem.detail).toMatch(/^the limit pages allows 1 request in 1h; try again in \d+ s$/)

@@ -21,7 +21,7 @@ export function refusalPage(x: Exchange, refusal: Denial): RenderedPage | undefi
   if (pages === undefined || !isNavigation(x.head)) return undefined
   if (x.head.authorization !== undefined || x.head.grpc || !reachesBrowser(x)) return undefined
   const { title, why, remedy } = refusalText(refusal.status, refusal.code)
-  const says = [why, userText(x), refusal.detail, `${remedy}${waitText(refusal)}`]
+  const says = [why, userText(x), refusal.detail && sentenceOf(refusal.detail), `${remedy}${waitText(refusal)}`]
   return pages.render({ title, says: says.filter((each) => each !== undefined), links: linksOf(x, refusal) }, x.id)
 }
 
@@ -56,6 +56,11 @@ function linksOf(x: Exchange, { status, stepUp }: Denial): PageLink[] {
   }
   if (session !== undefined) links.push({ href: publicUrl + logoutPaths[0], text: 'Log out' })
   return links
+}
+
+/** `detail` of a problem document, which begins in lower case and has no full stop, as a sentence. */
+function sentenceOf(detail: string): string {
+  return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`
 }
 
 /** Sentence with the time to wait, from `Retry-After`; `''` without this field. */
