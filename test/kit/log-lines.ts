@@ -18,7 +18,7 @@ export class LogLines {
     if (stream !== undefined) createInterface({ input: stream }).on('line', (line) => this.add(line))
   }
 
-  /** Returns the first record, past or future, that matches `wanted`. Throws when there is none within `limitMs`. */
+  /** Returns the first record, past or future, that matches `wanted`. Throws when no record matches within `limitMs`. */
   async find(wanted: (record: LogRecord) => boolean, what: string, limitMs: number): Promise<LogRecord> {
     const known = this.records.find(wanted)
     if (known !== undefined) return known
