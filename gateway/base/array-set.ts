@@ -1,7 +1,8 @@
 /**
  * A `Set` in an array, for members that change with every request: V8 rebuilds the hash table of a `Set` that is modified
  * this often, and each old table keeps the next table alive (docs/design/decisions/0015). A look-up compares the members
- * one by one, newest first: for at most some hundred members. `ActiveSet` is faster, but its members have a `place`.
+ * one by one, newest first, so use this set for at most a few hundred members. `ActiveSet` is faster, but each of its
+ * members needs a property `place`.
  */
 export class ArraySet<Member> {
   readonly #members: Member[] = []

@@ -15,7 +15,7 @@ export const expiryKinds = {
 
 export type ExpiryKind = keyof typeof expiryKinds
 
-/** Kinds that end regularly and are renewed without an operator: listed, but not warned about. */
+/** Kinds that are renewed without an operator. The gate lists their expiry, but does not warn about it. */
 export const routineKinds: ReadonlySet<ExpiryKind> = new Set<ExpiryKind>(['refresh-token', 'revocation-list'])
 
 /** Something that ends at a known time. */
@@ -28,8 +28,8 @@ export interface Expiry {
 }
 
 /**
- * A component that knows when certificates, secrets or keys end. The list of expiries asks each source at each reading,
- * so that no end is stored twice.
+ * A component that knows when certificates, secrets or keys expire. Each read of the list asks every source, so that no
+ * expiry time is stored twice.
  */
 export interface ExpirySource {
   expiries(): Iterable<Expiry>

@@ -9,7 +9,7 @@ export interface FollowedSource<T> {
 
 /**
  * A value that a peer may refuse, made of parts that change while the process runs, such as a user name and a password.
- * The parts are read at each use. After a change, the value before it is presented when the peer refuses the new one.
+ * The parts are read at each use. When the peer refuses a changed value, the previous value is presented.
  */
 export class Followed<T extends object> {
   readonly #source: FollowedSource<T>

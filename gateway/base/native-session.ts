@@ -15,11 +15,11 @@ interface ClosingSession {
 /**
  * Keeps the native part of an HTTP/2 session in memory until the native parts of its streams are freed.
  *
- * Without it, any peer can end the process. A stream that ends in the middle of a header block, such as too many
- * trailers, still has fields in the memory of its session. If garbage collection frees the session before the stream,
- * Node.js aborts: `Assertion failed: (current_nghttp2_memory_) == (0)` (nodejs/node#39844; in Node.js 24.21). Node.js
- * frees streams one or two turns of the event loop after their end. It leaves a stream whose last write is not complete
- * to garbage collection.
+ * Without this class, any peer can end the process. A stream that ends in the middle of a header block, for example
+ * because of too many trailers, still has fields in the memory of its session. If garbage collection frees the session
+ * before the stream, Node.js aborts: `Assertion failed: (current_nghttp2_memory_) == (0)` (nodejs/node#39844; in
+ * Node.js 24.21). Node.js frees streams one or two turns of the event loop after their end. A stream whose last write
+ * is not complete is freed only by garbage collection.
  */
 export class NativeSession {
   readonly #native: object | undefined
@@ -34,7 +34,7 @@ export class NativeSession {
     if (native !== undefined) session.on('close', () => keep(native, FREEING_TURNS))
   }
 
-  /** Keeps the native part until the stream is garbage. Call this when a stream has ended before its writes. */
+  /** Keeps the native part until the stream is freed. Call this when a stream ended with incomplete writes. */
   outlive(stream: object): void {
     if (this.#native !== undefined) unfreed.register(stream, this.#native)
   }

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 const AVOID_MS = 30_000
 
 /**
- * A value that is replaced while the process runs, and the value before it. A peer may learn the new value later or
+ * A value that is replaced while the process runs, and its previous value. A peer may learn the new value later or
  * earlier than this process, so both are in use during a rotation.
  */
 export class Rotating<T> {
@@ -13,7 +13,7 @@ export class Rotating<T> {
   #previous: T | undefined
   #replacedMs = Number.NEGATIVE_INFINITY
   #avoidUntilMs = Number.NEGATIVE_INFINITY
-  /** Time until which a refusal of the current value does not lead back to the previous one, which was refused too. */
+  /** Until this time, a refusal of the current value does not select the previous value: the peer refused both. */
   #keepUntilMs = Number.NEGATIVE_INFINITY
 
   /** @param now  monotonic clock, ms */

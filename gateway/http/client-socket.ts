@@ -4,7 +4,10 @@ import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import { MessageQueue, type QueuedMessage } from './message-queue.ts'
 import type { HttpResponse, WebSocket } from './uws.ts'
 
-/** Sweeps (250 ms each) without a frame of the client after which it is pinged: 30 s. It is lost after twice as long. */
+/**
+ * Sweeps (250 ms each) without a frame from the client after which the gate sends a ping: 30 s. After twice as long,
+ * the client counts as lost, and the gate closes the connection.
+ */
 const QUIET_SWEEPS = 120
 /**
  * Frames of a client between two sweeps above which it is disconnected. uWebSockets.js reads a socket within one turn of
@@ -24,7 +27,7 @@ export interface SocketData {
   readonly socket: UwsClientSocket
 }
 
-/** Stops and restarts reading. uWebSockets.js offers them for replies only; they work on WebSockets too. */
+/** Methods that stop and restart reading. uWebSockets.js declares them for replies; they work on WebSockets too. */
 export type Flow = Pick<HttpResponse, 'pause' | 'resume'>
 
 interface UwsClientSocketOptions {
@@ -32,7 +35,7 @@ interface UwsClientSocketOptions {
   /** Size above which a message of the client is refused, bytes. */
   readonly maxBytes: number
   readonly listener: ClientSocketListener
-  /** Called when a close frame that waited was sent or given up. */
+  /** Called when a waiting close frame was sent, or the connection ended before. */
   readonly onEnded: () => void
 }
 
@@ -113,7 +116,7 @@ export class UwsClientSocket implements ClientSocket {
     this.#frames++
     if (this.#frames - this.#framesSeen <= FRAMES_MAX) return
     if (!this.#over) this.#guarded(() => this.#listener.onFlood())
-    // The close frame may wait for a client that does not read.
+    // Close the connection at once: the client may not read the close frame that `onFlood` queued.
     this.#ws?.close()
   }
 
@@ -134,7 +137,7 @@ export class UwsClientSocket implements ClientSocket {
     // Check again, because `ready` may have ended the WebSocket.
     if (this.#over) return
     this.#incoming.push(data, binary)
-    // Messages that were in transit restart the reading, so each of them pauses it again.
+    // A message that was in transit restarts the reading of the client, so pause the client after each such message.
     this.pause()
     if (this.#incoming.bytes > QUEUE_MAX_BYTES + this.#maxBytes) this.#listener.onQueueFull()
   }
@@ -142,12 +145,12 @@ export class UwsClientSocket implements ClientSocket {
   /** Called for a ping or pong of the client. uWebSockets.js answers pings itself. */
   controlled(): void {
     this.#countFrame()
-    // The pongs of a client that does not read them count as waiting bytes, or the next message would be dropped.
+    // Count pongs that the client has not read as waiting bytes: otherwise uWebSockets.js would drop the next message.
     if (this.#ws !== undefined && this.#ws.getBufferedAmount() > 0) this.#backed = true
   }
 
   send(data: Uint8Array, binary: boolean): boolean {
-    // First, because it may also end the WebSocket, or release a held one and send what is queued.
+    // Call `mayRelay` before the checks below: it may end the WebSocket, or release a held stream and send the queue.
     const allowed = !this.#over && this.#listener.mayRelay()
     if (this.#over) return false
     if (!allowed || this.#backed || this.#outgoing.length > 0) {
@@ -230,7 +233,7 @@ export class UwsClientSocket implements ClientSocket {
     if (this.#over) return
     this.#finishing = { code, reason }
     this.#incoming.clear()
-    // A paused client could not be noticed when it closes.
+    // Read again: while the client is paused, the gate does not notice that the client closes the connection.
     if (this.#paused && this.#ws !== undefined) this.#read(this.#ws)
     this.#flush()
   }
@@ -325,7 +328,7 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   #sweepFrames(ws: WebSocket<SocketData>): void {
-    // The pongs of a paused client are not read.
+    // While the client is paused, its frames are not read, so a lack of frames does not show that the client is lost.
     if (this.#frames !== this.#framesSeen || this.#paused) {
       this.#framesSeen = this.#frames
       this.#quietSweeps = 0

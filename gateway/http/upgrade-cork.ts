@@ -9,9 +9,9 @@ const LOOPBACK = '127.0.0.1'
  * Runs upgrades to WebSocket in the only way that is safe with uWebSockets.js.
  *
  * When `res.cork` ends, uWebSockets.js reads `res` as a reply even if `res` has become a WebSocket meanwhile. Depending
- * on the memory, it then closes the WebSocket: one in four of the first ones of a process. Outside of `cork`, each
- * upgrade writes a warning to stderr. So upgrades run in the `cork` of another reply, which is never sent: one of an own
- * connection over loopback.
+ * on the memory, uWebSockets.js then closes the WebSocket: one in four of the first WebSockets of a process. Outside of
+ * `cork`, each upgrade writes a warning to stderr. So upgrades run in the `cork` of another reply, which is never sent.
+ * This reply belongs to a connection over loopback that the node opens to itself.
  */
 export class UpgradeCork {
   readonly #app: ForkedApp

@@ -45,9 +45,15 @@ export type Handler = (
 
 type Attach = Pick<ForkedApp, 'any' | 'ws'>
 
-/** Idle timeout of WebSockets in uWebSockets.js, s; 0 for none: it ignores paused sockets, so the sweep pings instead. */
+/**
+ * Idle timeout of WebSockets in uWebSockets.js, s; 0: none. The timeout would ignore paused sockets, so the sweep of
+ * `UwsClientSocket` sends pings instead.
+ */
 const SOCKET_IDLE_S = 0
-/** Bytes that uWebSockets.js holds for a client, above which it drops pongs. Messages are not sent while any wait. */
+/**
+ * Number of bytes waiting for a client above which uWebSockets.js drops pongs. The gate sends no message while bytes
+ * wait.
+ */
 const SOCKET_BACKLOG_BYTES = 64 * 1024
 
 /**

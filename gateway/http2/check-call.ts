@@ -22,11 +22,11 @@ const CHECK_PATH = '/envoy.service.auth.v3.Authorization/Check'
 const contentType = /^application\/grpc(?:\+proto)?[\t ]*(?:;|$)/i
 
 /**
- * Largest message, bytes. It has room for the largest head of Envoy (60 KiB) and a certificate. A larger one is denied
- * with 431, before it is read whole.
+ * Maximum size of a message of an ext_authz check, bytes. The largest head of Envoy (60 KiB) and a certificate fit. A
+ * check with a larger message is denied with 431 before the whole message is read.
  */
 const MESSAGE_MAX = 256 * 1024
-/** Time for the peer to send its whole message, and to take the whole reply, ms. */
+/** Maximum time for a peer to send the whole message of a check, and then to read the whole reply, ms each. */
 export const CHECK_PEER_MS = 10_000
 
 const malformed = denial('check-malformed')
@@ -84,7 +84,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
   readonly #parts: CheckCallParts
   readonly #stream: ServerHttp2Stream
   readonly #chunks: Buffer[] = []
-  /** The set that has this call: of exchanges in progress, or of calls that wait for their peers. */
+  /** Set that contains this call: the exchanges in progress, or the calls that wait for their peers. */
   #in: InFlight | ActiveSet<CheckCall> | undefined
   /** Monotonic time at which the wait for the peer began, ms. */
   #waitsSinceMs = 0
@@ -254,7 +254,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#in = undefined
   }
 
-  /** Ends the call of a peer that does not send its message, or does not take the reply. Called every 250 ms. */
+  /** Ends the call when the peer has not sent the message, or has not read the reply, in time. Called every 250 ms. */
   sweep(): void {
     if (this.#parts.now() - this.#waitsSinceMs >= CHECK_PEER_MS) this.#stream.close(constants.NGHTTP2_CANCEL)
   }

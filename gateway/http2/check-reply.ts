@@ -24,9 +24,9 @@ export function answeredCheck(x: Exchange, answer: Answer, requestId: string): D
 }
 
 /**
- * Builds the denial of a gRPC call. Envoy turns it into a reply that ends with its head: HTTP status 200, the body as
- * `grpc-message`. It keeps a `grpc-status` among the fields; without it, Envoy would derive one from the HTTP status, by a
- * table that is for clients and makes a rate limit an outage.
+ * Builds the denial of a gRPC call. Envoy turns the denial into a reply without a body: HTTP status 200, with the text
+ * of the denial as `grpc-message`. Envoy keeps the field `grpc-status` of the denial. Without this field, Envoy would
+ * derive the gRPC status from the HTTP status, by a table for clients that reports a rate limit as an outage.
  */
 function deniedCall(status: number, list: ReplyList): DeniedCheck {
   const fields: HeaderField[] = []

@@ -61,8 +61,9 @@ export class ClientConnection implements ActiveSetMember {
   #native: NativeSession | undefined
   /** True once the SETTINGS frame of the client has arrived. */
   #greeted = false
-  /** Time of the last begin or end of a request, or of the last sweep in which bytes had arrived. */
+  /** Time of the last begin or end of a request. */
   #usedMs: number
+  /** Time of the last sweep that found new bytes from the client. */
   #heardMs: number
   #pingedMs: number | undefined
   /** Number of bytes that had been read from the socket at the last sweep. */
@@ -77,7 +78,7 @@ export class ClientConnection implements ActiveSetMember {
   /** Number of requests that the client has cancelled. */
   #cancels = 0
   #ended = false
-  /** Time at which the last request had ended after GOAWAY. */
+  /** Time of the first sweep after GOAWAY that found no request in progress. */
   #closedMs: number | undefined
   /** Time of the first sweep after the end of the session. */
   #destroyedMs: number | undefined
@@ -127,14 +128,14 @@ export class ClientConnection implements ActiveSetMember {
   }
 
   /**
-   * Counts bytes of a request body that the gate has read from one DATA frame. The head of a frame of at least as many
-   * bytes is no overhead: a stream of small gRPC messages has one frame per message.
+   * Counts bytes of a request body that the gate has read from one DATA frame. The head of a DATA frame (9 bytes) is
+   * overhead only as far as it is longer than the body bytes: small gRPC messages have one frame each.
    */
   bodyRead(bytes: number): void {
     this.#credit += bytes + Math.min(bytes, FRAME_HEAD_BYTES)
   }
 
-  /** The gate will not read the rest of a request body. Counts the bytes that have arrived. */
+  /** Call this when the gate will not read the rest of a request body. Counts the unread bytes that have arrived. */
   bodyRefused(stream: ServerHttp2Stream): void {
     this.#credit += unreadBytes(stream)
     this.#uploads.delete(stream)
@@ -142,8 +143,8 @@ export class ClientConnection implements ActiveSetMember {
   }
 
   /**
-   * Tells clients to stop sending bodies that the gate does not read (RFC 9113 §8.1), once they have received the whole
-   * reply: nghttp2 would send RST_STREAM before the end of the reply.
+   * Tells clients to stop sending bodies that the gate does not read (RFC 9113 §8.1). Waits until the whole reply has
+   * been sent: nghttp2 would send RST_STREAM before the end of the reply.
    */
   #stopUploads(): void {
     for (const stream of this.#refusedUploads.members()) {
@@ -167,12 +168,12 @@ export class ClientConnection implements ActiveSetMember {
   cancelled({ rstCode }: ServerHttp2Stream): void {
     if (rstCode === constants.NGHTTP2_CANCEL) this.#cancels++
     const session = this.#session
-    // After the end of the session no request is cancelled by the client.
+    // The end of a session also ends its requests; these are not cancellations by the client.
     if (this.peer.isProxy || session === undefined || session.destroyed) return
     if (!this.peer.cancels.take(1, this.#options.now())) this.cut('cancel-flood')
   }
 
-  /** Enforces the times and the overhead of the connection. Called every 250 ms. */
+  /** Enforces the time limits and the overhead limit of the connection. Called every 250 ms. */
   sweep(): void {
     const now = this.#options.now()
     const session = this.#session
@@ -217,8 +218,8 @@ export class ClientConnection implements ActiveSetMember {
   }
 
   /**
-   * Bytes of request bodies that have arrived and that the gate has not read yet. They do not count as overhead either,
-   * nor does the same number of bytes for the heads of their frames.
+   * Number of request body bytes that have arrived and that the gate has not read yet. These bytes do not count as
+   * overhead, and neither do as many bytes of frame heads.
    */
   #unread(): number {
     let bytes = 0

@@ -36,10 +36,11 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   readonly #connection: ClientConnection
   readonly #inFlight: InFlight
   #upload: Http2Upload | undefined
-  /** Messages of the client and of the service in a gRPC call, once the first bytes have arrived. */
+  /** Messages from the client in a gRPC call; `undefined` before the first bytes. */
   #asked: GrpcMessages | undefined
+  /** Messages from the service in a gRPC call; `undefined` before the first bytes. */
   #replied: GrpcMessages | undefined
-  /** True when the client has got 100 Continue. */
+  /** True when the gate has sent 100 Continue to the client. */
   #continued = false
   /** True for a reply without a body: to HEAD, or with status 204, 205 or 304. */
   #bodyless = false

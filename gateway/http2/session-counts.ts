@@ -9,7 +9,7 @@ import {
   type StreamRefusalCause,
 } from './session-limits.ts'
 
-/** Connections and requests of one peer address over all its HTTP/2 connections. */
+/** Counts of one peer over all its HTTP/2 connections. A peer is an IPv4 address or an IPv6 /64. */
 export class PeerCounts {
   sessions = 0
   streams = 0
@@ -51,7 +51,7 @@ export class SessionCounts {
     this.#options = options
   }
 
-  /** Counts a new connection. @returns the counts of its peer, or the limit for which it must be refused */
+  /** Counts a new connection. @returns the counts of its peer, or the cause for which the connection must be refused */
   open(address: Uint8Array): PeerCounts | (SessionEndCause & ('address-full' | 'node-full' | 'cancel-flood')) {
     const { maxSessions, maxSessionsPerAddress, isProxy, now } = this.#options
     const key = addressKey(address)
@@ -73,7 +73,7 @@ export class SessionCounts {
     this.sessions--
   }
 
-  /** Counts a new request. @returns the limit for which it must be refused; `undefined` when it was counted */
+  /** Counts a new request. @returns the cause for which the request must be refused; `undefined` when it was counted */
   openStream(peer: PeerCounts, address: Uint8Array): StreamRefusalCause | undefined {
     if (!peer.isProxy && peer.streams >= STREAMS_PER_ADDRESS_MAX) return 'address-full'
     if (this.streams >= this.#limit(STREAMS_MAX, peer, address)) return 'node-full'
@@ -87,7 +87,7 @@ export class SessionCounts {
     this.streams--
   }
 
-  /** Forgets the addresses without connections whose budgets are full again. */
+  /** Forgets each peer that has no connection and whose budget of cancellations is full again. */
   sweep(): void {
     const now = this.#options.now()
     for (const [key, peer] of this.#peers) {

@@ -27,7 +27,7 @@ export const SETTINGS: EventRate = { burst: 100, perSecond: 1 }
 export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
 /**
  * Limit of the bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames,
- * and heads of DATA frames with fewer bytes than their head. Node.js reports none of these frames, so their bytes are counted.
+ * and heads of DATA frames that are longer than the data. Node.js reports none of these frames, so bytes are counted.
  */
 export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
 
@@ -39,14 +39,14 @@ export const HEAD_CREDIT_MAX = 16 * 1024
 /** Bytes of frame heads and HPACK that each request may need in addition to its fields. */
 export const REQUEST_CREDIT = 128
 
-/** Bytes sent to a client for which it may send one byte of overhead, such as WINDOW_UPDATE. */
+/** Number of bytes sent to a client that allow the client one byte of overhead, such as WINDOW_UPDATE. */
 export const SENT_PER_CREDIT = 8
 /** Flow-control window of each request body, bytes: what a client can send before the service reads. */
 export const WINDOW_BYTES = 64 * 1024 - 1
 
 /**
- * Limits of nghttp2 for a connection: of a client, and of a listed proxy, whose connection carries the requests of many
- * clients and must not end because of one of them.
+ * Limits of nghttp2 for a connection of a client, and for a connection of a listed proxy. The connection of a proxy
+ * carries the requests of many clients and must not end because of one client.
  */
 export const nativeLimits = {
   client: { maxSessionInvalidFrames: 100, streamResetBurst: 200, streamResetRate: 20 },
@@ -54,8 +54,8 @@ export const nativeLimits = {
 } as const
 
 /**
- * Number of cancelled requests on a connection from which an error of nghttp2 is counted as a flood of cancels: nghttp2
- * reports the excess of `streamResetBurst` as a protocol error.
+ * Number of cancelled requests on a connection from which a protocol error counts as a flood of cancellations: nghttp2
+ * reports more than `streamResetBurst` cancellations as a protocol error.
  */
 export const CANCELS_CUT = nativeLimits.client.streamResetBurst
 

@@ -8,16 +8,16 @@ const ids = z.array(z.string())
 const holder = z.object({
   id: z.string(),
   role: z.enum(['node', 'worker']),
-  // A process of a release without keys of kind `policy` reports none.
+  // A process of an older release, which has no keys of kind `policy`, does not report this list.
   keys: z.object({ assertion: ids, encryption: ids, audit: ids, policy: ids.default([]) }),
   // A process of a later release may write with keys of a kind that this release does not know.
   writes: z.record(z.string(), z.string()),
 })
 
-/** Keys that a process has and writes with, as it published them in Redis. */
+/** What one process published in Redis: the keys that it has, and the key of each kind with which it writes. */
 export type KeyHolder = z.output<typeof holder>
 
-/** A process that has or lacks a key. */
+/** A node or worker, named in a list of the processes that have or lack a key. */
 export interface KeyProcess {
   readonly id: string
   readonly role: 'node' | 'worker'

@@ -9,7 +9,7 @@ export interface KeyChangeDependencies {
    * Returns the time until which a key must stay because data that it wrote are in use, ms since the epoch; 0 for a key
    * that is not in use.
    *
-   * @throws {ConfigError} as a rejection, when this cannot be found out now
+   * @throws {ConfigError} as a rejection, when the time cannot be determined now
    */
   readonly neededUntilMs: (kind: KeyKind, id: string) => number | Promise<number>
   readonly nowMs?: () => number

@@ -56,7 +56,7 @@ export class KeyHolders {
     try {
       if (this.#client.ready) await this.#client.call('HDEL', this.#dependencies.link.keys.keyHolders, this.#name)
     } catch {
-      // Redis failed. The entry of this process expires without this call.
+      // Redis failed, so the entry of this process stays in Redis until it expires.
     }
     await this.#client.close()
   }

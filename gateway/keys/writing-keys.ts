@@ -24,7 +24,7 @@ export interface Appointment {
   readonly acknowledged: readonly string[]
   /** Ids of the nodes that have not acknowledged the switch. */
   readonly missing: readonly string[]
-  /** Longest time after which a node without contact to Redis admits no request, ms. */
+  /** Maximum time for which a node that has lost Redis still admits requests, ms. */
   readonly boundMs: number
 }
 
