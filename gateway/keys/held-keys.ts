@@ -14,7 +14,7 @@ const holder = z.object({
   writes: z.record(z.string(), z.string()),
 })
 
-/** What one process published in Redis: the keys that it has, and the key of each kind with which it writes. */
+/** Record of one process in Redis: the keys that it has, and the key of each kind with which it writes. */
 export type KeyHolder = z.output<typeof holder>
 
 /** A node or worker, named in a list of the processes that have or lack a key. */
