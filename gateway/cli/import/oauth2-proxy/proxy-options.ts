@@ -29,7 +29,7 @@ function put(part: Record<string, unknown>, key: string, value: unknown): void {
 }
 
 const logging = notNeeded('the gate writes one JSON line per request; settings: log')
-const pages = noEquivalent('pages of the gate cannot be changed')
+const pages = noEquivalent('the gate has its own pages; `pages` of the settings changes product, logo, support and css')
 const discovery = notNeeded('the gate reads the endpoints from the metadata of the issuer')
 const cookie = notNeeded('sessions are in Redis; the browser has one opaque cookie with fixed attributes')
 const verifies = ifOn(noEquivalent('the gate always verifies this'))
