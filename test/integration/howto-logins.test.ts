@@ -56,9 +56,9 @@ const cases: Record<string, [who: string, path: string, claims: Record<string, u
     ['an unverified address', '/', { ...ours, email_verified: false, hd: 'corp.example' }, 403],
   ],
   entra: [
-    ['a user of the tenant', '/', { ...ours, oid: 'o1', tid: 't1', ver: '2.0' }, 200],
-    ['a guest', '/', { ...ours, email: 'guest@other.example', oid: 'o2', tid: 't1' }, 403],
-    ['a user without the optional claim', '/', { sub: 'u1', oid: 'o1', tid: 't1' }, 403],
+    ['a user of the tenant', '/', { ...ours, acct: 0, oid: 'o1', tid: 't1', ver: '2.0' }, 200],
+    ['a guest', '/', { ...ours, acct: 1, oid: 'o2', tid: 't1' }, 403],
+    ['a user without the optional claim', '/', { ...ours, oid: 'o1', tid: 't1' }, 403],
     ['a user with the app role', '/admin/', { ...ours, roles: ['App.Admin'] }, 200],
     ['a user without app roles', '/admin/', ours, 403],
   ],
