@@ -7,6 +7,7 @@ export const proxyOptionExamples: Readonly<Record<string, readonly (readonly str
   alpha_upstream: [['{ "uri": "http://app", "path": "/" }'], ['{ "uri": "unix:///run/app", "path": "/" }']],
   authenticated_emails_file: [['example-emails.txt']],
   cookie_domains: [['.example.com']],
+  custom_sign_in_logo: [['logo.png'], ['https://example.com/logo.png']],
   email_domains: [['example.com'], ['*'], ['.example.com']],
   http_address: [['127.0.0.1:4180'], ['unix:///run/proxy']],
   https_address: [[':443']],

@@ -29,7 +29,6 @@ function put(part: Record<string, unknown>, key: string, value: unknown): void {
 }
 
 const logging = notNeeded('the gate writes one JSON line per request; settings: log')
-const pages = noEquivalent('the gate has its own pages; `pages` of the settings changes product, logo, support and css')
 const discovery = notNeeded('the gate reads the endpoints from the metadata of the issuer')
 const cookie = notNeeded('sessions are in Redis; the browser has one opaque cookie with fixed attributes')
 const verifies = ifOn(noEquivalent('the gate always verifies this'))
@@ -139,6 +138,16 @@ function readAddress(option: ProxyOption, draft: ProxyDraft): OptionTold {
     return ['no equivalent', 'the gate listens on TCP: set listen of the settings']
   draft.settings['listen'] = address
   return ['mapped', 'settings: listen']
+}
+
+/** Reads the logo of the sign-in page: a file, a URL, or `-` for none. */
+function readLogo(option: ProxyOption, draft: ProxyDraft): OptionTold {
+  const file = firstValue(option)
+  if (file === '-' || file === '') return ['not needed', 'the pages of the gate have no logo by default']
+  if (/^https?:/.test(file))
+    return ['no equivalent', 'store the image in a file, and name it under pages.logo of the settings']
+  put(draft.settings, 'pages', { logo: file })
+  return ['decide', 'settings: pages.logo: PNG, JPEG, WebP, or SVG without scripts, at most 64KiB']
 }
 
 function readTls({ values: [cert = ''] }: ProxyOption, draft: ProxyDraft): OptionTold {
@@ -409,10 +418,10 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     whitelist_domains: readReturnDomains,
   },
   'Pages and logs': {
-    banner: pages,
-    custom_sign_in_logo: pages,
-    custom_templates_dir: pages,
-    footer: pages,
+    banner: noEquivalent('settings: pages.product has the name of the site; it is text, not HTML'),
+    custom_sign_in_logo: readLogo,
+    custom_templates_dir: noEquivalent('settings: pages.css changes the style of the pages; their texts are fixed'),
+    footer: noEquivalent('settings: pages.support has the contact below each page; it is text or a link, not HTML'),
     show_debug_on_error: notNeeded('error pages have the id of the request; the log has the reason'),
     skip_provider_button: notNeeded('browsers go to the issuer without a page in between'),
     auth_logging: logging,
