@@ -59,6 +59,26 @@ export function welcomePage(): string {
   )
 }
 
+/**
+ * HTML page of the demo's app for a user who has logged in at the gate.
+ *
+ * @param claims  claims of the assertion, with which the gate tells the service who the user is
+ */
+export function appPage(claims: Readonly<Record<string, unknown>>): string {
+  return page(
+    'The app',
+    `<p>The gate admitted this request. You are <b>${escaped(String(claims['sub'] ?? 'unknown'))}</b>.</p>
+    <p>The service received these claims in <code>x-gatehouse-jwt-assertion</code>:</p>
+    <pre>${escaped(JSON.stringify(claims, undefined, 2))}</pre>
+    <ul>
+      <li><a href="/app/hello">Allowed: the request as the service receives it</a></li>
+      <li><a href="/orders/42">Refused: a path for programs with an access token</a></li>
+      <li><a href="/.gatehouse/session">Your session</a></li>
+      <li><a href="/.gatehouse/logout">Log out</a></li>
+    </ul>`,
+  )
+}
+
 function page(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -74,6 +94,7 @@ function page(title: string, body: string): string {
   button { display: flex; justify-content: space-between; align-items: baseline; width: 100%; margin: .5rem 0;
     padding: .7rem 1rem; font: inherit; color: #fff; background: #24527a; border: 0; border-radius: .4rem; cursor: pointer }
   button:hover, button:focus-visible { background: #1a3d5c }
+  pre { overflow-x: auto; font-size: .8rem }
   .plain { color: inherit; background: none; justify-content: center }
   .plain:hover, .plain:focus-visible { background: #8883 }
   .problem { padding: .5rem .8rem; border-left: .25rem solid #b3261e; background: #b3261e22 }

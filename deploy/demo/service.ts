@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readJwt } from './jwt.ts'
+import { appPage } from './login-pages.ts'
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
 import { echoFrames, opensEcho } from './websocket-echo.ts'
@@ -22,7 +24,7 @@ const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
  * (`delay`, `status`, `bytes`, `abort_after`). The service checks no tokens, because the gate has already admitted
  * every request.
  *
- * `GET /stream/ws` opens a WebSocket that sends back each message. `GET /stream/events` sends an event per second until
+ * `/app/` is an HTML page for browsers. `GET /stream/ws` opens a WebSocket that sends back each message. `GET /stream/events` sends an event per second until
  * the client disconnects.
  */
 export function demoService(name: string): Server {
@@ -50,6 +52,7 @@ async function answer(name: string, request: IncomingMessage, response: ServerRe
   const body = await digest(request)
   if (commands.delayMs > 0) await sleep(commands.delayMs)
   if (pathname === '/stream/events') return sendTicks(response)
+  if (url === '/app/' && request.headers.accept?.startsWith('text/html')) return sendApp(response, request)
 
   const named = bytesPath.exec(pathname)?.[1]
   const bytes = commands.bytes ?? (named === undefined ? undefined : Number(named))
@@ -84,6 +87,14 @@ function sendJson(
   if (status === 304 || request.method === 'HEAD') return void response.end()
   if (commands?.abortAfter === undefined) return void response.end(text)
   response.write(text.subarray(0, commands.abortAfter), () => response.destroy())
+}
+
+/** Sends the page of the demo's app. A reply to HEAD has no content (node:http). */
+function sendApp(response: ServerResponse, { headers }: IncomingMessage): void {
+  const assertion = headers['x-gatehouse-jwt-assertion']
+  const claims = typeof assertion === 'string' ? readJwt(assertion).claims : {}
+  response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
+  response.end(appPage(claims))
 }
 
 /** Sends server-sent events: the first one immediately, then one per second until the client disconnects. */

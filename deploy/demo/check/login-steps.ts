@@ -21,6 +21,8 @@ export const loginSteps: readonly CheckStep[] = [
       const { headers } = JSON.parse(page.body.toString()) as Echo
       const assertion = headers.find(([name]) => name.toLowerCase() === 'x-gatehouse-jwt-assertion')?.[1] ?? ''
       expectEqual('subject of the assertion', readJwt(assertion).claims['sub'], 'alice')
+      const start = await browser.open(`${gate}/app/`)
+      expectTrue('a page of the app that names alice', start.body.includes('You are <b>alice</b>'))
       const end = await browser.open(`${gate}/.gatehouse/logout`, { 'Sec-Fetch-Site': 'same-origin' })
       expectTrue('a page that confirms the logout', end.body.includes('You are logged out'))
       for (let i = 0; i < requests; i++) expectEqual('status after the logout', await status(), 401)

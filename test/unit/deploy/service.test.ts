@@ -40,6 +40,18 @@ test('the demo service replies with the received header fields as on the wire, a
   ])
 })
 
+test('the demo service replies to a browser at /app/ with a page that shows the escaped claims of the assertion', async () => {
+  const claims = Buffer.from(JSON.stringify({ sub: 'alice', name: '<b>' })).toString('base64url')
+  const fields = { Accept: 'text/html', 'X-Gatehouse-Jwt-Assertion': `e30.${claims}.` }
+  const reply = await callHttp({ method: 'GET', target: '/app/', port, fields })
+
+  expect(reply.field('content-type')).toBe('text/html; charset=utf-8')
+  const page = reply.body.toString()
+  expect(page).toContain('You are <b>alice</b>')
+  expect(page).toContain('&#34;name&#34;: &#34;&#60;b&#62;&#34;')
+  expect(page).toContain('<a href="/.gatehouse/logout">Log out</a>')
+})
+
 test('the demo service reports the length of a chunked body', async () => {
   const body = Readable.from(repeatedBlock(200_000))
   const reply = await callHttp({ method: 'PUT', target: '/orders', port, body })
