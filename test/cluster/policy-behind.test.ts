@@ -65,56 +65,77 @@ beforeAll(async () => {
   store = editor.store as PhasedStore
 })
 
-/** Applies a policy after whose votes these nodes lose its secret. */
-async function applyAndLose(paths: readonly string[], secret: string, ...losing: string[]): Promise<ActivationReceipt> {
+/** Paths of the newest revision, and the secret that it needs. */
+const paths = ['open', 'first']
+const newest = () => policyWith(paths, paths.at(-1)!)
+
+/** Adds a path to the policy. The path and its secret have a new name in each attempt of a test. */
+function addPath(name: string): string {
+  const path = `${name}-${paths.length}`
+  paths.push(path)
+  return path
+}
+
+/** Applies the newest policy; these nodes lose its secret after the vote. */
+async function applyAndLose(...losing: string[]): Promise<ActivationReceipt> {
+  const secret = paths.at(-1)!
   give(secret, 'n1', 'n2')
   store.at.set('before-activation', () => {
     for (const id of losing) rmSync(secretOf(id, secret))
   })
-  const outcome = await editor.apply(policyWith(paths, secret), { waitMs: 1500 })
+  const outcome = await editor.apply(newest(), { waitMs: 1500 })
   return (outcome as { readonly receipt: ActivationReceipt }).receipt
 }
 
 test('if a node loses a secret after its vote for a policy, it replies 503 to protected requests from the time `fenced_by`, and is not ready until SIGHUP finds the secret', async () => {
-  const receipt = await applyAndLose(['open', 'second'], 'two', 'n2')
+  const added = addPath('second')
+  const receipt = await applyAndLose('n2')
   expect(receipt).toMatchObject({ acknowledged: [{ node: 'n1' }], missing: ['n2'], not_fenced: ['open'] })
   await isFenced(receipt)
   expect([await statusOf(n2, 'first'), await statusOf(n2, 'open')]).toEqual([503, 200])
-  expect([await isReady(n1), await isReady(n2)]).toEqual([true, false])
-  await until('an answer of the other node', async () => (await statusOf(n1, 'second')) === 200)
-  mend('two', n2, 'n2')
-  await until('the new revision', async () => (await statusOf(n2, 'second')) === 200 && (await isReady(n2)))
+  await until('readiness of the other node alone', async () => (await isReady(n1)) && !(await isReady(n2)))
+  await until('an answer of the other node', async () => (await statusOf(n1, added)) === 200)
+  mend(added, n2, 'n2')
+  await until('the new revision', async () => (await statusOf(n2, added)) === 200 && (await isReady(n2)))
 })
 
 test('when no node can enforce the active policy revision, all nodes stay ready and decide by the previous revision', async () => {
-  const receipt = await applyAndLose(['open', 'third'], 'three', 'n1', 'n2')
-  expect(receipt).toMatchObject({ acknowledged: [], missing: ['n1', 'n2'] })
-  await isFenced(receipt)
-  for (const node of [n1, n2]) {
-    await until('an answer by the revision before', async () => (await statusOf(node, 'second')) === 200)
-    expect(await isReady(node)).toBe(true)
-    expect((await readMetrics(node.adminPort)).sum('gatehouse_policy_behind')).toBe(1)
+  const added = addPath('third')
+  try {
+    const receipt = await applyAndLose('n1', 'n2')
+    expect(receipt.acknowledged).toEqual([])
+    expect([...receipt.missing].sort()).toEqual(['n1', 'n2'])
+    await isFenced(receipt)
+    for (const node of [n1, n2]) {
+      await until('an answer by the revision before', async () => (await statusOf(node, 'first')) === 200)
+      await until('readiness', () => isReady(node))
+      expect(await statusOf(node, added)).toBe(404)
+      expect((await readMetrics(node.adminPort)).sum('gatehouse_policy_behind')).toBe(1)
+    }
+  } finally {
+    mend(added, n1, 'n1')
+    mend(added, n2, 'n2')
   }
-  mend('three', n1, 'n1')
-  mend('three', n2, 'n2')
-  for (const node of [n1, n2]) await until('the new revision', async () => (await statusOf(node, 'third')) === 200)
+  for (const node of [n1, n2]) await until('the new revision', async () => (await statusOf(node, added)) === 200)
 })
 
 test('a policy canary is refused when only one node is left before the vote, and nothing changes', async () => {
   store.at.set('before-votes', () => n2.stop())
   const canary = { percent: 50, forMs: 60_000, maxFaultsPercent: 1, maxNewDenialsPercent: 1 }
-  expect(await editor.apply(policyWith(['open', 'tried'], 'three'), { canary })).toMatchObject({
+  expect(await editor.apply(policyWith(['open', 'tried'], paths.at(-1)!), { canary })).toMatchObject({
     outcome: 'no-canary',
     problems: [{ message: expect.stringContaining('a canary needs two nodes') }],
   })
   // The node was there when the change began.
   expect(store.at.size).toBe(0)
-  expect(await editor.apply(policyWith(['open', 'third'], 'three'))).toMatchObject({ outcome: 'unchanged' })
+  expect(await editor.apply(newest())).toMatchObject({ outcome: 'unchanged' })
 })
 
 test('a node that starts without a secret of the active policy revision names the secret, keeps its older copy, and is not ready until it has the secret', async () => {
-  give('four', 'n1')
-  expect(await editor.apply(policyWith(['open', 'fourth'], 'four'))).toMatchObject({ outcome: 'activated' })
+  const former = paths.at(-1)!
+  const added = addPath('fourth')
+  give(added, 'n1')
+  expect(await editor.apply(newest())).toMatchObject({ outcome: 'activated' })
   const copy = readFileSync(folder.copyOf('n2'))
 
   const late = new TestNode(optionsOf('n2'))
@@ -122,19 +143,15 @@ test('a node that starts without a secret of the active policy revision names th
     const told = await late.waitForLine(
       ({ msg }) => msg === 'the active policy is invalid on this node; starting with the copy on disk',
     )
-    expect(JSON.stringify(told['problems'])).toContain('four.txt')
+    expect(JSON.stringify(told['problems'])).toContain(`${added}.txt`)
     const { listen, admin } = await late.waitForLine(({ msg }) => msg === 'node started')
     late.port = Number(String(listen).split(':').at(-1))
     late.adminPort = Number(String(admin).split(':').at(-1))
     await late.waitForLine(({ msg }) => msg === 'joined the cluster')
-    expect([await statusOf(late, 'open'), await statusOf(late, 'third'), await isReady(late)]).toEqual([
-      200,
-      503,
-      false,
-    ])
+    expect([await statusOf(late, 'open'), await statusOf(late, former), await isReady(late)]).toEqual([200, 503, false])
     expect(readFileSync(folder.copyOf('n2'))).toEqual(copy)
-    mend('four', late, 'n2')
-    await until('the new revision', async () => (await statusOf(late, 'fourth')) === 200 && (await isReady(late)))
+    mend(added, late, 'n2')
+    await until('the new revision', async () => (await statusOf(late, added)) === 200 && (await isReady(late)))
     expect(readFileSync(folder.copyOf('n2'))).not.toEqual(copy)
   } finally {
     await late.remove()

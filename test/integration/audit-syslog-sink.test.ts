@@ -20,7 +20,7 @@ test('after a syslog connection breaks, a worker sends the audit records that ma
 
   receiver.breakAfter = 25
   await writer.write(50)
-  await until('the sink has connected again', () => receiver.connections === 2)
+  await until('the sink has connected again', () => receiver.connections >= 2)
   receiver.breakAfter = Number.POSITIVE_INFINITY
   await until('the receiver has all records', () => ids().length === 70)
   expect(ids()).toEqual(writer.ids)

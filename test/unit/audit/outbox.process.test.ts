@@ -165,13 +165,17 @@ test('when Redis loses audit batches, a node writes them again in order, even if
     push(1)
     await expect.poll(() => outbox.status.away).toContain('OOM')
     // The outbox keeps a batch for 3 s after Redis has accepted the batch.
-    const inTime = performance.now() - startedMs < 2500
+    const firstInTime = performance.now() - startedMs < 2500
     await forget()
+    const restoredMs = performance.now()
     await limitMemory(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9)
     await expect.poll(async () => (await numbers()).length).toBeGreaterThan(0)
     const refused = () => outbox.status.away?.includes('OOM') === true
     await until('Redis is full again, or has all records', async () => refused() || (await numbers()).includes(25))
-    if (inTime && refused() && (await numbers()).length > 1) return given
+    const taken = await numbers()
+    await forget()
+    const secondInTime = performance.now() - restoredMs < 2500
+    if (firstInTime && secondInTime && taken.length > 1 && !taken.includes(24)) return given
     // Repeats the attempt when a busy machine took longer, or when the memory use of Redis varied by more than the
     // records.
     await limitMemory(0)
@@ -179,9 +183,7 @@ test('when Redis loses audit batches, a node writes them again in order, even if
     return halfTaken()
   }
   const { outbox, numbers } = await halfTaken()
-  expect(await numbers()).not.toContain(24)
 
-  await forget()
   await limitMemory(0)
   await expect.poll(numbers).toEqual(upTo(25))
   expect(await outbox.close(1000)).toBe(0)
