@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 /** Time for which a nonce can be used, ms. */
 const NONCE_LIFE_MS = 5 * 60_000
 /**
- * Age of a nonce above which a reply contains a newer nonce, ms. The client then avoids a rejection because of an
+ * Age of a nonce from which on a reply contains a newer nonce, ms. The client then avoids a rejection because of an
  * expired nonce.
  */
 export const NONCE_RENEW_MS = NONCE_LIFE_MS / 2

@@ -37,8 +37,8 @@ const CHECK_MS = 5000
 const POLL_MS = 1000
 
 /**
- * Minimum age, ms, of an activation whose MAC has an unknown key, before a node replaces the activation. After a loss
- * of data, the other processes need less time to report their keys again.
+ * Time for which an activation whose MAC has an unknown key must stay in Redis before a node replaces it, ms. Counted
+ * from the first read by the node. After a loss of data, the other processes need less time to report their keys again.
  */
 const UNKNOWN_KEY_MS = 10_000
 

@@ -9,8 +9,8 @@ export const REQUESTS_MIN = 100
 /**
  * Number of standard errors that a difference must have above its limit before the canary is withdrawn. Without this
  * margin, a harmless revision would often be withdrawn by chance: of 100 requests with 5% refusals, every fourth
- * comparison differs by more than 2%. `over` (the rollout has ended): 95% confidence. `running`: more, because the
- * comparison is repeated every second.
+ * comparison differs by more than 2%. `over` (the time of the rollout is up): 95% confidence. `running`: more, because
+ * the comparison is repeated every second.
  */
 const STANDARD_ERRORS = { running: 4, over: 1.645 } as const
 
@@ -79,7 +79,7 @@ class Sum {
   faults = 0
 }
 
-/** Decides whether a rollout goes on, and otherwise whether its revision is promoted or withdrawn. Pure. */
+/** Decides whether a rollout goes on, or its revision is promoted or withdrawn, or the result is undecided. Pure. */
 export function canaryVerdict(rows: readonly CanaryRow[], canary: Canary, facts: CanaryFacts): CanaryVerdict {
   const { number } = canary
   const unable = facts.problems.map(({ node, problem }) => `node ${node}: ${problem}`)

@@ -103,8 +103,8 @@ export function openRevisions({
 
 /**
  * Compares the revision that the other members enforce with the revision of this node, which cannot apply the active
- * revision. `newer`: another member enforces a later revision. `older`: no member can apply the active revision, or no
- * such member is left. `undefined`: not known yet, or Redis failed.
+ * revision. `newer`: another member enforces a later activation. `older`: no member can apply the active revision, or
+ * no such member is left. `undefined`: not known yet, or Redis failed.
  */
 async function othersEnforce(
   cluster: Pick<ClusterRoom['cluster'], 'list'>,

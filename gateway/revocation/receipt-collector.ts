@@ -69,8 +69,8 @@ export class ReceiptCollector {
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.confirm(durable),
     ])
-    // Check again for lost members. After Redis lost its data, a member can renew its lease before it detects the loss,
-    // and acknowledges events only afterwards.
+    // Check again for lost members. After Redis lost its data, this node can renew its lease before it detects the
+    // loss, and acknowledges events only afterwards.
     const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))

@@ -97,8 +97,8 @@ export class Refresher {
   }
 
   /**
-   * Waits until all tokens are stored in Redis whose first attempt to be stored failed. An attempt is given up after 5
-   * min.
+   * Waits for the tokens that could not be stored in Redis at the first attempt, until they are stored or the attempts
+   * are given up after 5 min.
    */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)

@@ -93,8 +93,8 @@ export function lastEndOf(
 }
 
 /**
- * Returns the end of a session that users are shown, s since the Unix epoch. For a session without a refresh token,
- * this is the expiry of the access token, otherwise the latest possible end of the session.
+ * Returns the end of a session that users are shown, s since the Unix epoch: the latest possible end of the session.
+ * For a session without a refresh token, the expiry of the access token if that is earlier.
  */
 export function endOf(session: Pick<Session, 'createdAtS' | 'endsAtS' | 'tokens'>, absoluteMs: number): number {
   const { refreshToken, accessExpiresAtS } = session.tokens

@@ -283,8 +283,9 @@ export class Sessions implements ExpirySource {
 
   /**
    * Returns the session with claims about its user that are not too old. If the tokens are older than the maximum age
-   * too, refreshes the session; otherwise asks the UserInfo endpoint. If the issuer gives no claims, the returned
-   * session still has the old claims, which must not be used. `undefined` when the session has ended.
+   * too, refreshes the session first. If the claims are still too old, asks the UserInfo endpoint. If the issuer gives
+   * no claims, the returned session still has the old claims, which must not be used. `undefined` when the session has
+   * ended.
    *
    * @param maxAgeMs  maximum age of the claims, ms
    * @throws {GatewayFault} as a rejection, when the issuer or Redis is unavailable: `refresh-unavailable`,

@@ -32,7 +32,7 @@ local function ahead(ends)
 end
 if ahead(e[6]) then return { 'failed', e[5], ahead(e[6]), answer, at, age } end
 if ahead(e[4]) then return { 'wait', math.min(ahead(e[4]), tonumber(ARGV[3])) } end
--- The fence is computed from the time, so that it never repeats, even if the key was removed meanwhile.
+-- The fence is computed from the time, so that it does not start again at 1 when the key was removed meanwhile.
 local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(e[9] or 0) + 1))
 local keep = math.max(tonumber(e[7] or 0), now + ARGV[3] * 2)
 redis.call('HSET', KEYS[1], 'f', fence, 'u', string.format('%.0f', now + ARGV[3]), 'k', string.format('%.0f', keep))

@@ -271,8 +271,8 @@ export class UpstreamConnection implements BodyKeeper {
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
-    // Some services send an announced body although such a reply has none. Do not reuse such a connection: the next
-    // exchange would read that body as its reply.
+    // Some services send an announced body although such a reply has none, perhaps later. Do not reuse such a
+    // connection: the next exchange would read that body as its reply.
     const announced = chunked || (contentLength !== undefined && contentLength > 0)
     this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0

@@ -103,9 +103,7 @@ export interface UpstreamListener {
 
 /** A call in progress. Every method can also be called after the call has ended. */
 export interface UpstreamCall {
-  /**
-   * Number of reads from the service that contained bytes for this call. Does not change while the service is silent.
-   */
+  /** Counter that grows with each read of bytes for this call. Does not change while the service is silent. */
   readonly reads: number
   resume(): void
   /** Call this when the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */

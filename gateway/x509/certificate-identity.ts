@@ -26,8 +26,8 @@ export function caIssuer(name: string): string {
 }
 
 /**
- * Whether an issuer identifier stands for a CA of client certificates. Identifiers of token issuers are http or https
- * URLs.
+ * Whether an issuer identifier stands for a CA or a SPIFFE trust domain of client certificates. Identifiers of token
+ * issuers are http or https URLs.
  */
 export function isCertificateIssuer(issuer: string): boolean {
   return issuer.startsWith('spiffe://') || issuer.startsWith('x509:')
@@ -36,9 +36,10 @@ export function isCertificateIssuer(issuer: string): boolean {
 /**
  * Identity that a verified certificate proves; `undefined` for none.
  *
- * A certificate may have at most one URI (X509-SVID §2). If there is one, this URI is the subject. A SPIFFE ID is
- * accepted only from a CA that may issue IDs of its trust domain. Without a URI, the first DNS name is the subject,
- * else the first e-mail address, else the first IP address.
+ * A certificate may have at most one URI (X509-SVID §2). If there is one, this URI is the subject. From a CA with a
+ * trust domain, a SPIFFE ID of another domain proves no identity. From a CA without a trust domain, a SPIFFE ID is an
+ * ordinary URI. Without a URI, the first DNS name is the subject, else the first e-mail address, else the first IP
+ * address.
  */
 export function identityOfNames(names: SubjectNames, { name, trustDomain }: NamedCa): CertificateIdentity | undefined {
   const { uris, dns, emails, addresses } = names

@@ -19,8 +19,8 @@ const nameTags = { email: 0x81, dns: 0x82, uri: 0x86, address: 0x87 } as const
 /** SPIFFE limits an identifier to 2,048 bytes; other names are shorter. */
 const NAME_MAX = 2048
 
-// Patterns of valid names, by kind. The patterns exclude each other, so that a name of one kind never equals a name of
-// another kind.
+// Patterns of valid names, by kind. Names of two kinds can still be equal: `a:b@c.example` is valid as URI and as
+// e-mail address, and a DNS name can have the form of an IPv4 address.
 const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/
 const dnsName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
 const wildcard = /^\*\./

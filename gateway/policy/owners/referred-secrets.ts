@@ -35,8 +35,8 @@ export function referredSecrets(service: ServiceEntry): ReferredSecret[] {
 }
 
 /**
- * Finds the files with e-mail addresses that a requirement names. Skips claims and headers, because their names and
- * values are not file paths.
+ * Finds the files with e-mail addresses that a requirement names. Other texts do not count, because names and values of
+ * claims and headers are not file paths.
  */
 function collectLists(tree: unknown, place: string, found: ReferredSecret[]): void {
   if (typeof tree !== 'object' || tree === null) return

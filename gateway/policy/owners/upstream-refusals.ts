@@ -55,8 +55,9 @@ function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[
 }
 
 /**
- * Refuses a rewrite if another service has the same upstream. Without a rewrite, the upstream receives only granted
- * paths; with a rewrite, it can receive any path.
+ * Refuses a rewrite if another service has the same upstream. An unchanged rewrite is refused only if the change of the
+ * service adds the shared upstream. Without a rewrite, the upstream receives only granted paths; with a rewrite, it can
+ * receive any path.
  */
 function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
   const others = Object.entries(after.document.services).filter(([id]) => id !== service)

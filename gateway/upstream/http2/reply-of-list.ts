@@ -11,7 +11,11 @@ const decimal = /^[0-9]{1,15}$/
 
 /**
  * Reads the head of an HTTP/2 reply. node:http2 has already validated the head, but drops invalid fields without a
- * report. So these checks do not depend on the version of node:http2.
+ * report. The checks here apply whatever the version of node:http2 does.
+ *
+ * @param list   alternating names and values, Latin-1, as on the wire
+ * @param isEnd  true when the head is the whole reply
+ * @throws {MalformedReply} for a reply that the gate does not forward
  */
 export function replyOfList(list: readonly string[], isEnd: boolean): ReplyHead {
   const fields: string[] = []

@@ -3,8 +3,8 @@ import type { EventRate } from '../../base/event-budget.ts'
 /** Maximum number of concurrent calls on one HTTP/2 session, if the service allows as many. */
 export const CALLS_MAX = 100
 /**
- * Number of calls on a session above which another session is opened, so that the calls of many clients do not share
- * one TCP connection.
+ * Number of calls on each session at which the next call opens another session, so that the calls of many clients do
+ * not share one TCP connection.
  */
 export const CALLS_SPREAD = 32
 /** Maximum number of sessions to one upstream that all clients share. */

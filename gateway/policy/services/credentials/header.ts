@@ -18,8 +18,8 @@ const fieldName = text('the name of a request field, of letters, digits and -', 
 )
 
 /**
- * Whether a credential can use the field with this name (in lower case): neither the gate, nor proxies, nor the
- * protocol use it.
+ * Whether a credential can use the field with this name (in lower case): `authorization`, or a field that neither the
+ * gate, nor proxies, nor the protocol use.
  */
 export function isCredentialField(name: string): boolean {
   if (name === 'authorization') return true
