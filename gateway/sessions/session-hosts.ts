@@ -41,6 +41,12 @@ export class SessionHosts {
     return cookies.some(([listedOrigin, listedHash]) => listedOrigin === origin && listedHash === hash)
   }
 
+  /** Returns the origins of the hosts in the list, each once. */
+  async originsOf(id: string): Promise<string[]> {
+    const { cookies } = await this.#read(id)
+    return [...new Set(cookies.map(([origin]) => origin))]
+  }
+
   /**
    * Adds the cookie of a host to the list.
    *

@@ -126,6 +126,8 @@ export interface SessionListing {
   readonly issuer: string
   readonly subject: string
   readonly device: Device
+  /** Origins of the hosts that use the session; `undefined`: the session is valid at every host of the gate. */
+  readonly origins: readonly string[] | undefined
   readonly createdAtS: number
   /** Time of the session's last use, with a resolution of a tenth of the idle lifetime. */
   readonly usedAtS: number

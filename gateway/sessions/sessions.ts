@@ -438,12 +438,20 @@ export class Sessions implements ExpirySource {
     const found = await this.#stored(selector)
     found.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
     const nowS = Date.now() / 1000
-    return found.flatMap(({ session, usedAtS }) => {
+    const listed = found.map(async ({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS } = session
       const endsAtS = endOf(session, this.#dependencies.absoluteMs(issuer) ?? 0)
       if (nowS >= endsAtS || this.#dependencies.ended(session)) return []
-      return [{ id, issuer, subject, device, createdAtS, usedAtS, endsAtS }]
+      const origins = await this.#originsOf(session)
+      return [{ id, issuer, subject, device, origins, createdAtS, usedAtS, endsAtS }]
     })
+    return (await Promise.all(listed)).flat()
+  }
+
+  /** Returns the origins of the hosts that use a session; `undefined`: the session is valid at every host. */
+  async #originsOf({ id, origin }: Session): Promise<string[] | undefined> {
+    if (origin === undefined) return undefined
+    return [...new Set([origin, ...(await this.#hosts.originsOf(id))])]
   }
 
   get cached(): number {

@@ -6,6 +6,7 @@ import { Sealer } from '../../gateway/base/sealer.ts'
 import { noRevocationLookup } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
+import { SessionHosts } from '../../gateway/sessions/session-hosts.ts'
 import { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -84,6 +85,24 @@ test('`gatehouse sessions list --subject` shows what identifies each session and
   })
   expect(stdout).not.toContain(cookie.split('.')[0])
   expect(stdout).not.toContain('token')
+})
+
+test('the list of sessions shows each host that uses a session of login.host once, and `all` for other sessions', async () => {
+  const [auth, shop] = ['https://auth.example', 'https://shop.example']
+  const { session } = await holder.create(await loginOf(provider, { subject: 'shared', origin: auth }))
+  const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
+  const cookies = new SessionHosts(link.store, link.keys, sealer)
+  for (const hash of ['first', 'second']) await cookies.add(session.id, shop, hash)
+  await login('shared')
+
+  const { stdout } = await sessions('list', '--subject', 'shared', '--output', 'json')
+  const { stdout: table } = await sessions('list', '--subject', 'shared')
+
+  const listed = JSON.parse(stdout).sessions as { session: string; hosts?: string[] }[]
+  expect(listed.find((each) => each.session === session.id)!.hosts).toEqual([auth, shop])
+  expect(listed.find((each) => each.session !== session.id)!.hosts).toBeUndefined()
+  expect(table).toContain(`${auth} ${shop}`)
+  expect(table).toMatch(/ all +Mozilla/)
 })
 
 test('the list of sessions shows the end of a session by the current policy, even if the session began under a longer lifetime', async () => {

@@ -14,6 +14,10 @@ const session = z.strictObject({
     address: z.string().describe('IP address of the client at login.'),
     user_agent: z.string().describe('`User-Agent` of the browser at login.'),
   }),
+  hosts: z
+    .array(z.string())
+    .optional()
+    .describe('Origins of the hosts that use a session of `login.host`. Absent: the session is valid at every host.'),
   created_at: time,
   used_at: time.describe('Time of the last use, accurate to a tenth of the idle time-out (RFC 3339).'),
   ends_at: time.describe(
@@ -64,12 +68,13 @@ export const listSessions = operation({
   },
 })
 
-function shownOf({ id, issuer, subject, device, createdAtS, usedAtS, endsAtS }: SessionListing): object {
+function shownOf({ id, issuer, subject, device, origins, createdAtS, usedAtS, endsAtS }: SessionListing): object {
   return {
     session: id,
     issuer,
     subject,
     device: { id: device.id, address: device.address, user_agent: device.userAgent },
+    ...(origins && { hosts: origins }),
     created_at: timeOf(createdAtS),
     used_at: timeOf(usedAtS),
     ends_at: timeOf(endsAtS),

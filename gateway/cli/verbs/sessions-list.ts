@@ -7,6 +7,7 @@ interface Session {
   readonly session: string
   readonly subject: string
   readonly device: { readonly id: string; readonly address: string; readonly user_agent: string }
+  readonly hosts?: readonly string[]
   readonly created_at: string
   readonly used_at: string
   readonly ends_at: string
@@ -25,7 +26,7 @@ export const verb = defineVerb({
     const query = new URLSearchParams(selectedSessions(given, 'list'))
     const { document } = await AdminClient.from(given.admin).call('GET', `/api/v1/sessions?${query}`, 'sessions')
     const { sessions } = document as unknown as { sessions: readonly Session[] }
-    const rows = sessions.map(({ session, subject, device, ...at }) => [
+    const rows = sessions.map(({ session, subject, device, hosts, ...at }) => [
       session,
       subject,
       device.id,
@@ -33,9 +34,10 @@ export const verb = defineVerb({
       at.created_at,
       at.used_at,
       at.ends_at,
+      hosts?.join(' ') ?? 'all',
       device.user_agent,
     ])
-    output.table(['session', 'subject', 'device', 'address', 'created', 'used', 'ends', 'browser'], rows)
+    output.table(['session', 'subject', 'device', 'address', 'created', 'used', 'ends', 'hosts', 'browser'], rows)
     output.document(document)
   },
 })
