@@ -258,6 +258,17 @@ test.each([
   },
 )
 
+test.each([
+  ['http://app.test:3000/', /set_xauthrequest: decide: .*set it to true/],
+  ['static://202', /set_xauthrequest: mapped: services: auth_request_headers/],
+])('the import of set_xauthrequest with the upstream %s says which fields a check replies with', (upstream, note) => {
+  const { notes } = importedTexts([
+    `${base.replace(/^upstreams.*$/m, '')}upstreams = ["${upstream}"]\nset_xauthrequest = true\n`,
+  ])
+
+  expect(notes.join('\n')).toMatch(note)
+})
+
 test('an unknown option in an imported oauth2-proxy file is named in a note', () => {
   const { notes } = importedTexts([`${base}no_such_option = 1\ntoString = "x"\n`])
 

@@ -343,7 +343,14 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     prefer_email_to_user: ifOn(mapped('services: auth_request_headers.claims.user', () => {})),
     set_authorization_header: ifOn(noEquivalent('a check replies with a signed assertion instead of the ID token')),
     set_basic_auth: ifOn(noEquivalent('a check replies with a signed assertion instead of Basic')),
-    set_xauthrequest: notNeeded('checks reply with X-Auth-Request-* (docs/guide/forward-auth.md)'),
+    // Checks reply with the fields that services get: X-Forwarded-* if oauth2-proxy forwarded requests itself.
+    set_xauthrequest: ifOn((_, draft) => {
+      if (draft.asksOnly) return ['mapped', 'services: auth_request_headers']
+      return [
+        'decide',
+        'checks reply with the fields in auth_request_headers: set it to true if a proxy reads X-Auth-Request-* (docs/guide/forward-auth.md)',
+      ]
+    }),
     signature_key: noEquivalent(
       'the signed assertion replaces GAP-Signature: verify it in the service (docs/guide/howto/assertion.md)',
     ),
