@@ -150,6 +150,15 @@ function readLogo(option: ProxyOption, draft: ProxyDraft): OptionTold {
   return ['decide', 'settings: pages.logo: PNG, JPEG, WebP, or SVG without scripts, at most 64KiB']
 }
 
+/** Reads an option by which oauth2-proxy puts the user into its replies to a proxy. */
+function readReplyFields(_: ProxyOption, draft: ProxyDraft): OptionTold {
+  if (draft.asksOnly) return ['mapped', 'services: auth_request_headers']
+  return [
+    'decide',
+    'checks reply with the fields in auth_request_headers: set it to true if a proxy reads X-Auth-Request-* (docs/guide/forward-auth.md)',
+  ]
+}
+
 function readTls({ values: [cert = ''] }: ProxyOption, draft: ProxyDraft): OptionTold {
   const key = draft.option('tls_key_file')
   if (key === undefined) return ['no equivalent', 'a certificate needs its key: set tls.certificates of the settings']
@@ -344,19 +353,13 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     set_authorization_header: ifOn(noEquivalent('a check replies with a signed assertion instead of the ID token')),
     set_basic_auth: ifOn(noEquivalent('a check replies with a signed assertion instead of Basic')),
     // Checks reply with the fields that services get: X-Forwarded-* if oauth2-proxy forwarded requests itself.
-    set_xauthrequest: ifOn((_, draft) => {
-      if (draft.asksOnly) return ['mapped', 'services: auth_request_headers']
-      return [
-        'decide',
-        'checks reply with the fields in auth_request_headers: set it to true if a proxy reads X-Auth-Request-* (docs/guide/forward-auth.md)',
-      ]
-    }),
+    set_xauthrequest: ifOn(readReplyFields),
     signature_key: noEquivalent(
       'the signed assertion replaces GAP-Signature: verify it in the service (docs/guide/howto/assertion.md)',
     ),
     skip_auth_strip_headers: ifOff(noEquivalent('the gate always removes fields that state an identity')),
     alpha_request_header: readUserFields,
-    alpha_response_header: notNeeded('checks reply with X-Auth-Request-* (docs/guide/forward-auth.md)'),
+    alpha_response_header: readReplyFields,
   },
   Upstreams: {
     alpha_upstream: ({ values }, draft) => {
@@ -413,7 +416,7 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
       if (draft.option('trusted_proxy_ips') !== undefined) return ['mapped', 'settings: proxies']
       return [
         'decide',
-        'list the addresses of the proxies in front under proxies of the settings; no other peer is trusted about the client',
+        'settings: list the addresses of the proxies in front under proxies, and under check.peers if they ask the gate (forward-auth); no other peer is trusted about the client',
       ]
     }),
     ssl_insecure_skip_verify: verifies,
