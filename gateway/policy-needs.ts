@@ -121,7 +121,7 @@ function caProblem(
   }
   if (names === undefined || issuer !== undefined || cas.length === 1) return undefined
   const message = 'requires a subject alternative name, but names no issuer, and tls.client.ca has several CAs'
-  return { message, hint: `set issuer to one of ${issuers.join(', ')}` }
+  return { message, hint: `set issuer of this certificate requirement to one of ${issuers.join(', ')}` }
 }
 
 function keyMissing(kind: 'assertion' | 'encryption', message: string): Problem {

@@ -42,7 +42,7 @@ export class PolicySwitch implements PolicyFileEvents {
   }
 
   restored(): void {
-    this.#log('info', 'the policy files contain the active policy again', {
+    this.#log('info', 'the policy files are valid again: they contain the active policy', {
       revision: this.#gate.runtime.snapshot.revision,
     })
   }

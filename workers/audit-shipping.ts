@@ -89,7 +89,7 @@ export class AuditShipping {
     } catch (error) {
       pauseMs = RETRY_MS
       if (!this.#failing)
-        this.#log('warn', 'delivery of audit records to sinks cannot be scheduled', {
+        this.#log('warn', 'delivery of audit records to sinks cannot be scheduled in Redis; the worker tries again', {
           reason: (error as Error).message,
         })
       this.#failing = true

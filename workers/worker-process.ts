@@ -208,7 +208,7 @@ export class WorkerProcess {
       })
     },
     restored: (): void => {
-      this.#rooms.log.log('info', 'the policy files contain the active policy again', {
+      this.#rooms.log.log('info', 'the policy files are valid again: they contain the active policy', {
         revision: this.#rooms.policy.snapshot.revision,
       })
     },

@@ -26,8 +26,8 @@ export interface Offered {
   readonly sentPart: number
   readonly admitted: number
   /**
-   * Number of replies by status, without 200 (admitted) and 429 (rejected by the limit). `failed`: requests without a
-   * reply.
+   * Number of replies per status other than 200 (admitted) and 429 (rejected by the limit). Key `failed`: requests
+   * without a reply.
    */
   readonly others: Readonly<Record<string, number>>
 }

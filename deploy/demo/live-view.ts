@@ -54,7 +54,7 @@ function notice({ level, msg, problems, fault }: Line): string | undefined {
     level !== 'warn' &&
     level !== 'error' &&
     msg !== 'policy changed' &&
-    msg !== 'the policy files contain the active policy again'
+    msg !== 'the policy files are valid again: they contain the active policy'
   )
     return undefined
   if (Array.isArray(problems)) return [plain(msg), ...problems.map(problemLine)].join('\n')

@@ -57,7 +57,9 @@ export const runningRollout = z.strictObject({
 export const rolloutOutcome = z.strictObject({
   outcome: z
     .enum(['promoted', 'withdrawn', 'undecided', 'aborted'])
-    .describe('`undecided`: withdrawn, because a compared route had less than 100 requests on a side.'),
+    .describe(
+      '`undecided`: withdrawn, because a compared route had less than 100 requests on a side, or the canary nodes stopped or restarted.',
+    ),
   why: z.string().describe('Cause of the end of the rollout, with route and figures.'),
   number: z.int().describe('Number of the revision that was tried.'),
   base: z.int().describe('Number of the revision that was active.'),

@@ -64,9 +64,7 @@ export function linesOf({ batch }: LogEntry): readonly string[] {
 interface Step {
   readonly shard: number
   readonly entry: LogEntry
-  /**
-   * Place at which an earlier search stopped within this entry; `undefined` when no search stopped within the entry.
-   */
+  /** Place in this entry at which an earlier search stopped; `undefined`: search the whole entry. */
   readonly place: LogPlace | undefined
 }
 

@@ -41,7 +41,7 @@ export interface ChainReport {
   /** Number of the first record that was found; `last` is the number of the last record. */
   readonly first: number
   readonly last: number
-  /** Number of records that the node reported as lost. */
+  /** Number of lost records of this chain, the sum over its seals. */
   readonly lost: number
   readonly end: ChainEnd
   /** Whether every seal of the chain names a known key. */

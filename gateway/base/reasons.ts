@@ -30,7 +30,7 @@ export const reasons = {
     'bad_request',
     'the gate does not know the method; it forwards GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS',
   ),
-  'method-refused': closing(405, 'method_not_allowed', 'the gate never forwards CONNECT and TRACE'),
+  'method-refused': closing(405, 'method_not_allowed', 'the gate never forwards CONNECT or TRACE'),
   'target-malformed': closing(
     400,
     'bad_request',
@@ -322,9 +322,9 @@ export const reasons = {
   'login-switch-asked': entry(
     200,
     'login_confirmation',
-    'the browser must confirm that a login at another issuer replaces its session',
+    'the gate shows a page on which the user confirms that a login at another issuer replaces the session',
   ),
-  'logout-asked': entry(200, 'logout_confirmation', 'the browser must confirm the logout'),
+  'logout-asked': entry(200, 'logout_confirmation', 'the gate shows a page on which the user confirms the logout'),
   'logged-out': entry(200, 'logged_out', 'the login session has ended'),
   'logout-token': entry(
     400,
@@ -362,7 +362,7 @@ export const reasons = {
   'token-type': entry(
     401,
     'invalid_token',
-    'the token is not an access token by its typ (RFC 9068 §4), token_type or claims, or is a JWT of an issuer whose tokens are opaque',
+    'typ (RFC 9068 §4), token_type or the claims show that the token is not an access token; or the token is a JWT of an issuer whose tokens are opaque',
   ),
   'token-issuer-unknown': entry(401, 'invalid_token', "the token's iss is not an issuer of the policy"),
   'token-issuer-not-accepted': entry(401, 'invalid_token', "the service does not list the token's issuer"),
@@ -442,7 +442,7 @@ export const reasons = {
   'proof-nonce': entry(
     401,
     'use_dpop_nonce',
-    'the DPoP proof must have the current nonce of the gate (RFC 9449 §9); its nonce is missing, old or false',
+    'the DPoP proof must have the current nonce of the gate (RFC 9449 §9); its nonce is missing, expired or not from the gate',
   ),
 
   // consume-proof
@@ -491,7 +491,7 @@ export const reasons = {
   'client-not-granted': entry(
     403,
     'forbidden',
-    'the issuer grants this client no token with the scopes and the resource that the route sets in basic',
+    'the issuer grants this client no token with the scopes and the resource in basic of the route or service',
   ),
 
   // limit-subject
@@ -568,7 +568,11 @@ export const reasons = {
     'bad_gateway',
     'the upstream closed the connection early, or its response is not valid HTTP or WebSocket',
   ),
-  'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not respond within the timeout of the route'),
+  'upstream-timeout': entry(
+    504,
+    'gateway_timeout',
+    'the upstream sent no response head within timeouts.first_byte, or its response body stalled for timeouts.idle',
+  ),
   'exchange-timeout': entry(
     504,
     'gateway_timeout',

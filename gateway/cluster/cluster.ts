@@ -109,7 +109,7 @@ export interface ClusterDependencies {
 export class Cluster {
   readonly freshness = new Freshness()
   readonly acknowledgements: Acknowledgements
-  /** Member key: unique for each start of the process. */
+  /** Key of this process in the list of members; new at each start of the process. */
   readonly #key: string
   readonly #dependencies: ClusterDependencies
   /** Redis connection that only the membership loop uses. */

@@ -106,13 +106,13 @@ export class Epoch {
    */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#dependencies
-    log('error', 'Redis has lost its data; this node restores its copy of the data', {
+    log('error', 'Redis has lost the cluster data; this node restores the data from its own copy', {
       epoch: firstOf(epoch) || 'none',
     })
     await this.#hold([this.#keys.settling], [RESTORE_MS])
     await putBack()
     this.#known = await this.#make(ancestors(this.#known), SETTLE_MS)
-    log('info', 'this node has restored its data to Redis', { epoch: this.id })
+    log('info', 'this node has restored the cluster data that Redis had lost', { epoch: this.id })
   }
 
   /** Joins the epoch in Redis, or creates the first epoch of a new cluster. Used by a process that has no epoch yet. */

@@ -221,7 +221,7 @@ export class UwsDownstream implements Downstream {
     return undefined
   }
 
-  /** Restarts the timeout of uWebSockets.js itself where `stallReason` already checks the client's pace. */
+  /** Restarts the built-in timeout of uWebSockets.js where `stallReason` already checks the client's pace. */
   restartTimeout(): void {
     const { over, upload, res } = this.#end
     if (over || this.#reply?.restartTimeout() === true) return

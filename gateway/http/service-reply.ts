@@ -161,11 +161,11 @@ export class ServiceReply {
   }
 
   /**
-   * Restarts the timeout of uWebSockets.js itself while the stall detector checks the client. That timeout ends senders
-   * below 16 KiB/s. It also ends readers that do not free a third of the kernel's send buffer in time. The buffer can
-   * exceed 1 MiB, so that even readers at 100 kB/s would fail.
+   * Restarts the built-in timeout of uWebSockets.js, so that only the stall detector ends slow clients. The built-in
+   * timeout ends senders below 16 KiB/s. It also ends readers that do not free a third of the kernel's send buffer in
+   * time. The buffer can exceed 1 MiB, so that even readers at 100 kB/s would fail.
    *
-   * @returns false when the reply has no unsent bytes; the caller then checks the upload
+   * @returns false when the reply has no unsent bytes or the stream is held (paused); the timeout is then unchanged
    */
   restartTimeout(): boolean {
     if (this.#unsent === undefined || this.#end.exchange.stream?.held === true) return false
@@ -205,8 +205,8 @@ export class ServiceReply {
     // A stream that must not be relayed now keeps its unsent bytes. `continue` sends them when relaying is allowed
     // again.
     if (this.#unsent !== undefined && this.#end.exchange.stream?.mayRelay() === false) return true
-    // uWebSockets.js keeps bytes of `write` until the next cork. The service could send nothing for a long time, so
-    // cork now.
+    // uWebSockets.js keeps bytes of `write` until the next call of `cork`. The service could send nothing for a long
+    // time, so call `cork` now to send the bytes.
     if (this.#full) this.#end.res.cork(() => undefined)
     this.#full = false
     if (this.#unsent !== undefined) {

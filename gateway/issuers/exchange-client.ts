@@ -34,7 +34,7 @@ export class ExchangeClient {
   readonly #options: ExchangeClientOptions
   /** True once the issuer has exchanged a token: the gate's own part of the requests is then correct. */
   #works = false
-  /** The last error about the gate's client, and the end of the pause that it causes; monotonic, ms. */
+  /** Last rejection of the gate's own client by the issuer, and the end of the pause in requests; monotonic, ms. */
   #rejected: { readonly fault: GatewayFault; readonly untilMs: number } | undefined
 
   constructor(options: ExchangeClientOptions) {

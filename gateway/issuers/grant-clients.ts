@@ -24,7 +24,8 @@ export class GrantClients {
 
   /**
    * Prepares the clients for the grants of a policy. Equal grants share one client, and an unchanged grant keeps its
-   * client. The commit closes the other clients after the end of their requests.
+   * client. The returned function switches to the prepared clients, and closes each client that is no longer
+   * used, after the longest time that one of its requests may take.
    *
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */

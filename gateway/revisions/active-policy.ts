@@ -59,7 +59,7 @@ export interface ActivePolicyDependencies extends CompilerDependencies {
 export interface Membership {
   /** Key of this node in the list of members. */
   readonly key: string
-  /** Returns the time of the last read of the event log whose events this node has applied. */
+  /** Returns when this node sent the last read of the event log of which it has applied all events. */
   readonly lastRead: () => ReadTime
   /** Whether another process has this key of kind `policy`, or enforces a later activation than this node. */
   readonly isKnownElsewhere: (key: string) => Promise<boolean>
@@ -87,7 +87,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #held: HeldPolicy
   /** Older policy on disk. This process starts with the older policy if it cannot be prepared for the newest one. */
   #older: FoundPolicy | undefined
-  /** Returns the time of the last read of the event log whose events this process has applied. */
+  /** As `lastRead` of `Membership`. */
   #lastRead: () => ReadTime = () => neverRead
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
@@ -175,7 +175,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return { number: canary?.number ?? number, sequence, isCanary: canary !== undefined, failed }
   }
 
-  /** Whether the MAC of the activation in force was made with another key than the key that now makes new MACs. */
+  /** Whether the MAC of the activation in force was made with an earlier key than the one that now makes new MACs. */
   get isMacOutdated(): boolean {
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('activation', this.#held.sealed.activation)

@@ -118,8 +118,8 @@ type Measure = 'denials' | 'faults'
 const measures: readonly Measure[] = ['denials', 'faults']
 
 /**
- * By how much the share on the canary nodes exceeds the share on the other nodes plus the limit; a fraction of the
- * requests.
+ * Returns the share of requests with a denial or a fault (`measure`) on the canary nodes, minus this share on the other
+ * nodes, minus the limit. A fraction; above 0, the canary nodes exceed the limit.
  */
 function excessOf({ canary, others }: CanaryRow, measure: Measure, limits: Canary): number {
   const difference = canary[measure] / canary.requests - others[measure] / others.requests

@@ -121,7 +121,7 @@ export class Rollouts {
     const written = await store.activate(sealedNext, sealed.activation, { outcome: sealOutcome(envelopes, outcome) })
     if (written === undefined) return { state: 'none' }
     metrics.count(outcome.outcome)
-    log('info', 'policy rollout ended', { ...outcome })
+    log('info', 'policy rollout ended; `outcome` and `why` have the result', { ...outcome })
     const enforced = promoted === undefined ? snapshot.revision : sourceOf(promoted.files, '').revision
     const { sequence } = next
     const activated = { number: next.number, sequence, revisions: [enforced], before: snapshot, ...times }

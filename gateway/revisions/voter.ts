@@ -92,9 +92,7 @@ export class Voter implements SharedState {
     const { policy } = this.#dependencies
     const { sequence } = policy.held.activation
     if (sequence > follows) {
-      return [
-        { message: `the node enforces activation ${sequence}, which Redis lost and the node restores; try again` },
-      ]
+      return [{ message: `Redis lost activation ${sequence}, which this node enforces and restores; try again` }]
     }
     try {
       policy.tryCandidate(revision.files)

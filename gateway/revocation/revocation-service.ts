@@ -71,7 +71,7 @@ export class RevocationService {
       ...(await this.#receipts.collect(written, durability, { ...options, sentAt, sentMs })),
       ...(matchedBy !== undefined && { matched_by: matchedBy }),
     }
-    this.#dependencies.log('info', 'credentials revoked', {
+    this.#dependencies.log('info', 'revocation recorded; `kind` is the kind of the revoked credentials', {
       receipt: receipt.id,
       kind: ordered.kind,
       issuer: ordered.issuer,
@@ -132,9 +132,13 @@ export class RevocationService {
       const written = await store.write(recordOfIdentity(identity, hashKeys, nowS), Math.floor(nowS))
       return { identity, written }
     } catch (error) {
-      log('warn', 'opaque token revoked by its text only: the revocation by its identity at the issuer failed', {
-        error: (error as Error).message,
-      })
+      log(
+        'warn',
+        'opaque token revoked by its text only: the revocation by its identity failed, so another text of this token may still be accepted',
+        {
+          error: (error as Error).message,
+        },
+      )
       return undefined
     }
   }

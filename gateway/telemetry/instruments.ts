@@ -136,7 +136,7 @@ export const instruments = {
   ),
   policyRollouts: counter(
     'policy_rollouts_total',
-    'Rollouts of a revision of the cluster policy that this node ended. `outcome`: `promoted`, `withdrawn`, `undecided` (withdrawn for lack of requests) or `aborted`.',
+    'Rollouts of a revision of the cluster policy that this node ended. `outcome`: `promoted`, `withdrawn`, `undecided` (withdrawn, because there were too few requests or the canary nodes stopped or restarted) or `aborted`.',
     ['outcome'],
   ),
   policyRejected: counter(
@@ -301,8 +301,8 @@ export const instruments = {
   telemetryItems: counter(
     'telemetry_items_total',
     'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full or the item was too large. ' +
-      'Unit by signal: `spans`, `logs`: one item. `metrics`: metrics for `sent`, exports for `failed`. `recent`: traces for `gatehouse traces`. ' +
-      '`traces`: exchanges above `max_per_second`, only `dropped`.',
+      'One item is: a span (`spans`), a log record (`logs`), a trace kept for `gatehouse traces` (`recent`), ' +
+      'an exchange that was not traced because of `max_per_second` (`traces`, only `dropped`). `metrics`: a metric for `sent`, an export for `failed`.',
     ['signal', 'outcome'],
   ),
   build: gauge('build_info', 'Always 1. The labels are the versions of Gatehouse and of Node.js.', ['version', 'node']),
@@ -315,7 +315,7 @@ export const instruments = {
   external: gauge('memory_external_bytes', 'Memory outside the JavaScript heap that JavaScript objects use, in bytes.'),
   loopLag: histogram(
     'event_loop_lag_seconds',
-    'Delay of a timer that is due ten times per second, in seconds. Every exchange may wait this long in addition to its own work.',
+    'Seconds by which a timer that is due every 100 ms is late. A high value: JavaScript work blocks the node, and every exchange may wait this long.',
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   ),
 } as const

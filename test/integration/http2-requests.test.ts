@@ -195,7 +195,7 @@ test.each([
   raw.socket.destroy()
 })
 
-test('a body above body.max gets 413 over HTTP/2, with Content-Length at once and without it as soon as the limit is exceeded', async () => {
+test('over HTTP/2, a request gets 413 if its Content-Length is above body.max, or when its body exceeds body.max', async () => {
   const before = upstream.requests.length
   const announced = await client.post('/small/a', Buffer.alloc(2000))
   const sent = client.send({ ':method': 'POST', ':path': '/small/b' }, 'open')

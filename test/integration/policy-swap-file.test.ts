@@ -63,7 +63,11 @@ test.each([
     node.writePolicy(good)
     node.signal('SIGHUP')
     expect(
-      await later(node, broken, ({ msg }) => msg === 'the policy files contain the active policy again'),
+      await later(
+        node,
+        broken,
+        ({ msg }) => msg === 'the policy files are valid again: they contain the active policy',
+      ),
     ).toMatchObject({ level: 'info', revision })
     await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
     await admitted(gate, { target, token: issuer.sign() })

@@ -25,7 +25,7 @@ export const acceptLoss = operation({
     if (!(await requireRedis(dependencies).cluster.acceptLoss())) {
       throw new ApiProblem(
         'nothing_lost',
-        'this node waits for no lost data: it is a member of the cluster, and restores lost data to Redis itself',
+        'nothing to accept: this node is a member of the cluster, and does not wait for data that Redis lost',
         {
           hint: 'send the call to a node that is not ready',
         },

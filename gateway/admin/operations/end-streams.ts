@@ -90,7 +90,10 @@ function replyOf() {
   })
 }
 
-/** @throws {ApiProblem} when not exactly one selector is given, or the issuer is unknown or missing */
+/**
+ * @throws {ApiProblem} unless exactly one of subject, session, route and id selects the streams to end; also when the
+ *   issuer of a subject is unknown or missing, or an issuer is given without a subject
+ */
 function selectorOf(
   { subject, issuer, session, route, id }: Omit<z.output<typeof selectors>, 'reason'>,
   node: NodeView,

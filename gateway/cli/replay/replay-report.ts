@@ -14,7 +14,10 @@ interface ReplayExample {
   readonly subject: unknown
 }
 
-/** Requests whose decision would change in the same way. Members are in snake_case, because JSON output prints them. */
+/**
+ * Requests of one route whose reason would change from `before` to `after`. Members are in snake_case, because JSON
+ * output prints them.
+ */
 export interface ReplayChange {
   readonly route: string | null
   readonly before: Reason

@@ -150,7 +150,10 @@ class SyslogSink implements Sink {
   }
 }
 
-/** Waits until `begin` calls back. Rejects when the socket fails, or with the message `late` after `limitMs`. */
+/**
+ * Runs `begin` and waits until it calls `done`. Rejects when the socket fails or closes, or with the message `late`
+ * after `limitMs`.
+ */
 function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(() => reject(new Error(late)), limitMs)

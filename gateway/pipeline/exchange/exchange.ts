@@ -153,7 +153,7 @@ export class Exchange implements RequirementInput {
    * budget has room. `granted`: traced.
    */
   sampling: 'none' | 'pending' | 'wanted' | 'granted' = 'none'
-  /** Id of the server span, provisional until `sampling` is `granted`; `''` when the exchange is not traced. */
+  /** Id of the server span; may be replaced until `sampling` is `granted`. `''` when the exchange is not traced. */
   spanId = ''
   /** Start of each phase, by the phase's index in the lifecycle; monotonic, ms; 0 if not recorded. */
   marks: Float64Array | undefined

@@ -12,7 +12,7 @@ export interface Relay {
   readonly held: boolean
   /** Whether bytes may be relayed now, in either direction. May also end the exchange or hold (pause) it. */
   mayRelay(): boolean
-  /** Like `mayRelay`, for bytes that the client has sent. These bytes count as a use of the client's login session. */
+  /** Like `mayRelay`, for bytes that the client has sent. A call counts as a use of the client's login session. */
   mayUpload(): boolean
   /**
    * Relays a part of the reply, or keeps it while the exchange is held (paused).

@@ -46,7 +46,7 @@ function hostsOf(
   }
   for (const { id, host } of sessionRoutes) {
     if (host === own || returnTo.some((pattern) => common(pattern, host!) !== undefined)) continue
-    const message = `does not cover host ${host} of route ${id}, so no browser could log in there`
+    const message = `return_to has no entry for host ${host} of route ${id}, so no browser could log in there`
     report('GH_POLICY_LOGIN', message, at, `add ${host} to return_to`)
   }
   return hosts

@@ -156,6 +156,6 @@ function ungrantedClients({ old, now, after, service }: Omit<OwnedChange, 'grant
   return foreignClients(old, now, new Map<string, ServiceEntry>(others)).map(({ place, client, issuer, other }) => ({
     place: `services.${service}.${place}`,
     what: `client ${client} at issuer ${issuer} is a client of service ${other}`,
-    remedy: `use a client that no other service uses, or ${fullScopeRemedy}`,
+    remedy: `use an OAuth client (client_id) that no other service uses, or ${fullScopeRemedy}`,
   }))
 }

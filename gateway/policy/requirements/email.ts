@@ -84,7 +84,8 @@ class Email implements Requirement {
 
   /**
    * @param acceptsUnstated  true when an address without `email_verified` counts as verified
-   * @param negated  true inside an odd number of `not`, where an unmet requirement helps the client
+   * @param negated  true inside an odd number of `not`, where an unmet requirement admits the client. An address that is
+   *   missing or not verified then counts as met, so that `not` denies.
    */
   constructor(domains: readonly string[], list: EmailList | undefined, acceptsUnstated: boolean, negated: boolean) {
     const lists = { domain: domains.length === 0 ? undefined : domains, addresses: list && [list.file] }

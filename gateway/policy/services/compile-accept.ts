@@ -55,7 +55,7 @@ export class AcceptCompiler {
     }
     const place = accept === undefined ? ['services', this.#id, 'accept'] : [...at, 'accept']
     this.#refuse(
-      'basic needs the key basic with the scopes that the gate requests',
+      'lists basic, so the service or route needs the key basic with the scopes that the gate requests',
       place,
       'add basic: { scopes: [...] }',
     )

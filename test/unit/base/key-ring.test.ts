@@ -34,7 +34,7 @@ test('a key ring reports for each key when the process last wrote with it', () =
   expect([ring.wroteMs('a'), ring.wroteMs('b'), ring.wroteMs('c')]).toEqual([2000, 3000, undefined])
 })
 
-test('after a change of its key ring, a sealer encrypts with the new writing key and decrypts with all keys', () => {
+test('after a change of its key ring, a sealer encrypts with the new writing key and decrypts only with keys in the ring', () => {
   const [one, two] = [1, 2].map((n) => ({ id: `k${n}`, secret: new Uint8Array(32).fill(n) }))
   const ring = new KeyRing([one!])
   const sealer = Sealer.following(ring)!

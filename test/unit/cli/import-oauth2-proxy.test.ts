@@ -112,7 +112,7 @@ test('the import of oauth2-proxy environment variables gives routes; a provider 
     ['/api/hooks/**', 'GET,HEAD,PUT,PATCH,DELETE,OPTIONS', false],
     ['/api/hooks', 'all', false],
   ])
-  expect(() => importedTexts([text])).toThrow(/do not state the issuer of provider github/)
+  expect(() => importedTexts([text])).toThrow(/have no issuer URL for provider github/)
 })
 
 test('the import of oauth2-proxy reads flags from a script, also flags that are repeated, quoted or separated from their value by a blank', () => {

@@ -37,7 +37,7 @@ test('an address requirement can be one alternative under `any`', () => {
   expect(outcomeOf(either, {})).toBe('requirement-unmet')
 })
 
-test('an unmet address requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet address requirement causes 403 forbidden with the reason address-denied, and its text for `gatehouse explain` names every condition', () => {
   const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
 
   expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })

@@ -42,7 +42,7 @@ test.each<[object, CertificateIdentity | undefined, string]>([
   expect(outcomeOf(requirement, brought === undefined ? {} : { certificate: brought })).toBe(outcome)
 })
 
-test('an unmet certificate requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet certificate requirement causes 403 forbidden, and its text for `gatehouse explain` names every condition', () => {
   const requirement = compiled({ certificate: { ...spiffe, san: ['a'], issuer: 'x509:mesh' } })
 
   expect(requirement.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden' })

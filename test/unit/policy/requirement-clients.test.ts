@@ -26,7 +26,7 @@ test('a client requirement under `not` rejects only the client of the named issu
   expect(outcomeOf(others, { client: undefined })).toBe('met')
 })
 
-test('an unmet client requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet client requirement causes 403 forbidden with the reason client-not-allowed, and its text for `gatehouse explain` names every condition', () => {
   expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',

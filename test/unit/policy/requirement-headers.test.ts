@@ -106,7 +106,7 @@ test('a requirement with several request fields is met only if all of these fiel
   expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
 })
 
-test('an unmet header requirement causes 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('an unmet header requirement causes 403 forbidden with the reason header-mismatch, and its text for `gatehouse explain` names every condition', () => {
   expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })

@@ -152,7 +152,7 @@ test('the result of a time requirement with any window and zone is that of a slo
   )
 })
 
-test('a request outside the required hours gets 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
+test('a request outside the required hours gets 403 forbidden, and the text for `gatehouse explain` names every condition', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })

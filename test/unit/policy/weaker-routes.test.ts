@@ -185,7 +185,7 @@ test('the policy check reports at most 100 pairs of a stronger and a weaker rout
   expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
 })
 
-test('the policy check works for a policy with 6,000 routes of one service, and reports 100 weaker routes', () => {
+test('for a policy with 6,000 routes of one service, the check reports at most 100 routes that are weaker than another route', () => {
   const routes = Array.from({ length: 6000 }, (_, n): [string, Entry] => [
     `r${n}`,
     { host: `h${n % 100}.test`, path: `/p${Math.floor(n / 100)}/**`, require: admin },

@@ -202,7 +202,7 @@ test('after a change of the TLS files, new Redis connections use the new client 
   await untilReady(link.store)
 })
 
-test('a Redis link without a source of changed credentials always uses the credentials of its settings', async () => {
+test('a Redis link without a source of changed credentials connects with the password of its settings', async () => {
   const { port } = await testRedis()
   await redisCli(port, 'CONFIG', 'SET', 'requirepass', 'right')
   const link = new RedisLink(redisSettingsFor(port, { password: 'right' }), () => {})

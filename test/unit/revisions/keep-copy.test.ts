@@ -60,7 +60,10 @@ test('a truncated policy copy on disk is reported as not authentic, and a missin
 })
 
 test('a policy copy on disk that cannot be read causes an error that names the file', () => {
-  expect(() => new PolicyCopy(folder).read()).toThrow(/cannot be read \(EISDIR\)/)
+  const read = () => new PolicyCopy(folder).read()
+
+  expect(read).toThrow(/cannot be read \(EISDIR\)/)
+  expect(read).toThrow(folder)
 })
 
 test('a sealed policy envelope with changed spelling or of another kind is rejected as forged', () => {

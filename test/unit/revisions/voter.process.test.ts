@@ -83,6 +83,6 @@ test('a node that enforces a later activation than a proposed policy is based on
   await voted('late')
   expect(await voteOn('late')).toMatchObject({
     sequence: 3,
-    problems: [{ message: expect.stringContaining('activation 3, which Redis lost') }],
+    problems: [{ message: expect.stringContaining('Redis lost activation 3') }],
   })
 })

@@ -61,7 +61,7 @@ test('a token that is validated again replaces its old entry in the cache of tok
   expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
 })
 
-test('the cache of token facts returns for a token the facts that were inserted last, or nothing after an eviction', () => {
+test('for each token, the cache of token facts returns the newest facts or, after an eviction, nothing', () => {
   const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
   fc.assert(
     fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {

@@ -348,7 +348,7 @@ test('S-108: the gate rejects a token whose key is withdrawn while the gate veri
   expect(await late.verify(good(), issuers, nowMs)).toBe('token-key-unknown')
 })
 
-test('a token that expires during a key fetch causes the fault expired-while-waiting instead of a denial', async () => {
+test('a token that expires during a key fetch causes the fault expired-while-waiting (503), not a denial (401)', async () => {
   await keys.close()
   keys = new IssuerKeys({ log: logged().log })
   let waiting = false

@@ -28,6 +28,11 @@ export function proxyIssuer(draft: ProxyDraft, stated: string | undefined): stri
   const fixed = Object.hasOwn(fixedIssuers, provider) ? fixedIssuers[provider] : undefined
   if (fixed !== undefined) return fixed
   const hint =
-    'state the issuer with --issuer URL. For a provider without OpenID Connect, put an issuer such as Dex or Keycloak before it'
-  throw new CliError(exitCodes.usage, 'GH_USAGE', `the files do not state the issuer of provider ${provider}`, hint)
+    'name the issuer with --issuer URL. For a provider without OpenID Connect, put an issuer such as Dex or Keycloak before it'
+  throw new CliError(
+    exitCodes.usage,
+    'GH_USAGE',
+    `the oauth2-proxy settings have no issuer URL for provider ${provider}`,
+    hint,
+  )
 }
