@@ -79,10 +79,14 @@ export class ClaimRenewal {
       const next: Session = { ...rest, version, claims: renewedClaims(session, asked.claims), claimsAtS: nowS }
       if (!isTooLarge(next)) return this.#refresher.keep(next, lock)
     }
-    this.#log('warn', 'the claims about the user were not renewed; the session keeps its previous claims', {
-      session: session.id,
-      problem: 'none' in asked ? asked.none : 'the claims are too large to store',
-    })
+    this.#log(
+      'warn',
+      'the claims about the user were not renewed; claims older than login.claims_max_age are not used',
+      {
+        session: session.id,
+        problem: 'none' in asked ? asked.none : 'the claims are too large to store',
+      },
+    )
     return this.#refresher.keep({ ...rest, version, claimsRefusedAtS: nowS }, lock)
   }
 }

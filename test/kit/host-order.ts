@@ -17,7 +17,7 @@ export type HostOrder =
 
 export interface HostAnswer {
   readonly kind: 'ended'
-  /** What the closed node left in the process: sockets, timers, files … */
+  /** Resources that the closed node left open in the process, such as sockets and files. */
   readonly left: readonly string[]
   /** Whether the host can run another node. */
   readonly isFree: boolean

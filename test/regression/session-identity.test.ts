@@ -94,7 +94,7 @@ test('a UserInfo response about another user is not used, and the previous claim
 
   const [problem] = await problemsSince(
     since,
-    'the claims about the user were not renewed; the session keeps its previous claims',
+    'the claims about the user were not renewed; claims older than login.claims_max_age are not used',
   )
   expect(problem).toBe('sub of the UserInfo response is missing or that of another user')
 })

@@ -18,8 +18,9 @@ const NAME_MAX = 100
  */
 export function refusalPage(x: Exchange, refusal: Denial): RenderedPage | undefined {
   const { pages } = x.gate
-  if (pages === undefined || !isNavigation(x.head)) return undefined
-  if (x.head.authorization !== undefined || x.head.grpc || !reachesBrowser(x)) return undefined
+  // The search for header fields comes last, because most refusals are for programs that sent a token.
+  if (pages === undefined || x.head.authorization !== undefined || x.head.grpc) return undefined
+  if (!isNavigation(x.head) || !reachesBrowser(x)) return undefined
   const { title, why, remedy } = refusalText(refusal.status, refusal.code)
   const says = [why, userText(x), refusal.detail && sentenceOf(refusal.detail), `${remedy}${waitText(refusal)}`]
   return pages.render({ title, says: says.filter((each) => each !== undefined), links: linksOf(x, refusal) }, x.id)

@@ -23,7 +23,7 @@ test('a new value of a rotated secret that a peer refused is sent again after 30
   expect(value.presented).toBe('two')
 })
 
-test('when a peer refuses a secret value that was replaced twice, the caller is told to retry with the newest value', () => {
+test('after a peer refuses a secret value that was replaced twice, `refused` states that a retry with the newest value is possible', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   value.replace('three')

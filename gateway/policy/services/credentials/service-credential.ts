@@ -89,8 +89,8 @@ export interface ServiceCredential {
    * the credential comes from an issuer, the cluster requests a new one for this purpose at most once in 30 s. Never
    * rejects.
    *
-   * Without this method, a 401 of the service passes to the client: the credential is the client's own token, or there
-   * is none.
+   * Without this method, a 401 of the service passes to the client: the gate then adds no credential, or forwards the
+   * client's own token.
    *
    * @param refused  value of the field that the service refused
    */
