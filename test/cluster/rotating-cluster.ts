@@ -25,8 +25,11 @@ import { startWorker, type TestWorker } from '../kit/worker.ts'
 // Three nodes with TLS and a worker, whose secrets, keys and certificates a test replaces under load. Issuer, services
 // and clients verify what they receive, and record what they have seen since the last rotation.
 
-/** Lifetime of the tokens that the issuer grants for services, s. Workers renew them after two thirds of it. */
-const GRANT_S = 6
+/**
+ * Lifetime of the tokens that the issuer grants for services, s. Workers renew them after two thirds of it. The last third
+ * is longer than a busy machine stalls.
+ */
+const GRANT_S = 15
 /** Number of requests that a client sends on one connection. */
 const REQUESTS_PER_CONNECTION = 6
 const bootstrap = 'bootstrap-token-of-the-rotation-tests'
