@@ -134,7 +134,10 @@ async function readChunks(wire: Wire, limitMs?: number): Promise<Body> {
     const chunk = await wire.take(size + 2, limitMs)
     chunks.push(chunk.subarray(0, size))
     if (chunk.length < size + 2) return { bytes: Buffer.concat(chunks), complete: false }
-    if (chunk.toString('latin1', size) !== '\r\n') throw new Error(`no line end after a chunk of ${size} bytes`)
+    if (chunk.toString('latin1', size) !== '\r\n') {
+      const around = JSON.stringify(chunk.toString('latin1', Math.max(size - 40, 0)))
+      throw new Error(`no line end after a chunk of ${size} bytes: chunk ${chunks.length} ends with ${around}`)
+    }
     if (size === 0) return { bytes: Buffer.concat(chunks), complete: true }
   }
 }
