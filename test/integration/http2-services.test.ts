@@ -48,6 +48,11 @@ async function reply({ stream, head }: ServiceStream): Promise<void> {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
     stream.pipe(stream)
+  } else if (path.endsWith('/watch')) {
+    // Never ends: only RST_STREAM closes this stream.
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.write(Buffer.from([0, 0, 0, 0, 1, 1]))
+    stream.resume()
   } else {
     let trailers: readonly string[] = []
     stream.on('trailers', (_, __, list: readonly string[]) => {
@@ -243,10 +248,9 @@ test('a service with the protocol h2c that does not speak HTTP/2 gets no request
 
 test('when a client disconnects, its HTTP/2 call is cancelled, and the service gets RST_STREAM', async () => {
   const { stream } = client.send(
-    { ':method': 'POST', ':path': '/plain/demo.Orders/chat', 'content-type': 'application/grpc' },
+    { ':method': 'POST', ':path': '/plain/demo.Orders/watch', 'content-type': 'application/grpc' },
     'open',
   )
-  stream.write(Buffer.from([0, 0, 0, 0, 1, 1]))
   await new Promise((resolve) => stream.once('data', resolve))
   const served = plain.received.at(-1)!.stream
   stream.close(constants.NGHTTP2_CANCEL)

@@ -20,13 +20,19 @@ let node: TestNode
 const written = new Map<string, string>()
 const counted = new Map<string, string>()
 
-/** Store of the node that counts the votes. Before each count, the Redis writer replaces votes. */
+/**
+ * Store of the node that counts the votes. Before each count, the Redis writer replaces votes, again when a node voted
+ * between the write and the count.
+ */
 class WrittenVotes extends RevisionStore {
   override async votes(id: string) {
-    for (const [voter, vote] of written) await link.store.call('HSET', link.keys.policyVotes(id), voter, vote)
-    const votes = await super.votes(id)
-    for (const [voter, vote] of votes) counted.set(voter, vote)
-    return votes
+    for (;;) {
+      for (const [voter, vote] of written) await link.store.call('HSET', link.keys.policyVotes(id), voter, vote)
+      const votes = await super.votes(id)
+      if ([...written].some(([voter, vote]) => votes.get(voter) !== vote)) continue
+      for (const [voter, vote] of votes) counted.set(voter, vote)
+      return votes
+    }
   }
 }
 
