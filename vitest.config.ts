@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { ResultReporter } from './test/kit/result-reporter.ts'
 import { SlowFirst } from './test/kit/slow-first.ts'
-import { UnstableReporter } from './test/kit/unstable-reporter.ts'
 
 const shared = {
   setupFiles: ['test/kit/file-hooks.ts'],
@@ -14,18 +14,15 @@ const shared = {
   expect: { poll: { timeout: 40_000 } },
 }
 
-/**
- * Settings of tests that run real processes. A failed test is repeated once, because on a machine that stalls a time
- * limit of the product can expire. `UnstableReporter` lists each test that needed the repetition.
- */
-const ofProcesses = { ...shared, globalSetup: ['test/kit/programs-setup.ts'], retry: { count: 1, delay: 1000 } }
+/** Settings of tests that run real processes. */
+const ofProcesses = { ...shared, globalSetup: ['test/kit/programs-setup.ts'] }
 
-/** Unit tests that start Redis or another process. The project `integration` runs them and repeats a failure once. */
+/** Unit tests that start Redis or another process. They belong to the project `integration`. */
 const withProcesses = ['test/unit/**/*.process.test.ts']
 
 export default defineConfig({
   test: {
-    reporters: ['default', new UnstableReporter()],
+    reporters: ['default', new ResultReporter()],
     sequence: { sequencer: SlowFirst },
     // Test files of `integration` and `cluster` mostly wait, so more workers than CPU cores run. At most 16 workers,
     // because test/kit/ports.ts has 16 ranges of ports.

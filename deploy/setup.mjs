@@ -51,7 +51,7 @@ const verbs = {
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
   'docs:site': (words) => docsSite(words),
   fix: () => [[biome, 'check', '--write', '.']],
-  test: (words) => [...(words.length === 0 ? [checks()] : []), [vitest, 'run', ...words]],
+  test: (words) => [...(words.length === 0 ? [checks()] : []), ['test/run.ts', ...words]],
   watch: (words) => [[vitest, 'watch', ...words]],
   mutants: (words) => [['test/regression/mutants.ts', ...words]],
 }

@@ -33,25 +33,6 @@ export async function stopAll(): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'parts that the tests started did not stop cleanly')
 }
 
-/** Returns a mark for {@link stopSince}: the number of parts that are running. */
-export function startedParts(): number {
-  return stops.length
-}
-
-/**
- * Stops the parts that a failed attempt of a test started after `mark`, so that its repetition finds their node ids,
- * queues and ports free. Errors of a `stop` are printed only, because the test has failed already.
- */
-export async function stopSince(mark: number): Promise<void> {
-  for (const stop of stops.splice(mark).reverse()) {
-    try {
-      await stop()
-    } catch (failure) {
-      console.error(failure)
-    }
-  }
-}
-
 /** Runs all `dump` functions. Called by `file-hooks.ts` after a failed test. */
 export function dumpAll(): void {
   for (const dump of dumps) dump()
