@@ -7,7 +7,7 @@ export interface Startable {
 }
 
 export declare class ServerProgram {
-  constructor(name: string, packages: string[], versionWord?: string, versionCode?: number)
+  constructor(name: string, packages: string[], versionWord?: string, versionCode?: number, folder?: string)
   look(): Startable | undefined
   find(): Startable
   install(lists?: PackageLists): Promise<void>
@@ -16,5 +16,7 @@ export declare class ServerProgram {
 export declare const nginx: ServerProgram
 export declare const haproxy: ServerProgram
 export declare const caddy: ServerProgram
+export declare const prometheus: ServerProgram
+export declare const promtool: ServerProgram
 export declare const wrk: ServerProgram
 export declare const h2load: ServerProgram

@@ -14,18 +14,21 @@ export class ServerProgram {
   #packages
   #versionWord
   #versionCode
+  #folder
 
   /**
    * @param {string} name  name of the program
    * @param {string[]} packages  Debian packages, tried in order
    * @param {string} versionWord  argument that prints the version; used to test whether the program runs here
    * @param {number} versionCode  exit code of the program with that argument
+   * @param {string} folder  folder in the cache; programs of the same packages share it
    */
-  constructor(name, packages, versionWord = '-v', versionCode = 0) {
+  constructor(name, packages, versionWord = '-v', versionCode = 0, folder = name) {
     this.#name = name
     this.#packages = packages
     this.#versionWord = versionWord
     this.#versionCode = versionCode
+    this.#folder = join(cache, folder)
   }
 
   /**
@@ -61,10 +64,6 @@ export class ServerProgram {
     throw new Error(`no ${this.#name} on PATH: install the package ${this.#name}`)
   }
 
-  get #folder() {
-    return join(cache, this.#name)
-  }
-
   /** Finds the server below `root`, an unpacked tree of Debian packages. */
   #unpacked(root) {
     const env = { LD_LIBRARY_PATH: libraryPath(root) }
@@ -91,6 +90,12 @@ export const haproxy = new ServerProgram('haproxy', ['haproxy'])
 
 /** Tests let Caddy ask nodes for decisions (forward authentication). */
 export const caddy = new ServerProgram('caddy', ['caddy'], 'version')
+
+/** Tests let Prometheus scrape nodes and workers. Its package needs the package promtool. */
+export const prometheus = new ServerProgram('prometheus', ['prometheus'], '--version')
+
+/** Tests check alert rules with promtool, which is unpacked together with Prometheus. */
+export const promtool = new ServerProgram('promtool', ['prometheus'], '--version', 0, 'prometheus')
 
 /** Optional load generator of benches. It prints its version together with its usage and exits with 1. */
 export const wrk = new ServerProgram('wrk', ['wrk'], '-v', 1)

@@ -15,13 +15,13 @@ import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { runTogether } from './run-together.mjs'
 import { nodeRuntime } from './runtime.mjs'
-import { caddy, haproxy, nginx } from './server-program.mjs'
+import { caddy, haproxy, nginx, prometheus, promtool } from './server-program.mjs'
 
 const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Chromium
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Prometheus, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules, commit subjects, idioms
@@ -76,7 +76,7 @@ function checks() {
 /** Servers that a verb needs in addition to packages and Redis. */
 function serversFor(verb) {
   if (verb === 'bench') return { nginx, HAProxy: haproxy }
-  return runsTests.has(verb) ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
+  return runsTests.has(verb) ? { nginx, HAProxy: haproxy, Caddy: caddy, Prometheus: prometheus, promtool } : {}
 }
 
 /** Verbs that need all servers and a browser. `undefined` is the plain `npm run setup`, which installs everything. */

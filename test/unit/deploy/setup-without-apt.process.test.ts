@@ -16,6 +16,8 @@ test('on a machine without apt, `npm run setup` prints one message that names th
   const env = { ...process.env, PATH: join(root, 'nothing'), GATEHOUSE_REDIS_URL: '' }
   const { status, stderr } = spawnSync(process.execPath, ['deploy/setup.mjs'], { cwd: root, env, encoding: 'utf8' })
   expect(status).toBe(1)
-  expect(stderr).toMatch(/^setup: this machine has no apt.* Redis .* GATEHOUSE_REDIS_URL.* Caddy\n$/)
+  expect(stderr).toMatch(
+    /^setup: this machine has no apt.* Redis .* GATEHOUSE_REDIS_URL.* Caddy, Prometheus, promtool\n$/,
+  )
   expect(existsSync(join(root, 'node_modules'))).toBe(false)
 })
