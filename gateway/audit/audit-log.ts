@@ -10,8 +10,8 @@ export interface TrimMark {
 }
 
 /**
- * Writes batches of audit records to one stream in Redis; `LogReader` reads the stream. Methods throw `RedisFault`.
- * Redis may have executed an append for which the method threw.
+ * Writes batches of audit records to one stream in Redis; `LogReader` reads the stream. Methods throw `RedisFault`. An
+ * append that failed with this error may still be in the stream.
  */
 export class AuditLog {
   readonly #client: RedisClient

@@ -31,19 +31,19 @@ export class AuditRefused extends Error {
 /** State of one sink of the audit log, summed over all shards of the log. */
 export interface SinkListing {
   readonly sink: string
-  /** Whether the settings of the node that replies contain this sink. */
+  /** Whether the sink is in the settings of the node that replies. */
   readonly configured: boolean
   /** For each shard of the log, the id of the last entry that was delivered to the sink. */
   readonly cursors: readonly string[]
   readonly lag_records: number
-  /** False when the count stopped early: more than `lag_records` records are not delivered. */
+  /** False when the count stopped early: more records than `lag_records` still wait for delivery. */
   readonly lag_complete: boolean
   readonly lag_seconds: number
   /** Total number of records delivered to this sink. */
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number
-  /** Number of failed deliveries since the last success: the highest value of any shard. */
+  /** Number of failed deliveries since the last success, of the shard with the most. */
   readonly failures: number
   readonly last_error: string | null
   readonly last_error_at: string | null
@@ -91,8 +91,7 @@ export class AuditService {
   }
 
   /**
-   * Follows new records of the log until `signal` aborts. The caller must abort `signal`, so that another caller can
-   * follow.
+   * Follows new records of the log until `signal` aborts. Until then, the caller counts towards `FOLLOWERS_MAX`.
    *
    * @param from  result of `end`, or the place of a line that this method returned earlier. Default: the current end of
    *   the log
@@ -140,7 +139,7 @@ export class AuditService {
   }
 
   /**
-   * Orders a worker to send the dead letters of a sink again, or those records of a time range that the log still
+   * Orders a worker to send the dead letters of a sink again, or all records of a time range that the log still
    * contains.
    *
    * @returns number of dead letters to send again; `undefined` for a time range

@@ -131,7 +131,8 @@ export class AuditTrail implements MetricSource {
    */
   add(line: string, priority: boolean, reserved = false): void {
     if (reserved) this.#reserved--
-    // Loses a record that is added after `close`: the closing record must be the last record of the audit chain.
+    // A record that is added after `close` is lost and counted: the closing record must be the last record of the
+    // chain.
     if (this.#closed || !(reserved || this.#roomFor(priority))) {
       this.#lose(priority)
       return
@@ -181,9 +182,9 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Ends the chain and writes waiting batches to Redis within `CLOSE_MS`. Remaining batches stay in the spill files for
-   * the next start. Batches that do not fit into the spill are lost, and an error line states the number of lost
-   * records.
+   * Ends the chain and writes waiting batches to Redis within `CLOSE_MS`. Batches that Redis does not accept in this
+   * time go to the spill files, for the next start of the node. Batches that do not fit into the spill are lost, and an
+   * error line states the number of lost records.
    */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -265,8 +266,8 @@ export class AuditTrail implements MetricSource {
     this.#timer = undefined
     if (!this.#outbox.roomy) return
     this.#faulty = true
-    // A fault of the audit log must not end an exchange or the process. The records stay in memory and are sealed
-    // later.
+    // An error while records are sealed must not end an exchange or the process. The records stay in memory and are
+    // sealed later.
     void this.#task.attempt(() => {
       this.#seal()
       this.#faulty = false
@@ -276,7 +277,7 @@ export class AuditTrail implements MetricSource {
     }
   }
 
-  /** Seals waiting records, when the outbox has room again and no sealing is scheduled. */
+  /** Schedules the sealing of waiting records when the outbox has room again, unless a sealing is already scheduled. */
   #flushFull(): void {
     if (this.#timer === undefined) this.#flush()
   }
@@ -305,7 +306,7 @@ class Losses {
     return first
   }
 
-  /** Returns true once per series of losses, when no record was lost for `LOSSES_MS`. */
+  /** Returns true once for each series of losses: in the first call after `LOSSES_MS` without a further loss. */
   ended(): boolean {
     if (!this.#open || Date.now() - this.#lastMs < LOSSES_MS) return false
     this.#open = false

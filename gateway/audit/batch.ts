@@ -8,8 +8,8 @@ export interface Batch {
   /** Lines of the audit records, each with its line feed, compressed with zstd. */
   readonly packed: Buffer
   /**
-   * Share of `packed` that belongs to records without priority, bytes. Set only for a batch that was sealed since the
-   * start of the node.
+   * Number of bytes of `packed` that belong to records without priority. Not set for a batch of an earlier run of the
+   * node.
    */
   readonly commonBytes?: number
 }
@@ -35,7 +35,7 @@ export function packLines(lines: Uint8Array): Buffer {
   return zstdCompressSync(lines, level)
 }
 
-/** @returns `undefined` when the data is not zstd or unpacks to more than `UNPACKED_MAX_BYTES` */
+/** @returns the unpacked lines; `undefined` when the data is not zstd or unpacks to more than `UNPACKED_MAX_BYTES` */
 export function unpackLines(packed: Uint8Array): Buffer | undefined {
   try {
     return zstdDecompressSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES })
@@ -66,7 +66,7 @@ export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   return seal === undefined ? 'has no valid seal of this version' : { seal, packed: packed! }
 }
 
-/** Whether the lines of the batch match the seal of the batch. */
+/** Whether the lines of the batch are the lines that the seal of the batch was made for. */
 export function batchIsWhole({ seal, packed }: Batch): boolean {
   const lines = unpackLines(packed)
   return lines !== undefined && matchesSeal(seal, lines)

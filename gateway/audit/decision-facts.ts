@@ -2,7 +2,10 @@ import { z } from 'zod'
 
 const scalar = z.union([z.string(), z.number(), z.boolean()])
 
-/** Schema of the audit field `gatehouse.decision_facts`. It is a JSON string: records are flat. */
+/**
+ * Schema of the audit field `gatehouse.decision_facts`. Its value is JSON text, because an audit record has no nested
+ * objects.
+ */
 const decisionFacts = z.object({
   credential: z.enum(['none', 'token', 'session', 'client', 'certificate', 'unverified']),
   rules: z.string().optional(),
@@ -16,20 +19,23 @@ const decisionFacts = z.object({
 })
 
 /**
- * Facts of a request that requirements examine. They allow the decision to be repeated by another policy
- * (`gatehouse check --from-audit`).
+ * Facts about a request that the requirements of a policy examine. With these facts another policy can decide the same
+ * request again (`gatehouse check --from-audit`).
  *
- * - `credential`: kind of the credential; `unverified`: the request had one that the gate did not verify, or rejected.
+ * - `credential`: kind of the credential; `unverified`: the request had a credential that the gate did not verify or
+ *   that it rejected.
  * - `rules`: digest of the rules by which the issuer's tokens are validated.
  * - `bound`: whether a proof of possession of the token's DPoP key was required.
- * - `roles`: whether the roles of the service are granted, by name and digest of the mapping.
- * - `claims`: values of the claims that the policy names, by the JSON text of their path; `null`: absent; `{}`: an
- *   object, whose members are not recorded.
- * - `headers`: values of the request fields that the policy names; `false`: absent; `null`: ambiguous, as repeated.
+ * - `roles`: whether the caller has each role of the service. The key is the name of the role and a digest of the rules
+ *   that map claims to the role.
+ * - `claims`: values of the claims that the policy names. The key is the path of the claim as JSON text. `null`: the
+ *   claim is absent; `{}`: the claim is an object, and its members are not recorded.
+ * - `headers`: values of the request header fields that the policy names. `false`: the field is absent; `null`: the
+ *   request repeats the field, so that its value is ambiguous.
  */
 export type DecisionFacts = z.output<typeof decisionFacts>
 
-/** @returns `undefined` when the text is no such document */
+/** @returns the parsed facts; `undefined` when the text does not contain valid decision facts */
 export function readDecisionFacts(text: string): DecisionFacts | undefined {
   try {
     return decisionFacts.safeParse(JSON.parse(text)).data

@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Makes this process the owner of a folder, by a file that identifies the process. Two nodes that share a folder would
- * ship each other's records and delete files that the other node still writes. The function replaces the file of a
- * process that has ended, also before a reboot. It also replaces the file of a process in another container, because
- * such a process is not visible: the replaced owner notices the loss with `stillOwns`.
+ * Makes this process the owner of a folder, by writing a file `owner` that identifies the process. Two nodes that share
+ * a folder would ship each other's records and delete files that the other node still writes. A file of a process that
+ * has ended is replaced, also when the process ended before a reboot. A file of a process in another container is
+ * replaced too, because that process is not visible: it notices with `stillOwns` that it is no longer the owner.
  *
  * @throws {Error} when another running process owns the folder
  */

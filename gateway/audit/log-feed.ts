@@ -5,8 +5,8 @@ import { linesOf } from './log-search.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 /**
- * Line of an audit record, with the place in the log from which a caller can resume. A caller that resumes may receive
- * some records twice.
+ * Line of an audit record, with its place in the log. A caller can resume at this place after an interruption, and may
+ * then receive some records twice.
  */
 export interface FeedLine {
   readonly line: string

@@ -117,8 +117,8 @@ class Walk {
 }
 
 /**
- * Entry id before which reading continues. For an entry that was read in part, the id is the id after the entry, so
- * that the entry is read again.
+ * Returns the id before which reading continues, backwards. For an entry of which some records are still to be
+ * searched, this is the next higher id, so that the entry itself is read again.
  */
 function beginOf({ id, records }: LogPlace): string {
   if (records === undefined) return id

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
-  Advance the cursor of a sink after the entries in between were delivered to the sink. Changes nothing when the cursor
-  differs from ARGV[2]: another worker has shipped meanwhile, or the sink was removed.
+  Advance the cursor of a sink after the entries up to ARGV[3] were delivered to the sink. Changes nothing when the
+  cursor differs from ARGV[2]: another worker has delivered entries meanwhile, or the sink was removed.
   KEYS[1]   hash of cursors
   KEYS[2]   hash with the shipping state of the sink
   ARGV[1]   name of the sink

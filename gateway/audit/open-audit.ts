@@ -22,7 +22,8 @@ export interface AuditDependencies {
 }
 
 /**
- * Audit log of a node: `trail` takes the records of this node, the other members work on the log of the whole cluster.
+ * Audit log of a node. `trail` takes the records of this node; `service` and `verifier` work on the log of the whole
+ * cluster.
  */
 export interface AuditRoom {
   readonly trail: AuditTrail

@@ -5,7 +5,11 @@ import { type Batch, sizeOf } from './batch.ts'
 import type { Seal, Witnessed } from './seal.ts'
 import type { Spill } from './spill.ts'
 
-/** @param fields fields of the log line, which must not contain text from clients */
+/**
+ * Writes a log line about the audit log.
+ *
+ * @param fields fields of the log line, which must not contain text from clients
+ */
 export type AuditWarn = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
 export interface OutboxOptions {
@@ -146,7 +150,7 @@ export class Outbox {
     }, patienceMs)
     this.#task.stop()
     await this.#running
-    // Tries a failed delivery once more, because the stopped task does not restart it.
+    // Tries a failed delivery once more here, because the stopped task does not start the delivery again.
     if (this.#queue.length > 0) await this.#task.attempt(() => this.#deliver())
     clearTimeout(late)
     await this.#options.spill?.close()
@@ -163,7 +167,7 @@ export class Outbox {
       .run(() => this.#deliver())
       .then(() => {
         this.#running = undefined
-        // A batch may have been pushed after the last check of the queue.
+        // A batch that was added after the last check of the queue starts a new delivery.
         if (this.#queue.length > 0 && !this.#closing) this.#run()
       })
   }
@@ -254,8 +258,7 @@ export class Outbox {
     try {
       const batch = await spill.first()
       if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
-      // Deletes the spill file after its last batch was written to Redis: `first` deletes a file without further
-      // batches.
+      // After the last batch of a spill file was written to Redis, this call of `first` deletes the file.
       if (batch !== undefined) await spill.first()
       this.#measureSpill()
     } catch (error) {

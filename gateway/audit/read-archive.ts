@@ -44,8 +44,8 @@ export async function readArchive(
 }
 
 /**
- * Yields the lines of a file, each with its line feed. A last line without a line feed is marked as not whole, and so
- * is a line above the limit, which is cut.
+ * Yields the lines of a file, each with its line feed. `whole` is false for a last line without a line feed, and for a
+ * line above `HELD_MAX_BYTES`, of which only the beginning is yielded.
  */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ line: Buffer; whole: boolean }> {
   let rest: Buffer[] = []

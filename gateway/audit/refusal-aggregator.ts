@@ -56,7 +56,12 @@ class Aggregate {
     if (nowMs > this.#lastMs) this.#lastMs = nowMs
   }
 
-  /** @param network client address or network of the record; `undefined` for the record of all further addresses */
+  /**
+   * Builds the aggregated audit record.
+   *
+   * @param network client address or network of the refused requests; `undefined` for the record that all further
+   *   addresses share
+   */
   line(node: string, network: string | undefined): string {
     const reasons = [...this.#reasons].toSorted(([, a], [, b]) => b - a)
     return recordLine('refusals', this.#firstMs, {
@@ -106,7 +111,11 @@ export class RefusalAggregator {
     return this.#aggregated
   }
 
-  /** @returns false when the refusal gets a single audit record, which the caller must add */
+  /**
+   * Counts a refused request.
+   *
+   * @returns false when the request gets a single audit record, which the caller must add
+   */
   take(refusal: RefusedRequest): boolean {
     const now = this.#now()
     if (now >= this.#endsAt) {
@@ -158,7 +167,8 @@ export class RefusalAggregator {
 }
 
 /**
- * Starts the count of a client address. Copies the address, because the exchange may be over before the window ends.
+ * Returns a new count for a client address. Copies the address, because the exchange may be over before the window
+ * ends.
  */
 function countedOf({ address }: RefusedRequest, single: number): Counted {
   return { address: address.slice(), single, aggregate: undefined }

@@ -27,8 +27,8 @@ const sealForm = z.strictObject({
   /** Number of records lost between the previous batch and this batch. Lost records are not numbered. */
   lost: z.int().min(0),
   /**
-   * Newest batch of any chain that the node had seen in the log before this batch. The removal of the seen batch from
-   * the log is therefore detected.
+   * Newest batch in the log, of any chain, that the node knew when it sealed this batch. If someone removes that batch
+   * from the log, the verification reports its removal.
    */
   seen: z.strictObject({ chain: name, last: number, hash }).optional(),
   /**

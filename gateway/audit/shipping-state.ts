@@ -65,7 +65,11 @@ export class ShippingStates {
     return states.filter((state) => state !== undefined)
   }
 
-  /** @returns state of the sink; `undefined` when the sink is not registered */
+  /**
+   * Returns the state of one sink.
+   *
+   * @returns `undefined` when the sink is not registered
+   */
   async read(sink: string): Promise<ShippingState | undefined> {
     const [cursor, state] = await Promise.all([
       this.#client.call('HGET', this.#cursors, sink) as Promise<string | null>,

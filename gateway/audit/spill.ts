@@ -132,7 +132,8 @@ export class Spill {
       if (reading !== undefined) await this.#remove(reading.segment)
       const segment = this.#segments[0]
       if (segment === undefined) return undefined
-      // No batch is appended to a spill file that is being read.
+      // Ends this file for writing: further batches go to a new file, because a file that is being read gets no more
+      // batches.
       if (this.#segments.length === 1) await this.#endWriting()
       this.#reading = { segment, batches: await this.#read(segment), next: 0 }
     }

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 --[[
-  Drop the oldest entries of the log that were delivered to every sink, when the entries are older than ARGV[1] or the
-  log is larger than ARGV[2]. Never drops an entry that was not delivered: nodes write to their spill files when the
-  log is full.
+  Drop the oldest entries of the log that were delivered to every sink and are older than ARGV[1]. When the log takes
+  more memory than ARGV[2], the age does not matter. Never drops an entry that was not delivered: nodes write to their
+  spill files when the log is full.
   KEYS[1]     stream of the log
   KEYS[2]     hash of cursors
   KEYS[3]     hash by chain: '<number>:<hash>:<ms>', last dropped batch and the time of the drop

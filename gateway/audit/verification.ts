@@ -60,7 +60,7 @@ export interface VerificationReport {
 export interface VerificationOptions {
   /** Keys for the HMAC of the seals. Without a key the HMACs are not checked. */
   readonly keys: readonly AuditKey[]
-  /** True when the input is only a part of the log: chains can begin and end outside of the input. */
+  /** True when the input is only a part of the log. Chains can then begin before the input and continue after it. */
   readonly partial?: boolean
 }
 
@@ -179,7 +179,7 @@ export class Verification {
     else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with key ${seal.key} (${place})`)
   }
 
-  /** Finds the affected records in a batch that does not match the seal of the batch. */
+  /** Finds out which records of a batch do not match the seal of the batch. */
   #findWithin(seal: Seal, lines: Buffer, place: string): void {
     const before = this.#findings.length + this.#more
     const { chain, first, last } = seal
@@ -242,13 +242,14 @@ export class Verification {
 
   /**
    * Verifies that a batch seen in the log is still in the log, unless the batch was trimmed. Adds at most one `cut`
-   * finding per chain, because further `cut` findings follow from the first.
+   * finding per chain, because further findings would have the same cause.
    */
   #judgeSeen({ chain, last, hash }: Witnessed, mark: TrimMark | undefined): void {
     const state = this.#chains.get(chain)
     if (state?.known.has(hash) === true || this.#cut.has(chain)) return
     if (mark !== undefined && last <= mark.last) return
-    // In a partial log, a batch of an absent chain, or before the first batch of its chain, is outside of the input.
+    // When only a part of the log is verified, the batch may be outside of the input: its chain is absent, or the batch
+    // is older than the first batch of its chain in the input.
     if (this.#partial && (state === undefined || last < state.links[0]!.first)) return
     const links = state?.links ?? []
     const end = links.at(-1)?.last ?? mark?.last ?? 0
@@ -306,12 +307,12 @@ function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
 }
 
 /**
- * Returns the numbers from `first` to `last` that are missing in `there`, as ranges. For more than 100,000 numbers,
- * returns the whole range when `there` is empty, else nothing.
+ * Returns the record numbers from `first` to `last` that are not in `there`, as ranges. For more than 100,000 numbers,
+ * returns the whole range when `there` is empty, and no range otherwise.
  */
 function gaps(first: number, last: number, there: ReadonlyMap<number, unknown>): [number, number][] {
   const found: [number, number][] = []
-  // A seal is untrusted and can claim any range of numbers.
+  // A seal is untrusted and can claim any range of record numbers: limit the work.
   if (last - first > 100_000) return there.size === 0 ? [[first, last]] : []
   for (let number = first; number <= last; number++) {
     if (there.has(number)) continue

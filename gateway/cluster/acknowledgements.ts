@@ -5,18 +5,21 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import { comparePositions, type Position } from './position.ts'
 
 /**
- * Time between reads of the members' positions from Redis, ms. A published acknowledgement can be lost; a position that
- * is stored in Redis is not.
+ * Time between reads of the members' positions from Redis, ms. A published acknowledgement can be lost, but each member
+ * also stores its position in Redis.
  */
 const LOOK_AGAIN_MS = 500
-/** Largest number of members whose last position is kept in memory. */
+/** Maximum number of members whose last position this node keeps in memory. */
 const MEMBERS_MAX = 4096
-/** Largest number of calls that wait for acknowledgements at the same time. A further call returns without waiting. */
+/**
+ * Maximum number of calls of `collect` that wait for acknowledgements at the same time. A further call returns without
+ * waiting.
+ */
 const COLLECTIONS_MAX = 1024
 
 /** A member whose acknowledgement a revocation waits for. */
 export interface AwaitedMember {
-  /** Member key: unique for each start of the node process. */
+  /** Key of the member in the list of members; new at each start of its process. */
   readonly key: string
   /** Node id. */
   readonly id: string
@@ -24,13 +27,13 @@ export interface AwaitedMember {
 
 export interface Acknowledged {
   readonly node: string
-  /** Time from the sending of the event until this node received the acknowledgement, ms. */
+  /** Time from the start of the write of the event until this node received the acknowledgement, ms. */
   readonly ms: number
 }
 
 /**
- * Receives the position up to which each member of the cluster applied the events, and collects acknowledgements of an
- * event. Uses one Redis subscription for the lifetime of the process.
+ * Receives the position up to which each member of the cluster has applied the events, and waits for the members that
+ * must acknowledge an event. Uses one Redis subscription for the lifetime of the process.
  */
 export class Acknowledgements {
   /**
@@ -79,8 +82,8 @@ export class Acknowledgements {
   ): Promise<Collection> {
     const collection = new Collection(position, members, sentAt)
     for (const [key, { position, at }] of this.#received) {
-      // A position received before `sentAt` proves nothing: the position may belong to a log that has lost its last
-      // entries in the meantime.
+      // Ignore a position that was received before `sentAt`: Redis may have lost the last entries of the log since, and
+      // the position would then acknowledge an event that the member has not applied.
       if (at >= sentAt) collection.take(key, position, at)
     }
     if (limitMs <= 0 || collection.complete || this.#open.size >= COLLECTIONS_MAX) return collection

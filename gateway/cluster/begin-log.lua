@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
-  Append a heartbeat entry to the event log. A joining node follows the log from this entry, because the entry
-  certainly exists.
+  Append a heartbeat entry to the event log. A joining node reads the log from this entry on: an entry that was just
+  added certainly exists.
   KEYS[1]  event log
   ARGV[1]  retention of events, ms; older entries are trimmed
   Returns  id of the new entry

@@ -23,8 +23,8 @@ import type { SharedState } from './shared-state.ts'
  */
 const BLOCK_MS = 250
 /**
- * Longest time of a read of the event log, ms. After this time the connection is replaced, because the Redis server no
- * longer replies.
+ * Time-out of a read of the event log, ms. After it the node opens a new connection, because the Redis server no longer
+ * replies.
  */
 const READ_LIMIT_MS = BLOCK_MS + 1000
 const EVENTS_PER_READ = 512
@@ -37,14 +37,14 @@ const CONNECT_POLL_MS = 20
  */
 const KEEP_ID_MS = 3000
 /**
- * Time of refusal after which a node concludes that another running node has the same id, ms. Only a running node
- * renews the reservation of the id during this time.
+ * Time for which Redis must refuse the id of this node before the node concludes that another running node has the same
+ * id, ms. Only a running node renews the reservation of the id during this time.
  */
 const ID_TAKEN_MS = 2 * KEEP_ID_MS
 
 /**
- * Status of this node's membership in the cluster, for operators. Names in snake_case are sent in replies. Ages are in
- * ms; `null` means that there was no contact yet.
+ * Status of this node's membership in the cluster, for operators. Names are in snake_case, because the admin API sends
+ * this object. `age_ms`: age of the cluster state of the node; `null`: the node has not read the event log yet.
  */
 export interface ClusterStatus {
   readonly in_contact: boolean
@@ -58,14 +58,14 @@ export interface ClusterStatus {
   readonly joins: number
 }
 
-/** The activation of the cluster's policy that a member enforces. */
+/** The revision of the cluster policy that a member enforces, and its activation. */
 export interface MemberActivation {
-  /** Number of the revision by which the member decides. */
+  /** Number of the policy revision by which the member decides requests. */
   readonly number: number
   readonly sequence: number
-  /** Whether the member tries this revision as a canary. */
+  /** True while the member tries the revision as a canary, before the other members enforce it. */
   readonly isCanary: boolean
-  /** Number of the newest activation that the member could not apply. */
+  /** Sequence number of the newest activation that the member could not apply; `undefined` when it could. */
   readonly failed: number | undefined
 }
 
@@ -77,8 +77,8 @@ export interface ClusterDependencies {
   /** Revision of the current policy. */
   readonly revision: () => string
   /**
-   * Active revision of the cluster's policy on this node, and a later activation that the node could not apply;
-   * `undefined` for a policy from a file.
+   * Returns the revision of the cluster policy that this node enforces, and a later activation that the node could not
+   * apply; `undefined` for a policy from a file.
    */
   readonly activation?: (() => MemberActivation) | undefined
   /**
@@ -88,12 +88,12 @@ export interface ClusterDependencies {
    */
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
-  /** Time since which Redis is known to be empty, monotonic, ms; `undefined` when it is not. */
+  /** Time at which Redis was first found to be empty, monotonic, ms; `undefined` when it was not found empty. */
   readonly emptySince?: number | undefined
   readonly log: ClusterLog
   /**
-   * Called when the process must end: the configuration of Redis breaks the guarantees of revocation receipts, or
-   * another running node uses the same id. Both faults are detected only after Redis has replied.
+   * Called when this node must end: the configuration of Redis breaks the guarantees of revocation receipts, or another
+   * running node uses the same id. Both faults are detected only after Redis has replied.
    */
   readonly onFatal: (error: ConfigError) => void
 }
@@ -104,7 +104,7 @@ export interface ClusterDependencies {
  *
  * One loop uses one connection. Each turn of the loop renews the lease with the current position and reads the
  * following events, in one round trip to one server. So a position is published only after all events up to the
- * position are applied. A read counts as fresh only if the same server also accepted the renewal.
+ * position are applied. A read counts for the age of the state only if the same server also accepted the renewal.
  */
 export class Cluster {
   readonly freshness = new Freshness()
@@ -116,30 +116,41 @@ export class Cluster {
   readonly #reader: RedisClient
   readonly #client: RedisClient
   readonly #epoch: Epoch
-  /** States by the kinds of events that change them, in the order of their registration. */
+  /**
+   * Registered states by the kind of event that changes them. The states of one kind are in the order of their
+   * registration.
+   */
   readonly #states = new Map<string, SharedState[]>()
-  /** All registered states, in the order of their registration. */
+  /** All registered states, also those without events, in the order of their registration. */
   readonly #registered = new Set<SharedState>()
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
-  /** Position of the last event that this node has applied. Reads continue after it. */
+  /**
+   * Position of the last event for which this node has called `SharedState.apply`. Reads continue after this position.
+   */
   #position: Position = '0-0'
   /**
-   * Position up to which every promise of `SharedState.apply` has resolved. Published as the node's acknowledgement; at
-   * most `#position`.
+   * Position up to which all events are applied completely: every promise of `SharedState.apply` has resolved.
+   * Published as the acknowledgement of this node; never after `#position`.
    */
   #finished: Position = '0-0'
   /** Number of promises of `SharedState.apply` that have not resolved yet. */
   #unfinished = 0
-  /** True when a caller waits for an event that this node has not acknowledged by a message yet. */
+  /**
+   * True when a caller on some node waits for an event that this node has applied, and this node has not published the
+   * acknowledgement yet.
+   */
   #awaited = false
-  /** True while the event log can be read from `#position` on, also after a disconnection from Redis. */
+  /**
+   * True when this node can continue to read the event log at `#position`, also after a disconnection. False: the node
+   * must join the cluster first.
+   */
   #joined = false
   #caughtUp = false
   #inContact = false
   /**
-   * Time at which another member was first found to use this node's id, monotonic, ms; `undefined` when no other member
-   * uses the id.
+   * Time at which this node first found that another member uses its id, monotonic, ms; `undefined` when no other
+   * member uses the id.
    */
   #refusedAt: number | undefined
   /** Reason in the last log line about lost contact with the cluster, so that the same reason is not logged again. */
@@ -150,7 +161,7 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
-  /** Members that Redis listed last, before Redis lost data. */
+  /** Members in the last list that Redis returned before it lost data. */
   #lastListed: readonly MemberFacts[] = []
   /** Time at which this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY
@@ -202,7 +213,7 @@ export class Cluster {
   }
 
   /**
-   * Time without contact to Redis after which no member still admits requests from its old state, ms. With Redis
+   * Time without contact to Redis after which this node no longer admits requests from its old state, ms. With Redis
    * Sentinel the time includes `min_replicas_max_lag`, because an isolated master can accept writes for this additional
    * time.
    */
@@ -219,12 +230,12 @@ export class Cluster {
     return Math.min(Date.now(), positionMs(this.#position))
   }
 
-  /** Key of this member: unique for each start of the process. */
+  /** Key of this process in the list of members; new at each start of the process. */
   get key(): string {
     return this.#key
   }
 
-  /** Id of the data in Redis, as this node last joined it; `''` before the first join. */
+  /** Id of the epoch (the data in Redis) that this node joined last; `''` before the first join. */
   get epoch(): string {
     return this.#epoch.id
   }
@@ -256,9 +267,9 @@ export class Cluster {
   }
 
   /**
-   * Members that Redis listed before Redis lost data, does not list now, and that may still admit requests (have not
-   * fenced themselves). While this list is not empty, a receipt cannot state that every node acknowledged. The list is
-   * empty unless Redis lost data within the last `boundMs`.
+   * Returns the members that Redis listed before it lost data and does not list now. Such a member may still admit
+   * requests, so a receipt cannot state that every node acknowledged. The result is empty unless Redis lost data within
+   * the last `boundMs`: after this time such a member no longer admits requests.
    *
    * @param listed  members in the current list of Redis
    */
@@ -271,14 +282,16 @@ export class Cluster {
     const { id } = this.#dependencies.node
     const missing = new Map([[id, this.boundMs], ...this.#lastListed.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
-    // No member has a key of this form, so no acknowledgement can match such a key.
+    // No member has a key of this form, so no acknowledgement can ever match the key.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
     return { members, boundMs: Math.max(0, ...missing.values()) }
   }
 
   /**
-   * Whether Redis lost data within the last `boundMs`. Redis has also lost data when this node has joined and Redis
-   * does not list the node.
+   * Whether Redis lost data within the last `boundMs`. A loss is also noticed here: this node has joined the cluster,
+   * but Redis does not list it.
+   *
+   * @param listed  whether Redis lists this node as a member
    */
   #hasLost(listed: boolean): boolean {
     if (this.#caughtUp && !listed) this.#lostAt = performance.now()
@@ -299,7 +312,7 @@ export class Cluster {
     return true
   }
 
-  /** Membership status for `/status`. Ages are in ms; `null` means that there was no contact yet. */
+  /** Returns the membership status for `/status` of the admin API. */
   status(): ClusterStatus {
     const ageMs = this.freshness.ageMs()
     return {
@@ -316,20 +329,20 @@ export class Cluster {
   }
 
   /**
-   * Leaves the cluster, so that revocations do not wait for this node. Must be called only after the last exchange was
-   * decided.
+   * Leaves the cluster, so that revocations do not wait for this node. Must be called only when this node admits no
+   * further request.
    */
   async close(): Promise<void> {
     this.#closed = true
     this.#task.stop()
     const { link, node } = this.#dependencies
     const { keys } = link
-    // The current turn of the membership loop renews the lease, so the node leaves the cluster only after this turn.
+    // Wait for the current turn of the membership loop first: it may still renew the lease that `leave` removes.
     await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
     try {
       await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions, keys.nodeId(node.id)], [this.#key])
     } catch {
-      // Redis failed; the lease of this node expires without this call.
+      // Redis failed. Nothing else to do: the lease of this node expires by itself.
     }
     await Promise.all([this.#reader.close(), this.acknowledgements.close()])
     await this.#running
@@ -339,8 +352,7 @@ export class Cluster {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        // RedisLink logs lost and restored connections, so the membership loop logs nothing while it waits for a
-        // connection.
+        // Log nothing while the loop waits for a connection: RedisLink already logs lost and restored connections.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await requireMinReplicas(this.#dependencies.link, this.#client)
@@ -369,8 +381,8 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // Appends an entry to the event log, so that the position exists. Events written after this entry arrive through
-    // the log.
+    // Append an entry to the event log, and read from its position on. The state of before is read by `#catchUp`; all
+    // later events arrive through the log.
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
@@ -384,8 +396,8 @@ export class Cluster {
   }
 
   /**
-   * Reads and applies events of the log in a loop. Returns when entries are missing or the epoch has changed; this node
-   * must then join again.
+   * Reads and applies events of the log in a loop. Returns when the log has lost entries or the epoch has changed: this
+   * node must then join the cluster again.
    */
   async #follow(): Promise<void> {
     this.#awaited = false
@@ -394,8 +406,7 @@ export class Cluster {
       const sentWallMs = Date.now()
       const boundMs = this.#dependencies.boundMs()
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
-      // The renewal and the read are sent together on one connection, the renewal first, so that the same server
-      // receives both.
+      // Send the renewal and then the read on one connection, so that the same server receives both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(), this.#read()]).finally(endWatch)
       if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
@@ -414,23 +425,22 @@ export class Cluster {
         this.#position = event.position
       }
       if (this.#unfinished === 0) this.#finished = this.#position
-      // After a read with the maximum number of events, more events may follow, so the state is not proven to be up to
-      // date.
+      // A read with the maximum number of events does not prove that the state is up to date: more events may follow.
       if (events.length === EVENTS_PER_READ) continue
       this.freshness.recordRead(sentAt, sentWallMs, boundMs)
       if (!this.#inContact) this.#logContact()
-      // Continues as soon as the events can be acknowledged, and at the latest when the lease must be renewed.
+      // Wait until the events are applied completely and can be acknowledged, but not longer than until the next
+      // renewal of the lease.
       if (work.length > 0) await Promise.race([Promise.all(work), sleep(BLOCK_MS)])
     }
   }
 
   /**
-   * Handles another member that uses this node's id. A killed member keeps the id for 3 s after its last renewal. A
-   * running member keeps the id as long as the member runs; the member can have taken the id while this process was
-   * paused.
+   * Handles another member that uses this node's id. If that member was killed, its reservation of the id ends 3 s
+   * after its last renewal. If it runs, it keeps the id. It can have taken the id while this process was paused.
    *
    * @param holder  facts that the other member published, JSON
-   * @throws {ConfigError} when the id is still in use after 6 s, so the other member is running
+   * @throws {ConfigError} when the id is still in use after 6 s, which proves that the other member runs
    */
   #rejectId(holder: string): void {
     const { node, log } = this.#dependencies
@@ -493,12 +503,17 @@ export class Cluster {
     return this.#reader.callBuffer('XREAD', ...count, 'STREAMS', events, this.#position)
   }
 
-  /** @param work  receives the promises of states that finish applying the event later */
+  /**
+   * Applies one event to all states that its kind changes.
+   *
+   * @param work  list to which the promises of states are added that need more time to apply the event
+   */
   #apply({ kind, payload, position }: ClusterEvent, work: Promise<void>[]): void {
     if (kind === HEARTBEAT) return
     const states = this.#states.get(kind)
     if (states === undefined) {
-      // A node of a newer version wrote this kind of event. This version has no state that the event could change.
+      // Only a newer version of Gatehouse writes this kind of event. This version has no state that the event could
+      // change.
       this.#unknown += 1
       return
     }

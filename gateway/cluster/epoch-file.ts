@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 /**
  * File on the local disk of a node with the last epoch (a random id of the data in Redis). With this file, a starting
- * node distinguishes a Redis that lost its data from a new Redis.
+ * node can tell whether Redis is new or has lost its data.
  */
 export class EpochFile {
   readonly #path: string

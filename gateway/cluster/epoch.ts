@@ -9,17 +9,17 @@ import type { EpochFile } from './epoch-file.ts'
  * Time that disconnected members have to return and restore the data that Redis lost, ms. Members reconnect within 3 s.
  */
 export const SETTLE_MS = 3500
-/** Longest time for which one member can restore data while no node can join, ms. */
+/** Longest time for which a member that restores data blocks the joining of other nodes, ms. */
 const RESTORE_MS = 20_000
 const LOOK_AGAIN_MS = 150
-/** Largest number of ids of earlier epochs that a new epoch lists as its ancestors. */
+/** Maximum number of earlier epochs that a new epoch lists as its ancestors. */
 const ANCESTORS_MAX = 8
 
 export interface EpochDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
   readonly file: EpochFile | undefined
-  /** Time since which Redis is known to be empty, monotonic, ms; `undefined` when it is not. */
+  /** Time at which Redis was first found to be empty, monotonic, ms; `undefined` when it was not found empty. */
   readonly emptySince?: number | undefined
   readonly log: ClusterLog
 }
@@ -28,8 +28,9 @@ export interface EpochDependencies {
  * Detects that Redis lost its data, by a random id in Redis (the epoch). A missing or different id shows a loss.
  * Members then restore their copies of the data, and no node can join before the data is restored.
  *
- * An epoch lists its ancestors: earlier epochs whose data the epoch contains. For a node from one of these epochs no
- * data is lost. Any other node waits for a member that has the data, or for an operator who accepts the loss.
+ * An epoch lists its ancestors: earlier epochs whose data it still contains. A node whose last epoch is in this list
+ * has lost no data and can join. Any other node waits for a member that restores the data, or for an operator who
+ * accepts the loss.
  */
 export class Epoch {
   readonly #dependencies: EpochDependencies
@@ -66,16 +67,16 @@ export class Epoch {
   /**
    * Waits until this node is allowed to join the cluster, and adopts the epoch in Redis.
    *
-   * @param hasFullState  whether this node has the full state of an epoch; such a node must restore data that Redis
-   *   lost
-   * @param putBack   function that reads the data in Redis and writes the data that Redis lacks
-   * @param ended     function that returns true when the wait must end; called repeatedly
+   * @param hasFullState  whether this node has loaded all data of an epoch; such a node must restore the data that
+   *   Redis lost
+   * @param putBack       function that reads the data in Redis and writes the data that Redis lacks
+   * @param ended         function that returns true when the wait must end; called repeatedly
    * @throws {GatewayFault} when Redis fails while this method waits
    */
   async settle(hasFullState: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
-    // A node with partial state must not restore the state, because other nodes would use the partial state as the full
-    // state.
+    // A node that has loaded only a part of the data must not restore it, because other nodes would take the part for
+    // all data.
     if (!hasFullState) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
@@ -91,7 +92,8 @@ export class Epoch {
   }
 
   /**
-   * Starts a new epoch without the lost data, on the order of an operator: the data will not return, or never existed.
+   * Starts a new epoch without the lost data. An operator orders this when no node has the data any more, or when the
+   * data never existed.
    *
    * @throws {GatewayFault} when Redis fails
    */
@@ -101,8 +103,8 @@ export class Epoch {
   }
 
   /**
-   * Restores this member's copy of the data in a Redis that lost its data or was replaced. No other node can join in
-   * the meantime, for at most `RESTORE_MS`.
+   * Writes this member's copy of the data to a Redis that lost its data or was replaced. Meanwhile no other node can
+   * join, for at most `RESTORE_MS`.
    */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#dependencies

@@ -11,14 +11,14 @@ export interface ClusterEvent {
 }
 
 /**
- * Time for which events stay in the event log, ms. The time is longer than a node can be disconnected without losing
- * its membership.
+ * Time for which events stay in the event log, ms. A node that is disconnected for so long loses its membership much
+ * earlier, so a member misses no event.
  */
 export const KEEP_EVENTS_MS = 15 * 60_000
 
 /**
- * Kind of the periodic heartbeat event. Heartbeats keep positions recent and distinguish a log without new events from
- * a lost log.
+ * Kind of the periodic heartbeat event. Heartbeats keep the positions of the members recent, also when nothing happens.
+ * A member notices by them whether the log is only quiet or has lost entries.
  */
 export const HEARTBEAT = 'beat'
 
@@ -28,7 +28,7 @@ export const HEARTBEAT = 'beat'
  */
 export function readEvents(reply: unknown): ClusterEvent[] {
   if (reply === null || reply === undefined) return []
-  // RESP3 returns a map, which the driver flattens. RESP2 returns a list of pairs.
+  // In RESP3 the reply is a map, which the driver turns into a flat list. In RESP2 the reply is a list of pairs.
   const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
   if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
     throw new GatewayFault('store-unavailable', 'store', 'redis: unexpected reply to a read of the cluster event log')

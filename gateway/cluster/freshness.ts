@@ -6,25 +6,25 @@ export interface ReadTime {
   readonly wallMs: number
 }
 
-/** Before every read. */
+/** Time that stands for "no read yet": earlier than every read. */
 export const neverRead: ReadTime = { at: Number.NEGATIVE_INFINITY, wallMs: Number.NEGATIVE_INFINITY }
 const noLimit: ReadTime = { at: Number.POSITIVE_INFINITY, wallMs: Number.POSITIVE_INFINITY }
 
 /**
- * Measures the age of the cluster state that this node has applied. The age counts from when the read was *sent*,
- * because a reply can wait in the socket while the process is paused. A read counts only together with a write to the
- * same server, because a replaced master can still reply to reads.
+ * Measures the age of the cluster state that this node has applied. The age starts when the read was *sent*, because a
+ * reply can wait in the socket while the process is paused. Callers must record a read only if the same Redis server
+ * also accepted a write: a replaced master can still reply to reads.
  */
 export class Freshness {
-  /** Time at which the last counted read was sent, monotonic, ms. */
+  /** Time at which the last recorded read was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
   /**
-   * Wall-clock time at which the last counted read was sent, ms since the Unix epoch. The wall clock is needed, because
-   * the monotonic clock stops while a virtual machine is suspended.
+   * Wall-clock time at which the last recorded read was sent, ms since the Unix epoch. The wall clock is needed too,
+   * because the monotonic clock stops while a virtual machine is suspended.
    */
   #sentWallMs = Number.NEGATIVE_INFINITY
   #vouchedMs = 0
-  /** Reads after this time do not count. */
+  /** Reads that were sent after this time do not make the state younger (see {@link limitTo}). */
   #limit = noLimit
 
   /**
@@ -41,24 +41,24 @@ export class Freshness {
     this.#vouchedMs = vouchedMs
   }
 
-  /** Time of the last counted read. */
+  /** Time at which the last recorded read was sent, by both clocks. */
   get lastRead(): ReadTime {
     return { at: this.#sentAt, wallMs: this.#sentWallMs }
   }
 
   /**
-   * Ignores later reads, because this node could not apply a change that the cluster may rely on: the state then ages as
-   * without contact to Redis.
+   * Ignores reads after `since`, because this node could not apply a change that other nodes may rely on. The state
+   * then ages as if the node had no contact to Redis.
    *
-   * @param since  last read before the change; `undefined`: all reads count
+   * @param since  time of the last read before the change; `undefined`: no read is ignored any more
    */
   limitTo(since: ReadTime | undefined): void {
     this.#limit = since ?? noLimit
   }
 
   /**
-   * Current age of the state, ms. Infinite before the first read. The age is the larger age by two clocks, so a wall
-   * clock that is set back has no effect.
+   * Current age of the state, ms. Infinite before the first read. Of the ages by the monotonic clock and by the wall
+   * clock, the larger counts, so a wall clock that is set back has no effect.
    */
   ageMs(): number {
     const { at, wallMs } = this.#limit
@@ -66,8 +66,8 @@ export class Freshness {
   }
 
   /**
-   * Whether the cluster state of this node is fresh enough for decisions: at most `limitMs` old, and never older than
-   * the lease of the node.
+   * Whether the cluster state of this node is fresh enough for decisions: at most `limitMs` old, and not older than the
+   * lease of the node lasts.
    */
   within(limitMs: number): boolean {
     return this.ageMs() <= Math.min(limitMs, this.#vouchedMs)

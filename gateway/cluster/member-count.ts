@@ -12,8 +12,8 @@ interface Members {
 }
 
 /**
- * Number of cluster members, read from Redis every 2 s. The number starts at 1, and is available without waiting, also
- * while Redis is unavailable.
+ * Number of cluster members, read from Redis every 2 s. The number is 1 until the first read, and stays as it is while
+ * Redis is unavailable.
  */
 export class MemberCount {
   readonly #members: Members

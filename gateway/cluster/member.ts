@@ -1,10 +1,10 @@
 import type { Position } from './position.ts'
 
-/** A node of the cluster. Names in snake_case are sent in replies of the admin API. */
+/** A node of the cluster. Members with names in snake_case are sent in replies of the admin API. */
 export interface MemberListing {
-  /** Member key: unique for each start of the node process. */
+  /** Key of the node in the list of members; new at each start of its process. */
   readonly key: string
-  /** Kinds of events that the member applies. */
+  /** Kinds of cluster events that the node applies. */
   readonly eventKinds: readonly string[]
   readonly id: string
   /** host:port of the node's data plane. */
@@ -12,12 +12,15 @@ export interface MemberListing {
   readonly version: string
   /** Revision of the policy that the node uses. */
   readonly revision: string
-  /** Number of the policy revision of the cluster that the node uses, and of its activation; `null` for a file. */
+  /**
+   * Number of the cluster's policy revision that the node enforces, and number of its activation; `null`: the policy
+   * comes from a file.
+   */
   readonly policy_number: number | null
   readonly policy_sequence: number | null
-  /** Number of the newest activation that the node could not apply; `null` when it could. */
+  /** Number of the newest policy activation, if the node could not apply it; otherwise `null`. */
   readonly policy_failed: number | null
-  /** Whether the node tries this revision as a canary. */
+  /** True while the node tries the revision as a canary, before the other nodes enforce it. */
   readonly policy_canary: boolean
   /** Position of the last event that the node applied. */
   readonly position: Position
@@ -37,16 +40,24 @@ export interface MemberFacts {
   readonly address: string
   readonly version: string
   readonly revision: string
-  /** Number of the policy revision of the cluster, and of its activation; `null` for a policy from a file. */
+  /**
+   * Number of the cluster's policy revision that the member enforces, and number of its activation; `null`: the policy
+   * comes from a file.
+   */
   readonly policy_number: number | null
   readonly policy_sequence: number | null
-  /** Number of the newest activation that the member could not apply; `null` when it could. */
+  /** Number of the newest policy activation, if the member could not apply it; otherwise `null`. */
   readonly policy_failed: number | null
-  /** Whether the member tries this revision as a canary. */
+  /** True while the member tries the revision as a canary, before the other members enforce it. */
   readonly policy_canary: boolean
-  /** Time without contact to Redis after which the member admits no request from its old state, ms. */
+  /**
+   * Time without contact to Redis after which the member no longer admits requests, because its state is too old, ms.
+   */
   readonly bound_ms: number
-  /** Kinds of events that the member applies. It acknowledges other kinds too, and ignores them. */
+  /**
+   * Kinds of cluster events that the member applies. The member also acknowledges events of other kinds, but ignores
+   * them.
+   */
   readonly event_kinds: readonly string[]
 }
 

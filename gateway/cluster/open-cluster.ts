@@ -13,9 +13,12 @@ export interface ClusterRoomDependencies
   extends Pick<ClusterDependencies, 'revision' | 'activation' | 'emptySince' | 'log' | 'onFatal'> {
   readonly settings: Pick<Settings, 'node' | 'listen' | 'revocation'>
   readonly redis: RedisSettings
-  /** User names, secrets and certificates for new connections to Redis. Default: those of `redis`. */
+  /**
+   * User names, secrets and certificates for new connections to Redis. Default: the values in `redis`, which then never
+   * change.
+   */
   readonly redisSource?: RedisSource
-  /** Largest staleness limit of any route of the policy in force, ms. */
+  /** Returns the largest `max_staleness` of all routes of the policy in force, ms. */
   readonly staleMs: () => number
 }
 

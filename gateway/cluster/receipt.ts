@@ -2,9 +2,9 @@ import type { Acknowledged } from './acknowledgements.ts'
 import type { Position } from './position.ts'
 
 /**
- * Result of a revocation. Names in snake_case are sent in replies. Nodes in `acknowledged` already reject the revoked
- * credentials. Every other node rejects them from `fenced_by` on, even after a failure. A receipt does not promise that
- * the revocation survives a loss of the data in Redis.
+ * Result of a revocation, in the form in which the admin API sends it. Nodes in `acknowledged` already reject the
+ * revoked credentials. Every other node rejects them from the time `fenced_by` on, even if it does not receive the
+ * revocation. A receipt does not promise that the revocation survives a loss of the data in Redis.
  */
 export interface Receipt {
   readonly id: string
@@ -23,9 +23,10 @@ export interface Receipt {
   /** Whether Redis wrote the revocation to disk. Meaningful only if the caller requested the write to disk. */
   readonly fsynced: boolean
   /**
-   * How a revoked token is recognized. `signed-text`: a JWT, recognized by its signed header and claims. `jti` or
-   * `answer`: an opaque token, recognized by its text, and under a different text by the `jti` or by other values in
-   * the introspection response. `text`: recognized by its text only.
+   * How nodes recognize a revoked token. `signed-text`: a JWT, recognized by its signed header and claims. `jti` or
+   * `answer`: an opaque token, recognized by its text. If the issuer accepts a second text for the same token, the
+   * token is recognized by the `jti` or by other values in the introspection response. `text`: recognized by its text
+   * only.
    */
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }

@@ -42,7 +42,8 @@ if redis.call('SET', KEYS[5], ARGV[1], 'NX', 'PX', ARGV[7]) then
   redis.call('XADD', KEYS[4], 'MINID', '~', string.format('%.0f', now - ARGV[8]), '*', 'k', 'beat')
 end
 local there = #redis.call('XRANGE', KEYS[4], ARGV[10], ARGV[10])
--- If the log has lost this entry, a stored position would acknowledge events that are written later.
+-- Do not store the position if the log has lost this entry: the position could otherwise acknowledge events that are
+-- written later.
 if there == 1 then redis.call('HSET', KEYS[3], ARGV[1], ARGV[4]) else redis.call('HDEL', KEYS[3], ARGV[1]) end
 if ARGV[5] ~= '' and there == 1 then redis.call(ARGV[6], ARGV[5], ARGV[1] .. ' ' .. ARGV[4]) end
 return { redis.call('GET', KEYS[6]) or '', there }

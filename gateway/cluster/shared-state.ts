@@ -6,8 +6,9 @@ export interface SharedState {
   /** Kinds of events that change this state. */
   readonly kinds: readonly string[]
   /**
-   * Applies one event synchronously. When the method returns, every new decision uses the change. The node acknowledges the
-   * event then, or if a promise is returned, once the promise has resolved. The promise must not reject.
+   * Applies one event synchronously. When the method returns, all later decisions use the change. The node acknowledges
+   * the event after the return, or if the method returns a promise, after the promise has resolved. The promise must
+   * not reject.
    */
   apply(kind: string, payload: Buffer): Promise<void> | undefined | void
   /**

@@ -2,7 +2,7 @@ import type { AwaitedMember } from './acknowledgements.ts'
 import { readMemberFacts } from './member.ts'
 import type { Position } from './position.ts'
 
-/** A member of the cluster when an event was written. */
+/** A node that was a member of the cluster when an event was written. */
 export interface WrittenMember extends AwaitedMember {
   /** Kinds of events that the member applies. */
   readonly eventKinds: readonly string[]
@@ -15,7 +15,7 @@ export interface WrittenEvent {
   /** Members of the cluster when the event was written. */
   readonly members: readonly WrittenMember[]
   /**
-   * Longest time without contact after which one of these members refuses requests that need current revocations, ms.
+   * Time without contact to Redis after which all of these members refuse requests that need current revocations, ms.
    */
   readonly boundMs: number
 }

@@ -29,8 +29,9 @@ export class AssertionSigner {
   }
 
   /**
-   * @param keys    assertion keys. The first one signs; all are published, so that keys can be rotated without a gap
-   * @param options  `issuer`: claim `iss` of the assertions, the first public URL of the gate
+   * @param keys    assertion keys. The first key signs; all are published, so that services can verify assertions
+   *   during a change of keys
+   * @param options  `issuer`: value of the claim `iss` of the assertions; callers pass the first public URL of the gate
    * @throws {Error} when there is no key, a key is unusable, or two keys have the same id
    */
   static async create(keys: readonly AssertionKeySource[], options: { issuer: string }): Promise<AssertionSigner> {
@@ -43,7 +44,7 @@ export class AssertionSigner {
     return new AssertionSigner([first, ...others], options.issuer)
   }
 
-  /** Signs with the first of these keys from now on, and publishes all of them. */
+  /** Replaces the keys: signs with the first of these keys from now on, and publishes all of them. */
   use([first, ...others]: readonly [AssertionKey, ...AssertionKey[]]): void {
     this.jwks = JSON.stringify({ keys: [first, ...others].map((key) => key.published) })
     this.#key = first

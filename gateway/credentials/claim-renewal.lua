@@ -1,12 +1,13 @@
 #!lua
 --[[
-  Claims the renewal of a credential that a service refused. Of all nodes, the first one renews the credential; the
-  others get the renewed credential from it. A claim that exists is not changed. A claim without an end, or with a later
-  end than this script sets, was not written by a node: it is replaced, because it would prevent renewals until then.
-  KEYS[1]   one credential: '' while its renewal runs or after it failed, else the renewed credential, encrypted
+  Claims the renewal of a credential that a service refused. The first node that calls this script renews the
+  credential; the other nodes read the renewed credential from the key. An existing claim is not changed, unless it has
+  no expiry or a later expiry than this script sets: no node wrote such a claim, and it would prevent renewals.
+  KEYS[1]   claim for one credential: '' while a node renews it or after the renewal failed, else the renewed
+            credential, encrypted
   ARGV[1]   time until the next renewal is allowed, ms
-  Returns   false for the caller that now renews the credential, else the value of the key
-  Clock     Redis expiry
+  Returns   false when the caller has the claim and must renew the credential, else the value of the key
+  Clock     expiry of Redis keys
   Cluster   one key
 ]]
 local left = redis.call('PTTL', KEYS[1])

@@ -1,8 +1,8 @@
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 
 /**
- * Maximum number of services whose derived data, such as roles, is stored with the facts of one token. A further
- * service replaces the oldest one, whose data is derived again when needed.
+ * Maximum number of services whose derived data, such as roles, is stored with the facts of one token. Data for a
+ * further service replaces the oldest data, which is derived again when needed.
  */
 const maxDerived = 8
 

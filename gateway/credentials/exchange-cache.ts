@@ -1,9 +1,9 @@
 /** Cached result of a token exchange. */
 export interface ExchangeEntry<T> {
-  /** `undefined` once the entry has left the cache. */
+  /** `undefined` once the cache has removed the entry. */
   result: T | undefined
   readonly sinceMs: number
-  /** The result is used from `sinceMs` until before this time, ms since the epoch. */
+  /** The result can be used from `sinceMs` on and before `untilMs`; both are ms since the epoch. */
   readonly untilMs: number
   readonly bytes: number
   /** True when the entry was used since the last search for entries to evict. */
@@ -15,12 +15,13 @@ export interface ExchangeCacheLimits {
   readonly bytesMax: number
 }
 
-/** Memory of an entry beside its token: key, object and slot in the map; bytes, rounded up. */
+/** Estimated memory of an entry in addition to its token, bytes: key, object and slot in the map, rounded up. */
 const OVERHEAD_BYTES = 512
 
 /**
- * Cache of exchanged tokens, keyed by a keyed hash. Bounded by the number of entries and by bytes. Evicts the oldest
- * entry that was not used since the last search (second chance).
+ * Cache of exchanged tokens. The keys are keyed hashes of the token and the parameters of its exchange. Limited in
+ * entries and in bytes. Evicts the oldest entry that was not used since the previous search for an entry to evict
+ * ("second chance").
  */
 export class ExchangeCache<T> {
   readonly #limits: ExchangeCacheLimits
@@ -32,7 +33,8 @@ export class ExchangeCache<T> {
   }
 
   /**
-   * Returns the entry of a key; `undefined` when the cache has no entry for the key, or one that must not be used now.
+   * Returns the entry of a key; `undefined` when the cache has no entry for the key, or when the entry must not be used
+   * at `nowMs`.
    */
   find(key: string, nowMs: number): ExchangeEntry<T> | undefined {
     const entry = this.#entries.get(key)
@@ -74,7 +76,8 @@ export class ExchangeCache<T> {
     if (entry === undefined) return
     this.#entries.delete(key)
     this.#bytes -= entry.bytes
-    // Other objects may still refer to the entry: they must not keep its token in memory.
+    // Other objects may still refer to the removed entry: remove its token, so that they do not keep the token in
+    // memory.
     entry.result = undefined
   }
 }

@@ -11,10 +11,13 @@ import { TokenRequestCounts } from '../telemetry/token-request-counts.ts'
 import { ExchangeCache, type ExchangeEntry, isUsable } from './exchange-cache.ts'
 import type { Renewals } from './renewals.ts'
 
-/** Header field value with the exchanged token, or the denial of a caller whose token is not exchanged. */
+/**
+ * Result of a token exchange: the header field value with the exchanged token, or a denial when the issuer refuses the
+ * exchange.
+ */
 export type Exchanged = string | Denial<'exchange-refused'>
 
-/** Cached result of an exchange. A fault is one for which the issuer would reject the same request again. */
+/** Cached result of an exchange. A fault is cached only when the issuer would reject the same request again. */
 type Result = Exchanged | GatewayFault
 
 /** The caller whose token is exchanged. */
@@ -33,15 +36,24 @@ export interface ExchangedTokensDependencies {
   readonly renewals: Pick<Renewals, 'newer'>
 }
 
-/** Maximum number of exchanged tokens in memory, and of all their bytes. */
+/** Limits of the cache of exchanged tokens: number of tokens, and total size in bytes. */
 const CACHE_LIMITS = { entriesMax: 32_768, bytesMax: 32 * 1024 * 1024 }
-/** Maximum number of running exchanges that other requests can share. Above it, each request exchanges its token. */
+/**
+ * Maximum number of running exchanges whose result other requests with the same token share. Above this number, each
+ * request starts an exchange of its own.
+ */
 const UNDER_WAY_MAX = 4096
 /** Time for which a refusal to exchange a token is remembered, ms. */
 const REFUSAL_MS = 5000
-/** Largest difference between the clocks of two nodes that does not make a renewed token count as older, ms. */
+/**
+ * Tolerance for the difference between the clocks of two nodes, ms. A token of another node counts as older only if it
+ * is older by more than this.
+ */
 const SKEW_MAX_MS = 5000
-/** A token is no longer sent in the last part of its lifetime: a tenth, at most 10 s. It could expire on the way. */
+/**
+ * The last part of a token's lifetime in which the gate does not send the token, because it could expire on the way: a
+ * tenth of the lifetime, at most this time, ms.
+ */
 const MARGIN_MAX_MS = 10_000
 
 interface LastUse {
@@ -54,15 +66,18 @@ const refusal = denial('exchange-refused')
 
 /**
  * Exchanges the tokens of callers for tokens for one service (RFC 8693), and caches the exchanged tokens on this node.
- * Concurrent requests with the same token and exchange parameters share one exchange. The cache holds facts about a token,
- * never a decision: each request is authorized before, and its token is validated again after the wait.
+ * Concurrent requests with the same token and exchange parameters share one exchange. The cache contains no decisions:
+ * each request is authorized before the exchange, and its token is validated again after the wait.
  */
 export class ExchangedTokens {
   readonly counts = new TokenRequestCounts('exchange')
   readonly #dependencies: ExchangedTokensDependencies
   readonly #cache = new ExchangeCache<Result>(CACHE_LIMITS)
   readonly #underWay = new Map<string, Promise<Exchanged>>()
-  /** Entry that the last request of a token to a service used, so that most requests compute no hash. */
+  /**
+   * For each token and service: the cache entry that the last request used. Most requests then need no hash to find the
+   * entry.
+   */
   readonly #last = new WeakMap<Derived, LastUse>()
 
   constructor(dependencies: ExchangedTokensDependencies) {
@@ -89,8 +104,8 @@ export class ExchangedTokens {
   }
 
   /**
-   * Returns a newer exchanged token than the one that the service refused; `undefined` when no newer one exists. Exchanges the
-   * caller's token again at most once in 30 s in the cluster.
+   * Returns an exchanged token that is newer than the token that the service refused; `undefined` when no newer token
+   * exists. For each caller's token, the nodes of the cluster together start at most one such exchange in 30 s.
    */
   async newer(terms: ExchangeTerms, subject: ExchangeSubject, refused: string): Promise<string | undefined> {
     const client = this.#dependencies.clients.of(terms)
@@ -104,7 +119,8 @@ export class ExchangedTokens {
         ? undefined
         : { value, sinceMs: entry.sinceMs, untilMs: entry.untilMs }
     })
-    // A renewal of the last 30 s can be older than the refused token, which was exchanged after the renewed one expired.
+    // The token of a renewal in the last 30 s can be older than the refused token: the renewed token may have expired,
+    // and the refused token was exchanged after it.
     if (renewed === undefined || Date.now() >= renewed.untilMs) return undefined
     if (entry !== undefined && renewed.sinceMs + SKEW_MAX_MS < entry.sinceMs) return undefined
     const { value, ...times } = renewed
@@ -113,7 +129,7 @@ export class ExchangedTokens {
     return value
   }
 
-  /** Keyed hash of everything that shapes the exchanged token, or the time for which the gate reuses the token. */
+  /** Keyed hash of all parameters that determine the exchanged token or the time for which the gate reuses it. */
   #keyOf(
     { issuer, clientId, audience, resource, scopes, requestedType, actor, maxLifetimeMs }: ExchangeTerms,
     token: string,
@@ -144,7 +160,8 @@ export class ExchangedTokens {
     client: ExchangeClient,
   ): Promise<Exchanged> {
     const { facts } = subject
-    // Waiting exchanges are served in rotation by subject.
+    // With this address, waiting exchanges are served in rotation by subject: one subject with many requests does not
+    // delay others.
     const asker = { kind: 'first', address: `${facts.issuer.issuer} ${facts.subject}`, known: true } as const
     const sinceMs = Date.now()
     const granted = await client.exchange(subject.credential, asker).catch((error: unknown) => {
@@ -164,7 +181,7 @@ export class ExchangedTokens {
     return value
   }
 
-  /** Remembers a fault for which the issuer would reject the same request again. */
+  /** Caches a fault for `REFUSAL_MS` if the issuer would reject the same request again, and returns the error. */
   #rejected(key: string, sinceMs: number, error: unknown): unknown {
     if (error instanceof GatewayFault && error.reason === 'exchange-misconfigured') {
       this.#cache.add(key, error, { sinceMs, untilMs: sinceMs + REFUSAL_MS, bytes: 0 })
@@ -173,7 +190,7 @@ export class ExchangedTokens {
   }
 }
 
-/** Returns the result of a usable entry, and marks the entry as used. */
+/** Returns the result of a usable entry, or throws it when it is a fault. Marks the entry as used. */
 function used(entry: ExchangeEntry<Result>): Exchanged {
   entry.used = true
   const result = entry.result!
@@ -181,7 +198,7 @@ function used(entry: ExchangeEntry<Result>): Exchanged {
   return result
 }
 
-/** Time until which an exchanged token is sent, ms since the epoch. */
+/** Time until which the gate sends an exchanged token, ms since the epoch. */
 function untilOf({ maxLifetimeMs }: ExchangeTerms, sinceMs: number, expiresAtMs: number | undefined): number {
   const longestMs = sinceMs + maxLifetimeMs
   if (expiresAtMs === undefined) return longestMs
@@ -191,6 +208,6 @@ function untilOf({ maxLifetimeMs }: ExchangeTerms, sinceMs: number, expiresAtMs:
 function dropsActor({ claims }: TokenFacts, token: string): boolean {
   if (member(claims, 'act') === undefined) return false
   const jws = readJws(token)
-  // The claims of an opaque token are known to its issuer only.
+  // The gate cannot read the claims of an opaque token, so it does not reject one.
   return typeof jws !== 'string' && !keepsActor(claims, jws.claims)
 }

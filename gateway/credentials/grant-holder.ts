@@ -7,38 +7,41 @@ import type { GrantToken } from './grant-store.ts'
 
 /**
  * Maximum number of exchanges of one node that wait for the token of one grant. Exchanges without an authenticated
- * caller use at most half of it, so that they do not crowd out users.
+ * caller may take at most half of these places, so that authenticated callers always find a place.
  */
 const WAITING_MAX = 1024
 /**
- * Number of checks, one per second, in which a node without a token waits for Redis. Then, or for the first exchange,
- * the node requests its own token.
+ * Number of checks, one per second, for which a node without a token waits until Redis is available. After these
+ * checks, or at once when an exchange needs a token, the node requests its own token.
  */
 const MISSES_MAX = 5
-/** Shortest time between two orders to renew the same token, ms. */
+/** Shortest time between two renewal jobs that this node queues for the same token, ms. */
 const ORDER_EVERY_MS = 10_000
 
 /**
- * Largest time by which the grant of a token may seem to lie in the future, ms. It covers the wait for a reply of
- * Redis.
+ * A token may seem to be granted up to this time in the future, ms, because of the wait for a reply of Redis. A later
+ * time shows that the clock of this process was set back.
  */
 const SKEW_MS = 1000
 
-/** Smallest age of a token that a service refused at which the token is renewed, ms. */
+/** Smallest age at which a token that a service refused is renewed, ms. */
 const REPLACE_AGE_MS = 30_000
 
 export interface GrantHolderOptions {
   readonly grant: ClientGrant
   readonly client: GrantClient
   readonly requester: GrantRequester
-  /** Orders the renewal of a token from a worker; `undefined` without workers. */
+  /** Queues a job by which a worker renews a token; `undefined` on a node without Redis, where the node renews it. */
   readonly order: ((grant: ClientGrant, token: string) => void) | undefined
   /** Returns the wall clock, ms since the epoch. */
   readonly now: () => number
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-/** Token of one grant on this node. Holds a valid token before exchanges need it, whenever the issuer allows it. */
+/**
+ * Token of one client credentials grant on this node. Requests and renews the token in advance, so that exchanges do
+ * not wait for the issuer while it is available.
+ */
 export class GrantHolder {
   readonly grant: ClientGrant
   readonly client: GrantClient
@@ -51,7 +54,7 @@ export class GrantHolder {
   /** Number of consecutive checks without a token in which Redis was unavailable. */
   #misses = 0
 
-  /** @param token  token of an older entry of the same grant */
+  /** @param token token that is already known, from an earlier policy with the same grant */
   constructor(options: GrantHolderOptions, token: GrantToken | undefined) {
     this.#options = options
     this.grant = options.grant
@@ -59,12 +62,12 @@ export class GrantHolder {
     this.#token = token
   }
 
-  /** The newest token; it may have expired. `undefined` before the first one. */
+  /** The newest token, which may have expired; `undefined` before the first token. */
   get token(): GrantToken | undefined {
     return this.#token
   }
 
-  /** Reason of the last failed request; `undefined` when the last request succeeded. */
+  /** Reason why the last token request failed; `undefined` when it succeeded. */
   get problem(): string | undefined {
     return this.#failure?.fault.message
   }
@@ -73,7 +76,7 @@ export class GrantHolder {
    * Returns the value of `Authorization` for an exchange: at once while the token is valid.
    *
    * @param known  whether the caller of the exchange is authenticated
-   * @throws {GatewayFault} as a rejection, when there is no valid token and none can be obtained now
+   * @throws {GatewayFault} as a rejection, when the node has no valid token and cannot obtain one now
    */
   bearer(nowMs: number, known: boolean): string | Promise<string> {
     const token = this.#token
@@ -81,8 +84,9 @@ export class GrantHolder {
   }
 
   /**
-   * Renews the token when it is due. While a worker renews it, only looks for the new token in Redis. Requests a token
-   * when the worker has not delivered one after a quarter of the remaining time, and when there is no valid token.
+   * Renews the token when it is due for renewal. First looks for a newer token in Redis, then lets a worker renew it.
+   * Requests a token itself when the worker has delivered none after a quarter of the remaining lifetime, when there is
+   * no worker, and when the node has no valid token.
    */
   async renew(): Promise<void> {
     const token = this.#token
@@ -97,7 +101,8 @@ export class GrantHolder {
       if (newer !== undefined) return this.#adopt(newer)
     } catch (error) {
       if (!(error instanceof RedisFault)) throw error
-      // Redis may return soon, and with it the token of the cluster.
+      // Redis may be available again soon and have a newer token of the cluster: wait for it before this node requests
+      // a token.
       if (valid ? nowMs < token.renewAtMs + restMs / 2 : ++this.#misses <= MISSES_MAX) return
     }
     if (valid && order !== undefined && nowMs < token.renewAtMs + restMs / 4) {
@@ -110,8 +115,9 @@ export class GrantHolder {
   }
 
   /**
-   * Returns a newer value than the one that a service refused; `undefined` when none exists. A token that is younger
-   * than 30 s is not renewed, so that a service that refuses every token causes at most one request to the issuer in 30 s.
+   * Returns a newer value of `Authorization` than the value that a service refused; `undefined` when no newer token
+   * exists. A token that is younger than 30 s is not renewed, so that a service that refuses every token causes at most
+   * one request to the issuer in 30 s.
    */
   async newer(refused: string): Promise<string | undefined> {
     const { grant, requester, now } = this.#options
@@ -128,7 +134,7 @@ export class GrantHolder {
     return this.#token === token ? undefined : this.#token?.bearer
   }
 
-  /** Waits for the running request for a token. */
+  /** Waits until the running token request has ended. Returns at once when none runs. */
   async settled(): Promise<void> {
     await this.#taking?.catch(() => {})
   }
@@ -153,12 +159,15 @@ export class GrantHolder {
     try {
       await this.#take()
     } catch (error) {
-      // `#take` logs a failure and reports it to the exchanges that wait, so nothing is done here.
+      // `#take` has already logged the failure and reported it to the waiting exchanges, so ignore it here.
       if (!(error instanceof GrantFailure)) throw error
     }
   }
 
-  /** Obtains a token. All callers share one request, and for a while its failure. */
+  /**
+   * Obtains a token. Concurrent callers share one request. After a failure, callers get the same failure for its
+   * `retryMs`.
+   */
   #take(): Promise<GrantToken> {
     const { now } = this.#options
     const failure = this.#failure
@@ -200,8 +209,9 @@ export class GrantHolder {
 }
 
 /**
- * Whether a token that a service refused is renewed. A token that was granted in the future is: the clock of this process
- * was set back, so that the token may have expired. A token is due for renewal after two thirds of its lifetime.
+ * Whether a token that a service refused must be renewed: it is at least `REPLACE_AGE_MS` old, or seems to be granted
+ * in the future. In the latter case the clock of this process was set back, so the token may have expired. The time of
+ * the grant follows from `renewAtMs`, which is after two thirds of the lifetime.
  */
 function isOld({ expiresAtMs, renewAtMs }: GrantToken, nowMs: number): boolean {
   const grantedMs = expiresAtMs - 3 * (expiresAtMs - renewAtMs)

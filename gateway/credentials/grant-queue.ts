@@ -4,7 +4,7 @@ import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RenewGrant, renewGrant } from '../queues/renew-grant.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** Queues renewals of tokens for workers. An order that cannot be queued is dropped: a node then renews the token. */
+/** Queues jobs by which workers renew tokens. A job that cannot be queued is dropped: a node then renews the token. */
 export class GrantQueue {
   readonly #link: RedisLink
   readonly #log: JobLog

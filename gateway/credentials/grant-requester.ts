@@ -11,25 +11,31 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { FAILURE_MAX_MS, type GrantStore, type GrantToken, newGrantToken } from './grant-store.ts'
 
-/** Lease of the lock, ms. The holder renews it while the issuer is slow. */
+/** Lease of the lock for a token request, ms. The holder extends the lease until the issuer has replied. */
 const LEASE_MS = 5000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
-/** Time for which no process sends another request after the issuer was unavailable, ms. */
+/**
+ * After a request that failed because the issuer was unavailable: time for which no process sends another token
+ * request, ms.
+ */
 const UNAVAILABLE_MS = 2000
-/** Time for which no process sends another request after the issuer refused the gate's client, ms. */
+/** After a request that the issuer refused: time for which no process sends another token request, ms. */
 const REFUSED_MS = FAILURE_MAX_MS
-/** Lifetime of a token whose reply states none, ms: 5 minutes. */
+/** Assumed lifetime of a token when the reply of the issuer states none, ms: 5 minutes. */
 const UNSTATED_MS = 5 * 60_000
-/** Largest difference between `exp` and `expires_in` that counts as rounding, ms. */
+/** Difference between `exp` and `expires_in` below which `exp` counts as rounded, ms. */
 const ROUNDING_MS = 2000
-/** Longest lifetime that is used of a token, ms: 7 days. */
+/** Longest lifetime that the gate assumes for a token, ms: 7 days. A longer lifetime is cut to this. */
 const LIFETIME_MAX_MS = 7 * 24 * 3_600_000
 
 const outcomes = ['granted', 'repeated', 'unavailable', 'refused'] as const
 type Outcome = (typeof outcomes)[number]
 
-/** A token could not be obtained. All requests for the token of this grant get the same failure for `retryMs`. */
+/**
+ * A token of the gate could not be obtained. For `retryMs`, every attempt to obtain the token of the same grant gets
+ * this failure.
+ */
 export class GrantFailure extends GatewayFault {
   readonly retryMs: number
 
@@ -40,22 +46,23 @@ export class GrantFailure extends GatewayFault {
 }
 
 export interface GrantRequesterOptions {
-  /** The tokens of the cluster; `undefined` without Redis. */
+  /** Tokens that all nodes share in Redis; `undefined` without Redis. */
   readonly store: GrantStore | undefined
   /** Returns the wall clock, ms since the epoch. */
   readonly now: () => number
 }
 
 /**
- * Obtains tokens by the client credentials grant: the token of the cluster from Redis, or else a new one from the
- * issuer. One process of the cluster at a time requests the token of a grant, while no holder of its lock dies. A second
- * token is harmless and counted. While Redis is unavailable, each process requests its own token.
+ * Obtains tokens by the client credentials grant: the token that the cluster shares in Redis, or else a new token from
+ * the issuer. A lock in Redis lets one process at a time request the token of a grant. If the holder of the lock dies,
+ * another process requests a second token, which is harmless and counted. While Redis is unavailable, each process
+ * requests its own token.
  */
 export class GrantRequester implements MetricSource {
   readonly #store: GrantStore | undefined
   readonly #now: () => number
   readonly #task = new Supervisor('service-grants')
-  /** Number of requests at each issuer, by outcome. */
+  /** Number of token requests by issuer and outcome. */
   readonly #counts = new Map<string, Record<Outcome, number>>()
 
   constructor({ store, now }: GrantRequesterOptions) {
@@ -64,7 +71,7 @@ export class GrantRequester implements MetricSource {
   }
 
   /**
-   * Reads whether the cluster has another valid token than `known`.
+   * Returns the valid token that the cluster shares in Redis; `undefined` when it has none or its id is `known`.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -74,10 +81,11 @@ export class GrantRequester implements MetricSource {
   }
 
   /**
-   * Returns another valid token than `known`: that of the cluster, or else a new one.
+   * Returns a valid token whose id is not `known`: the token that the cluster shares in Redis, or else a new token.
    *
-   * @throws {GrantFailure} as a rejection: `upstream-credential-unavailable` when the issuer neither grants nor refuses,
-   *   `upstream-credential-misconfigured` when it refuses the gate's client
+   * @throws {GrantFailure} as a rejection: `upstream-credential-unavailable` when the issuer neither grants nor
+   *   refuses, `upstream-credential-misconfigured` when it refuses the gate's client or grants a token that the gate
+   *   cannot use
    */
   async take(
     grant: ClientGrant,
@@ -90,7 +98,7 @@ export class GrantRequester implements MetricSource {
     let had = known
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
       const found = await store.begin(grant.id, had, LEASE_MS).catch(redisOutage)
-      // Redis is unavailable: a second token is better than none.
+      // Redis is unavailable: a second token of the cluster is better than no token.
       if (found === undefined) return this.#requestAlone(grant, client, 'repeated')
       switch (found.kind) {
         case 'token':
@@ -183,9 +191,11 @@ export class GrantRequester implements MetricSource {
 }
 
 /**
- * Returns the end of a token, ms since the epoch. An issuer rounds `exp` of a JWT down to seconds, so that a service
- * rejects the token up to a second before the end that `expires_in` states. A larger difference is one of the clocks,
- * and does not count.
+ * Returns the time at which a token expires, ms since the epoch. Issuers round `exp` of a JWT down to seconds, so a
+ * service can reject the token up to a second earlier than `expires_in` says. The earlier of both times is used. If
+ * `exp` is earlier by `ROUNDING_MS` or more, the clocks of gate and issuer differ, and `exp` is ignored.
+ *
+ * @param statedMs time of expiry by the reply of the issuer, ms since the epoch
  */
 function endOf(token: string, statedMs: number): number {
   const jws = readJws(token)
@@ -194,7 +204,10 @@ function endOf(token: string, statedMs: number): number {
   return statedMs - claimedMs < ROUNDING_MS ? Math.min(claimedMs, statedMs) : statedMs
 }
 
-/** Begins the stored reason of a refusal, so that other processes distinguish it from an outage. */
+/**
+ * Prefix of a stored failure reason when the issuer refused the request. Other processes thereby distinguish a refusal
+ * from an outage.
+ */
 const refusedMark = 'refused: '
 
 function failureOf({ rules, clientId }: ClientGrant, reason: string, retryMs: number): GrantFailure {
@@ -209,7 +222,11 @@ function reasonIn({ message }: GrantFailure, { rules, clientId }: ClientGrant): 
   return message.slice(`client ${clientId} at issuer ${rules.name}: `.length)
 }
 
-/** @throws any error that is not an outage of Redis */
+/**
+ * Ignores an error that is an outage of Redis.
+ *
+ * @throws any other error
+ */
 function redisOutage(error: unknown): undefined {
   if (!(error instanceof RedisFault)) throw error
   return undefined

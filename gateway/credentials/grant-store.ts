@@ -3,9 +3,9 @@ import type { Sealer } from '../base/sealer.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Longest time for which the reason of a failed request is stored, ms. */
+/** Longest time for which Redis stores the reason of a failed token request, ms. */
 export const FAILURE_MAX_MS = 30_000
-/** Largest difference between the clocks of two processes that share tokens, ms. */
+/** Largest tolerated difference between the clocks of two processes that share tokens, ms. */
 const CLOCKS_MS = 60_000
 
 /** Token of the gate at an issuer. Times are ms since the epoch by the clock of this process. */
@@ -15,30 +15,39 @@ export interface GrantToken {
   /** Value of the field `Authorization` with the token. */
   readonly bearer: string
   readonly expiresAtMs: number
-  /** Time from which the token is to be renewed: after two thirds of its lifetime. */
+  /** Time from which the token is due for renewal, ms since the epoch: after two thirds of its lifetime. */
   readonly renewAtMs: number
 }
 
-/** Content of the ciphertext in Redis. The fields of the hash beside it are not authenticated. */
+/**
+ * Decrypted content of the field `b` of a grant in Redis. The other fields of the Redis hash are not encrypted or
+ * authenticated.
+ */
 interface SealedGrant {
   readonly token: string
-  /** End of the token by the clock of the process that stored it, ms since the epoch. */
+  /** Time at which the token expires, by the clock of the process that stored it, ms since the epoch. */
   readonly untilMs: number
   readonly lifetimeMs: number
 }
 
-/** Result of a read, or of an attempt to lock a grant. */
+/** Result of a read of the stored token of a grant, or of an attempt to acquire the lock for a token request. */
 export type GrantLookup =
   | { readonly kind: 'token'; readonly token: GrantToken }
-  /** The stored token cannot be decrypted with the configured keys, was stored for another grant or id, or has ended. */
+  /**
+   * The stored token cannot be decrypted with the configured keys, was stored for another grant or id, or has expired.
+   */
   | { readonly kind: 'unreadable'; readonly id: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly leftMs: number }
   | { readonly kind: 'wait'; readonly leftMs: number }
-  /** `orphaned`: the previous holder of the lock did not finish, so it may have requested a token. */
+  /** `orphaned`: the previous holder of the lock did not release it. It may have obtained a token that is lost. */
   | { readonly kind: 'acquired'; readonly fence: string; readonly orphaned: boolean }
   | { readonly kind: 'none' }
 
-/** Makes the token of a reply that says `expiresInMs`. */
+/**
+ * Makes a token with a new id.
+ *
+ * @param expiresInMs lifetime of the token from `nowMs` on, ms
+ */
 export function newGrantToken(token: string, nowMs: number, expiresInMs: number): GrantToken {
   return grantToken(randomBytes(8).toString('hex'), token, nowMs + expiresInMs, expiresInMs)
 }
@@ -48,12 +57,12 @@ function grantToken(id: string, token: string, expiresAtMs: number, lifetimeMs: 
 }
 
 /**
- * Stores one token per grant in Redis for the whole cluster, encrypted, and the lock to request the next one. Methods
- * reject with `RedisFault`.
+ * Stores for each grant one encrypted token in Redis, which the whole cluster shares, and the lock for the request of
+ * the next token. Methods reject with `RedisFault`.
  *
- * Stored lifetimes count by the clock of Redis, so the clocks of nodes may differ by up to a minute. The ciphertext is
- * bound to its grant and id, and contains the end of the token. A token that was stored for another grant, or again
- * after its end, is therefore not used, also when an attacker wrote it to Redis.
+ * The clock of Redis measures the stored lifetimes, so the clocks of nodes may differ by up to a minute. The ciphertext
+ * is bound to its grant and id, and contains the time at which the token expires. If an attacker copies a ciphertext to
+ * another grant, or writes it again after the token expired, the gate therefore does not use the token.
  */
 export class GrantStore {
   readonly #keys: RedisKeys
@@ -63,7 +72,7 @@ export class GrantStore {
   readonly #renew: RedisScript
   readonly #end: RedisScript
 
-  /** @param now  wall clock, ms since the epoch */
+  /** @param now returns the wall clock, ms since the epoch */
   constructor(client: RedisClient, keys: RedisKeys, sealer: Sealer, now: () => number) {
     this.#keys = keys
     this.#sealer = sealer
@@ -74,10 +83,11 @@ export class GrantStore {
   }
 
   /**
-   * Acquires the lock to request a token, unless another valid token is stored.
+   * Returns the stored token if it is valid and its id is not `known`. Otherwise tries to acquire the lock for a token
+   * request.
    *
    * @param known    id of the token that the caller has, or `''`
-   * @param leaseMs  lease of the lock; 0 only reads
+   * @param leaseMs  duration of the lock's lease, ms; 0: only read, without acquiring the lock
    */
   async begin(grant: string, known: string, leaseMs: number): Promise<GrantLookup> {
     const key = this.#keys.grant(grant)
@@ -106,12 +116,20 @@ export class GrantStore {
     }
   }
 
-  /** Extends the lease of a lock. @returns whether the caller still holds the lock */
+  /**
+   * Extends the lease of the lock for a token request.
+   *
+   * @returns whether the caller still holds the lock
+   */
   async renew(grant: string, fence: string, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.grant(grant)], [fence, leaseMs])) === 1
   }
 
-  /** Stores a new token and releases the lock. @returns false when another process holds the lock or has stored one */
+  /**
+   * Stores a new token and releases the lock.
+   *
+   * @returns false when another process holds the lock or has stored a token
+   */
   async store(grant: string, fence: string, { id, bearer, expiresAtMs }: GrantToken): Promise<boolean> {
     const key = this.#keys.grant(grant)
     const leftMs = Math.floor(expiresAtMs - this.#now())
@@ -121,7 +139,10 @@ export class GrantStore {
     return (await this.#end([key], [fence, id, sealed, leftMs, '', 0])) === 'stored'
   }
 
-  /** Stores the reason of a failed request for `rememberMs`, in which no process sends another, and releases the lock. */
+  /**
+   * Stores the reason of a failed token request for `rememberMs`, and releases the lock. No process sends another
+   * request in this time.
+   */
   async fail(grant: string, fence: string, reason: string, rememberMs: number): Promise<void> {
     await this.#end([this.#keys.grant(grant)], [fence, '', '', 0, reason, rememberMs])
   }

@@ -21,23 +21,26 @@ import { ServiceGrants, type ServiceGrantsDependencies } from './service-grants.
 import { ServiceSecrets } from './service-secrets.ts'
 
 export interface CredentialsDependencies {
-  /** The first public URL is the `iss` of identity assertions. */
+  /** The first public URL of the settings becomes the claim `iss` of identity assertions. */
   readonly settings: Pick<Settings, 'publicUrls'>
   readonly keyRings: Pick<KeyRings, 'assertion' | 'encryption'>
   readonly secrets: Secrets
-  /** Connection to Redis; `undefined` for a node without Redis, which renews refused credentials by itself. */
+  /** Connection to Redis; `undefined` for a node without Redis, which shares no tokens with other nodes. */
   readonly link: RedisLink | undefined
   readonly log: ServiceGrantsDependencies['log']
 }
 
-/** The parts of a compiled credential that this room prepares. */
+/** The parts of a compiled credential of a service that must be prepared before the policy takes effect. */
 interface PreparedCredential {
   readonly secret?: NeededSecret
   readonly exchange?: ExchangeTerms
   readonly grant?: ClientGrant
 }
 
-/** The credentials that services receive: the gate's identity assertions, and secrets and tokens of the gate. */
+/**
+ * The credentials that services receive from the gate: identity assertions, secrets, tokens of the gate, and exchanged
+ * tokens of callers.
+ */
 export interface CredentialsRoom {
   /** Issues identity assertions; `undefined` when the node started without an assertion key. */
   readonly signer: AssertionSigner | undefined
@@ -45,22 +48,26 @@ export interface CredentialsRoom {
   readonly exchanges: ExchangedTokens
   readonly grants: ServiceGrants
   /**
-   * Prepares the room for the credentials of a policy.
+   * Prepares the credentials of a new policy. The returned function puts them into effect.
    *
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */
   prepare(credentials: readonly PreparedCredential[]): Commit
   /**
-   * Imports assertion keys, before their ring gets them.
+   * Imports assertion keys. Must be called before the keys are added to `keyRings.assertion`.
    *
    * @throws {Error} as a rejected promise, when a key is unusable
    */
   prepareKeys(keys: readonly AssertionKeySetting[]): Promise<void>
-  /** Cancels the token exchanges in progress. */
+  /** Stops renewals and cancels the token requests in progress. */
   close(): Promise<void>
 }
 
-/** @throws {Error} as a rejected promise, when a key is unusable or two keys have the same id */
+/**
+ * Opens the credentials that services receive.
+ *
+ * @throws {Error} as a rejected promise, when an assertion key is unusable or two keys have the same id
+ */
 export async function openCredentials(dependencies: CredentialsDependencies): Promise<CredentialsRoom> {
   const { settings, keyRings, secrets, link, log } = dependencies
   const { assertion: ring } = keyRings
@@ -77,7 +84,7 @@ export async function openCredentials(dependencies: CredentialsDependencies): Pr
     if (first !== undefined) signer?.use([first, ...others])
   })
   const serviceSecrets = new ServiceSecrets(secrets)
-  // Without Redis no other node reads the tokens, so a random key is sufficient.
+  // Without Redis no other node must decrypt the tokens, so a random key is sufficient.
   const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const clients = new ExchangeClients(secrets)
   const renewals = new Renewals({ redis: link, sealer })

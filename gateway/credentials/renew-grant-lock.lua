@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 --[[
-  Extends the lease of the lock of a grant while the issuer is slow.
-  KEYS[1]  grant (begin-grant)
-  ARGV[1]  fence
-  ARGV[2]  lease, ms
+  Extends the lease of the lock of a grant while its holder waits for the issuer.
+  KEYS[1]  grant, the hash that begin-grant.lua describes
+  ARGV[1]  fence: text that identifies the holder of the lock
+  ARGV[2]  new duration of the lease, ms
   Returns  1 when extended | 0 when the caller no longer holds the lock
-  Allowed when Redis is out of memory: if a lock expired too early, two processes would request a token.
+  Allowed when Redis is out of memory: otherwise the lock would expire too early, and two processes would request a
+  token.
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -4,14 +4,14 @@ import type { Sealer } from '../base/sealer.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Shortest time between two renewals of one credential in the cluster, ms. */
+/** Shortest time between two renewals of the same credential by any nodes of the cluster, ms. */
 const INTERVAL_MS = 30_000
-/** Maximum number of recent renewals that this node remembers; above it, the oldest ones are forgotten. */
+/** Maximum number of recent renewals that this node remembers. A further renewal replaces the oldest. */
 const LOCAL_MAX = 1024
 const POLL_MIN_MS = 20
 const POLL_MAX_MS = 200
 
-/** A renewed credential, used from `sinceMs` until before `untilMs`, ms since the epoch. */
+/** A renewed credential. It can be used from `sinceMs` on and before `untilMs`; both are ms since the epoch. */
 export interface RenewedCredential {
   readonly value: string
   readonly sinceMs: number
@@ -26,7 +26,9 @@ interface LocalRenewal {
 }
 
 export interface RenewalsDependencies {
-  /** Connection to Redis and its keys; `undefined` for a node without Redis, which then counts for itself. */
+  /**
+   * Connection to Redis and names of its keys; `undefined` for a node without Redis, which limits its renewals alone.
+   */
   readonly redis: { readonly store: RedisClient; readonly keys: RedisKeys } | undefined
   /** Encrypts renewed credentials for the other nodes. */
   readonly sealer: Sealer
@@ -35,8 +37,9 @@ export interface RenewalsDependencies {
 }
 
 /**
- * Renews credentials that a service refused, at most once per credential and 30 s in the cluster. The node that renews
- * a credential shares it with the others, encrypted in Redis. While Redis is unavailable, each node counts for itself.
+ * Renews credentials that a service refused. All nodes of the cluster together renew a credential at most once in 30 s.
+ * The node that renews a credential shares it with the other nodes, encrypted in Redis. While Redis is unavailable,
+ * each node renews a credential at most once in 30 s.
  */
 export class Renewals {
   readonly #redis: RenewalsDependencies['redis']
@@ -53,12 +56,13 @@ export class Renewals {
   }
 
   /**
-   * Returns a newer credential than the refused one, or `undefined` when no newer one exists.
+   * Returns a credential that is newer than the refused credential; `undefined` when no newer credential exists.
    *
    * @param id         keyed hash of the credential's parameters (issuer, client, scopes …); the same on all nodes
    * @param refused    the credential that the service refused
    * @param patienceMs  longest wait for the renewal by another node, ms
-   * @param renew      requests a new credential; called at most once per `id` and 30 s. `undefined`: none was granted
+   * @param renew      requests a new credential; called at most once in 30 s for each `id`. It returns `undefined` when
+   *   no credential was granted
    */
   async newer(id: string, refused: string, patienceMs: number, renew: Renew): Promise<RenewedCredential | undefined> {
     let local = this.#local.get(id)
@@ -75,7 +79,10 @@ export class Renewals {
     return renewed?.value === refused ? undefined : renewed
   }
 
-  /** Never rejects: a renewal that fails gives no credential. */
+  /**
+   * Renews a credential, or waits for the renewal by another node. Never rejects: returns `undefined` when the renewal
+   * fails.
+   */
   async #renew(id: string, patienceMs: number, renew: Renew): Promise<RenewedCredential | undefined> {
     const untilMs = this.#now() + patienceMs
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, POLL_MAX_MS)) {
@@ -87,7 +94,10 @@ export class Renewals {
     }
   }
 
-  /** The claim of another node; `undefined` when this node has the claim, or Redis is unavailable. */
+  /**
+   * Claims the renewal for this node. Returns the claim of another node instead, if one exists; `undefined` when this
+   * node has the claim or Redis is unavailable.
+   */
   async #claimed(id: string): Promise<Buffer | undefined> {
     if (this.#redis === undefined) return undefined
     try {
@@ -117,7 +127,7 @@ export class Renewals {
     try {
       await this.#redis?.store.call('SET', this.#redis.keys.renewal(id), sealed, 'XX', 'KEEPTTL')
     } catch {
-      // The other nodes do not get this credential, and renew their own 30 s later.
+      // Redis is unavailable: the other nodes do not get this credential. They can renew theirs after 30 s.
     }
   }
 }

@@ -7,30 +7,36 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { GrantHolder, type GrantHolderOptions } from './grant-holder.ts'
 
-/** Pause between two checks whether a token is due for renewal, ms. */
+/** Time between two checks whether tokens are due for renewal, ms. */
 const CHECK_MS = 1000
 
 export interface ServiceGrantsDependencies extends Pick<GrantHolderOptions, 'requester' | 'order' | 'now' | 'log'> {
   readonly secrets: Secrets
-  /** Pause between two checks whether a token is due for renewal, ms. Default {@link CHECK_MS}. */
+  /** Time between two checks whether tokens are due for renewal, ms. Default {@link CHECK_MS}. */
   readonly checkMs?: number
 }
 
-/** State of the token of one grant, for operators. Names in snake_case are sent in replies. */
+/**
+ * State of the token of one client credentials grant, for operators. Names are in snake_case, because the admin API
+ * sends this object.
+ */
 export interface GrantListing {
   readonly issuer: string
   readonly client_id: string
-  /** End of the token, RFC 3339; `null` without a token. */
+  /** Time at which the token expires, RFC 3339; `null` without a token. */
   readonly expires_at: string | null
   readonly problem: string | null
 }
 
-/** The tokens of the gate for services (client credentials grants) on this node, kept valid ahead of exchanges. */
+/**
+ * The gate's own tokens for services (client credentials grants) on this node. They are renewed in advance, so that
+ * exchanges seldom wait for a token.
+ */
 export class ServiceGrants implements MetricSource {
   readonly #dependencies: ServiceGrantsDependencies
   readonly #clients: GrantClients
   readonly #task = new Supervisor('service-grants')
-  /** Holders by the entry of the policy, including entries of older snapshots that exchanges still use. */
+  /** Token holder of each grant, including grants of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<ClientGrant, GrantHolder>()
   #current: ReadonlyMap<string, GrantHolder> = new Map()
   #endChecking: (() => void) | undefined
@@ -45,22 +51,24 @@ export class ServiceGrants implements MetricSource {
    *
    * @param grant  a grant of a policy that was prepared with {@link prepare}
    * @param known  whether the caller of the exchange is authenticated
-   * @throws {GatewayFault} as a rejection, when there is no valid token and none can be obtained now
+   * @throws {GatewayFault} as a rejection, when the node has no valid token and cannot obtain one now
    */
   bearer(grant: ClientGrant, nowMs: number, known: boolean): string | Promise<string> {
     return this.#of.get(grant)!.bearer(nowMs, known)
   }
 
   /**
-   * Returns a newer value than the one that a service refused; `undefined` when none exists. A token is renewed for this
-   * at most once in 30 s in the cluster. Never rejects for a failure of Redis or the issuer.
+   * Returns a newer value of `Authorization` than the value that a service refused; `undefined` when no newer token
+   * exists. Because of refusals, the nodes of the cluster together renew a token at most once in 30 s. Never rejects
+   * for a failure of Redis or the issuer.
    */
   newer(grant: ClientGrant, refused: string): Promise<string | undefined> {
     return this.#of.get(grant)!.newer(refused)
   }
 
   /**
-   * Prepares the tokens of a policy. The commit requests tokens that the node does not have yet, in the background.
+   * Prepares the tokens of a new policy. The returned function puts them into effect, and requests the tokens that this
+   * node does not have yet in the background.
    *
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */
@@ -86,7 +94,7 @@ export class ServiceGrants implements MetricSource {
     }
   }
 
-  /** Renews all tokens of grants that are due for renewal. */
+  /** Renews all tokens that are due for renewal. */
   async renew(): Promise<void> {
     await Promise.all([...this.#current.values()].map((holder) => holder.renew()))
   }

@@ -3,27 +3,31 @@ import type { Secret } from '../base/secret.ts'
 import type { NeededSecret } from '../config/needed-secret.ts'
 import type { Secrets } from '../config/secrets.ts'
 
-/** The open secrets that the credentials of the policy in force consist of. */
+/** Secrets that the gate sends to services as credentials, for the policy in force. */
 export class ServiceSecrets {
   readonly #secrets: Pick<Secrets, 'open'>
-  /** Includes the secrets of older policy snapshots that exchanges still use. */
+  /** Open secrets, including those of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<NeededSecret, Secret>()
-  /** Secrets of the policy in force, by source and place in the policy. */
+  /** Secrets of the policy in force. The key is the source of the secret and its place in the policy. */
   #current: ReadonlyMap<string, Secret> = new Map()
 
   constructor(secrets: Pick<Secrets, 'open'>) {
     this.#secrets = secrets
   }
 
-  /** @param needed  a secret of a policy that was prepared with {@link prepare} */
+  /**
+   * Returns an open secret.
+   *
+   * @param needed a secret of a policy that was prepared with {@link prepare}
+   */
   of(needed: NeededSecret): Secret {
     return this.#of.get(needed)!
   }
 
   /**
-   * Opens the secrets of a policy. A secret that is unchanged from the policy in force stays open, so that its previous
-   * value stays known during a rotation. The commit ends the watch of all other secrets of the policy before; exchanges
-   * of that policy continue with the last value.
+   * Opens the secrets of a new policy. A secret that the policy in force also has stays open, so that its previous
+   * value stays known during a rotation. The returned function puts the secrets into effect. The secrets that only the
+   * previous policy has no longer follow their files: its exchanges continue with the last value.
    *
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */

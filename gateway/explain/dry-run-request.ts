@@ -4,20 +4,27 @@ import { isGrpcType } from '../pipeline/exchange/grpc-type.ts'
 import { readHttp2Head } from '../pipeline/exchange/http2-head.ts'
 import { type HttpVersion, RequestHead } from '../pipeline/exchange/request-head.ts'
 
-/** Fields with which nghttp2 rejects a request (RFC 9113 §8.2.2): the stream is reset before the gate sees it. */
+/**
+ * Header fields that HTTP/2 forbids (RFC 9113 §8.2.2). The library nghttp2 resets the stream of such a request, so the
+ * gate never sees the request.
+ */
 const http1Only = /^(?:connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/
 
-/** A hypothetical request as a user entered it for an explanation. Its texts can be secrets. */
+/** A hypothetical request as a user entered it for an explanation. Its token and its fields can contain secrets. */
 export interface AskedRequest {
   readonly method: string
-  /** URL as the client would send it. A URL without an origin is resolved against the gate's origin. */
+  /**
+   * URL as the client would send it, or only a path with its query: the request then goes to the origin of the gate.
+   */
   readonly url: string
   /**
-   * Access token; `undefined`: the request has none. Sent with the scheme DPoP if `fields` has a DPoP proof, else with
-   * the scheme Bearer.
+   * Access token; `undefined`: the request has no token. The field Authorization has the scheme DPoP if `fields` has a
+   * DPoP proof, else with the scheme Bearer.
    */
   readonly token?: string | undefined
-  /** Client certificate of the request in PEM, with its intermediate CAs; `undefined`: the request has none. */
+  /**
+   * Client certificate of the request in PEM, with its intermediate CAs; `undefined`: the request has no certificate.
+   */
   readonly certificate?: string | undefined
   /**
    * HTTP version of the request; `undefined`: 2 for a gRPC call at a gate that accepts HTTP/2, else 1.1. A request with
@@ -35,7 +42,7 @@ export interface AskedRequest {
 /** A hypothetical request in the form that the gate processes. */
 export interface DryRunRequest {
   readonly head: RequestHead
-  /** Client certificate in PEM; `undefined`: the request has none. */
+  /** Client certificate in PEM; `undefined`: the request has no certificate. */
   readonly certificate: string | undefined
   /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address was converted to IPv4. */
   readonly address: Uint8Array
@@ -56,9 +63,9 @@ export class InvalidRequest extends Error {
   }
 }
 
-/** The gate that a hypothetical request is for. */
+/** The properties of the gate that the explanation of a request needs. */
 export interface AskedGate {
-  /** Origin of the gate, for a URL without an origin. */
+  /** Origin of the gate, used when the entered URL has no origin. */
   readonly origin: string
   /** True when the gate accepts HTTP/2 (`listen_h2`). */
   readonly acceptsHttp2: boolean

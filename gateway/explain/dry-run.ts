@@ -40,23 +40,29 @@ export interface DryRunOutcome extends OwnReply {
   readonly phases: readonly string[]
 }
 
-/** Parts of a dry run whose credential is stated instead of proven. */
+/**
+ * Parts of a dry run for a credential that is given by its claims, or a session that is given by its id, without a
+ * proof.
+ */
 export interface StatedParts extends Pick<Gate, 'sessions'> {
-  /** Functions that run instead of those of phases. */
+  /** Functions that run instead of the `run` functions of these phases. */
   readonly replaced?: ReadonlyMap<Step, Step['run']>
-  /** Values of request fields for requirements, in the form of `RequirementInput.field`. Default: those of the request. */
+  /**
+   * Returns the value of a request field for requirements, as `RequirementInput.field` does. Default: the field of the
+   * request.
+   */
   readonly field?: (name: string) => string | null | undefined
 }
 
 /**
- * Runs a hypothetical request through the phases of a real node, up to the point of forwarding. The explanation
- * therefore cannot differ from the real behaviour. Nothing is charged, counted, recorded or sent to a service.
+ * Runs a hypothetical request through the phases of a real node, up to the point of forwarding. The result therefore
+ * cannot differ from the real behaviour. Nothing is charged, counted, recorded or sent to a service.
  *
- * The issuer is called for an introspection whenever a real request would cause one. Login sessions are disabled, so
- * that a caller need not enter the secret cookie of a browser.
+ * The issuer is called for an introspection whenever a real request would cause one. Without `stated`, the dry run has
+ * no login sessions: nobody must enter the secret cookie of a browser.
  *
- * @param stated  set when the claims of the credential are stated instead of proven. A bound token is then accepted
- *   without a proof of possession
+ * @param stated  set when the caller gives the claims of a credential, or a session by its id, instead of a token or
+ *   cookie. A bound token is then accepted without a proof of possession
  * @throws {InvalidRequest} when the client certificate is invalid, or the gate accepts none
  */
 export async function dryRun(given: Gate, request: DryRunRequest, stated?: StatedParts): Promise<DryRunOutcome> {
@@ -76,7 +82,10 @@ export async function dryRun(given: Gate, request: DryRunRequest, stated?: State
   return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
 }
 
-/** The client certificate of the request, as if a trusted proxy stated it: the gate verifies its chain. */
+/**
+ * Returns the client certificate of the request, after the gate has verified its chain as for a certificate from a
+ * trusted proxy.
+ */
 function presentedCertificate(gate: Gate, { certificate }: DryRunRequest): KnownCertificate | undefined {
   if (certificate === undefined) return undefined
   if (gate.clientCertificates === undefined) {
@@ -88,8 +97,8 @@ function presentedCertificate(gate: Gate, { certificate }: DryRunRequest): Known
 }
 
 /**
- * Waits until the shadow requirement was evaluated, for at most 2 s. On a public route this can happen after the
- * decision, because the signature of the token is verified meanwhile.
+ * Waits until the shadow requirement was evaluated, for at most 2 s. On a public route the decision does not wait for
+ * the signature of the token, so the shadow requirement can be evaluated after the decision.
  */
 async function shadowEvaluated(x: DryRunExchange): Promise<void> {
   if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
@@ -113,13 +122,13 @@ class DryRunExchange extends Exchange {
     return this.#field === undefined ? super.field(name) : this.#field(name)
   }
 
-  /** Does nothing, so that the exchange keeps the time of the hypothetical request. */
+  /** Does nothing instead of reading the clock, so that the exchange keeps the time of the hypothetical request. */
   override readClock(): void {}
 }
 
 const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
 
-/** Client side of a dry run: records the reply instead of sending it. */
+/** Client connection of a dry run: records the reply instead of sending it. */
 class RecordingDownstream implements Downstream {
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress = undefined
@@ -178,7 +187,7 @@ class RecordingDownstream implements Downstream {
 
 const ignore = (): void => {}
 
-/** The call that the dry run returns for a recorded request. */
+/** Call to a service that does nothing. A dry run returns it for the request that it recorded instead of sending. */
 const sentCall: UpgradeCall = {
   resume: ignore,
   allowSilence: ignore,
@@ -208,18 +217,21 @@ function selectNone(x: Matched): Denial | undefined {
     record({ ...request, method: 'GET', body: undefined })
     return sentCall
   }
-  // Use the first upstream in place of all: the load balancer makes a choice only when a real request is sent.
+  // Record the first upstream, whichever a real request would use: only a real request asks the load balancer.
   x.target = { origin: x.route.service.upstreams[0]!.origin, send, upgrade }
 }
 
-/** Replacements for phases that would open connections, charge limits or use up a proof in a dry run. */
+/** Functions that replace those phases which would open connections, charge limits or use up a DPoP proof. */
 const instead: ReadonlyMap<Step, Step['run']> = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],
   [consumeProof, () => undefined],
 ])
 
-/** Replacements for a dry run whose credential is stated: no client holds the key of a stated token. */
+/**
+ * Functions that replace phases in a dry run with `stated`. Possession of a key is not proven, because nobody has the
+ * key of a token of which only the claims are given.
+ */
 const insteadOfProofs: ReadonlyMap<Step, Step['run']> = new Map([...instead, [provePossession, () => undefined]])
 
 function noted(step: Step): Step {

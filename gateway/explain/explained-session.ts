@@ -5,21 +5,29 @@ import type { Gate } from '../pipeline/gate.ts'
 import { endOf, type Session } from '../sessions/session.ts'
 import { timeText } from './token-checks.ts'
 
-/** Login session of a hypothetical request. Members are in snake_case, because `--output json` prints them. */
+/**
+ * Login session of a hypothetical request. Members are in snake_case, because `gatehouse explain --output json` prints
+ * them.
+ */
 export interface SessionView {
   readonly id: string
   readonly subject: string
   readonly issuer: string
-  /** Time at which the issuer stated the claims about the user. */
+  /** Time at which the gate got the claims about the user from the issuer; ISO 8601. */
   readonly claims_at: string | null
-  /** Names of the claims about the user that the request has, in the order of the alphabet. */
+  /** Names of the claims about the user that the session has, in alphabetical order. */
   readonly claims: readonly string[]
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   readonly ends_at: string | null
 }
 
-/** Sessions of a dry run that has this session, whatever the value of the cookie. It is refreshed as in a real request. */
+/**
+ * Sessions for a dry run: every session cookie selects `session`. Its tokens and claims are renewed as for a real
+ * request.
+ *
+ * @param real  sessions of the node, which renew tokens and claims
+ */
 export function soleSession(session: Session, real: NonNullable<Gate['sessions']>): NonNullable<Gate['sessions']> {
   return {
     find: () => session,
@@ -33,8 +41,8 @@ export function soleSession(session: Session, real: NonNullable<Gate['sessions']
 }
 
 /**
- * Fields of a request with a session cookie. A page of the same origin sent the request, unless the fields say where it
- * comes from.
+ * Returns the fields of a request with a session cookie added. Unless the fields already say by which page the request
+ * was caused, a field is added that names a page of the same origin.
  *
  * @param name  name of the session cookie
  */
@@ -44,7 +52,11 @@ export function withSessionCookie(fields: readonly HeaderField[], name: string):
   return statesOrigin ? [...fields, cookie] : [...fields, ['sec-fetch-site', 'same-origin'], cookie]
 }
 
-/** @returns `null` when the request was not decided by a session */
+/**
+ * Describes the login session of a request.
+ *
+ * @returns `null` when the request was not decided by a session
+ */
 export function sessionViewOf({ session, facts, roles, gate }: Exchange): SessionView | null {
   if (session === undefined) return null
   const { id, subject, issuer, claimsAtS, createdAtS } = session

@@ -2,7 +2,7 @@ import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { CountWindow } from './limit-view.ts'
 
-/** Data that an explanation needs in addition to the outcome of the dry run. */
+/** Data and functions that an explanation needs in addition to the outcome of the dry run. */
 export interface Explainer {
   /** Name of the node that runs the dry run; `undefined` when the CLI runs it without a node (offline). */
   readonly node: string | undefined

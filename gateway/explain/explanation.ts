@@ -18,14 +18,14 @@ import { type ServiceView, serviceView } from './service-view.ts'
 import { type CheckVerdict, checkToken, type TokenCheck, timeText } from './token-checks.ts'
 
 /**
- * Explanation of the gate's decision on a hypothetical request. Members are in snake_case, because `--output json`
- * prints them.
+ * Explanation of the gate's decision on a hypothetical request. Members are in snake_case, because `gatehouse explain
+ * --output json` prints them.
  */
 export interface Explanation {
   readonly decision: Decision
   readonly reason: Reason
   readonly why: string
-  /** Result of the token's signature check; `null` when the request had no token or an opaque one. */
+  /** Result of the token's signature check; `null` when the request had no token, or an opaque token. */
   readonly signature: CheckVerdict | 'verified' | null
   /** Name of the node that made the explanation; `null` when the CLI made it without a node (offline). */
   readonly node: string | null
@@ -36,19 +36,19 @@ export interface Explanation {
   readonly phases: readonly string[]
   readonly route: ListedRoute | null
   /**
-   * Routes that the request probably should have matched, when no route matched its host, path and method. Otherwise
+   * When no route matched the host, path and method of the request: routes that its sender probably meant. Otherwise
    * empty.
    */
   readonly nearest: readonly ListedRoute[]
   /**
-   * Result of the check of the client address. `listed`: whether the route restricts addresses. `null` when the request
-   * did not reach the check.
+   * Result of the check of the client address. `listed`: whether the route permits only certain addresses. `null` when
+   * the request was decided before this check.
    */
   readonly addresses: { readonly listed: boolean; readonly permitted: boolean } | null
-  /** `null` when the request had a login session, or no token. */
+  /** The token of the request and its checks; `null` when the request had a login session, or no token. */
   readonly token: TokenView | null
   readonly session: SessionView | null
-  /** Verdict on the requirement of the route; `null` on a public route, and when no route matched. */
+  /** Whether the request meets the requirement of the route; `null` on a public route, and when no route matched. */
   readonly requirement: RequirementVerdict | null
   /**
    * The shadow requirement of the route, which is evaluated without effect, and the verdict that the log would record;
@@ -79,7 +79,10 @@ interface TokenView {
   readonly checks: readonly TokenCheck[]
   /** Keys of the issuer's key set that cannot be used, each with the reason. */
   readonly ignored_keys: readonly IgnoredKey[]
-  /** Claims of the token, trustworthy only if every check passed; `null` when the claims are invalid or unreadable. */
+  /**
+   * Claims of the token. They are trustworthy only if every check passed. `null` when the claims are invalid or
+   * unreadable.
+   */
   readonly claims: {
     readonly subject: string
     readonly client: string | null
@@ -94,16 +97,19 @@ interface TokenView {
 
 export interface RequirementVerdict {
   readonly demand: string
-  /** Whether the requirement is met; `null` when it was not evaluated, because no token was accepted. */
+  /**
+   * Whether the requirement is met; `null` when it was not evaluated, because the request has no accepted token or
+   * session.
+   */
   readonly met: boolean | null
   readonly reason: Reason | null
   readonly parts: readonly RequirementVerdict[]
 }
 
 interface ReplyView {
-  /** HTTP status, as the log has it. A gRPC client gets 200 and `grpc_status`. */
+  /** HTTP status, as in the log. The client of a refused gRPC call gets HTTP status 200 and `grpc_status` instead. */
   readonly status: number
-  /** Status of gRPC; `null` when the request is no gRPC call. */
+  /** gRPC status of a refused gRPC call; `null` for any other reply. */
   readonly grpc_status: number | null
   readonly code: string
   readonly challenge: string | null
@@ -206,7 +212,10 @@ function shadowView(x: Exchange): Explanation['shadow'] {
   return shadow === undefined ? null : { verdict: x.shadow ?? null, requirement: verdictOf(shadow, x) }
 }
 
-/** Evaluates every part of a requirement, including the parts that the gate would skip after a failed part. */
+/**
+ * Evaluates a requirement and each of its parts, also the parts that the gate skips in a real request after a failed
+ * part.
+ */
 export function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
   const denied = x.facts === undefined ? undefined : requirement.evaluate(x)
   return {
@@ -228,7 +237,7 @@ function replyView({ exchange: x, refusal, challenge, answer }: DryRunOutcome): 
     code: refusal?.code ?? 'answered',
     challenge: challenge ?? null,
     fields: refusal === undefined || x.head.grpc ? reply.fields : [...reply.fields, ...x.originFields],
-    // A denial over HTTP/2 ends the stream, and the connection only because of its certificate.
+    // Over HTTP/2 a denial ends only the stream, unless the gate refuses the client certificate of the connection.
     closes: x.head.version === '2' ? x.connectionRefused : x.close,
   }
 }

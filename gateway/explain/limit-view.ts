@@ -6,7 +6,7 @@ import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { limitSubjectOf } from '../pipeline/rate-limits/limit-buckets.ts'
 
-/** A limit of the route in an explanation. Members are in snake_case, as in the output of `limits list`. */
+/** A limit of the route in an explanation. Members are in snake_case, as in the output of `gatehouse limits list`. */
 export interface LimitView {
   readonly limit: string
   readonly by: readonly string[]
@@ -18,21 +18,21 @@ export interface LimitView {
   /** Maximum number of requests in the window; `null` for a limit that counts messages of WebSockets. */
   readonly requests: number | null
   /**
-   * Maximum number of messages that the clients of a subject send over WebSockets of one node; `null` for a limit that
-   * counts requests.
+   * Maximum number of messages that the clients of one subject may send in the window, over all its WebSockets at one
+   * node; `null` for a limit that counts requests.
    */
   readonly messages: number | null
   readonly window_ms: number
   readonly cost: number
-  /** `node`: counted by each node by itself. */
+  /** How nodes count. `node`: each node counts alone, for limits of WebSocket messages. */
   readonly mode: LimitRule['mode'] | 'node'
   /** True when requests are counted and recorded under the limit, but never refused. */
   readonly shadow: boolean
   /** Always false, because a dry run charges no limit. */
   readonly charged: false
   /**
-   * Cluster-wide number of admitted requests in the window; `null` when unknown. The next member, `held`, is the number
-   * of permits that nodes have leased in advance.
+   * Cluster-wide number of admitted requests in the window; `null` when unknown. `held`: number of permits that nodes
+   * have leased in advance.
    */
   readonly used: number | null
   readonly held: number | null
@@ -42,7 +42,7 @@ export interface LimitView {
 export type CountWindow = (rule: LimitRule, identity: string) => Promise<WindowCount | undefined>
 
 /**
- * Lists the limits and shadow limits of the route that the request matched, those of messages last.
+ * Lists the limits and shadow limits of the route that the request matched. Limits of WebSocket messages are last.
  *
  * @returns `null` when no route matched
  */
@@ -78,7 +78,10 @@ export async function limitViews(
   return [...views, ...(route.websocket?.messageLimits ?? []).map(messageLimitView)]
 }
 
-/** A limit of messages counts on an open WebSocket, so no request reaches it. */
+/**
+ * Describes a limit of WebSocket messages. It has no window and no count here, because the dry run of a request sends
+ * no message.
+ */
 function messageLimitView({ label, messages, windowMs }: MessageLimit): LimitView {
   return {
     limit: label,

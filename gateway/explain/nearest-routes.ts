@@ -40,8 +40,8 @@ export function routesOfHostsNear(host: string, routes: readonly ListedRoute[]):
 }
 
 /**
- * Rates the similarity of a path and a pattern by their leading segments. An equal segment gives 4 points, a similar
- * segment 3, and a segment at `*` 2. A difference in the number of segments costs up to 1 point.
+ * Rates the similarity of a path and a pattern by their leading segments, in points. An equal segment gives 4 points, a
+ * similar segment 3, and a segment that `*` matches 2. A difference in the number of segments costs up to 1 point.
  */
 function likeness(asked: readonly string[], pattern: readonly string[]): number {
   let score = 0

@@ -12,7 +12,7 @@ interface NodeExplainerDependencies {
   readonly gate: Gate
   readonly issuerKeys: Pick<IssuerKeys, 'keySetOf'>
   readonly limits: Pick<LimitService, 'count'>
-  /** Login sessions; `undefined` when the node has none. */
+  /** Login sessions; `undefined` when the node stores no sessions. */
   readonly sessions: Pick<Sessions, 'byId'> | undefined
   readonly tokenMaxBytes: number
   /** True when the node accepts HTTP/2 (`listen_h2`). */
@@ -31,7 +31,9 @@ export class NodeExplainer {
   }
 
   /**
-   * @param sessionId  id of the login session of the request; `undefined`: the request has none
+   * Explains the decision of this node on a request.
+   *
+   * @param sessionId  id of the login session of the request; `undefined`: the request has no session
    * @throws {InvalidRequest} when a part of the request is invalid
    * @throws {RedisFault} when the session cannot be looked up
    */

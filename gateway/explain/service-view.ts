@@ -6,8 +6,8 @@ import type { UpstreamRequest } from '../upstream/target.ts'
 export interface ShownField {
   readonly name: string
   /**
-   * Value of the field; `null` when it is not shown. A client's value can be a secret, and some values are generated
-   * for each exchange.
+   * Value of the field. `null`: the value is not shown, because it comes from the client and can be a secret, or
+   * because the gate generates it for each exchange.
    */
   readonly value: string | null
   readonly from: 'gate' | 'client'
@@ -15,10 +15,13 @@ export interface ShownField {
 
 export interface ServiceView {
   readonly upstreams: readonly string[]
-  /** Kind of the service's credential, and the field that contains it; its value is never shown. */
+  /** Kind of credential that the service receives, and the name of its header field. The value is never shown. */
   readonly credential: { readonly type: string; readonly field: string | null }
   readonly method: string
-  /** Normalized path after the route's rewriting. The query is not shown; the gate forwards it unchanged. */
+  /**
+   * Path that the service receives: normalized, and rewritten as the route says. The query is not shown; the gate
+   * forwards it unchanged.
+   */
   readonly path: string
   readonly query: 'as sent' | null
   readonly fields: readonly ShownField[]
@@ -27,7 +30,7 @@ export interface ServiceView {
 }
 
 const assertionField = 'x-gatehouse-jwt-assertion'
-/** Fields that the gate generates for each exchange, unless it forwards the client's value. */
+/** Fields whose value the gate generates for each exchange, unless it forwards the value of the client. */
 const generatedFields = new Set(['x-request-id', 'traceparent', assertionField])
 /**
  * Kinds of header fields that the gate forwards unchanged from the client. The gate sets the fields of all other kinds
@@ -43,7 +46,11 @@ const forwardedKinds: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.clientCert,
 ])
 
-/** @param request  the request that the dry run would have sent to the service */
+/**
+ * Describes the request that the service would receive.
+ *
+ * @param request  the request that the dry run would have sent to the service
+ */
 export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView {
   const fields: ShownField[] = []
   let assertion: ServiceView['assertion'] = null
@@ -54,7 +61,8 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
   }
   const { credential, service } = x.route!
   const { hostHeader, upstreams } = service
-  // A forwarded request without `Host` gets the upstream's host when it is sent. Show this host.
+  // The recorded request has no `Host` yet: the gate adds the host of the upstream when it sends a request. Show that
+  // host.
   if (hostHeader === 'upstream') fields.push({ name: 'host', value: upstreams[0]!.host, from: 'gate' })
   const [path = '', ...query] = request.target.split('?')
   return {

@@ -13,7 +13,7 @@ export interface TokenCheck {
   readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'possession' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
-  /** Values that the check compared. Never contains the token or a part of its text. */
+  /** Values that the check compared, for people. Never contains the text of the token or a part of it. */
   readonly detail: string | null
 }
 
@@ -25,8 +25,8 @@ export interface ExplainedToken {
 }
 
 /**
- * Runs the checks of a token one by one, with the functions of the verifier. The verifier stops at the first failure.
- * `checkToken` validates both header and claims, so that one call shows every error.
+ * Runs the checks of a token one by one, with the functions of the token verifier. Unlike the verifier, does not stop
+ * at an invalid header: the claims are checked too, so that one call shows all errors.
  *
  * @param x  an exchange that has been decided
  */
@@ -93,8 +93,8 @@ function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
 }
 
 /**
- * Returns the result of the signature check, as the exchange recorded it. If signatures are verified, an exchange with
- * token facts has passed the check.
+ * Returns the result of the signature check. It follows from the exchange: an exchange has token facts only if the
+ * signature was valid.
  */
 function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean): TokenCheck {
   if (!checksSignatures) return row('signature', 'not checked')
@@ -103,8 +103,8 @@ function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean):
 }
 
 /**
- * Returns the result of the proof of possession of a bound token. A dry run does not use up the proof, so the same
- * proof can still be sent to a node. Empty for a bearer token.
+ * Returns the result of the proof of possession of a bound token. A dry run does not use up a DPoP proof, so a client
+ * can still send the same proof. Empty for a token that is not bound to a key.
  */
 function checkPossession({ scheme, reason, facts }: Exchange, claimed: ClaimedFacts | undefined): TokenCheck[] {
   if (scheme !== 'dpop' && claimed?.confirmation === undefined) return []

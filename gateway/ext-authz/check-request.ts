@@ -1,21 +1,21 @@
 import { MalformedMessage, ProtobufReader } from './protobuf-reader.ts'
 
 /**
- * Most header fields that are read from a message. A message with more has also more than `request.fields_max` allows,
- * so that the request is refused.
+ * Maximum number of header fields that are read from a message. The gate refuses a request with more fields, because
+ * `request.fields_max` is never higher.
  */
 const FIELDS_MAX = 256
 
 /**
- * The parts of an `envoy.service.auth.v3.CheckRequest` that the gate uses. A text is `''` when the message does not have
- * it, as in proto3.
+ * The parts of an `envoy.service.auth.v3.CheckRequest` that the gate uses. A text that the message does not contain is
+ * `''`, as in proto3.
  */
 export class EnvoyCheckRequest {
   /** Address of the peer that sent the request to Envoy; `''` when the peer has no IP address. */
   sourceAddress = ''
   /**
-   * Certificate of the peer that sent the request to Envoy, in PEM, percent-encoded. Only with
-   * `include_peer_certificate`.
+   * Certificate of the peer that sent the request to Envoy, in PEM, percent-encoded. Envoy sends it only with its
+   * setting `include_peer_certificate`; otherwise `''`.
    */
   certificate = ''
   method = ''
@@ -28,16 +28,19 @@ export class EnvoyCheckRequest {
   fragment = ''
   /** HTTP version, such as `HTTP/2`. */
   protocol = ''
-  /** Header fields in their order, pseudo-header fields of HTTP/2 included. */
+  /**
+   * Names of the header fields in their order, including the pseudo-header fields of HTTP/2. `values` has the values in
+   * the same order.
+   */
   readonly names: string[] = []
   readonly values: string[] = []
-  /** Which of the two forms of header fields the message has. */
+  /** Form in which the message contains the header fields: `headers` (a map) or `header_map` (a list). */
   form: 'none' | 'map' | 'list' = 'none'
 }
 
 /**
- * Reads a `CheckRequest`. Unknown fields are skipped. A singular field that occurs twice is refused, although protobuf
- * would merge it: Envoy never sends one, and two programs could read it differently.
+ * Reads a `CheckRequest`. Unknown fields are skipped. A message in which a singular field occurs twice is refused,
+ * although protobuf allows it: Envoy never sends such a message, and two programs could read it differently.
  *
  * @param start  index of the first byte of the message
  * @throws {MalformedMessage}
@@ -51,7 +54,10 @@ export function readCheckRequest(bytes: Buffer, start = 0): EnvoyCheckRequest {
   return request
 }
 
-/** How a field was read. A singular field must not repeat. The value of an unread field is skipped. */
+/**
+ * How the reader of a field treated it. `single`: a field that must not occur twice; `repeated`: a field that may;
+ * `unread`: a field that the gate does not use, whose value is skipped.
+ */
 type Outcome = 'single' | 'repeated' | 'unread'
 
 type FieldReader = (reader: ProtobufReader, field: number, request: EnvoyCheckRequest) => Outcome
@@ -103,7 +109,7 @@ const readSocketAddress: FieldReader = (reader, field, request) => {
 const readRequest: FieldReader = (reader, field, request) =>
   field === 2 ? readMessage(reader, request, readHttpRequest) : 'unread'
 
-/** Texts of AttributeContext.HttpRequest, by the number of the field. */
+/** Fields of AttributeContext.HttpRequest that contain a text, by field number. */
 const httpTexts = {
   2: 'method',
   4: 'path',
@@ -114,7 +120,7 @@ const httpTexts = {
   10: 'protocol',
 } as const satisfies Readonly<Record<number, keyof EnvoyCheckRequest>>
 
-/** AttributeContext.HttpRequest: its texts, headers = 3, header_map = 13. The body is not read. */
+/** AttributeContext.HttpRequest: headers = 3, header_map = 13, and the texts of `httpTexts`. The body is not read. */
 const readHttpRequest: FieldReader = (reader, field, request) => {
   if (field === 3) {
     readHeader(reader, request, 'map')
@@ -134,7 +140,10 @@ const readHeaderMap: FieldReader = (reader, field, request) => {
   return 'repeated'
 }
 
-/** An entry of the map (key = 1, value = 2), or a HeaderValue of the list (also raw_value = 3). */
+/**
+ * Reads one header field: an entry of the map `headers` (key = 1, value = 2), or a HeaderValue of the list `header_map`
+ * (key = 1, value = 2, raw_value = 3).
+ */
 function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'map' | 'list'): void {
   if (request.form !== 'none' && request.form !== form) throw new MalformedMessage('both headers and header_map')
   request.form = form
@@ -152,7 +161,7 @@ function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'm
   reader.leave(outer)
   const [name = '', value = '', rawValue = ''] = parts
   if (value !== '' && rawValue !== '') throw new MalformedMessage('both value and raw_value')
-  // Protobuf keeps the last value of a key that occurs twice in a map.
+  // Refuse a key that occurs twice in the map: protobuf would keep only its last value.
   if (form === 'map' && request.names.includes(name)) throw new MalformedMessage('a key of a map occurs twice')
   request.names.push(name)
   request.values.push(value === '' ? rawValue : value)

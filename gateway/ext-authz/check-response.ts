@@ -1,28 +1,31 @@
 import type { HeaderField } from '../base/denial.ts'
 import { bytesFieldSize, ProtobufWriter, varintSize } from './protobuf-writer.ts'
 
-/** Matches characters that a header field must not contain. Envoy checks values only with `validate_mutations`. */
+/**
+ * Matches characters that a header field value must not contain. Envoy itself checks values only with its setting
+ * `validate_mutations`.
+ */
 const unsafe = /[\0-\x08\x0a-\x1f\x7f]/
 
 /**
- * What Envoy does with a header field that exists already. 0, the default, appends to it in newer versions, so that a
- * client's own value would stay in front: each field states its action.
+ * What Envoy does when a header field of this name already exists. Newer versions of Envoy append by default (0), so
+ * that the client's own value would stay in front. Therefore each field states its action.
  */
 const AppendAction = { appendOrAdd: 0, overwriteOrAdd: 2 } as const
 
 /** `OkHttpResponse`: what Envoy changes in a request that the gate admits. */
 export interface AdmittedCheck {
-  /** Fields that replace the client's fields of these names. */
+  /** Header fields for the service. They replace the client's fields of the same names. */
   readonly forService: readonly HeaderField[]
-  /** Names of fields to remove from the request. */
+  /** Names of the header fields that Envoy removes from the request. */
   readonly removed: readonly string[]
   /** Fields that Envoy adds to the reply of the service. */
   readonly forClient: readonly HeaderField[]
 }
 
-/** `DeniedHttpResponse`: the reply that Envoy sends instead of the service's. */
+/** `DeniedHttpResponse`: the reply that Envoy sends to the client of a request that the gate denies. */
 export interface DeniedCheck {
-  /** Status of gRPC, not 0. Envoy only distinguishes it from 0. */
+  /** gRPC status code, never 0. To Envoy every value except 0 means that the request is denied. */
   readonly grpcStatus: number
   readonly status: number
   readonly fields: readonly HeaderField[]
@@ -112,8 +115,8 @@ class HeaderOption {
 }
 
 function whole(writer: ProtobufWriter): Buffer {
-  // The size was computed with one byte for each character of a name. A name that is not ASCII, which the gate never
-  // sends, would be longer.
+  // The computed size assumes one byte for each character of a field name. It would be too small for a name that is not
+  // ASCII, but the gate never sends one.
   if (!writer.isComplete) throw new Error('the written CheckResponse does not have the computed size')
   return writer.bytes
 }

@@ -1,18 +1,21 @@
-/** Error when bytes are not a valid protobuf message, or one that the gate does not accept. */
+/** The bytes are not a valid protobuf message, or the gate does not accept the message. */
 export class MalformedMessage extends Error {}
 
 /** How the value of a field is encoded (https://protobuf.dev/programming-guides/encoding/#structure). */
 const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
-/** Longest varint of a key or a length, bytes. The C++ parser of protobuf has the same limit. */
+/**
+ * Maximum length of a varint (protobuf's encoding of an integer) that is a key or a length, bytes. The C++ parser of
+ * protobuf has the same limit.
+ */
 const SHORT_VARINT_MAX = 5
-/** Longest varint of a value, bytes. */
+/** Maximum length of a varint that is the value of a field, bytes. */
 const VARINT_MAX = 10
 
 /**
- * Reads protobuf messages field by field, without a schema. One reader reads a message and the messages in it, because
- * `enter` and `leave` move its end; it never reads beyond the innermost message. Groups, which proto3 does not have, are
- * refused. Nothing is copied except texts.
+ * Reads protobuf messages field by field, without a schema. The same reader reads a message and the messages inside it:
+ * `enter` and `leave` change where the current message ends, and the reader never reads beyond this end. Groups, which
+ * proto3 does not have, are refused. Only texts are copied.
  *
  * Every method throws {@link MalformedMessage} for invalid bytes.
  */
@@ -38,7 +41,11 @@ export class ProtobufReader {
     return field
   }
 
-  /** Begins to read the value of the current field as a message. @returns the end to pass to {@link leave} */
+  /**
+   * Begins to read the value of the current field as a message.
+   *
+   * @returns the end of the outer message, to pass to {@link leave}
+   */
   enter(): number {
     const length = this.#length()
     const outer = this.#end
@@ -46,7 +53,7 @@ export class ProtobufReader {
     return outer
   }
 
-  /** Continues with the outer message, after the end of the inner one. */
+  /** Continues with the outer message. Call this when the inner message has been read to its end. */
   leave(outer: number): void {
     this.#end = outer
   }
@@ -79,7 +86,7 @@ export class ProtobufReader {
     }
   }
 
-  /** Reads the length of the current field, which must have one. */
+  /** Reads the length of the current field. Its wire type must be `bytes`. */
   #length(): number {
     if (this.#type !== WireType.bytes) throw new MalformedMessage(`wire type ${this.#type} instead of 2`)
     const length = this.#shortVarint()
@@ -92,12 +99,12 @@ export class ProtobufReader {
     this.#at += bytes
   }
 
-  /** Reads a number of 32 bits. */
+  /** Reads a varint of at most 32 bits. */
   #shortVarint(): number {
     let value = 0
     for (let i = 0; i < SHORT_VARINT_MAX; i++) {
       const byte = this.#byte()
-      // A factor instead of a shift: shifts would make the number negative.
+      // Multiply instead of shifting: in JavaScript a shift could make the number negative.
       value += (byte & 0x7f) * 2 ** (7 * i)
       if (byte >= 0x80) continue
       if (value > 0xffff_ffff) throw new MalformedMessage('a key or length above 32 bits')

@@ -1,22 +1,31 @@
-/** Wire type of a number, and of bytes with their length. */
+/** Wire types of protobuf: a number, and bytes that follow their length. */
 const VARINT = 0
 const BYTES = 2
 
-/** Size of a number as varint, bytes. @param value  integer, 0 to 2^31 - 1 */
+/**
+ * Returns the size of a number that is encoded as a varint, bytes.
+ *
+ * @param value  integer, 0 to 2^31 - 1
+ */
 export function varintSize(value: number): number {
   let size = 1
   for (let rest = value >>> 7; rest !== 0; rest >>>= 7) size++
   return size
 }
 
-/** Size of a field with bytes. @param field  number of the field, at most 15: its key is one byte */
+/**
+ * Returns the size of a field that contains bytes: key, length and content. The number of the field must be at most 15,
+ * so that its key is one byte.
+ *
+ * @param length  number of bytes of the content
+ */
 export function bytesFieldSize(length: number): number {
   return 1 + varintSize(length) + length
 }
 
 /**
- * Writes a protobuf message of known size. The caller computes the sizes of all messages first, because the length of a
- * message stands before it. Field numbers are at most 15.
+ * Writes a protobuf message of known size. The caller must compute the sizes of all messages first, because the length
+ * of a message precedes its content. Field numbers are at most 15.
  */
 export class ProtobufWriter {
   readonly bytes: Buffer
@@ -44,7 +53,7 @@ export class ProtobufWriter {
     this.#varint(value)
   }
 
-  /** Whether the message has the size that was announced. */
+  /** Whether the written message has the size that the constructor was given. */
   get isComplete(): boolean {
     return this.#at === this.bytes.length
   }
