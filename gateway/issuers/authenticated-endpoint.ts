@@ -11,7 +11,7 @@ export interface AuthenticatedEndpointOptions extends Omit<TokenEndpointOptions,
   readonly authentication: ClientAuthentication
 }
 
-/** Calls the token endpoint of one issuer at which the gate itself is the client. */
+/** Calls the token endpoint of one issuer, with the gate itself as the OAuth client. */
 export class AuthenticatedEndpoint {
   readonly #options: AuthenticatedEndpointOptions
   readonly #endpoint: CertificateBound<TokenEndpoint>
@@ -24,8 +24,8 @@ export class AuthenticatedEndpoint {
   }
 
   /**
-   * Requests one token. When the issuer refuses the client authentication (`invalid_client`) and another value of the
-   * secret is known, repeats the request once with that value.
+   * Requests one token. When the issuer refuses the gate's client authentication (`invalid_client`, or status 401
+   * without an error code) and the gate knows another value of its secret, repeats the request once with that value.
    *
    * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
    */
@@ -37,12 +37,12 @@ export class AuthenticatedEndpoint {
     return isRefused && authentication.refused(shown) ? this.#send(form, asker, authentication.presented) : grant
   }
 
-  /** Maximum duration of a request, ms: two calls, each with a wait in the queue. */
+  /** Maximum duration of {@link request}, ms: two calls, each after a wait in the queue. */
   get patienceMs(): number {
     return 4 * this.#options.timeoutMs
   }
 
-  /** Cancels the calls in progress, and ends the watch of the secrets. */
+  /** Cancels the calls in progress. The secrets no longer follow their files. */
   async close(): Promise<void> {
     this.#options.authentication.close()
     await this.#endpoint.close()

@@ -5,16 +5,17 @@ const BACKOFF_MIN_MS = 500
 const BACKOFF_MAX_MS = 8000
 
 /**
- * Back-off for calls to an issuer that sends no replies, so that requests need not wait for its timeout one after the
- * other. Only missing replies count: a negative reply can concern a single invalid token, which must not block all
- * other tokens. After a rate-limit reply, requests are sent more slowly instead (`QuestionRate`).
+ * Back-off for calls to an issuer that sends no replies. During a back-off requests fail at once, instead of waiting
+ * for the timeout one after the other. Only missing replies count. An error reply does not count: it can concern one
+ * invalid token, which must not block all other tokens. After a rate-limit reply, requests are sent more slowly instead
+ * (`QuestionRate`).
  */
 export class Backoff {
   #failures = 0
   #pauseMs = BACKOFF_MIN_MS
   #untilMs = 0
 
-  /** True during a back-off. The time is measured by the monotonic clock. */
+  /** True during a back-off, in which the caller must send no request to the issuer. */
   get resting(): boolean {
     return performance.now() < this.#untilMs
   }
@@ -30,7 +31,7 @@ export class Backoff {
    * consecutive failed calls.
    */
   silent(): void {
-    // A failure during a back-off does not count: the call began before the back-off.
+    // Do not count a failure during a back-off: its call began before the back-off.
     if (this.resting || ++this.#failures < FAILURES_MAX) return
     this.#untilMs = performance.now() + this.#pauseMs
     this.#pauseMs = Math.min(this.#pauseMs * 2, BACKOFF_MAX_MS)

@@ -11,8 +11,8 @@ interface Closable {
 }
 
 /**
- * The HTTP client for calls to an issuer. Opened again when the client certificate changes; calls in progress then
- * continue on the old connections.
+ * The HTTP client for calls to an issuer at which the gate may authenticate with a TLS client certificate. When the
+ * certificate changes, a new HTTP client is opened, and calls in progress end on the old connections.
  */
 export class CertificateBound<Client extends Closable> {
   readonly #open: (certificate: ClientCertificate | undefined) => Client
@@ -22,8 +22,8 @@ export class CertificateBound<Client extends Closable> {
   #credentials: ClientCredentials
 
   /**
-   * @param open        opens an HTTP client with this client certificate, or without one
-   * @param patienceMs  longest duration of a call, ms. Old connections are closed after this time
+   * @param open        opens an HTTP client that presents this certificate; `undefined`: none
+   * @param patienceMs  longest duration of a call, ms. An old HTTP client is closed after this time
    */
   constructor(
     open: (certificate: ClientCertificate | undefined) => Client,
@@ -36,7 +36,9 @@ export class CertificateBound<Client extends Closable> {
     this.#client = open(certificateIn(credentials))
   }
 
-  /** Returns the HTTP client that presents the client certificate of these credentials, if they have one. */
+  /**
+   * Returns the HTTP client for calls with these credentials. It presents their client certificate if they have one.
+   */
   with(credentials: ClientCredentials): Client {
     if (credentials === this.#credentials || credentials.method !== 'tls_client_auth') return this.#client
     const old = this.#client

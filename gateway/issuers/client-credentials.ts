@@ -5,7 +5,7 @@ import { ConfigError, type DocumentPath, nowhere, problem } from '../config/prob
 import type { Secrets } from '../config/secrets.ts'
 import type { ClientAuth } from '../oauth/token-facts.ts'
 
-/** Secrets with which the gate authenticates to an issuer as a client. */
+/** The method and the secrets with which the gate authenticates to an issuer as an OAuth client. */
 export type ClientCredentials =
   | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
@@ -13,12 +13,13 @@ export type ClientCredentials =
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
 
 /**
- * Place in the policy of the settings with which the gate is a client of an issuer, for names of secrets and errors.
+ * The entry of the policy that contains the client settings of the gate at an issuer. Names of secrets and error
+ * messages contain it.
  */
 export interface ClientPlace {
-  /** Path of these settings, such as `issuers`, `corp`, `login`. */
+  /** Path of the entry, such as `issuers`, `corp`, `login`. */
   readonly path: DocumentPath
-  /** User of the secrets, for operators, such as `login at issuer corp`. */
+  /** Purpose of the secrets, for operators, such as `login at issuer corp`. */
   readonly usedBy: string
 }
 
@@ -63,7 +64,8 @@ export class ClientAuthentication {
   }
 
   /**
-   * Records that the issuer refused these credentials. Reads the secrets again first, at most once a second.
+   * Records that the issuer refused these credentials. First reads the secrets again, because they may have changed; at
+   * most once a second.
    *
    * @returns true when `presented` is now another object, so that the call can be repeated once
    */
@@ -85,8 +87,8 @@ export class ClientAuthentication {
     try {
       this.#credentials.replace(read())
     } catch (error) {
-      // A certificate and its key are replaced one after the other, so they may not belong together after the first of
-      // two changes.
+      // Keep the current credentials. A certificate and its key are replaced one after the other, so after the first of
+      // the two changes they may not belong together.
       if (!(error instanceof ConfigError)) throw error
     }
   }
@@ -94,7 +96,10 @@ export class ClientAuthentication {
 
 type OpenClientSecret = (key: string, at: SecretPlace, check?: (text: string) => string | undefined) => Secret
 
-/** Opens the secrets of `auth`. Returns a function that makes the credentials from the current values. */
+/**
+ * Opens the secrets of `auth`. Returns a function that makes credentials from the values that the secrets have at the
+ * time of the call.
+ */
 function readerOf(auth: ClientAuth, place: ClientPlace, open: OpenClientSecret): () => ClientCredentials {
   switch (auth.method) {
     case 'none':

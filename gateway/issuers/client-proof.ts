@@ -16,8 +16,8 @@ export interface ClientProof {
 /**
  * Builds the client authentication for one request to an issuer.
  *
- * @param audience  `aud` of a client assertion: the issuer identifier. Not the endpoint, because another issuer could
- * have the same endpoint (RFC 7523bis §4)
+ * @param audience  value for the claim `aud` of a client assertion: the issuer identifier. It is not the URL of the
+ *   endpoint, because two issuers could have the same endpoint (RFC 7523bis §4)
  */
 export async function clientProof(
   credentials: ClientCredentials,

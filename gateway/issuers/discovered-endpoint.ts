@@ -11,9 +11,9 @@ export interface DiscoveredEndpointOptions {
   /** Fetches the metadata of the issuer. */
   readonly client: IssuerClient
   readonly rules: IssuerRules
-  /** Member of the metadata with the URL of the endpoint, such as `token_endpoint` (RFC 8414 §2). */
+  /** Name of the metadata member that contains the URL of the endpoint, such as `token_endpoint` (RFC 8414 §2). */
   readonly member: string
-  /** End of the error message when the metadata has no usable URL. It says what an operator can do instead. */
+  /** Last part of the error message when the metadata has no usable URL: what an operator can do instead. */
   readonly remedy: string
 }
 
@@ -31,9 +31,11 @@ export class DiscoveredEndpoint {
   }
 
   /**
+   * Returns the URL of the endpoint, at most `METADATA_MS` old while the metadata is available.
+   *
    * @param mutualTls  true when the gate authenticates with a TLS certificate: the endpoint's mTLS alias is then
    *   preferred (RFC 8705 §5)
-   * @throws {Error} as a rejection, when the metadata is unavailable and no URL is known, or when it has no usable URL
+   * @throws {Error} as a rejection, when no URL is known yet and the metadata is unavailable or has no usable URL
    */
   async url(mutualTls: boolean, signal: AbortSignal): Promise<string> {
     const known = this.#known
@@ -48,7 +50,7 @@ export class DiscoveredEndpoint {
     return url
   }
 
-  /** Makes the next call of {@link url} look the endpoint up again. */
+  /** Makes the next call of {@link url} fetch the metadata again. */
   expire(): void {
     if (this.#known !== undefined) this.#known.untilMs = 0
   }

@@ -6,7 +6,8 @@ import { readMetadataUrl } from './issuer-url.ts'
 export type IssuerMetadata = Readonly<Record<string, unknown>>
 
 /**
- * Finds the URL of an issuer's key set: `jwks_uri` in the policy, else `jwks_uri` in the issuer's metadata.
+ * Finds the URL of an issuer's key set: `jwks_uri` of the issuer in the policy, or else `jwks_uri` in the metadata that
+ * the issuer publishes.
  *
  * @throws {Error} when the metadata cannot be fetched, or its `jwks_uri` is missing or rejected
  */
@@ -37,8 +38,8 @@ export async function discover(client: IssuerClient, rules: IssuerRules, signal:
 }
 
 /**
- * Returns the URLs of an issuer's metadata. A trailing `/` of the issuer identifier is removed first (OpenID Connect
- * Discovery §4, RFC 8414 §3.1).
+ * Returns the URLs at which an issuer can publish its metadata. A trailing `/` of the issuer identifier is removed
+ * first (OpenID Connect Discovery §4, RFC 8414 §3.1).
  */
 function metadataUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)

@@ -6,7 +6,10 @@ import type { AuthenticatedEndpoint } from './authenticated-endpoint.ts'
 import type { GrantError, GrantedToken } from './grant-reply.ts'
 import type { Asker } from './question-queue.ts'
 
-/** Result of an exchange: the issuer refuses to exchange this subject token. `why` is the error code of its reply. */
+/**
+ * Result of an exchange that the issuer refuses because of the caller's token. `refused` is the error code of its
+ * reply.
+ */
 export interface ExchangeRefusal {
   readonly refused: string
 }
@@ -14,27 +17,35 @@ export interface ExchangeRefusal {
 export interface ExchangeClientOptions {
   readonly terms: ExchangeTerms
   readonly grants: AuthenticatedEndpoint
-  /** Token of the gate as the acting party (`actor_token`); `undefined` when the policy has none. */
+  /** The gate's own token, which it sends as `actor_token` (RFC 8693 §2.1); `undefined` when the policy names none. */
   readonly actor: Secret | undefined
 }
 
 /**
- * Errors about the subject token or its subject. `invalid_request` is handled separately, because it can also concern
- * the request of the gate.
+ * Error codes that concern the caller's token (subject token) or its subject. `invalid_request` is not in the list,
+ * because it can also concern the request of the gate.
  */
 const aboutSubject: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied', 'interaction_required'])
 
-/** Errors about the gate's client. Every exchange would get the same error. */
+/** Error codes that concern the gate as an OAuth client. The issuer would reject every exchange with the same error. */
 const aboutGate: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
-/** Time after an error about the gate's client in which no exchange is tried, ms. Issuers lock clients that keep trying. */
+/**
+ * Pause of all exchanges after an error about the gate as an OAuth client, ms. Some issuers lock a client that repeats
+ * failing requests.
+ */
 const PAUSE_MS = 1000
 
-/** Exchanges tokens at one issuer under one entry of the policy (RFC 8693). */
+/** Exchanges tokens (RFC 8693) at one issuer, with the parameters of one entry of the policy. */
 export class ExchangeClient {
   readonly #options: ExchangeClientOptions
-  /** True once the issuer has exchanged a token: the gate's own part of the requests is then correct. */
+  /**
+   * True once the issuer has exchanged a token. This proves that the gate's own parameters of the requests are correct.
+   */
   #works = false
-  /** Last rejection of the gate's own client by the issuer, and the end of the pause in requests; monotonic, ms. */
+  /**
+   * Last error by which the issuer rejected the gate as an OAuth client, and the end of the pause that it causes,
+   * monotonic, ms.
+   */
   #rejected: { readonly fault: GatewayFault; readonly untilMs: number } | undefined
 
   constructor(options: ExchangeClientOptions) {
@@ -45,16 +56,19 @@ export class ExchangeClient {
     return this.#options.terms.issuer
   }
 
-  /** The token of the gate as the acting party; `''` for none. Part of the cache key of an exchanged token. */
+  /**
+   * The gate's own token, which it sends as `actor_token`; `''`: none. It is a part of the cache key of exchanged
+   * tokens.
+   */
   get actorToken(): string {
     return this.#options.actor?.current ?? ''
   }
 
   /**
-   * Exchanges one token.
+   * Exchanges the token of one caller.
    *
-   * @throws {GatewayFault} as a rejection: `exchange-misconfigured` when the issuer rejects the gate or the entry of
-   *   the policy, `issuer-unreachable` when it neither grants nor refuses
+   * @throws {GatewayFault} as a rejection: `exchange-misconfigured` when the issuer rejects the gate as a client or the
+   *   parameters in the policy, `issuer-unreachable` when its reply neither grants nor refuses a token
    */
   async exchange(subjectToken: string, asker: Asker): Promise<GrantedToken | ExchangeRefusal> {
     const { terms, grants } = this.#options
@@ -72,7 +86,10 @@ export class ExchangeClient {
     throw fault
   }
 
-  /** Returns the fault for an exchange that fails because of the entry in the policy, or of the gate's client. */
+  /**
+   * Returns the fault for an exchange that fails because of the parameters in the policy or of the gate as an OAuth
+   * client.
+   */
   misconfigured(why: string): GatewayFault {
     const { issuer, path } = this.#options.terms
     return new GatewayFault(
@@ -92,8 +109,9 @@ export class ExchangeClient {
   }
 
   /**
-   * Whether an error concerns the subject token. RFC 8693 §2.2.2 has `invalid_request` both for an unacceptable subject
-   * token and for a wrong request. An error about the request says so in its description, and no exchange works then.
+   * Whether an error concerns the caller's token (subject token). RFC 8693 §2.2.2 uses `invalid_request` both for an
+   * unacceptable subject token and for a wrong request of the gate. It counts as an error of the request only if no
+   * exchange has succeeded yet and it has a description that names no token.
    */
   #concernsSubject({ error, description }: GrantError): boolean {
     if (error !== 'invalid_request') return aboutSubject.has(error)

@@ -12,23 +12,27 @@ export class ExchangeClients {
   readonly #secrets: Secrets
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Client of each entry, including entries of older policy snapshots that exchanges still use. */
+  /** Exchange client of each entry, including entries of older policy snapshots that running requests still use. */
   readonly #of = new WeakMap<ExchangeTerms, ExchangeClient>()
-  /** Clients of the policy in force, by all their terms. */
+  /** Exchange clients of the policy in force. The key is the JSON text of all exchange parameters. */
   #current: ReadonlyMap<string, ExchangeClient> = new Map()
 
   constructor(secrets: Secrets) {
     this.#secrets = secrets
   }
 
-  /** @param terms  exchange parameters of a policy that was prepared with {@link prepare} */
+  /**
+   * Returns the client that exchanges tokens with these parameters.
+   *
+   * @param terms  exchange parameters of a policy that was prepared with {@link prepare}
+   */
   of(terms: ExchangeTerms): ExchangeClient {
     return this.#of.get(terms)!
   }
 
   /**
-   * Opens the clients of a policy. An unchanged entry keeps its client. The commit closes the other clients of the
-   * policy before, after the end of their calls.
+   * Opens the exchange clients of a new policy. An unchanged entry keeps its client. The returned function puts the
+   * clients into effect, and closes those that only the previous policy used, when their calls must have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */

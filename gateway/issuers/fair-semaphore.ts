@@ -6,13 +6,14 @@ export interface FairSemaphoreOptions {
   /** Number of slots that only callers with a known key can use. Default 0. */
   readonly reserved?: number
   /**
-   * Maximum number of waiters with a known key, and also of waiters with an unknown key. When this number is reached, a
-   * new waiter is rejected, or replaces a waiter of the key with the most waiters in the network with the most waiters.
+   * Maximum number of waiters with a known key, and, separately, of waiters with an unknown key. When this number is
+   * reached, a new waiter is rejected, or takes the place of another waiter. That waiter is rejected: it is one of the
+   * key with the most waiters, in the network with the most waiters.
    */
   readonly waitingMax: number
   /**
-   * Returns the network of a key. Networks are served in rotation, and the keys of a network in rotation. Default: each
-   * key is a network of its own.
+   * Returns the network of a key, such as the IPv6 /48 of an address. Networks are served in rotation, and within a
+   * network its keys are served in rotation. Default: each key is a network of its own.
    */
   readonly networkOf?: (key: string) => string
 }
@@ -37,7 +38,7 @@ interface Network {
   waiters: number
 }
 
-/** The used slots and the waiters of all known keys, or of all unknown keys. */
+/** Used slots and waiters of one group of keys: all known keys, or all unknown keys. */
 interface Group {
   readonly takenMax: number
   taken: number
@@ -46,13 +47,14 @@ interface Group {
   waiters: number
 }
 
-/** One of this many consecutive slots goes to a waiter with an unknown key, even if known keys wait. */
+/** While waiters of known and of unknown keys wait, every slot of this number goes to a waiter with an unknown key. */
 const UNKNOWN_AMONG_KNOWN = 4
 
 /**
  * Semaphore with a limit for all callers and a limit for each key, such as a client address. Waiters of one key are
- * served in order, and keys in rotation, so that a key with many waiters does not delay other keys. Networks of keys
- * are served in rotation too, so that a client with all addresses of an IPv6 /48 does not delay other networks.
+ * served in order, and different keys are served in rotation, so that a key with many waiters does not delay other
+ * keys. Networks of keys are served in rotation too, so that a client with all addresses of an IPv6 /48 does not delay
+ * other networks.
  *
  * The caller states whether a key is known, for example because it has sent a valid token. Known keys have reserved
  * slots and a queue of their own. While waiters of both groups exist, known keys get three of four slots.
@@ -172,12 +174,11 @@ function leave(group: Group, name: string, key: string, settle: Settle): void {
 }
 
 /**
- * Makes room for a new waiter: rejects the newest waiter of the key with the most waiters, in the network with the most
- * waiters. When the caller's network would then have at least as many waiters as that network, rejects a waiter of the
- * caller's own network instead.
+ * Makes room for a new waiter by rejecting another one: the newest waiter of the key with the most waiters, in the
+ * network with the most waiters. If the new waiter would give its own network as many waiters as that network or more,
+ * the rejected waiter comes from its own network.
  *
- * @returns false when no waiter was rejected, because the caller's key would then have as many waiters as that key or
- * more
+ * @returns false when no waiter was rejected, because the key of the new waiter would have the most waiters itself
  */
 function makeRoom({ waiting }: Group, name: string, key: string): boolean {
   const own = waiting.get(name)

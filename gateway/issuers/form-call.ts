@@ -43,10 +43,10 @@ export class FormCall {
   }
 
   /**
-   * Sends one request. Repeats it once when the connection breaks.
+   * Sends one request. Repeats the request once when the connection breaks.
    *
-   * @param fill  makes the form and the header fields of one attempt. An issuer may have received the first attempt, and
-   *   accepts a client assertion only once (RFC 7523 §3)
+   * @param fill  makes the form and the header fields, anew for each of the two attempts: an issuer accepts a client
+   *   assertion only once (RFC 7523 §3), and may have received the first attempt
    * @throws {UnreadableReply} when the reply has a content coding or is too long
    * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */

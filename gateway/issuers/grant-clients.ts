@@ -17,15 +17,19 @@ export class GrantClients {
     this.#secrets = secrets
   }
 
-  /** @returns `undefined` when the policy in force has no grant with this id */
+  /**
+   * Returns a grant and its client.
+   *
+   * @returns `undefined` when the policy in force has no grant with this id
+   */
   of(id: string): { readonly grant: ClientGrant; readonly client: GrantClient } | undefined {
     return this.#current.get(id)
   }
 
   /**
    * Prepares the clients for the grants of a policy. Equal grants share one client, and an unchanged grant keeps its
-   * client. The returned function switches to the prepared clients, and closes each client that is no longer
-   * used, after the longest time that one of its requests may take.
+   * client. The returned function switches to the prepared clients. It closes each client that is no longer used, but
+   * only after the longest time that one of its requests may take.
    *
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */

@@ -8,41 +8,49 @@ import { issuerText } from './issuer-text.ts'
 /** An access token that an issuer granted to a client or in exchange for another token. */
 export interface GrantedToken {
   readonly token: string
-  /** End of the token, from `expires_in` or else from `exp` of a JWT; ms since the epoch; `undefined` if unknown. */
+  /**
+   * Time at which the token expires, from `expires_in` or else from `exp` of a JWT; ms since the epoch; `undefined` if
+   * unknown.
+   */
   readonly expiresAtMs: number | undefined
 }
 
-/** A definite refusal of a grant by the issuer. */
+/** A reply by which the issuer definitely refuses a token request. */
 export interface GrantError {
-  /** Error code of the reply (RFC 6749 §5.2), or `status 404` and the like for a reply without an error code. */
+  /** Error code of the reply (RFC 6749 §5.2), or for a reply without an error code its status, such as `status 404`. */
   readonly error: string
-  /** Member `error_description` of the reply, for operators; cut to 200 characters, without secrets of the request and anything like a token. */
+  /**
+   * Member `error_description` of the reply, for operators. Cut to 200 characters; secrets of the request, and parts
+   * that could be tokens because of their length, are removed.
+   */
   readonly description: string | undefined
 }
 
-/** A reply that neither grants nor refuses a token, with the reason. */
+/** A reply that neither grants nor refuses a token. `why` says what is wrong with the reply. */
 export interface UnreadableGrant {
   readonly why: string
 }
 
-/** A granted token that the gate cannot present to a service as a bearer token, with the reason. */
+/** The issuer granted a token that the gate cannot present to a service as a bearer token. `unusable` is the reason. */
 export interface UnusableGrant {
   readonly unusable: string
 }
 
 export type GrantReply = GrantedToken | GrantError | UnusableGrant | UnreadableGrant
 
-/** Longest token that the gate presents, characters. Many servers accept no longer header field. */
+/**
+ * Maximum length of a token that the gate presents to services, characters. Many servers reject a longer header field.
+ */
 const TOKEN_MAX = 16_384
-/** Longest lifetime that a reply can state, s: about 68 years. A longer one counts as unknown. */
+/** Maximum `expires_in` of a reply that the gate believes, s: about 68 years. A longer lifetime is ignored. */
 const EXPIRES_IN_MAX_S = 2 ** 31
 
 /**
- * Parses the reply of a token endpoint (RFC 6749 §5). A reply 4xx refuses the grant; any other reply that is not a
- * token response says nothing about it.
+ * Parses the reply of a token endpoint (RFC 6749 §5). A reply with status 3xx or 4xx (except 408) is a refusal. Any
+ * other reply that is not a token response neither grants nor refuses a token.
  *
  * @param askedMs  time when the request was sent, ms since the epoch
- * @param secrets  secrets in the request, which are left out of texts of the reply
+ * @param secrets  secrets in the request, which are removed from texts of the reply
  */
 export function readGrant(reply: FormReply, askedMs: number, secrets: readonly string[] = []): GrantReply {
   const { status } = reply
@@ -58,7 +66,7 @@ export function readGrant(reply: FormReply, askedMs: number, secrets: readonly s
   const type = member(object, 'token_type')
   if (typeof token !== 'string' || token === '' || typeof type !== 'string')
     return { why: 'the reply has no access_token or no token_type' }
-  // RFC 8693 §2.2.1: `N_A` for a token that is not an access token, such as a JWT of another kind.
+  // `N_A` is the token_type of a token that is not an access token, such as a JWT of another kind (RFC 8693 §2.2.1).
   if (!/^(?:bearer|n_a)$/i.test(type)) {
     return {
       unusable: `the reply has ${/^[\w-]{1,32}$/.test(type) ? `token_type ${type}` : 'another token_type'} instead of Bearer`,
@@ -75,7 +83,10 @@ export function readGrant(reply: FormReply, askedMs: number, secrets: readonly s
   return { token, expiresAtMs: endOf(object, token, askedMs) }
 }
 
-/** Values of `issued_token_type` that a service may receive. A refresh token, for example, must never reach a service. */
+/**
+ * Values of `issued_token_type` (RFC 8693 §3) of tokens that a service may receive. A refresh token, for example, must
+ * never reach a service.
+ */
 const presentable: ReadonlySet<unknown> = new Set(Object.values(tokenTypes))
 
 function descriptionIn(object: JsonObject | undefined, secrets: readonly string[]): string | undefined {

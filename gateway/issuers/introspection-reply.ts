@@ -9,12 +9,15 @@ import type { KeySource } from './key-source.ts'
 export const jwtMediaType = 'application/token-introspection+jwt'
 
 /**
- * Maximum age of a signed introspection response, s, in addition to the clock tolerance. An older response was made for
- * another introspection request.
+ * Maximum age of a signed introspection response, s, in addition to the clock tolerance. An older response could be the
+ * repeated response to an earlier introspection request.
  */
 const SIGNED_MAX_AGE_S = 60
 
-/** Result of a 400 reply to an introspection request: the token is rejected, but is not recorded as ended. */
+/**
+ * Result for an introspection request to which the issuer replied 400. The token is rejected, but the gate does not
+ * remember it as a token that has ended.
+ */
 const rejected: IntrospectionAnswer = Object.freeze({ active: false, ended: false, claims: {} })
 
 /**
@@ -31,12 +34,13 @@ export function isClientRefused(reply: Pick<FormReply, 'status' | 'mediaType' | 
 }
 
 /**
- * Parses the reply of an introspection endpoint. Any reply that is not an RFC 7662 §2.2 response is an outage, except
- * two kinds of 400 that some issuers send for a token of another issuer. `unsupported_token_type` always means an
- * inactive token. `invalid_request` means an inactive token only if the issuer works.
+ * Parses the reply of an introspection endpoint. A reply that is not an RFC 7662 §2.2 response counts as an outage of
+ * the introspection. Exceptions are two error codes that some issuers send with status 400 for a token of another
+ * issuer. `unsupported_token_type` always means an inactive token. `invalid_request` means an inactive token only if
+ * `works` is true.
  *
  * @param works  true when this issuer has recently sent a valid response to a request with the same credentials. When
- * false, `invalid_request` can concern the gate's own request, and says nothing about the token
+ *   false, `invalid_request` can concern the gate's own request, and says nothing about the token
  */
 export function readReply(
   reply: FormReply,
@@ -57,7 +61,10 @@ export function readReply(
   return object === undefined ? { why: 'the reply is not a JSON object' } : readIntrospection(object)
 }
 
-/** Returns `, <code>` for a reply with an error code, else an empty text. For appending to a message. */
+/**
+ * Returns the end of an error message: a comma and the error code of the reply, or `''` for a reply without an error
+ * code.
+ */
 function saying(reply: FormReply): string {
   const code = errorCode(reply)
   return code === undefined ? '' : `, ${code}`

@@ -36,11 +36,11 @@ export interface IntrospectorDependencies {
  */
 const MAX_BYTES = 256 * 1024
 const LOG_INTERVAL_MS = 5000
-/** Shortest time between two look-ups of the introspection endpoint that refusals cause, ms. */
+/** Minimum time between two look-ups of the introspection endpoint after replies that reject the request, ms. */
 const LOOK_UP_MS = 1000
 /**
- * Time after a valid introspection response in which the issuer's 400 `invalid_request` means an inactive token, ms: 5
- * minutes.
+ * For this time after a valid introspection response, the error `invalid_request` of the issuer means an inactive
+ * token, ms: 5 minutes.
  */
 const RECENT_ANSWER_MS = 5 * 60_000
 
@@ -50,8 +50,8 @@ const RECENT_ANSWER_MS = 5 * 60_000
 const tooMany = Symbol('429, or 503 with Retry-After')
 
 /**
- * Sends introspection requests about tokens to one issuer (RFC 7662). Limits how many are sent concurrently and how
- * long each takes.
+ * Sends introspection requests about tokens to one issuer (RFC 7662). Limits the number of concurrent requests, their
+ * rate, and the duration of each request.
  */
 export class Introspector {
   readonly #rules: IssuerRules
@@ -68,8 +68,8 @@ export class Introspector {
   #lookedUpMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
   /**
-   * Credentials of the last request to which the issuer replied with a valid response and status 200, and the monotonic
-   * time of the response, ms.
+   * Credentials of the last request that got status 200 and a valid response from the issuer. `#answeredMs`: time of
+   * that response, monotonic, ms.
    */
   #answeredTo: ClientCredentials | undefined
   #answeredMs = Number.NEGATIVE_INFINITY
@@ -99,9 +99,9 @@ export class Introspector {
   }
 
   /**
-   * Introspects one token. Repeats the request after a rate-limit reply (429, or 503 with `Retry-After`) until the
-   * `introspection.timeout` of the issuer has passed; the last request gets the full timeout again. The caller decides
-   * whether the response makes the token valid.
+   * Introspects one token. After a rate-limit reply (429, or 503 with `Retry-After`) the request is repeated, until
+   * `introspection.timeout` of the issuer has passed since the call. Each request has this timeout of its own, also the
+   * last one. The caller decides whether the response makes the token valid.
    *
    * @throws {GatewayFault} `introspection-unavailable`, as a rejected promise, for every reply that does not clearly
    *   state whether the token is active
@@ -131,8 +131,8 @@ export class Introspector {
   }
 
   /**
-   * Maximum duration of an introspection, ms: the wait in the queue and the request. Each can take up to the issuer's
-   * timeout.
+   * Maximum duration of {@link ask}, ms: the waits in the queue, and the last request. Each of the two can take up to
+   * `introspection.timeout` of the issuer.
    */
   get patienceMs(): number {
     return 2 * this.#introspection.timeoutMs

@@ -26,14 +26,14 @@ export class Introspectors {
     return introspector
   }
 
-  /** Uses exactly these issuers from now on: calls {@link prepare} and its commit. */
+  /** Uses exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
-   * Prepares a change to the issuers of a policy. The returned commit closes the introspection clients of removed
-   * issuers after the end of their requests.
+   * Prepares introspection for the issuers of a new policy. The returned function puts it into effect, and closes the
+   * introspection clients of removed issuers when their requests must have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */

@@ -21,16 +21,18 @@ export interface IssuerFetchOptions {
 }
 
 /**
- * A `fetch` function for openid-client, with the limits and checks of {@link IssuerHttp}. Adds the client
- * authentication of the gate to each form, and repeats a call once with other credentials that the issuer may know.
+ * A `fetch` function for openid-client, with the limits and checks of {@link IssuerHttp}. Adds the gate's client
+ * authentication to each form. When the issuer refuses it and the gate knows other credentials, repeats the call once
+ * with them.
  */
 export class IssuerFetch {
   readonly #http: CertificateBound<IssuerHttp>
   readonly #options: IssuerFetchOptions
 
   /**
-   * Each call opens its own connection, so that no call is repeated after a failure. The issuer could already have
-   * processed a failed call. A call whose credentials the issuer refused was not processed.
+   * Each call opens its own connection, so that a call never fails because of an old connection and needs no
+   * repetition: the issuer could have processed the failed call. Only a call whose credentials the issuer refused is
+   * repeated, because the issuer did not process it.
    */
   constructor(options: IssuerFetchOptions) {
     this.#options = options
@@ -81,8 +83,9 @@ function isRefusal(read: ReadReply): boolean {
 }
 
 /**
- * Returns the header fields that openid-client reads. Other fields could contain bytes that `Headers` rejects. A
- * challenge beside an OAuth error is left out, because openid-client would then not read the error.
+ * Returns the header fields that openid-client reads. All other fields are left out, because they could contain bytes
+ * that the class `Headers` rejects. `WWW-Authenticate` is left out if the body has an OAuth error: openid-client would
+ * otherwise not read the error.
  */
 function readFields(read: ReadReply): Record<string, string> {
   const fields: Record<string, string> = {}

@@ -23,7 +23,7 @@ export interface IssuerRequest {
   readonly signal: AbortSignal | undefined
 }
 
-/** The body of a reply is rejected, because the body has a content coding or is too long. */
+/** The gate rejects the body of an issuer's reply, because the body has a content coding or is too long. */
 export class UnreadableReply extends Error {
   override readonly name = 'UnreadableReply'
 }
@@ -75,7 +75,7 @@ export class IssuerReply {
     return Buffer.concat(chunks)
   }
 
-  /** Closes the connection without reading the body. Ignores the error that this causes. */
+  /** Closes the connection without reading the body of the reply. */
   discard(): void {
     this.#body.on('error', () => {}).destroy()
   }

@@ -16,9 +16,12 @@ export class IssuerKeys implements KeySource, ExpirySource {
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
   readonly #queue = new FetchQueue()
-  /** Key sets by the settings that determine an issuer's keys, so that a new policy with equal settings reuses them. */
+  /**
+   * Key sets of the policy in force. The key is the text of all settings that determine the keys of an issuer, so that
+   * a new policy with equal settings reuses the key set.
+   */
   readonly #sets = new Map<string, KeySet>()
-  /** Key sets by issuer rules, including rules of older policy snapshots that exchanges still use. */
+  /** Key set for the rules of each issuer, including rules of older policy snapshots that exchanges still use. */
   readonly #setOf = new WeakMap<IssuerRules, KeySet>()
 
   constructor(options: IssuerKeysOptions) {
@@ -37,15 +40,15 @@ export class IssuerKeys implements KeySource, ExpirySource {
     return set
   }
 
-  /** Uses exactly these issuers from now on: calls {@link prepare} and its commit. */
+  /** Uses exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
-   * Prepares a change to the issuers of a policy. The returned commit starts the first fetch of new key sets in the
-   * background. It also stops the refresh of key sets that no issuer needs. Issuers with the same key source as before
-   * keep their key set. Key sets that verify nothing are not fetched.
+   * Prepares the key sets for the issuers of a new policy. The returned function starts the first fetch of new key sets
+   * in the background, and stops the periodic fetches of key sets that no issuer needs any more. Issuers with the same
+   * key source as before keep their key set. Key sets that verify nothing are not fetched.
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
@@ -66,7 +69,10 @@ export class IssuerKeys implements KeySource, ExpirySource {
     return [...this.#sets.values()].map((set) => set.status())
   }
 
-  /** Lists key sets that cannot be fetched at present. After a successful fetch, the keys have no known end. */
+  /**
+   * Lists the key sets whose last fetch failed, with the time at which the gate stops to use their keys. Other key sets
+   * have no known end.
+   */
   *expiries(): Iterable<Expiry> {
     const nowMs = Date.now()
     for (const { issuer, outcome, ageMs, staleMs } of this.status()) {

@@ -6,12 +6,12 @@ import type { JwtSender, KeySource } from './key-source.ts'
 
 /**
  * Whether a compact JWS is signed by a key of the issuer's own key set. If no key matches, the keys are fetched again.
- * During the cooldown after a fetch, the call waits for the end of the cooldown (for at most 1 s if the issuer sent the
- * JWT), because a refused login or logout cannot be repeated. Not for access tokens: their verifier has a cache, and
- * clients can retry.
+ * If the last fetch was so recent that the keys must not be fetched yet, the call waits (for at most 1 s if the issuer
+ * sent the JWT to the gate), because a refused login or logout cannot be repeated. Do not use this function for access
+ * tokens: their verifier has a cache, and clients can retry.
  *
  * @throws {GatewayFault} `issuer-unreachable`, as a rejected promise, when no key matches and the keys cannot be
- * fetched; the signature can then still be valid
+ *   fetched; the signature can then still be valid
  */
 export async function isSignedBy(
   rules: IssuerRules,
@@ -29,7 +29,7 @@ export async function isSignedBy(
       await compactVerify(text, cryptoKey, { algorithms: [algorithm] })
       return true
     } catch {
-      // The signature is not by this key. Try the next candidate key.
+      // The signature was not made with this key. Try the next key that could have made it.
     }
   }
   return false

@@ -1,12 +1,12 @@
 /**
- * Matches runs of characters that could be tokens or secrets because of their length. They are left out of error
- * descriptions.
+ * Matches long runs of characters, which could be tokens or secrets. They are removed from error descriptions of
+ * issuers.
  */
 const tokenLike = /[\w.~+/=-]{32,}/g
 
 /**
- * Returns a text of an issuer for a log line: at most 200 printable ASCII characters, without secrets of the request
- * and anything like a token.
+ * Prepares a text of an issuer for a log line: at most 200 printable ASCII characters. Secrets of the request, and
+ * parts that could be tokens because of their length, are removed.
  */
 export function issuerText(text: string, secrets: readonly string[] = []): string {
   const printable = text.replace(/[^\x20-\x7e]/g, '?')

@@ -33,16 +33,21 @@ export interface KeySetStatus {
   readonly outcome: FetchOutcome | undefined
   /** Time since the last successful key set fetch, ms; `undefined` before the first. */
   readonly ageMs: number | undefined
-  /** Error message of the last key set fetch; `undefined` after a success. */
+  /** Error message of the last key set fetch; `undefined` if it succeeded. */
   readonly error: string | undefined
-  /** Maximum `ageMs` of keys in use, ms. */
+  /** Value of `ageMs` above which the gate no longer uses the keys, ms. */
   readonly staleMs: number
 }
 
-/** Minimum time from the end of a fetch to the next fetch that a JWT received from the issuer itself causes, ms. */
+/**
+ * Minimum time from the end of a key set fetch to the next fetch that is caused by a JWT in a reply of the issuer, ms.
+ */
 const ISSUER_COOLDOWN_MS = 1000
 
-/** Maximum number of JWTs from senders other than the issuer that wait for the end of the cooldown, for each issuer. */
+/**
+ * Maximum number of JWTs that wait for the next allowed key set fetch of one issuer. JWTs in replies of the issuer do
+ * not count.
+ */
 const WAITING_MAX = 64
 
 /** Maximum delay of a Node.js timer, ms. */
@@ -52,7 +57,7 @@ const maxDelayMs = 2 ** 31 - 1
  * The published keys of one issuer, fetched periodically.
  *
  * While fetches fail, the last fetched keys remain valid until they are `keysStaleMs` old. After that time, requests
- * with tokens of the issuer get 503. A key that is missing in a successful fetch is invalid immediately. Ages are
+ * with tokens of the issuer get 503. A key that is missing in newly fetched keys is invalid immediately. Ages are
  * measured by the monotonic clock.
  */
 export class KeySet implements TokenKeys {
@@ -67,7 +72,10 @@ export class KeySet implements TokenKeys {
   #fetching: Promise<FetchOutcome> | undefined
   /** Slot in the queue for the fetch in progress; `undefined` while no fetch is in progress. */
   #turn: FetchSlot | undefined
-  /** Result of the fetch in progress for tokens that wait while the fetch is queued: `failed` after `timeoutMs`. */
+  /**
+   * Result of a queued fetch for the tokens that wait for it. It is `failed` when the fetch has waited `timeoutMs` in
+   * the queue.
+   */
   #awaited: Promise<FetchOutcome> | undefined
   #waiting = 0
   #outcome: FetchOutcome | undefined
@@ -100,8 +108,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Fetches the keys again. During the cooldown, returns the outcome of the last fetch instead, even if no token caused
-   * it.
+   * Fetches the keys again. Within `cooldownMs` after the last fetch, returns the outcome of that fetch instead, also
+   * if it was a periodic fetch.
    */
   refetch(): Promise<FetchOutcome> {
     const cooling = this.#leftMs(this.#times.cooldownMs) > 0
@@ -110,9 +118,9 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Fetches the keys again for a JWT that its sender will not send again. First waits until 1 s after the last fetch if
-   * the issuer sent the JWT, else until the end of the cooldown. Behaves like `refetch` after a failed fetch, or when
-   * 64 other JWTs wait.
+   * Fetches the keys again for a JWT that its sender will not send again. If the last fetch was recent, waits first:
+   * until 1 s after it if the issuer sent the JWT to the gate, else until `cooldownMs` after it. Does not wait, but
+   * behaves like `refetch`, when the last fetch failed, or when 64 JWTs of other senders wait.
    */
   async refetchFor(sender: JwtSender): Promise<FetchOutcome> {
     const { cooldownMs } = this.#times
@@ -143,8 +151,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Returns the outcome of a queued fetch, or `failed` after `timeoutMs` in the queue. Such a failure does not change
-   * the status of the issuer, because no request was sent to the issuer.
+   * Returns the outcome of a queued fetch, or `failed` when the fetch has waited `timeoutMs` in the queue. Such a
+   * failure does not change the status of the issuer, because no request was sent to the issuer.
    */
   #waitForTurn(turn: FetchSlot, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
     const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
@@ -200,7 +208,7 @@ export class KeySet implements TokenKeys {
     this.#turn = turn
     await turn.granted
     try {
-      // The issuer was removed from the policy while the fetch was queued, and no token waits for the fetch: skip it.
+      // Skip the fetch if the issuer was removed from the policy while the fetch was queued and no token waits for it.
       if (turn.background && !this.#started) return this.#outcome ?? 'failed'
       return await this.#attempt()
     } finally {

@@ -17,13 +17,13 @@ export type FetchOutcome = 'succeeded' | 'failed'
 /** The keys of exactly one issuer. A token is never verified with the keys of another issuer (RFC 8725 §3.8). */
 export interface TokenKeys {
   /**
-   * Returns the cached keys that could have signed a token: the keys of the algorithm with the token's `kid`, at most 4.
-   * For a token without `kid`: the only key of the algorithm; no key when several keys have the algorithm.
+   * Returns the cached keys that could have signed a token: those of its algorithm that have its `kid`, at most 4. For
+   * a token without `kid`: the key of the algorithm if there is exactly one, else no key.
    */
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
   /**
-   * Fetches the keys again. Concurrent callers share one fetch, and tokens cause at most one fetch per cooldown. Never
-   * rejects.
+   * Fetches the keys again. Concurrent callers share one fetch. For a minimum time after a fetch, returns its outcome
+   * instead of fetching again. Never rejects.
    */
   refetch(): Promise<FetchOutcome>
   /**

@@ -45,7 +45,7 @@ export function newLoginSecrets(): LoginSecrets {
   return { nonce: openid.randomNonce(), codeVerifier: openid.randomPKCECodeVerifier() }
 }
 
-/** Values that the issuer's response to a login must match. */
+/** Values of a login with which the response of the issuer must agree. */
 export interface LoginChecks extends LoginSecrets {
   readonly state: string
   readonly stepUp: StepUp
@@ -56,7 +56,10 @@ export interface GrantedTokens {
   readonly accessToken: string
   readonly refreshToken: string | undefined
   readonly idToken: string | undefined
-  /** Time when the access token expires, from `expires_in` or else from the token itself; s since the epoch. */
+  /**
+   * Time when the access token expires, from `expires_in` or else from `exp` of a JWT; `undefined` if unknown; s since
+   * the epoch.
+   */
   readonly accessExpiresAtS: number | undefined
   /** Time when the refresh token expires, s since the epoch; `undefined` when the issuer does not state it. */
   readonly refreshExpiresAtS?: number | undefined
@@ -64,11 +67,11 @@ export interface GrantedTokens {
 }
 
 export interface LoginGrant extends GrantedTokens {
-  /** Claims of the ID token. Its signature was verified, and its binding to this login was checked. */
+  /** Claims of the ID token. The gate has verified its signature, and that it belongs to this login. */
   readonly claims: JsonObject
 }
 
-/** The client for whom the issuer is called, and a check whether the call is allowed. */
+/** The HTTP client (usually a browser) for whom the gate calls the issuer, and a check whether the call is allowed. */
 export interface LoginCaller {
   /**
    * The client's address. One address can have at most 4 concurrent calls; further calls wait, up to `login.timeout`.
@@ -79,7 +82,10 @@ export interface LoginCaller {
    * reserved slot.
    */
   readonly known: boolean
-  /** Called when a slot for the call is free, before anything is sent to the issuer. False prevents the call. */
+  /**
+   * Called when a slot for the call is free, before anything is sent to the issuer. If it returns false, the call is
+   * not made.
+   */
   readonly permit: () => boolean | Promise<boolean>
 }
 
@@ -103,19 +109,26 @@ export interface LoginRefusal {
 /**
  * Limits for code exchanges and pushed authorization requests, which unauthenticated clients can cause. `atOnce`:
  * concurrent calls. `perKey`: concurrent calls of one address. `reserved`: slots for known addresses. `waitingMax`:
- * waiting calls of known and of unknown addresses. Addresses of one IPv6 /48 share one place in the rotation.
+ * waiting calls of known addresses, and as many of unknown addresses. Waiting calls are served in rotation by address;
+ * all addresses of one IPv6 /48 count as one in the rotation.
  */
 const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048, networkOf: siteKey }
-/** Maximum number of token refreshes, and of UserInfo requests, in progress and waiting for a slot. */
+/**
+ * Limits for token refreshes, and separately for UserInfo requests: number in progress (`atOnce`), and number that wait
+ * for a slot.
+ */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
-/** Maximum number of token revocations in progress, and of revocations that wait for a slot. */
+/** Limits for token revocations at the issuer: number in progress (`atOnce`), and number that wait for a slot. */
 const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
 /** Timeout of a token refresh at the issuer, ms. */
 const REFRESH_MS = 30_000
 /** Time for which the issuer's metadata is cached, ms: 10 minutes. */
 const METADATA_MS = 10 * 60_000
 
-/** Client authentication for openid-client that adds nothing, because {@link IssuerFetch} adds it. */
+/**
+ * Client authentication for openid-client that does nothing, because {@link IssuerFetch} adds the authentication to
+ * each request.
+ */
 const authenticatedByFetch: openid.ClientAuth = () => {}
 
 type Turnstile = Pick<Semaphore, 'take' | 'done'>
@@ -132,8 +145,8 @@ export class LoginClient {
   readonly #login: LoginRules
   readonly #dependencies: LoginClientDependencies
   readonly #authentication: ClientAuthentication
-  // Each kind of call has its own slots and connections, so that logins of unauthenticated clients cannot use up those
-  // of refreshes.
+  // Each kind of call has its own slots and connections, so that logins of unauthenticated clients cannot use up the
+  // slots of token refreshes.
   readonly #logins: Lane<FairSemaphore>
   readonly #refreshes: Lane<Semaphore>
   readonly #revocations: Lane<Semaphore>
@@ -212,8 +225,8 @@ export class LoginClient {
         try {
           return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
         } catch (error) {
-          // Any error reply to a pushed request is a fault of the gate or the issuer, because the browser did not cause
-          // it.
+          // Any error reply to a pushed request is a fault of the gate or the issuer, because nothing in the request
+          // comes from the browser.
           const problem = this.#misconfigurationIn(error, redirectUri, true)
           if (problem !== undefined) return refusal('login-misconfigured', problem)
           throw this.#fault(what, error)
@@ -304,8 +317,8 @@ export class LoginClient {
   }
 
   /**
-   * Revokes a token at the issuer (RFC 7009). Succeeds without an effect when the issuer does not support revocation
-   * for this kind of token, because the gate itself refuses the token anyway.
+   * Revokes a token at the issuer (RFC 7009). When the issuer does not support the revocation of this kind of token,
+   * does nothing and succeeds: the gate itself refuses the token in any case.
    *
    * @throws {GatewayFault} `issuer-unreachable` when the issuer does not confirm the revocation
    */
@@ -324,7 +337,7 @@ export class LoginClient {
   /**
    * Asks the UserInfo endpoint for the claims about the user (OpenID Connect Core §5.3).
    *
-   * @param subject  `sub` of the ID token; the response must have the same
+   * @param subject  `sub` of the ID token; `sub` of the response must be the same
    * @throws {GatewayFault} `issuer-unreachable` when the issuer is unavailable
    */
   userInfo(accessToken: string, subject: string): Promise<UserInfo> {
@@ -362,8 +375,8 @@ export class LoginClient {
   }
 
   /**
-   * Makes one call to the issuer after a slot is free. Reads the metadata before, so that no slot is used during the
-   * read.
+   * Makes one call to the issuer when a slot is free. The metadata is fetched before, so that the call does not hold a
+   * slot during the fetch.
    */
   #call<T>(what: string, lane: Lane<Turnstile>, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
     return this.#answered(what, async () => {
@@ -382,7 +395,10 @@ export class LoginClient {
     }
   }
 
-  /** Converts every error that is not a reply of the issuer, such as a timeout, into a fault. */
+  /**
+   * Runs `work`. Converts every error that is not an OAuth error of the issuer, such as a timeout or a reply 5xx, into
+   * a fault.
+   */
   async #answered<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -426,8 +442,8 @@ export class LoginClient {
   }
 
   /**
-   * Validates the signature and the `at_hash` of an ID token that openid-client has accepted. openid-client checks
-   * neither.
+   * Validates the signature and the `at_hash` of an ID token that openid-client has accepted. openid-client does not
+   * check them.
    */
   async #verified(idToken: string, accessToken: string): Promise<JsonObject | string> {
     const jws = readJws(idToken)
@@ -453,8 +469,8 @@ export class LoginClient {
   }
 
   /**
-   * Returns the error in an ID token that came with refreshed tokens (OpenID Connect Core §12.2); `undefined` when it
-   * is valid or absent. The signature is not verified, because the token came directly from the issuer.
+   * Returns the error in an ID token that came with refreshed tokens (OpenID Connect Core §12.2); `undefined` when the
+   * ID token is valid or absent. The signature is not verified, because the token came directly from the issuer.
    */
   #flawInRefreshed(idToken: string | undefined): string | undefined {
     if (idToken === undefined) return undefined
@@ -511,8 +527,9 @@ function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
 }
 
 /**
- * Returns the time when the refresh token of a reply expires. No standard has a member for it: `refresh_expires_in` is
- * that of Keycloak, `refresh_token_expires_in` that of others. 0 means no expiry.
+ * Returns the time when the refresh token of a reply expires. No standard defines a member of the reply for this time:
+ * Keycloak sends `refresh_expires_in`, other issuers send `refresh_token_expires_in`. 0 means that the refresh token
+ * does not expire.
  */
 function refreshExpiryIn({ refresh_expires_in, refresh_token_expires_in }: openid.TokenEndpointResponse) {
   const seconds = refresh_expires_in ?? refresh_token_expires_in
@@ -521,8 +538,8 @@ function refreshExpiryIn({ refresh_expires_in, refresh_token_expires_in }: openi
 }
 
 /**
- * Returns `exp` of a JWT access token. Used when the reply has no `expires_in`, which is only recommended (RFC 6749
- * §5.1).
+ * Returns `exp` of an access token that is a JWT. Used when the reply of the issuer has no `expires_in`, which is
+ * optional (RFC 6749 §5.1).
  */
 function expiryIn(accessToken: string): number | undefined {
   const jws = readJws(accessToken)
@@ -531,8 +548,8 @@ function expiryIn(accessToken: string): number | undefined {
 }
 
 /**
- * Whether an error is no usable reply of the issuer, for example a timeout or 5xx. A reply with an OAuth error is
- * usable.
+ * Whether an error says nothing about the request, for example a timeout or a reply 5xx. A reply with an OAuth error
+ * says something.
  */
 function saysNothing(error: unknown): boolean {
   if (error instanceof openid.ResponseBodyError) return error.status >= 500 || error.status === 429

@@ -17,7 +17,11 @@ export class LoginClients {
     this.#dependencies = { ...dependencies, client: this.#client }
   }
 
-  /** @param rules  rules of an issuer that has `login` settings */
+  /**
+   * Returns the login client of an issuer.
+   *
+   * @param rules  rules of an issuer that has `login` settings
+   */
   of(rules: IssuerRules): LoginClient {
     let client = this.#of.get(rules)
     if (client === undefined) {
@@ -28,8 +32,8 @@ export class LoginClients {
   }
 
   /**
-   * Prepares a change to the issuers of a policy. The returned commit closes the login clients of removed issuers after
-   * the end of their calls.
+   * Prepares logins at the issuers of a new policy. The returned function puts them into effect, and closes the login
+   * clients of removed issuers when their calls must have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */

@@ -3,17 +3,21 @@ import { secretSource } from '../base/secret.ts'
 import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
 import { issuerText } from './issuer-text.ts'
 
-/** The rejected call, with the values that an operator compares with the registration of the client. */
+/**
+ * A call of the login that the issuer rejected. An operator must compare its values with the registration of the gate's
+ * client at the issuer.
+ */
 interface RejectedCall {
   readonly rules: Pick<IssuerRules, 'name' | 'login'>
   readonly redirectUri: string | undefined
-  /** Secrets in the request, which are left out of texts of the issuer. */
+  /** Secrets in the request, which are removed from texts of the issuer. */
   readonly secrets: readonly string[]
 }
 
 /**
- * Errors of an issuer that are about the client of the gate or its request, not about the user or the code (RFC 6749
- * §4.1.2.1 and §5.2, RFC 8707 §2; `invalid_redirect_uri`: of some issuers). A new login of the user gets the same error.
+ * Error codes that concern the gate as an OAuth client or the request of the gate, not the user or the code (RFC 6749
+ * §4.1.2.1 and §5.2, RFC 8707 §2; some issuers send `invalid_redirect_uri`). If the user logs in again, the issuer
+ * sends the same error.
  */
 const aboutGate: ReadonlySet<string> = new Set([
   'invalid_client',
@@ -27,9 +31,10 @@ const aboutGate: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Describes an error of the issuer that an operator must resolve, with the remedy, for the log.
+ * Describes for the log an error of the issuer whose cause an operator must remove, and says how.
  *
- * @param any  true when every error reply has this cause, because nothing in the request comes from the browser
+ * @param any  true when an operator must resolve every error reply, because nothing in the request comes from the
+ *   browser
  * @returns `undefined` for any other error
  */
 export function misconfigurationIn(error: unknown, call: RejectedCall, any = false): string | undefined {
@@ -42,7 +47,7 @@ export function misconfigurationIn(error: unknown, call: RejectedCall, any = fal
 function statedIn(error: unknown): { readonly code: string | undefined; readonly description: string | undefined } {
   if (error instanceof openid.AuthorizationResponseError) return stated(error)
   if (error instanceof openid.ResponseBodyError && error.status < 500 && error.status !== 429) return stated(error)
-  // A reply without an error code: the status says that the issuer refused the client (RFC 6749 §5.2).
+  // The reply has no error code, but its status 401 says that the issuer refused the client (RFC 6749 §5.2).
   if (error instanceof openid.WWWAuthenticateChallengeError && error.status === 401) {
     return { code: 'invalid_client', description: 'status 401' }
   }

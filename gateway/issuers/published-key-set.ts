@@ -26,8 +26,8 @@ export class PublishedKeySet {
   }
 
   /**
-   * Imports the keys of a key set (RFC 7517 §5) that can be used with `algorithms`. A key that is equal to a key in
-   * `before` reuses its object, so that tokens that were verified by the key stay verified.
+   * Imports the keys of a key set (RFC 7517 §5) that can be used with `algorithms`. For a key that is equal to a key in
+   * `before`, the object of that key is used again, so that tokens that were verified with it stay verified.
    *
    * @throws {Error} when the document is not a key set, or has more than 100 keys
    */

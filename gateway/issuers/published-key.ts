@@ -33,7 +33,7 @@ export class PublishedKey implements VerificationKey {
   readonly algorithm: string
   readonly cryptoKey: VerificationKey['cryptoKey']
   readonly verify: SignatureCheck
-  /** `kid`, algorithm and key material as one text. Two fetched keys with equal texts are the same key. */
+  /** Text that contains `kid`, algorithm and key material. Two keys with equal texts are the same key. */
   readonly identity: string
   live = true
 
@@ -58,7 +58,7 @@ export interface IgnoredKey {
 }
 
 /**
- * Imports one key of a key set (RFC 7517 §4), once for each algorithm that can be used with it.
+ * Imports one key of a key set (RFC 7517 §4), once for each of `algorithms` that the key can be used with.
  *
  * Only the public members of the key are passed to the import, so that all other members have no effect.
  */

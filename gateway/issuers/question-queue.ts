@@ -3,11 +3,12 @@ import { FairQueue } from './fair-queue.ts'
 import type { QuestionRate } from './question-rate.ts'
 
 /**
- * The cause of an introspection request. The cause determines the priority when an issuer cannot process all requests.
+ * The cause of a request to an issuer: an introspection, or a request for a token. It determines the priority when an
+ * issuer cannot process all requests.
  *
  * `recheck`: for a token that was valid before, or for a login session, a worker or an operator. `first`: for a token
- * that is new to this gate, from a client at the `address` (`addressKey`). `known`: true when a valid token or login
- * session came from that address in the last 10 minutes.
+ * that is new to this gate, from a client whose address has the key `address`; for a token exchange, `address` is the
+ * subject. `known`: true when a valid token or login session came from that address in the last 10 minutes.
  */
 export type Asker =
   | { readonly kind: 'recheck' }
@@ -32,8 +33,8 @@ interface Waiter {
 }
 
 /**
- * Maximum number of waiting introspection requests: re-checks, first introspections, and, of these, those of one
- * address.
+ * Maximum numbers of waiting requests to one issuer: of re-checks; of first introspections from known addresses, and as
+ * many from unknown addresses; of first introspections from one address.
  */
 const RECHECKS_MAX = 4096
 const FIRST_MAX = 1024
@@ -75,7 +76,7 @@ export class QuestionQueue {
   /** Number of consecutive slots that first introspections from known addresses got while unknown addresses waited. */
   #knownRun = 0
   readonly #task = new Supervisor('introspection-questions')
-  /** Cancels the timer after which waiting requests are served again. */
+  /** Cancels the timer that serves waiting requests when the rate limit allows the next request. */
   #timer: (() => void) | undefined
 
   constructor({ atOnce, rate }: QuestionQueueOptions) {

@@ -1,18 +1,18 @@
 /** Minimum rate to which rate-limit replies of an issuer can lower introspection requests, requests per second. */
 const LEAST_PER_S = 1
-/** Rate from which introspection requests to the issuer are no longer limited, requests per second. */
+/** Rate at which the limit ends: above it requests to the issuer are not limited, requests per second. */
 const MOST_PER_S = 10_000
 /**
- * Fraction of the rate before a decrease by which the rate rises each second. After a halving it recovers in about 5 s.
+ * The rate rises each second by this fraction of the rate that it had before its last decrease. After a halving it
+ * therefore takes about 5 s to rise to the old rate.
  */
 const INCREASE = 0.1
-/**
- * Maximum accepted `Retry-After` of an issuer, ms. A mistake of the issuer must not slow introspection down for days.
- */
+/** Maximum accepted `Retry-After` of an issuer, ms. A wrong `Retry-After` must not slow down the requests for days. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 /**
  * Length of the periods in which introspection requests are counted, and minimum time between two decreases of the
- * rate, ms. Issuers count over a second or more, so they can reply 429 to the lowered rate until the end of that time.
+ * rate, ms. Issuers count requests over a second or more. Until the end of this time they can reply 429 although the
+ * rate was lowered.
  */
 const MEASURED_MS = 1000
 
@@ -32,7 +32,7 @@ export class QuestionRate {
   #risenMs = 0
   /** Time of the last decrease of the rate; monotonic, ms. */
   #decreasedMs = Number.NEGATIVE_INFINITY
-  /** Number of introspection requests that can be sent now, fractional, at most 1. */
+  /** Number of requests that can be sent now, with a fraction; at most 1. */
   #permits = 1
   #filledMs = 0
   #oneUntilMs = Number.NEGATIVE_INFINITY

@@ -1,4 +1,4 @@
-/** The date format that senders must use in header fields (RFC 9110 §5.6.7). Obsolete date formats are rejected. */
+/** Matches the date format that senders must use in header fields (RFC 9110 §5.6.7), but no obsolete date format. */
 const fixedDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 /**

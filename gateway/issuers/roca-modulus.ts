@@ -1,5 +1,6 @@
 /**
- * Odd primes, each with the remainders that RSA moduli of the faulty ROCA key generator can have: the powers of 65537.
+ * Odd primes. For each prime: the remainders that an RSA modulus of the faulty ROCA key generator can have when it is
+ * divided by the prime. They are the powers of 65537.
  */
 const residues = [
   ...[3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73],

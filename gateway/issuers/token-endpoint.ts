@@ -30,15 +30,18 @@ export interface TokenEndpointOptions {
   readonly now?: (() => number) | undefined
 }
 
-/** Result of a grant request: a token, or why the issuer or the gate refuses it. */
+/**
+ * Result of a token request: a token, the error by which the issuer refuses the request, or the reason why the gate
+ * cannot use the granted token.
+ */
 export type Grant = GrantedToken | GrantError | UnusableGrant
 
 /** Result of a request that the issuer rejected because of its rate limit. The request can be repeated. */
 const tooMany = Symbol('429, or 503 with Retry-After')
 
 /**
- * Sends grant requests to the token endpoint of one issuer (RFC 6749 §3.2). Limits how many are sent concurrently, how
- * fast, and how long each takes. Waiting requests are served as {@link QuestionQueue} describes.
+ * Sends token requests to the token endpoint of one issuer (RFC 6749 §3.2). Limits the number of concurrent requests,
+ * their rate, and the duration of each request. Waiting requests are served as {@link QuestionQueue} describes.
  */
 export class TokenEndpoint {
   readonly #options: TokenEndpointOptions
@@ -60,9 +63,9 @@ export class TokenEndpoint {
   }
 
   /**
-   * Requests one token. Repeats the request after a rate-limit reply (429, or 503 with `Retry-After`) until the timeout
-   * has passed; the last request gets the full timeout again. Repeats it once when the connection breaks: a second
-   * token is harmless.
+   * Requests one token. After a rate-limit reply (429, or 503 with `Retry-After`) the request is repeated, until the
+   * timeout has passed since the call. Each request has this timeout of its own, also the last one. When the connection
+   * breaks, the request is repeated once: a second token is harmless.
    *
    * @param form   parameters of the grant
    * @param proof  returns the client authentication of one request
@@ -91,7 +94,7 @@ export class TokenEndpoint {
     }
   }
 
-  /** Maximum duration of a token request, ms: the wait in the queue and the call. */
+  /** Maximum duration of {@link request}, ms: the waits in the queue, and the last call. */
   get patienceMs(): number {
     return 2 * this.#options.timeoutMs
   }
@@ -129,7 +132,8 @@ export class TokenEndpoint {
     }
     const grant = readGrant(reply, askedMs, secrets)
     if ('why' in grant) throw this.#fault(grant.why)
-    // An endpoint that does not accept the request at all may have moved, so its URL is looked up again.
+    // If the reply has no OAuth error code, the endpoint may have moved to another URL: look up its URL again for the
+    // next request.
     if ('error' in grant && grant.error.startsWith('status ')) this.#endpoint.expire()
     return grant
   }

@@ -8,8 +8,8 @@ import { TokenEndpoint } from './token-endpoint.ts'
 const TIMEOUT_MS = 10_000
 
 /**
- * The token endpoints at which callers are clients with their own id and secret. Each issuer has its own slots and
- * connections, apart from those of introspection and logins.
+ * The token endpoints of all issuers, for callers that send the client id and secret of their own OAuth client. Each
+ * issuer has slots and connections that introspection and logins do not share.
  */
 export class TokenEndpoints {
   readonly #client = new IssuerClient()
@@ -25,7 +25,10 @@ export class TokenEndpoints {
     return endpoint
   }
 
-  /** Prepares a change of the policy. The commit closes the endpoints of removed issuers after the end of their calls. */
+  /**
+   * Prepares a change of the policy. The returned function closes the endpoints of removed issuers when their calls
+   * must have ended.
+   */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const next = new Set(rules)
     return () => {

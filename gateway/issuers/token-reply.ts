@@ -4,15 +4,15 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** Result of a token request whose tokens a session cannot use. `unusable` is the reason, for the log. */
+/** The issuer granted tokens that a login session cannot use. `unusable` is the reason, for the log. */
 export interface UnusableTokens {
   readonly unusable: string
 }
 
 /**
- * Returns the reason why a session cannot use the access token of a token reply; `undefined` if it can. The gate has no
- * key for a token that is bound to a key (RFC 9449, RFC 8705). A token outside `b64token` (RFC 6750 §2.1) cannot be
- * sent to a service. The text contains nothing of the token.
+ * Returns the reason why a login session cannot use the access token in a token reply; `undefined` if it can use the
+ * token. The gate has no key for a token that is bound to a key (RFC 9449, RFC 8705). A token outside `b64token` (RFC
+ * 6750 §2.1) cannot be sent to a service. The text contains nothing of the token.
  *
  * @param nowMs  current time, ms since the epoch
  */

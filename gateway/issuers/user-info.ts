@@ -7,7 +7,7 @@ import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { isSignedBy } from './issuer-signature.ts'
 import type { KeySource } from './key-source.ts'
 
-/** A UserInfo response: claims about the user, or the reason why the issuer gives none. */
+/** Result of a UserInfo request: claims about the user, or the reason why there are no usable claims. */
 export type UserInfo = { readonly claims: JsonObject } | { readonly none: string }
 
 const MAX_BYTES = 64 * 1024
@@ -26,7 +26,7 @@ export class UserInfoCall {
 
   /**
    * @param subject  `sub` of the ID token. Claims about another subject are not used (OpenID Connect Core §5.3.2)
-   * @returns `none` when the issuer rejects the access token, or its response is not about the subject
+   * @returns `none` when the issuer rejects the access token, or when its response is invalid or about another subject
    * @throws {Error} when the issuer is unavailable
    */
   async ask(url: string, accessToken: string, subject: string, signal: AbortSignal): Promise<UserInfo> {
@@ -54,7 +54,10 @@ export class UserInfoCall {
     return typeof object === 'string' ? 'the UserInfo response is no valid JSON object' : object
   }
 
-  /** Reads a signed response. It must name the issuer and the gate (OpenID Connect Core §5.3.2), unlike other JWTs. */
+  /**
+   * Validates a signed UserInfo response. Its `iss` must be the issuer and its `aud` the gate (OpenID Connect Core
+   * §5.3.2), so that no other JWT of the issuer is accepted.
+   */
   async #signedClaims(text: string): Promise<JsonObject | string> {
     const jws = readJws(text)
     if (typeof jws === 'string') return 'the UserInfo response is a malformed or encrypted JWT'
