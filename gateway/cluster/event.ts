@@ -11,8 +11,8 @@ export interface ClusterEvent {
 }
 
 /**
- * Time for which events stay in the event log, ms. A node that is disconnected for so long loses its membership much
- * earlier, so a member misses no event.
+ * Time for which events stay in the event log, ms. A disconnected node loses its membership much earlier, so a
+ * member misses no event.
  */
 export const KEEP_EVENTS_MS = 15 * 60_000
 

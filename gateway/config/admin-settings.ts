@@ -77,11 +77,11 @@ export const probesSettings = z
   .prefault({})
 
 /**
- * Minimum length of a bootstrap token, characters. A shorter token can be guessed, or can be a word of a dictionary.
+ * Minimum length of a bootstrap token, characters. An attacker could guess a shorter token, or find it in a dictionary.
  */
 const bootstrapMinLength = 32
 
-/** Returns the error in a bootstrap token, without quoting the token; `undefined` when the token is valid. */
+/** Returns what is wrong with a bootstrap token, without quoting the token; `undefined` when the token is valid. */
 function bootstrapTokenError(token: string): string | undefined {
   if (token.length < bootstrapMinLength) return `must have at least ${bootstrapMinLength} characters`
   // The regular expression accepts the characters that a bearer token can have in an Authorization field (RFC 6750

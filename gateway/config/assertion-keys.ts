@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { keyList } from './key-list.ts'
 import type { SettingsContext } from './settings-context.ts'
 
-/** A P-256 private key (RFC 7518 §6.2). Its public part (`x`, `y`) was verified to belong to its private part (`d`). */
+/**
+ * A P-256 private key (RFC 7518 §6.2). Validation has verified that its public part (`x`, `y`) belongs to its private
+ * part (`d`).
+ */
 export type PrivateJwk = {
   readonly kty: 'EC'
   readonly crv: 'P-256'
@@ -40,7 +43,7 @@ const jwkForm = z.object({
   d: z.string().regex(coordinate),
 })
 
-/** Returns the parsed private key, or a text that describes the error without quoting the key. */
+/** Returns the parsed private key, or a text that says what is wrong with it and does not quote it. */
 function readPrivateJwk(secret: string): { readonly jwk: PrivateJwk } | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)
@@ -56,7 +59,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Whether the public part of the JWK belongs to its private part. Otherwise no service could verify its signatures. */
+/**
+ * Whether the public part of the JWK belongs to its private part. If not, no service could verify signatures of the
+ * key.
+ */
 function isPair({ x, y, d }: PrivateJwk): boolean {
   const pair = createECDH('prime256v1')
   try {

@@ -65,7 +65,7 @@ export const auditSettings = z
   })
   .transform(({ redis_max, recent, memory, spill, decision_facts, sinks }) => ({
     redisMaxBytes: redis_max,
-    /** Minimum age at which audit records that every sink has received can be removed from Redis, ms. */
+    /** Minimum age at which audit records can be removed from Redis, ms, if every sink has received them. */
     recentMs: recent,
     memoryBytes: memory,
     /** Folder for audit records while Redis does not accept them; `undefined` when none is configured. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Schema of the settings `tokens`: cache of validated tokens. */
+/** Schema of the settings `tokens`: size of the cache of validated tokens. */
 export const tokenCacheSettings = z
   .strictObject({
     cache: z
@@ -17,7 +17,7 @@ export const tokenCacheSettings = z
   .transform(({ cache }) => ({ cacheEntries: cache }))
   .prefault({})
 
-/** Schema of the settings `sessions`: cache of decrypted login sessions. */
+/** Schema of the settings `sessions`: size of the cache of decrypted login sessions. */
 export const sessionCacheSettings = z
   .strictObject({
     cache: z

@@ -44,7 +44,10 @@ export function readCertificate(files: CertificateFiles): Certificate {
   }
 }
 
-/** Whether at least one of the certificates is valid for this host. `*.` stands for one label (RFC 6125 §6.4.3). */
+/**
+ * Whether at least one of the certificates has a name for this host. `*.` in a name stands for one label (RFC 6125
+ * §6.4.3).
+ */
 export function covers(certificates: readonly Certificate[], host: string): boolean {
   const wild = host.replace(/^[^.]+/, '*')
   return certificates.some(({ names }) => names.includes(host) || names.includes(wild))

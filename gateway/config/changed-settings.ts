@@ -11,7 +11,10 @@ export interface ChangedSettings {
   readonly restart: readonly string[]
 }
 
-/** Compares two settings documents key by key. The result contains names, and no values. */
+/**
+ * Compares two settings documents key by key. The result contains the names of changed settings, but no values, which
+ * can be secrets.
+ */
 export function changedSettings(before: unknown, after: unknown): ChangedSettings {
   const live = new Set<string>()
   const restart = new Set<string>()
@@ -24,10 +27,10 @@ type Reload = 'live' | 'restart'
 type Report = (path: DocumentPath, reload: Reload) => void
 
 interface Compared {
-  /** Schemas that describe the value, and the schemas that wrap them: the wrappers have the metadata. */
+  /** Schemas of the value, including schemas that wrap another schema, because the metadata is on the wrapper. */
   readonly schemas: readonly z.core.$ZodType[]
   readonly path: DocumentPath
-  /** Time of effect that a mapping around the value states; `undefined` when none does. */
+  /** Metadata `reload` of the nearest enclosing mapping that has it; `undefined`: no enclosing mapping has it. */
   readonly inherited: Reload | undefined
   readonly report: Report
 }
@@ -35,7 +38,8 @@ interface Compared {
 function compare({ schemas, path, inherited, report }: Compared, before: unknown, after: unknown): void {
   if (JSON.stringify(before) === JSON.stringify(after)) return
   const stated = schemas.map(reloadOf).find((each) => each !== undefined) ?? inherited
-  // A mapping is compared key by key. If a time of effect is stated, an added or removed mapping is one change.
+  // Mappings are compared key by key. But a mapping that is added or removed as a whole is one change if its schema has
+  // the metadata `reload`.
   const isOneChange =
     stated === undefined ? !isMapping(before) && !isMapping(after) : !(isMapping(before) && isMapping(after))
   if (isOneChange) {
@@ -49,7 +53,7 @@ function compare({ schemas, path, inherited, report }: Compared, before: unknown
   }
 }
 
-/** Reads `reload` of the metadata of a schema, or of a schema that it wraps. */
+/** Returns `reload` from the metadata of a schema, or of a schema inside it; `undefined` when none has it. */
 function reloadOf(schema: z.core.$ZodType): Reload | undefined {
   let inner: z.core.$ZodType | undefined = schema
   while (inner !== undefined) {

@@ -30,7 +30,10 @@ const caEntry = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** CAs of client certificates: their trust as read at the start, and the files from which a reload reads it again. */
+/**
+ * CAs of client certificates. `trust`: their certificates and revocation lists as read at the start; `files`: the files
+ * that a reload reads again.
+ */
 export interface ClientTls {
   readonly mode: 'optional' | 'required'
   readonly files: ClientTrustFiles
@@ -69,8 +72,9 @@ export const clientTlsSettings = z.strictObject({
 })
 
 /**
- * Reads the CAs and revocation lists of `tls.client`. The schema of `tls` calls this in its own transform: zod would skip
- * that transform after a problem in a nested one, and leave the certificates unread.
+ * Reads the CAs and revocation lists of `tls.client`. The schema of `tls` calls this in its transform.
+ * `clientTlsSettings` has no transform that reads files, because after a problem in it Zod would skip the transform of
+ * `tls`, and the server certificates would not be checked.
  *
  * @returns `undefined` after a problem, which has been added to `ctx`
  */

@@ -4,9 +4,10 @@ import type { Secrets } from './secrets.ts'
 const names = ['redis.password', 'redis.sentinel.password', 'redis.tls.ca', 'redis.tls.cert', 'redis.tls.key'] as const
 
 /**
- * Reads the settings of Redis with the values that its secrets and certificate files have now.
+ * Returns a source of the current settings of Redis, with the values that its secrets and certificate files have at the
+ * time of a call. The addresses of Redis stay those of the start.
  *
- * @param inForce  returns the settings of the last accepted reload; the addresses of Redis stay those of the start
+ * @param inForce  returns the settings of Redis of the last accepted reload; `undefined`: those of the start
  */
 export function currentRedis(
   start: RedisSettings,

@@ -9,8 +9,8 @@ import { readYaml } from './yaml-document.ts'
 const prefix = 'GATEHOUSE_'
 
 /**
- * Map from the name of an environment variable to the setting that it sets. The name is `GATEHOUSE_` and the path in
- * upper case, joined by `_`.
+ * Map from the name of an environment variable to the setting that it sets. The name is `GATEHOUSE_` and the path of
+ * the setting in upper case, joined by `_`: `GATEHOUSE_REDIS_URL` for `redis.url`.
  */
 const variables = new Map(
   [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, form: formOf(schema) }] as const),
@@ -18,7 +18,7 @@ const variables = new Map(
 
 /** Pattern of variables that Kubernetes sets in a pod for each service whose name starts with gatehouse. */
 const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
-/** Pattern of `GATEHOUSE_` variables that set no setting: the command line and the demo read them. */
+/** Pattern of `GATEHOUSE_` variables that are no settings: only the command line and the demo read them. */
 const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|DEMO_.*)$/
 
 /** The value of one setting from an environment variable, not yet validated. */

@@ -2,9 +2,9 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Returns the metadata of a file or folder as text. The text changes when the content of a file changes. Links are
- * followed, so the text also changes when Kubernetes replaces the folder behind `..data`. For a file that cannot be
- * read, returns the message of the error.
+ * Returns the metadata (stamp) of a file, or of all files of a folder, as text. The text changes when the content of a
+ * file changes. Links are followed, so the text also changes when Kubernetes replaces the folder behind `..data`. For a
+ * file that cannot be read, returns the message of the error.
  */
 export function stampOf(path: string): string {
   try {

@@ -1,8 +1,8 @@
 import type { DocumentPath } from './problem.ts'
 
 /**
- * Finds the entry of a document that a formatted path such as `services.orders.routes[0].match` names. Names may contain
- * dots, so the keys of the document decide where a name ends. An item of a list may also be named by its `id` or `name`:
+ * Parses a formatted path such as `services.orders.routes[0].match`. A key may contain dots, so the keys that exist in
+ * the document decide where a key ends. An item of a list may also be named by its `id` or `name`:
  * `services.orders.routes[orders.read]`.
  *
  * @returns the path of the entry, or of its nearest parent when the entry is absent

@@ -30,7 +30,7 @@ export interface JsonSchema {
   /** When a changed setting takes effect. `live`: without a restart. `restart`: at the next start of the node. */
   reload?: 'live' | 'restart'
   secret?: boolean
-  /** Form in which a text is parsed, such as `duration`. */
+  /** Name of the form that a text must have, such as `duration`. */
   form?: string
   /** Bounds of the parsed value, such as `10ms to 1m`. */
   bounds?: string
@@ -53,7 +53,7 @@ const override: Override = ({ zodSchema, jsonSchema: written }) => {
     delete written.oneOf
   }
   if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
-  // The Zod schema requires no key but rejects `{}`: state in JSON Schema that the object needs at least one key.
+  // The Zod schema has no required key but rejects `{}`. In JSON Schema this means: the object needs at least one key.
   if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
 }
 
@@ -70,8 +70,8 @@ export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
 
 /**
  * Returns a document's JSON Schema for editors: pure draft 7, with the path of each key as its title. The schema
- * accepts every valid document and rejects values of a wrong type or form. All other errors are found when the document
- * is loaded; `gatehouse check` finds them in a policy.
+ * accepts every valid document, and rejects values of a wrong type or form. It cannot find other errors: these are
+ * found when the document is loaded, and in a policy also by `gatehouse check`.
  */
 export function jsonSchema(document: DocumentSchema): JsonSchema {
   const schema = annotatedSchema(document)
@@ -96,8 +96,8 @@ export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: stri
 const beside = new Set(['reload', 'secret', 'form', 'bounds', 'readOnly'])
 
 /**
- * Removes annotations that are not part of JSON Schema. A property of a document can have the same name as an
- * annotation; its value is a schema object, and is not removed.
+ * Removes annotations that are not part of JSON Schema. A key of a document can have the same name as an annotation. It
+ * is kept: its value is a schema object, while the value of an annotation is not an object.
  */
 function plain<T>(schema: T): T {
   return JSON.parse(JSON.stringify(schema), (key, value) =>

@@ -11,12 +11,13 @@ export interface KeyFile extends SecretReading {
 
 /** Maximum number of keys in a folder. */
 const KEYS_MAX = 64
-/** Number of reads of a folder that changes during each read. */
+/** Maximum number of attempts to read a folder that changes during each attempt. */
 const TRIES = 5
 
 /**
  * Reads the key files of a folder, sorted by name. Skips names that start with a dot, such as `..data` of a folder that
- * Kubernetes mounts. Reads the folder again when it changes meanwhile, so that old and new files are never mixed.
+ * Kubernetes mounts. Reads the folder again when it changes during the read, so that the result never mixes old and new
+ * files.
  *
  * @returns the files, or a text that describes the error
  */

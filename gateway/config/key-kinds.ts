@@ -7,8 +7,8 @@ export const rotatedKinds = ['assertion', 'encryption', 'policy'] as const satis
 export type RotatedKind = (typeof rotatedKinds)[number]
 
 /**
- * Kinds of keys that a worker uses too: it encrypts data in Redis and verifies policy revisions. It signs no assertions
- * and seals no audit records.
+ * Kinds of keys that a worker uses too, because a worker encrypts data in Redis and verifies policy revisions. A worker
+ * signs no assertions and seals no audit records.
  */
 export const workerKinds = ['encryption', 'policy'] as const satisfies readonly KeyKind[]
 export type WorkerKind = (typeof workerKinds)[number]

@@ -10,20 +10,21 @@ import { text } from './text-schemas.ts'
 interface KeyListTerms<Key> {
   /** Name of the list under `keys` in the settings, such as `assertion`. */
   readonly name: KeyKind
-  /** Sentence on the purpose of a key's `id`, for the configuration reference. */
+  /** Sentence for the configuration reference: the purpose of a key's `id`. */
   readonly id: string
   /** Required form of a secret, for descriptions and error messages. */
   readonly form: string
-  /** Sentence about the actions that are possible for an attacker who has a secret of this list. */
+  /** Sentence for the configuration reference: what an attacker can do who has a secret of this list. */
   readonly danger: string
   readonly description: string
-  /** Returns the parsed key, or a text that describes the error without quoting the secret. */
+  /** Parses a secret. Returns the key, or a text that says what is wrong with the secret and does not quote it. */
   read(secret: string): Key | string
 }
 
 /**
- * Schema of the keys of one kind under `keys` in the settings: a list, or a folder with one file per key. One key
- * writes: it signs or encrypts. All keys verify or decrypt, so that keys can be rotated.
+ * Schema of the keys of one kind under `keys` in the settings: a list, or a folder with one file per key. One key, the
+ * writing key, signs or encrypts. All keys of the list verify or decrypt, so that the writing key can be changed
+ * without an interruption.
  */
 export function keyList<Key extends object>(context: SettingsContext, terms: KeyListTerms<Key>) {
   const { name, id, form, danger, description } = terms
@@ -94,7 +95,9 @@ class KeyReader<Key extends object> {
   }
 
   /**
-   * @param path  path of the entry, or of the folder
+   * Parses one key.
+   *
+   * @param path  path of the key's entry in the list, or of the setting that names the folder
    * @param file  file of a key in a folder, for the error message
    */
   key(

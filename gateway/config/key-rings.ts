@@ -11,7 +11,7 @@ export interface SettingKeys {
   readonly policy: readonly SealKey[]
 }
 
-/** The keys of a process, which are replaced by a reload. */
+/** The keys of a node or worker. A reload of the settings replaces them. */
 export class KeyRings {
   readonly assertion: KeyRing<AssertionKeySetting>
   readonly encryption: KeyRing<SealKey>
@@ -30,8 +30,8 @@ export class KeyRings {
   }
 
   /**
-   * Uses the keys of each kind of which this process has at least one. The first key of a kind needs a restart, because
-   * the process started without the parts that use keys of the kind.
+   * Replaces the keys of each kind of which this process already has a key. The first key of a kind takes effect only
+   * after a restart, because the process started without the parts that use keys of this kind.
    */
   replace({ assertion, encryption, audit, policy }: SettingKeys): void {
     if (this.assertion.writer !== undefined) this.assertion.replace(assertion)
@@ -40,7 +40,7 @@ export class KeyRings {
     if (this.policy.writer !== undefined) this.policy.replace(policy)
   }
 
-  /** Kinds of which these settings have keys, and this process has none. */
+  /** Returns the kinds of which `keys` contains keys and this process has none: they need a restart. */
   missingKinds(keys: SettingKeys): KeyKind[] {
     return keyKinds.filter((kind) => this.of(kind).writer === undefined && keys[kind].length > 0)
   }

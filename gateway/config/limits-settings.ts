@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Schema of the settings `limits`: limits that each node enforces alone, without shared counts. */
+/** Schema of the settings `limits`: limits that each node enforces alone, without counts that nodes share. */
 export const limitsSettings = z
   .strictObject({
     address: z

@@ -19,7 +19,7 @@ function readListenAddress(text: string): ListenAddress | undefined {
   const port = Number(digits)
   if (digits === undefined || port > 65_535) return undefined
   if (bracketed !== undefined) return parseAddress(bracketed)?.length === 16 ? { host: bracketed, port } : undefined
-  // Reject digits and dots that are not an IPv4 address. Otherwise they would be resolved as a host name.
+  // Reject a text of digits and dots that is no IPv4 address. Otherwise the node would resolve it as a host name.
   if (/^[0-9.]+$/.test(plain!) && parseAddress(plain!) === undefined) return undefined
   return { host: plain === '' ? undefined : plain, port }
 }

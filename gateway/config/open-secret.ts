@@ -6,39 +6,52 @@ import { stampOf } from './file-stamp.ts'
 import { type DocumentPath, formatPath } from './problem.ts'
 import { type Environment, readCertificates, readSecret } from './secret.ts'
 
-/** Shortest time between two reads of a source that a refusal causes, ms. */
+/** Minimum time between two reads of the source of a secret because another system refused the secret, ms. */
 const REFRESH_MS = 1000
 
-/** Use of a secret, for the inventory and for log lines. */
+/** Where and for what a secret is used, for the list of secrets and for log lines. */
 export interface SecretUse {
   /** Path of the secret in the settings or the policy, such as `issuers`, `corp`, `login`, `client_secret`. */
   readonly path: DocumentPath
-  /** User of the secret, for operators, such as `login at issuer corp`. */
+  /** Purpose of the secret, for operators, such as `login at issuer corp`. */
   readonly usedBy: string
-  /** Returns the error in a value, without quoting it; `undefined` when the value is valid. */
+  /**
+   * Returns what is wrong with a value of the secret, without quoting the value; `undefined` when the value is valid.
+   */
   readonly check?: ((text: string) => string | undefined) | undefined
   /**
-   * Set for a file of certificates, which may be larger than a secret: a client certificate of the gate, or the
-   * authorities that the gate trusts. Default: a secret.
+   * Set when the file contains certificates instead of a secret; such a file may be larger. `client`: a client
+   * certificate of the gate; `authority`: CAs that the gate trusts.
    */
   readonly certificate?: 'client' | 'authority' | undefined
 }
 
-/** An entry of the inventory of secrets. It contains no value. Names in snake_case are sent in replies. */
+/**
+ * An entry of the list of secrets, without the value. Names are in snake_case, because the admin API sends this object.
+ */
 export interface SecretListing {
   readonly name: string
   /** `file PATH` or `env NAME`. */
   readonly source: string
   readonly used_by: string
-  /** Time of the last change of the source, RFC 3339: of the file, or for a variable the start of the process. */
+  /** Time of the last change of the file, RFC 3339. For a secret in an environment variable: start of the process. */
   readonly changed_at: string
-  /** Whether the value before the last change is still accepted or presented. */
+  /**
+   * True while the gate still accepts the value from before the last change, or presents it if the new value is
+   * refused.
+   */
   readonly previous_valid: boolean
-  /** Error in the newest value of the source, which is therefore not in use; `null` for a valid value. */
+  /**
+   * Error in the newest value of the source, so that an earlier value stays in use; `null`: the newest value
+   * is valid.
+   */
   readonly problem: string | null
 }
 
-/** The part of the secret store that an open secret calls: its environment, overlap of two values (ms), log and removal. */
+/**
+ * The part of `Secrets` that an open secret calls. `overlapMs`: time for which the previous value
+ * stays valid after a change, ms.
+ */
 export interface SecretHost {
   readonly env: Environment
   readonly overlapMs: number
@@ -48,7 +61,7 @@ export interface SecretHost {
 
 const processStartedAt = new Date(Date.now() - performance.now()).toISOString()
 
-/** A secret that follows its file. Made by `Secrets.open`. */
+/** A secret whose value is read again when its file changes. Created by `Secrets.open`. */
 export class OpenSecret implements Secret {
   readonly name: string
   readonly #host: SecretHost
@@ -56,9 +69,12 @@ export class OpenSecret implements Secret {
   readonly #use: SecretUse
   readonly #value: Rotating<string>
   readonly #listeners: (() => void)[] = []
-  /** Stamp of the file when its value was read last. */
+  /** Stamp (metadata) of the file when its value was read last. */
   #read: string
-  /** Stamp that the last poll found. A file is read when two polls find the same stamp: it is then not being written. */
+  /**
+   * Stamp (metadata) of the file at the last poll. A changed file is read only when two consecutive polls find the same
+   * stamp, so that no file is read while it is written.
+   */
   #found: string
   #changedAt: string
   #problem: string | undefined
@@ -118,7 +134,9 @@ export class OpenSecret implements Secret {
     if (isStable && stamp !== this.#read) this.read()
   }
 
-  /** Reads the source of the secret now. An invalid value is logged, and the value in use stays active. */
+  /**
+   * Reads the source of the secret now. An invalid value is logged (not its text), and the value in use stays in use.
+   */
   read(): void {
     this.#read = this.#stamp()
     this.#found = this.#read
@@ -137,7 +155,7 @@ export class OpenSecret implements Secret {
     for (const listener of this.#listeners) listener()
   }
 
-  /** Makes the secret follow another source. The value of the old source becomes the previous value. */
+  /** Makes the secret follow another source, and reads it. The value of the old source becomes the previous value. */
   move(place: SecretPlace): void {
     this.#place = place
     this.read()
@@ -181,7 +199,10 @@ export class OpenSecret implements Secret {
     }
   }
 
-  /** Returns the value of the source, and sets `#problem` to the error in it. */
+  /**
+   * Reads the source and returns its value. Sets `#problem` to what is wrong with the value; `undefined` for a valid
+   * value.
+   */
   #readText(): string {
     const { env } = this.#host
     const { secret = '', failure } =

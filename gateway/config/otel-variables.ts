@@ -6,8 +6,8 @@ import { readWebUrl } from './web-url.ts'
 export type Signal = 'traces' | 'metrics' | 'logs'
 
 /**
- * Variables that the OpenTelemetry exporters and resource read themselves, both those for all signals and those for one
- * signal.
+ * Matches environment variables that the OpenTelemetry libraries read by themselves (exporters and resource detection),
+ * for all signals or for one signal.
  */
 const readElsewhere =
   /^OTEL_(?:SERVICE_NAME|RESOURCE_ATTRIBUTES|EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:HEADERS|TIMEOUT|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))$/

@@ -61,7 +61,7 @@ const grant = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** Schema of `policy.owners`: what the owner of each service may change in its service. */
+/** Schema of `policy.owners`: what the owner of each service may change in the policy of this service. */
 export const ownerSettings = z
   .record(entryName, grant)
   .prefault({})
@@ -72,5 +72,5 @@ export const ownerSettings = z
   )
   .meta({ reload: 'restart' })
 
-/** Rights of the owner of a service: parts of its service that it may change. */
+/** Rights of the owner of a service: which parts of the service the owner may change. */
 export type OwnerGrant = z.output<typeof grant>

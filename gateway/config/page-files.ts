@@ -21,10 +21,16 @@ const rasterFormats = [
 const xmlComment = /<!--[\s\S]*?-->/g
 /** Start of an SVG document without its comments: at most an XML declaration and a document type before `<svg`. */
 const svgStart = /^\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE\s+svg[^>[]*>\s*)?<svg[\s>]/i
-/** Parts of an SVG document that can run a script. Browsers run none in `<img>`; a logo has no need of them. */
+/**
+ * Parts of an SVG document that can run a script. They are rejected although browsers run no script in `<img>`: a logo
+ * does not need them.
+ */
 const svgScript = /<script|<foreignObject|\son[a-z]+\s*=|javascript:/i
 
-/** Parts of a style sheet that load something or end the sheet. The pages load nothing but the gate's own files. */
+/**
+ * Parts of a style sheet that load another file, or that end the `<style>` element. They are rejected, because the
+ * pages load only files of the gate.
+ */
 const foreignCss = ['@import', 'url(', 'image(', 'image-set(', '</style'] as const
 
 /**
@@ -52,7 +58,7 @@ export function readLogo(file: string): PageFile {
 /**
  * Reads the style sheet of the gate's pages.
  *
- * @throws {Error} when the file is unreadable, too large, no text in UTF-8, or loads something
+ * @throws {Error} when the file is unreadable, too large, not UTF-8, or contains a part that loads another file
  */
 export function readCss(file: string): PageFile {
   const content = readPageFile(file)

@@ -25,8 +25,8 @@ export function policyFiles(path: string): string[] {
 }
 
 /**
- * Returns the names of the environment variables that `{ env: NAME }` refers to anywhere in a policy. The set is empty
- * when the policy cannot be read.
+ * Returns the names of the environment variables that `{ env: NAME }` refers to anywhere in a policy. When the policy
+ * cannot be read, the set is empty.
  */
 export function variablesInPolicy(path: string): Set<string> {
   const names = new Set<string>()

@@ -64,7 +64,7 @@ export interface Problem {
    */
   readonly path: string
   /**
-   * File that contains the error. For an error from another source: the name of the environment variable, or `command
+   * File that contains the error. For an error in another source: the name of the environment variable, or `command
    * line`.
    */
   readonly file: string | undefined

@@ -6,13 +6,13 @@ import { InvalidText, parsedText } from './text-schemas.ts'
 export interface TrustedProxy {
   readonly block: AddressBlock
   /**
-   * `http`: the proxy parses and writes HTTP itself. `tcp`: the proxy forwards bytes, so a client could send a PROXY
-   * header within a connection.
+   * `http`: the proxy parses requests and writes them again. `tcp`: the proxy only forwards bytes, so that a client
+   * could send its own PROXY header inside the connection.
    */
   readonly mode: 'http' | 'tcp'
 }
 
-/** Schema of an address or CIDR block of trusted peers. */
+/** Schema of an IP address or CIDR block of peers that the gate trusts. */
 export const trustedBlock = parsedText('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
   return read?.bits === 0 ? new InvalidText('must not include all addresses: list the addresses of the proxies') : read

@@ -23,7 +23,10 @@ export const publicUrl = z
     error: 'must begin with an origin without *, from which the issuer of assertions is built',
   })
 
-/** Whether a host has no `*`, or only the first of at least three labels is `*` (at least two under `localhost`). */
+/**
+ * Whether `*` occurs in a host only as its whole first label. Two more labels must follow; `*.localhost` is allowed
+ * too. Also true for a host without `*`.
+ */
 function isHostOrPattern(host: string): boolean {
   const [first, ...others] = host.split('.')
   if (others.some((label) => label.includes('*'))) return false

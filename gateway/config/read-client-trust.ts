@@ -11,9 +11,9 @@ export interface ClientTrustFiles {
   readonly crlFiles: readonly string[]
 }
 
-/** Largest file of CA certificates. */
+/** Maximum size of a file of CA certificates, bytes. */
 const CA_FILE_MAX_BYTES = 1024 * 1024
-/** Largest file of revocation lists. 16 MiB hold about 400,000 revoked certificates. */
+/** Maximum size of a file of revocation lists, bytes. A list of about 400,000 revoked certificates takes 16 MiB. */
 const CRL_FILE_MAX_BYTES = 16 * 1024 * 1024
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

@@ -1,6 +1,6 @@
 /**
- * Keys of documents that are reserved for later versions. A document with such a key is rejected, because this version
- * does not enforce the key.
+ * Keys of settings and policies that are reserved for later versions of Gatehouse. A document with such a key is
+ * rejected, because this version would not do what the key says.
  */
 const reservedKeys = new Set(['webhooks'])
 

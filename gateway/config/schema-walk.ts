@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import type { DocumentPath } from './problem.ts'
 
-/** Returns the Zod schema inside the wrappers for optional values, defaults and transforms. */
+/**
+ * Returns the Zod schema inside all schemas that wrap it, such as those for optional values, defaults and transforms.
+ */
 export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema
   for (;;) {
@@ -14,14 +16,17 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   }
 }
 
-/** Returns the keys that the schema allows in a document at `path`. */
+/** Returns the keys that the schema allows in the mapping at `path` of a document. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
   let found = [unwrapped(schema)]
   for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(unwrapped)
   return found.flatMap(options).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
 }
 
-/** Returns the schemas for the value at `part`, a key of a mapping or an index of a list. A union can have several. */
+/**
+ * Returns the schemas for the value at `part`: a key of a mapping, or an index of a list. For a union, several schemas
+ * can apply.
+ */
 export function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
   return options(schema).flatMap((each) => {
     if (each instanceof z.ZodObject)

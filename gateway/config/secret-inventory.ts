@@ -3,15 +3,21 @@ import type { Expiry } from '../base/expiries.ts'
 import type { SecretListing } from './open-secret.ts'
 import type { KeyOrigin } from './settings-context.ts'
 
-/** A secret or key of a process, with its expiry. It contains no value. Names in snake_case are sent in replies. */
+/**
+ * A secret or key of a node or worker with its expiry, without its value. Names are in snake_case, because the admin
+ * API sends this object.
+ */
 export interface InventoryEntry extends SecretListing {
-  /** RFC 3339; `null` when it is not known. */
+  /** Time at which the secret expires, RFC 3339; `null` when the time is not known. */
   readonly expires_at: string | null
 }
 
-/** A secret with the time of its end, if the component that uses the secret knows it. */
+/** A secret, with the time at which it expires if the part of the gate that uses the secret knows this time. */
 interface ListedSecret extends SecretListing {
-  /** Expiry date, ms since the Unix epoch. Default: the expiry date of this name in the list of expiries. */
+  /**
+   * Time at which the secret expires, ms since the Unix epoch. Default: the time that `expiries` has for the name of
+   * the secret.
+   */
   readonly expiresAtMs?: number | undefined
 }
 

@@ -99,7 +99,7 @@ export function readSecret(
 /** Maximum size of a file of certificates, bytes: 1 MiB. A bundle of all public authorities has about 230 KiB. */
 const certificatesMaxBytes = 1_048_576
 
-/** Reads a file of certificates like {@link readSecret}, without its limit and its warning. */
+/** Reads a file of certificates like {@link readSecret}, but with a higher size limit and without a warning. */
 export function readCertificates(ref: SecretReference, env: Environment): SecretReading {
   return { ...readSecret(ref, env, '', certificatesMaxBytes), warning: undefined }
 }

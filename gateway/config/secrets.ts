@@ -9,9 +9,11 @@ import { ConfigError, formatPath, nowhere, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
 import type { SettingSecret } from './settings-context.ts'
 
-/** Time between two checks of the files for changes, ms. A change is in use after two checks at the latest. */
+/**
+ * Time between two checks of the secret files for changes, ms. A new value is in use after two checks at the latest.
+ */
 const POLL_MS = 500
-/** Time for which the value before a change stays valid, ms: 10 minutes. */
+/** Time for which the previous value of a secret stays valid after a change, ms: 10 minutes. */
 const OVERLAP_MS = 10 * 60_000
 
 export interface SecretsDependencies {
@@ -20,13 +22,14 @@ export interface SecretsDependencies {
 }
 
 /**
- * The secrets of a node or a worker that follow their files. Polls size, times and inode of each file twice a second.
- * File system events are not used: network mounts do not send them, and Kubernetes replaces files by links.
+ * The secrets of a node or worker. When the file of a secret changes, its value is read again. Polls size, times and
+ * inode of each file twice a second. File system events are not used: network mounts do not send them, and Kubernetes
+ * replaces files by links.
  */
 export class Secrets implements ExpirySource {
   /**
-   * Open secrets. A secret whose user was dropped without a call of `close`, for example with a rejected policy, does
-   * not stay in this list.
+   * Open secrets, as weak references: a secret that nothing uses any more leaves this set also without a call of
+   * `close`, for example after a rejected policy.
    */
   readonly #open = new Set<WeakRef<OpenSecret>>()
   readonly #ofSettings = new Map<string, OpenSecret>()
@@ -42,7 +45,7 @@ export class Secrets implements ExpirySource {
   }
 
   /**
-   * Opens a secret. Its value follows its file until `close`.
+   * Opens a secret. When its file changes, its value is read again, until `close` of the secret is called.
    *
    * @throws {ConfigError} that names the source and the problem, and contains no secret
    */
@@ -57,8 +60,8 @@ export class Secrets implements ExpirySource {
   }
 
   /**
-   * Follows the secrets of the settings, and no longer those that these settings do not have. A secret whose source
-   * differs keeps its value as the previous one.
+   * Opens the secrets of new settings, and closes those that the new settings do not have. If the source of a secret
+   * has changed, the value from the old source becomes the previous value.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
@@ -90,7 +93,7 @@ export class Secrets implements ExpirySource {
     for (const secret of this.#secrets()) secret.poll()
   }
 
-  /** Reads the sources of all open secrets now. */
+  /** Reads the sources of all open secrets now, whether they have changed or not. */
   reload(): void {
     for (const secret of this.#secrets()) secret.read()
   }
@@ -102,7 +105,10 @@ export class Secrets implements ExpirySource {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** Lists certificates among the open secrets: client certificates, and authorities that the gate trusts. */
+  /**
+   * Lists when the certificates among the open secrets expire: client certificates of the gate, and CAs that the gate
+   * trusts.
+   */
   *expiries(): Iterable<Expiry> {
     for (const { name, current, certificate } of this.#secrets()) {
       if (certificate === 'authority') {

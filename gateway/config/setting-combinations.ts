@@ -130,7 +130,7 @@ const redisOfClusterPolicy: CombinationCheck = ({ policy, redis, keys }, ctx) =>
       hint,
     })
   if (redis === undefined) need(['redis'], 'set redis.url')
-  // A key that cannot be read is reported separately.
+  // Report no missing key when a key is listed but cannot be read: that problem is reported elsewhere.
   if (keys.policy.length > 0 || ctx.issues.some(({ path = [] }) => path[0] === 'keys' && path[1] === 'policy')) return
   need(['keys', 'policy'], 'generate a key with `gatehouse keys generate policy`, the same for all nodes and workers')
 }
@@ -149,12 +149,18 @@ const combinationChecks = [
   redisOfClusterPolicy,
 ]
 
-/** Whether the settings list no certificate. A file of `tls` that cannot be read is reported separately. */
+/**
+ * Whether the settings list no certificate. False when a problem in `tls` was already reported, for example a file that
+ * cannot be read.
+ */
 function lacksCertificates(tls: SettingsKeys['tls'], { issues }: z.RefinementCtx): boolean {
   return !hasCertificates(tls) && !issues.some(({ path }) => path?.[0] === 'tls')
 }
 
-/** Whether `listen` speaks plain HTTP: it has no certificates, or does not use them. */
+/**
+ * Whether the listener `listen` speaks plain HTTP: there are no certificates, or `tls.listen` does not enable them for
+ * it.
+ */
 export function isPlainHttp(tls: SettingsKeys['tls']): boolean {
   return tls?.listen !== true || !hasCertificates(tls)
 }

@@ -10,7 +10,7 @@ export interface SettingsContext {
   readonly env: Environment
   /** Warnings that the process logs when it starts. */
   readonly warnings: string[]
-  /** Problems outside the settings document, such as an invalid OpenTelemetry variable. */
+  /** Problems that are not in the settings document, such as an invalid OpenTelemetry variable. */
   readonly problems: Problem[]
   /** Secrets, other than keys, that the settings refer to. */
   readonly secrets: SettingSecret[]
@@ -19,7 +19,7 @@ export interface SettingsContext {
   readonly keyFiles: string[]
 }
 
-/** A secret of the settings that follows its file while the process runs. */
+/** A secret of the settings, except keys. While the process runs, its value is read again when its file changes. */
 export interface SettingSecret {
   readonly place: SecretPlace
   readonly use: SecretUse
@@ -37,12 +37,14 @@ export function contextOf(env: Environment): SettingsContext {
   return { env, warnings: [], problems: [], secrets: [], keySources: [], keyFiles: [] }
 }
 
-/** Returns the context for a schema that is used only to describe the settings document, not to validate one. */
+/**
+ * Returns the context for a schema that describes settings, for example for the JSON Schema, and validates no document.
+ */
 export function emptyContext(): SettingsContext {
   return contextOf({})
 }
 
-/** One problem that the code of a settings schema finds, as opposed to Zod itself. */
+/** One problem that Gatehouse's own code in a settings schema finds. Zod finds other problems by itself. */
 export interface SettingProblem {
   readonly code: ProblemCode
   readonly message: string
@@ -50,8 +52,8 @@ export interface SettingProblem {
   readonly path: DocumentPath
   readonly hint?: string
   /**
-   * Path of another setting whose position in the file is reported instead, from the root of the document. Default: the
-   * path of the invalid setting.
+   * Path of another setting, from the root of the document, whose position in the file is reported. Default: the
+   * position of the invalid setting.
    */
   readonly locatedAt?: DocumentPath
 }
@@ -76,7 +78,7 @@ export function hasAllValues(ctx: z.RefinementCtx): boolean {
 /**
  * Reads a file of certificates. When this fails, a problem is added to `ctx` and the result is `undefined`.
  *
- * @param use  use of the file, whose check must find the error in an invalid file
+ * @param use  use of the file; its `check` must find what is wrong with an invalid file
  */
 export function settingCertificates(
   file: string | undefined,
@@ -98,8 +100,8 @@ export function settingCertificates(
 /**
  * Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`.
  *
- * @param use  use of a secret that follows its file; `undefined` for a key, whose file the reload of the settings
- *   follows
+ * @param use  use of the secret, which is then read again when its file changes; `undefined` for a key, which
+ *   `SettingsReload` reads again
  */
 export function settingSecret(
   reference: SecretReference | undefined,
@@ -112,7 +114,7 @@ export function settingSecret(
   // The base folder is empty, because all file paths in a settings document are made absolute before its validation.
   const { secret, failure, warning } = readSecret(reference, env, '')
   if (warning !== undefined) warnings.push(warning)
-  // File paths are absolute here, as stated above.
+  // The path of the file is already absolute.
   const place = reference.env === undefined ? { file: reference.file! } : { env: reference.env }
   if (use !== undefined) secrets.push({ place, use })
   if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: failure, path })

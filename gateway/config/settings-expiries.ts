@@ -5,8 +5,8 @@ import type { LoadedSettings } from './settings.ts'
 const filePrefix = 'file '
 
 /**
- * Lists the secrets and keys of the settings that end at a known time: those with `expires`, and with `keys.max_age`
- * also the other keys in files, by the age of their files.
+ * Lists the secrets and keys of the settings whose end is known: those with `expires`. With `keys.max_age`, also the
+ * other keys in files; their end follows from the age of the file.
  */
 export function settingsExpiries({
   settings: { secretExpiries, keys },

@@ -9,7 +9,10 @@ export interface SettingsSources {
   /** Path of the settings file. `undefined`: there is no settings file. */
   readonly path: string | undefined
   readonly env: Environment
-  /** Partial settings document from command-line flags. A member that is `undefined` counts as not set. */
+  /**
+   * Settings from command-line flags, as a partial settings document. A member with the value `undefined` counts as not
+   * set.
+   */
   readonly flags: Readonly<Record<string, unknown>>
 }
 
@@ -20,7 +23,7 @@ export interface SettingsLayers {
    * Returns where the setting at `path` is set: a position in the file, an environment variable or the command line.
    */
   locate(path: DocumentPath): Place
-  /** Folder against which a relative file path in this setting is resolved. */
+  /** Returns the folder against which a relative file path in the setting at `path` is resolved. */
   folderOf(path: DocumentPath): string
 }
 
@@ -89,7 +92,10 @@ function merge(below: unknown, above: unknown): unknown {
   return merged
 }
 
-/** Whether a settings source determines the value at `path`: directly, or by a text or list at a parent of `path`. */
+/**
+ * Whether a source determines the setting at `path`: it has a value there, or at a parent of `path` a text or list,
+ * which leaves no room for the setting.
+ */
 function sets(document: unknown, path: DocumentPath): boolean {
   let value = document
   for (const part of path) {

@@ -8,17 +8,23 @@ import { ConfigError } from './problem.ts'
 import { type LoadedSettings, readSettingLayers, readSettings } from './settings.ts'
 import { settingsExpiries } from './settings-expiries.ts'
 
-/** Time between two checks of the key files, ms. A changed file is read at the second check that finds the change. */
+/**
+ * Time between two checks of the key files for changes, ms. A changed file is read at the second check that finds the
+ * same change.
+ */
 const POLL_MS = 500
-/** Time between two attempts to use rejected key files, ms. A key that is in use now can be removed later. */
+/**
+ * Time between two attempts to use key files that were rejected, ms. A later attempt can succeed without a change of
+ * the files: for example, files that lack a key are accepted when the key is no longer in use.
+ */
 const RETRY_MS = 5000
 
 export interface SettingsReloadOptions {
   readonly loaded: LoadedSettings
   /**
-   * Prepares the use of keys, secrets and certificates of reloaded settings.
+   * Prepares the keys, secrets and certificates of reloaded settings for use.
    *
-   * @returns a function that uses them, and the names of changed settings that need a restart
+   * @returns `commit`, which puts them into effect, and the names of changed settings that need a restart
    * @throws {ConfigError} as a rejection, to reject the whole reload; the process must then be unchanged
    */
   readonly prepare: (
@@ -28,16 +34,17 @@ export interface SettingsReloadOptions {
 }
 
 /**
- * Reads the settings again while the process runs: all of them on SIGHUP, and the keys when a key file changes. Applies
- * keys, secrets and certificates; other settings take effect at the next start. A reload with an error changes nothing.
+ * Reads settings again while the process runs: all settings on SIGHUP, and only the keys when a key file changes.
+ * Applies keys, secrets and certificates; other settings take effect at the next start. A reload with an error changes
+ * nothing.
  */
 export class SettingsReload implements ExpirySource {
   readonly #options: SettingsReloadOptions
   readonly #task = new Supervisor('secret-watch')
   #inForce: LoadedSettings
-  /** Stamp of the key files when they were read last. */
+  /** Stamp (metadata) of the key files when they were read last. */
   #read: string
-  /** Stamp of the key files at the last check. */
+  /** Stamp (metadata) of the key files at the last check for changes. */
   #found: string
   #rejected: { problem: string; triedMs: number } | undefined
   #running: Promise<void> = Promise.resolve()
@@ -102,15 +109,19 @@ export class SettingsReload implements ExpirySource {
     return this.#running
   }
 
-  /** @returns false when the settings were rejected */
+  /**
+   * Reads keys or all settings, and puts them into effect.
+   *
+   * @returns false when they were rejected
+   */
   async #apply(what: 'keys' | 'settings', read: () => LoadedSettings): Promise<boolean> {
     const before = new Map(this.#inForce.keyFiles.map((file) => [file, stampOf(file)]))
     this.#read = [...before.values()].join('\n')
     this.#found = this.#read
     try {
       const next = read()
-      // The stamps of before the read count: a file that changes from now on is read by the next reload. The reloaded
-      // settings may name other key files.
+      // Use the stamps from before the read, so that a file that changed during the read is read again. The reloaded
+      // settings may name other key files, which have no earlier stamp.
       const stamp = next.keyFiles.map((file) => before.get(file) ?? stampOf(file)).join('\n')
       const { commit, needRestart } = await this.#options.prepare(next)
       commit()

@@ -5,7 +5,8 @@ import { settingsKeys } from './settings-keys.ts'
 
 /**
  * Returns the schema that validates gatehouse.yaml and transforms it into the settings in code: durations in ms, sizes
- * in bytes, secrets and certificates read. Keys of several words, such as `public_url`, are renamed to camelCase here.
+ * in bytes, secrets and certificates read. The keys of its first level that have several words, such as `public_url`,
+ * are renamed to camelCase here.
  */
 export const settingsSchemaFor = (context: SettingsContext) =>
   settingsKeys(context)
@@ -39,21 +40,30 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
         publicUrls: public_url ?? [loopbackUrl(rest.listen, isPlainHttp(tls) ? 'http' : 'https')],
         /**
-         * Certificates of the listeners. Empty: no listener uses TLS. A client that sends no server name gets the first
-         * certificate.
+         * Certificates of the listeners. An empty list: no listener uses TLS. A client that sends no server name gets
+         * the first certificate.
          */
         certificates: tls?.certificates ?? [],
         /** Whether the HTTP/1.1 listener (`listen`) uses TLS with the certificates. */
         listenTls: !isPlainHttp(tls),
-        /** CAs of client certificates; `undefined`: the listener requests no certificate, and no certificate identifies a caller. */
+        /**
+         * CAs of client certificates; `undefined`: the listeners request no client certificate, and no certificate
+         * identifies a caller.
+         */
         clientTls: tls?.client,
-        /** Header field in which trusted proxies state the certificate of a client; `undefined`: in none. */
+        /**
+         * Header field in which trusted proxies send the certificate of a client; `undefined`: the gate reads no such
+         * field.
+         */
         certificateField: client_certificate,
-        /** Trusted proxies. Empty: the gate trusts no peer to state the addresses of clients. */
+        /**
+         * Trusted proxies. An empty list: the gate takes the client address from no peer, but uses the address of the
+         * peer itself.
+         */
         proxies: proxies ?? [],
         clientAddress: client_address,
         proxyProtocol: proxy_protocol,
-        /** Peers that are allowed to send forward-auth checks. Empty: no peer is allowed. */
+        /** Addresses of proxies that may send forward-auth checks. An empty list: no checks are accepted. */
         checkPeers: check.peers,
         /** Whether a forward-auth check uses up the DPoP proof of the request. */
         checkDpop: check.dpop,

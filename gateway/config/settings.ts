@@ -25,10 +25,10 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly warnings: readonly string[]
 }
 
-/** Settings with the sources of their secrets, for a reload. */
+/** Settings with everything that a later reload of the settings needs. */
 export interface LoadedSettings {
   readonly settings: Settings
-  /** The settings as written, with absolute paths. It contains references to secrets, and no secret. */
+  /** The settings document as written, but with absolute paths. It contains references to secrets, but no secrets. */
   readonly document: unknown
   readonly layers: SettingsLayers
   readonly sources: SettingsSources
@@ -69,7 +69,8 @@ export function readSettingLayers(layers: SettingsLayers, sources: SettingsSourc
   const { data, error } = settingsSchemaFor(context).safeParse(document)
   const shape = error === undefined ? [] : schemaProblems(settingsSchema, document, error.issues, layers.locate)
   const unknown = variableProblems(env, document)
-  // A later revision of the policy of the cluster may name the variable as a secret.
+  // Only warn about unknown variables with a policy of the cluster: a later revision may name such a variable as a
+  // secret.
   const isAccepted = data?.policy.source === 'cluster'
   if (isAccepted) context.warnings.push(...unknown.map(warningOf))
   const problems = [...shape, ...context.problems, ...(isAccepted ? [] : unknown)]
@@ -87,9 +88,9 @@ function warningOf({ message, hint }: Problem): string {
 }
 
 /**
- * Reports environment variables that start with `GATEHOUSE_` but belong to no setting. A secret of the policy can be in
- * such a variable: the policy is read when the settings do not explain every variable. Errors in the policy are ignored
- * here, because they are reported when the policy is loaded.
+ * Reports environment variables that start with `GATEHOUSE_` but belong to no setting. The variable can contain a
+ * secret of the policy, so the policy is read if there are such variables. Errors in the policy are ignored here,
+ * because they are reported when the policy is loaded.
  */
 function variableProblems(env: Environment, document: unknown): Problem[] {
   const named = referredVariables(document)

@@ -1,14 +1,14 @@
 import { stampOf } from './file-stamp.ts'
 
 /**
- * Notices changes of files by their metadata. A change counts at the second check that finds it, so that no file is read
- * while it is written.
+ * Detects changes of files by their metadata. A change is reported only when two consecutive checks find the same
+ * metadata, so that no file is read while it is written.
  */
 export class SettledFiles {
   readonly #files: readonly string[]
-  /** Stamp of the files at the last check. */
+  /** Stamp (metadata) of the files at the last check. */
   #found: string
-  /** Stamp when the files were read last. */
+  /** Stamp (metadata) of the files when they were read last. */
   #read: string
 
   constructor(files: readonly string[]) {
@@ -17,13 +17,13 @@ export class SettledFiles {
     this.#found = this.#read
   }
 
-  /** Records that the files are read now. */
+  /** Records that the caller reads the files now. */
   markRead(): void {
     this.#read = this.#stamp()
     this.#found = this.#read
   }
 
-  /** Checks the files. Returns true when they have changed since they were read, and not since the previous check. */
+  /** Checks the files. Returns true when they have changed since the last read, but not since the previous check. */
   check(): boolean {
     const stamp = this.#stamp()
     const isSettled = stamp === this.#found

@@ -5,12 +5,15 @@ import { text } from './text-schemas.ts'
 const form = 'a date such as 2030-01-31, or an RFC 3339 time such as 2030-01-31T12:00:00Z'
 const pattern = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?$/
 
-/** Schema of the time at which a secret ends, as text. */
+/** Schema of the setting `expires` of a secret: the time at which the secret expires, as text. */
 export const statedTime = text(form, pattern).refine((written) => parseStatedTime(written) !== undefined, {
   error: `must be ${form}`,
 })
 
-/** Returns the time in ms since the Unix epoch; for a date its start in UTC. `undefined` for a date that does not exist. */
+/**
+ * Parses a time or a date. Returns ms since the Unix epoch, for a date those of its start in UTC; `undefined` for a
+ * date that does not exist.
+ */
 export function parseStatedTime(written: string): number | undefined {
   const [, year, month, day] = pattern.exec(written) ?? []
   if (day === undefined) return undefined
@@ -21,8 +24,8 @@ export function parseStatedTime(written: string): number | undefined {
 }
 
 /**
- * Finds the references to secrets (`{ env }` or `{ file }`) in a document that state with `expires` when the secret ends.
- * The name of an entry is its path; entries of a list of keys are named by their id.
+ * Lists when secrets of a document expire, by the member `expires` of the references to them (`{ env }` or `{ file }`).
+ * The name of a secret is its path in the document; the id of a key stands for its position in a list.
  */
 export function statedExpiries(document: unknown): Expiry[] {
   return expiriesIn(document, [], [])

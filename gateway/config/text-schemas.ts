@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { durationForm, durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
 import { formatSize, parseSize, sizeForm, sizePattern } from '../base/size.ts'
 
-/** Result of parsing an invalid text: the reason. The message never quotes the text. */
+/** Result of the parsing of an invalid text. `message` says what is wrong, and never quotes the text. */
 export class InvalidText {
   readonly message: string
 
@@ -19,7 +19,7 @@ interface TextMeta {
 }
 
 /**
- * Returns the schema of a text that validation parses into a value.
+ * Returns the schema of a text that is parsed into a value when the document is validated.
  *
  * @param form  required form of the text, for error messages
  */

@@ -24,8 +24,8 @@ const certificateEntry = z.strictObject({
 })
 
 /**
- * Schema of the settings `tls`: certificates of the data plane, and the CAs of client certificates. Parsing reads each
- * certificate and compares it with its private key.
+ * Schema of the settings `tls`: certificates of the data plane, and the CAs of client certificates. Validation reads
+ * each certificate, and checks that its private key belongs to it.
  */
 export const tlsSettings = (context: SettingsContext) =>
   z

@@ -6,13 +6,13 @@ import { InvalidText } from './text-schemas.ts'
 const maxLength = 2048
 
 /**
- * Parses an absolute http or https URL without user, password, query or fragment. The host must not be a link-local or
- * cloud metadata address, because clouds serve instance credentials there (CWE-918). Error messages never quote the
- * URL, because it can contain a password.
+ * Parses an absolute http or https URL. It must have no user, password, query or fragment. Its host must not be a
+ * link-local or cloud metadata address, because clouds serve credentials of the machine there (CWE-918). Error messages
+ * never quote the URL, because it can contain a password.
  */
 export function readWebUrl(text: string): URL | InvalidText | undefined {
-  // Reject blanks and backslashes. The URL parser would change them, so that the URL in use would differ from the text
-  // that a person reviewed.
+  // Reject blanks and backslashes. The URL parser would change them, so that the gate would use another URL than the
+  // text that a person reviewed.
   const url = text.length <= maxLength && /^[\x21-\x5b\x5d-\x7e]+$/.test(text) ? URL.parse(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined

@@ -19,8 +19,8 @@ import { type DocumentPath, type Place, type Problem, problem } from './problem.
 export interface YamlDocument {
   readonly value: unknown
   /**
-   * Returns the position of the key or list item at `path` in the file. When it is absent, returns the position of its
-   * nearest parent.
+   * Returns the position of the key or list item at `path` in the file. When the document has no such key or item,
+   * returns the position of the nearest parent that exists.
    */
   locate(path: DocumentPath): Place
   readonly problems: readonly Problem[]
@@ -30,7 +30,7 @@ export interface YamlDocument {
 export const maxDocumentBytes = 1_048_576
 /**
  * Maximum nesting depth of a document; no setting needs as many levels. Deeper input is rejected before the YAML
- * composer, because the composer is recursive.
+ * library builds its nodes, because the library does this recursively.
  */
 const maxDepth = 64
 /**
@@ -80,7 +80,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
-    // Errors after an unexpected token are only consequences of that token, so they are not reported.
+    // Report no errors after an unexpected token: they are only consequences of that token.
     const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
     const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
       const hint = code === 'UNEXPECTED_TOKEN' ? unexpectedHint : undefined

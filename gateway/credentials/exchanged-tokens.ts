@@ -40,7 +40,7 @@ export interface ExchangedTokensDependencies {
 const CACHE_LIMITS = { entriesMax: 32_768, bytesMax: 32 * 1024 * 1024 }
 /**
  * Maximum number of running exchanges whose result other requests with the same token share. Above this number, each
- * request starts an exchange of its own.
+ * request starts its own exchange.
  */
 const UNDER_WAY_MAX = 4096
 /** Time for which a refusal to exchange a token is remembered, ms. */

@@ -59,7 +59,7 @@ export interface StatedParts extends Pick<Gate, 'sessions'> {
  * cannot differ from the real behaviour. Nothing is charged, counted, recorded or sent to a service.
  *
  * The issuer is called for an introspection whenever a real request would cause one. Without `stated`, the dry run has
- * no login sessions: nobody must enter the secret cookie of a browser.
+ * no login sessions, so that no user must enter the secret cookie of a browser.
  *
  * @param stated  set when the caller gives the claims of a credential, or a session by its id, instead of a token or
  *   cookie. A bound token is then accepted without a proof of possession
@@ -229,8 +229,8 @@ const instead: ReadonlyMap<Step, Step['run']> = new Map<Step, Step['run']>([
 ])
 
 /**
- * Functions that replace phases in a dry run with `stated`. Possession of a key is not proven, because nobody has the
- * key of a token of which only the claims are given.
+ * Functions that replace phases in a dry run with `stated`. Possession of a key is not proven, because a token of which
+ * only the claims are given has no key.
  */
 const insteadOfProofs: ReadonlyMap<Step, Step['run']> = new Map([...instead, [provePossession, () => undefined]])
 

@@ -8,7 +8,7 @@ import { bytesFieldSize, ProtobufWriter, varintSize } from './protobuf-writer.ts
 const unsafe = /[\0-\x08\x0a-\x1f\x7f]/
 
 /**
- * What Envoy does when a header field of this name already exists. Newer versions of Envoy append by default (0), so
+ * Action of Envoy when a header field of this name already exists. Newer versions of Envoy append by default (0), so
  * that the client's own value would stay in front. Therefore each field states its action.
  */
 const AppendAction = { appendOrAdd: 0, overwriteOrAdd: 2 } as const

@@ -13,7 +13,7 @@ export interface FairSemaphoreOptions {
   readonly waitingMax: number
   /**
    * Returns the network of a key, such as the IPv6 /48 of an address. Networks are served in rotation, and within a
-   * network its keys are served in rotation. Default: each key is a network of its own.
+   * network its keys are served in rotation. Default: each key is a separate network.
    */
   readonly networkOf?: (key: string) => string
 }
@@ -57,8 +57,8 @@ const UNKNOWN_AMONG_KNOWN = 4
  * other networks.
  *
  * The caller states whether a key is known, for example because it has sent a valid token. Known keys have reserved
- * slots and a queue of their own. While waiters of both groups exist, known keys get three of four slots.
- * Unauthenticated clients with many keys can therefore not starve known keys.
+ * slots and a separate queue. While waiters of both groups exist, known keys get three of four slots. Unauthenticated
+ * clients with many keys can therefore not starve known keys.
  */
 export class FairSemaphore {
   readonly #options: FairSemaphoreOptions

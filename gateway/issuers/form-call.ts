@@ -45,7 +45,7 @@ export class FormCall {
   /**
    * Sends one request. Repeats the request once when the connection breaks.
    *
-   * @param fill  makes the form and the header fields, anew for each of the two attempts: an issuer accepts a client
+   * @param fill  makes the form and the header fields; called for each of the two attempts: an issuer accepts a client
    *   assertion only once (RFC 7523 §3), and may have received the first attempt
    * @throws {UnreadableReply} when the reply has a content coding or is too long
    * @throws {Error} when the URL is rejected or the issuer cannot be reached

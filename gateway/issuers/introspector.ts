@@ -100,8 +100,8 @@ export class Introspector {
 
   /**
    * Introspects one token. After a rate-limit reply (429, or 503 with `Retry-After`) the request is repeated, until
-   * `introspection.timeout` of the issuer has passed since the call. Each request has this timeout of its own, also the
-   * last one. The caller decides whether the response makes the token valid.
+   * `introspection.timeout` of the issuer has passed since the call. Each request, also the last one, has this timeout
+   * again. The caller decides whether the response makes the token valid.
    *
    * @throws {GatewayFault} `introspection-unavailable`, as a rejected promise, for every reply that does not clearly
    *   state whether the token is active

@@ -14,8 +14,8 @@ export class IssuerClient {
   readonly #http: IssuerHttp
 
   /**
-   * Each request opens its own connection, because requests are minutes apart. A connection that was idle for so long
-   * could be dead without any notice.
+   * Each request opens its own connection, because requests are minutes apart. A connection that was idle for minutes
+   * can be dead without notice.
    */
   constructor({ maxBytes = 1024 * 1024, lookup }: IssuerClientOptions = {}) {
     this.#http = new IssuerHttp({ maxBytes, ...(lookup && { lookup }) })
@@ -59,7 +59,7 @@ async function read(reply: IssuerReply): Promise<unknown> {
 }
 
 /**
- * Returns the message of an error. For an AggregateError, which has no message of its own, joins the messages of its
+ * Returns the message of an error. For an AggregateError, which has no message itself, joins the messages of its
  * errors: one for each address of the host name that failed.
  */
 function reasonOf(error: unknown): string {

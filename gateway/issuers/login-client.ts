@@ -375,8 +375,8 @@ export class LoginClient {
   }
 
   /**
-   * Makes one call to the issuer when a slot is free. The metadata is fetched before, so that the call does not hold a
-   * slot during the fetch.
+   * Makes one call to the issuer when a slot is free. The metadata is fetched before, so that the call occupies no slot
+   * during the fetch.
    */
   #call<T>(what: string, lane: Lane<Turnstile>, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
     return this.#answered(what, async () => {

@@ -64,7 +64,7 @@ export class TokenEndpoint {
 
   /**
    * Requests one token. After a rate-limit reply (429, or 503 with `Retry-After`) the request is repeated, until the
-   * timeout has passed since the call. Each request has this timeout of its own, also the last one. When the connection
+   * timeout has passed since the call. Each request, also the last one, has this timeout again. When the connection
    * breaks, the request is repeated once: a second token is harmless.
    *
    * @param form   parameters of the grant

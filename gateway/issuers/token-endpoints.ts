@@ -8,8 +8,8 @@ import { TokenEndpoint } from './token-endpoint.ts'
 const TIMEOUT_MS = 10_000
 
 /**
- * The token endpoints of all issuers, for callers that send the client id and secret of their own OAuth client. Each
- * issuer has slots and connections that introspection and logins do not share.
+ * The token endpoints of all issuers, for callers that send their own client id and secret. Each issuer has slots and
+ * connections that introspection and logins do not share.
  */
 export class TokenEndpoints {
   readonly #client = new IssuerClient()

@@ -17,8 +17,8 @@ const index = text('1 to 128 of a to z, digits, . _ and -', /^[a-z0-9][a-z0-9._-
   .meta({ reload: 'restart' })
 
 /**
- * Bulk requests for Elasticsearch and OpenSearch. Each audit record is created with its own id as document id. A record
- * that is sent twice is therefore a conflict (409), not a duplicate. Data streams require `@timestamp`.
+ * Bulk requests for Elasticsearch and OpenSearch. The id of an audit record is also the id of its document. If a record
+ * is sent twice, the receiver reports a conflict (409) and stores no duplicate. Data streams require `@timestamp`.
  */
 function bulkKind<const Preset extends string>(preset: Preset, product: string) {
   return httpFormatKind({

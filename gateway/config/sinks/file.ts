@@ -49,19 +49,19 @@ interface FileSinkDependencies {
 }
 
 /**
- * Ships audit records into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. Each
- * delivery opens the file again, because another worker could have written to it or rotated it.
+ * Writes audit records to a rotating file, each batch with its seal. Records count as delivered after `fdatasync`. Each
+ * delivery opens the file again, because another worker may have written to the file or rotated it.
  */
 class FileSink implements Sink {
   readonly #dependencies: FileSinkDependencies
   /**
-   * Inode and size of the file after this worker's last write. If the file still matches both, the check of its end is
-   * skipped.
+   * Inode and size of the file after this worker's last write. If the file still has this inode and size, no other
+   * process has written to it, and the check of its end is skipped.
    */
   #lastWrite: { readonly file: number; readonly size: number } | undefined
   /**
-   * True when there can be rotated files to compress. True at the start, because an earlier worker can have left some
-   * uncompressed.
+   * True while uncompressed rotated files may exist. True at the start, because an earlier worker may have left such
+   * files.
    */
   #uncompressed = true
   readonly #task = new Supervisor('sink-files')
@@ -86,7 +86,7 @@ class FileSink implements Sink {
   }
 
   /**
-   * Removes batches from the front of `pending` and appends them until the file is full. Appends at least one batch.
+   * Takes batches from the front of `pending` and appends them to the file until the file is full; at least one batch.
    */
   async #append(pending: Buffer[]): Promise<void> {
     const file = await this.#open(pending[0]!.length)

@@ -22,12 +22,16 @@ interface HttpCallOptions {
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 
-/** Errors of a connection that the receiver closed. Some receivers close it to refuse a client certificate. */
+/**
+ * Error codes for a connection that the receiver closed. Some receivers close the connection to refuse a client
+ * certificate.
+ */
 const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /**
  * Sends POST requests to one receiver of audit records over a keep-alive connection. Follows no redirects and
- * decompresses no replies. A request whose credentials the receiver refuses is sent again once, if others are known.
+ * decompresses no replies. When the receiver refuses the credentials and the worker knows other credentials, the
+ * request is sent again once with them.
  */
 export class SinkCall {
   readonly #url: URL
@@ -42,8 +46,8 @@ export class SinkCall {
   }
 
   /**
-   * @throws {SinkFault} when no complete reply arrives within the time-out. The receiver can have stored the records
-   * even so.
+   * @throws {SinkFault} when no complete reply arrives within the time-out. The receiver may have stored the records
+   *   nevertheless.
    */
   async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<SinkReply> {
     const shown = this.#access.presented
@@ -83,7 +87,9 @@ export class SinkCall {
     return { status: reply.statusCode, retryAfterMs: readRetryAfter(reply.headers['retry-after']), text }
   }
 
-  /** Returns the agent whose connections have these TLS options. Changed options get a new agent. */
+  /**
+   * Returns the agent (pool of connections) with these TLS options. When the options have changed, opens a new agent.
+   */
   async #agentFor(tls: SinkTls): Promise<Agent> {
     const wanted = JSON.stringify(tls)
     if (this.#opened?.tls === wanted) return this.#opened.agent
@@ -100,7 +106,7 @@ export class SinkCall {
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
     })
-    // Requests in progress complete on their connections.
+    // The old agent closes after its requests in progress.
     void this.#opened?.agent.close().catch(() => {})
     this.#opened = { agent, tls: wanted }
     return agent
@@ -116,7 +122,10 @@ export class SinkCall {
   }
 }
 
-/** Whether a receiver refuses the credentials. nginx replies 400 to a client certificate that it does not accept. */
+/**
+ * Whether a receiver refuses the credentials of the worker. nginx replies with status 400 to a client certificate that
+ * it does not accept.
+ */
 function isRefusal({ status, text }: SinkReply, { cert }: SinkCredential): boolean {
   return status === 401 || status === 403 || (status === 400 && cert !== undefined && /SSL certificate/i.test(text))
 }
@@ -126,7 +135,7 @@ function mayBeRefusal(error: unknown, { cert }: SinkCredential): boolean {
   return isTlsAlert(error) || (cert !== undefined && closedCodes.has(String(code)))
 }
 
-/** Replaces secrets that the receiver repeats in its reply. */
+/** Replaces secrets in the text of a reply, because a receiver may repeat them. */
 function withheld(text: string, secrets: readonly string[]): string {
   return secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), text)
 }

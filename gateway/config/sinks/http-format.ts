@@ -34,7 +34,7 @@ export function httpFormatKind<const Preset extends string, Settings extends z.c
   return kind
 }
 
-/** How to write requests to one HTTP receiver of audit records, and how to read its replies. */
+/** The form of the requests to one HTTP receiver of audit records, and the parsing of its replies. */
 export interface HttpFormat {
   /** URL to which requests are posted, built from the base URL in the settings. */
   readonly url: URL
@@ -46,7 +46,7 @@ export interface HttpFormat {
    * Reads the outcome for each record from a 2xx reply. If a format lacks this function, every record counts as
    * accepted.
    *
-   * @throws {Error} when the reply does not have the format of this receiver
+   * @throws {Error} when the reply does not have the expected format
    */
   outcomes?(reply: SinkReply, records: readonly ShippedRecord[]): RecordOutcomes
 }

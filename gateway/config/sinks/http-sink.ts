@@ -17,18 +17,18 @@ interface HttpSinkDependencies {
 
 /** Maximum total length of the records in one request, characters. A longer single record is sent alone. */
 const REQUEST_MAX_BYTES = 1024 * 1024
-/** Maximum attempts within one delivery to send records that the receiver rejects temporarily. */
+/** Maximum number of attempts, within one delivery, for records that the receiver rejects temporarily. */
 const ATTEMPTS = 4
 const FIRST_PAUSE_MS = 250
 
-/** Reply statuses that mean that the request itself is invalid: a retry would get the same reply. */
+/** Statuses by which the receiver rejects the content of a request: the same request would get the same reply again. */
 const rejectingStatuses = new Set([400, 413, 422])
 
 const compressed = promisify(gzip)
 
 /**
- * Ships audit records in HTTP requests. When the receiver rejects a whole request as invalid, the request is halved
- * repeatedly until the rejected records are found.
+ * Sends audit records in HTTP requests. When the receiver rejects a whole request as invalid, its records are divided
+ * into halves and sent again, repeatedly, until the rejected records are found.
  */
 class HttpSink implements Sink {
   readonly #dependencies: HttpSinkDependencies

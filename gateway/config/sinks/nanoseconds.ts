@@ -1,6 +1,6 @@
 /**
- * Converts a time into nanoseconds since the epoch. The result is a text, because the number exceeds the safe integers.
- * 0 for an invalid time.
+ * Converts a time into nanoseconds since the epoch. The result is a text, because the number is too large for an exact
+ * JavaScript number; `0` for an invalid time.
  */
 export function nanoseconds(time: string): string {
   const ms = Date.parse(time)

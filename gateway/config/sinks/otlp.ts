@@ -104,9 +104,9 @@ function attribute(key: string, value: string | number): object {
 }
 
 /**
- * Reads the outcomes from an OTLP reply. A partial success states how many records were rejected but not which. The
- * client must not retry such a request (OTLP §Partial Success). So when at least one record was rejected, every record
- * of the request becomes a dead letter, a stored record that an operator can send again.
+ * Reads the outcomes from an OTLP reply. A partial success says how many records were rejected, but not which, and the
+ * request must not be sent again (OTLP §Partial Success). Therefore one rejected record makes every record of the
+ * request a dead letter: a stored record that an operator can send again.
  */
 function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))

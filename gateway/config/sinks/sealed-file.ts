@@ -33,8 +33,8 @@ export async function endOfSealedFile(
     const step = Buffer.alloc(length)
     await file.read(step, 0, length, start)
     tail = Buffer.concat([step, tail])
-    // Text before the first line feed can be the end of a line whose start was not read yet, unless the file begins
-    // here.
+    // Skip the text before the first line feed, unless the file begins here: it can be the end of a line whose start
+    // was not read yet.
     const known = start === 0 ? 0 : tail.indexOf(LF) + 1
     if (start > 0 && known === 0) continue
     const end = endOfLastSeal(tail, known, isSealLine)

@@ -29,8 +29,8 @@ export async function compressAside(path: string, compression: Exclude<Compressi
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // Another worker can compress the same file at the same time. Each worker writes its own part file. The first to
-    // finish removes the parts of all others.
+    // Another worker can compress the same file at the same time. Each worker writes its own part file. The first
+    // worker that finishes removes the part files of the others.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
     try {

@@ -33,8 +33,9 @@ interface SinkAccessDependencies {
 }
 
 /**
- * Credentials and certificates of one audit sink. They follow their files. When the receiver refuses the new
- * credentials, the previous ones are presented. The authorities are always the newest.
+ * Credentials and certificates for the receiver of one audit sink, read again when their files change. When the
+ * receiver refuses the new credentials, the worker presents the previous ones. Of the trusted CAs, always the newest
+ * are used.
  */
 export class SinkAccess {
   readonly #credential: Followed<SinkCredential>
@@ -47,7 +48,10 @@ export class SinkAccess {
     this.#serverName = serverName
   }
 
-  /** Credentials for the next request or connection. Pass the same object to {@link refused} if it is refused. */
+  /**
+   * Credentials for the next request or connection. If the receiver refuses them, pass the same object to {@link
+   * refused}.
+   */
   get presented(): SinkCredential {
     return this.#credential.presented
   }
@@ -73,7 +77,10 @@ export class SinkAccess {
   }
 }
 
-/** Whether client certificate and key belong together. They are replaced one after the other. */
+/**
+ * Whether client certificate and private key belong together. They do not between the two steps in which an operator
+ * replaces both files.
+ */
 export function isFitting({ cert, key }: SinkCredential): boolean {
   return cert === undefined || key === undefined || keyFits(cert, key)
 }

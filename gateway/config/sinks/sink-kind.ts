@@ -19,7 +19,7 @@ export interface SinkKind<Schema extends z.ZodType = z.ZodType> {
    * file.
    */
   file?(entry: z.output<Schema>): string
-  /** Creates a sink. The first delivery opens connections and files, not this call. Runs only in workers. */
+  /** Creates a sink. Opens no connections or files: the first delivery does. Called only in workers. */
   open(entry: z.output<Schema>, resources: SinkResources): Sink
 }
 

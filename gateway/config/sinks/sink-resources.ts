@@ -26,7 +26,8 @@ interface SinkResourcesDependencies {
 }
 
 /**
- * Resolves the files, secrets and certificates that the settings of one audit sink refer to. Also logs its warnings.
+ * Resolves the files, secrets and certificates that the settings of one audit sink refer to. Also logs warnings about
+ * the sink.
  */
 export class SinkResources {
   readonly isSealLine: (line: string) => boolean
@@ -52,7 +53,7 @@ export class SinkResources {
   }
 
   /**
-   * Opens the secrets and certificates of the sink. They follow their files.
+   * Opens the secrets and certificates of the sink. They are read again when their files change.
    *
    * @param tokenScheme  authentication scheme that precedes `auth.token` in the field `Authorization`
    */
@@ -78,7 +79,7 @@ export class SinkResources {
     })
   }
 
-  /** Follows the secrets and certificate files that changed settings of the sink name. */
+  /** Makes the open secrets and certificates follow the sources that changed settings of the sink name. */
   follow(entry: object, folder: string): void {
     for (const [name, place] of secretPlaces(entry, folder)) {
       const secret = this.#opened.get(name)
@@ -86,7 +87,10 @@ export class SinkResources {
     }
   }
 
-  /** Returns a function that makes the header fields from the current secrets. */
+  /**
+   * Returns a function that builds the header fields for authentication from the values that the secrets have at the
+   * time of the call.
+   */
   #authorization(auth: SinkAuth | undefined, tokenScheme: string): () => SinkCredential {
     const open = (reference: SecretReference, key: string) => this.#secret(reference, ['auth', key], headerValueError)
     if (auth?.token !== undefined) {
@@ -141,7 +145,10 @@ export class SinkResources {
   }
 }
 
-/** Returns where the secrets and certificates of a sink are, by their name in its settings, such as `tls.key`. */
+/**
+ * Returns the sources of the secrets and certificates of a sink. The key is the name in the settings of the sink, such
+ * as `tls.key`.
+ */
 function secretPlaces(entry: object, folder: string): ReadonlyMap<string, SecretPlace> {
   const { auth, tls }: { readonly auth?: SinkAuth; readonly tls?: SinkTlsEntry } = entry
   const references = { 'auth.token': auth?.token, 'auth.password': auth?.password, 'auth.value': auth?.value }

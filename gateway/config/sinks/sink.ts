@@ -60,8 +60,8 @@ export class SinkFault extends Error {
 }
 
 /**
- * Converts any error to a SinkFault. For an AggregateError, which Node throws when every address of a host name failed,
- * joins all messages.
+ * Converts any error to a SinkFault. Node throws an AggregateError when every address of a host name failed: the
+ * messages of its errors are joined.
  */
 export function faultOf(error: unknown): SinkFault {
   if (error instanceof SinkFault) return error

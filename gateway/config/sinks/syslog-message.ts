@@ -9,8 +9,8 @@ const FACILITY = 13
 const SD_ID = 'gatehouse@32473'
 
 /**
- * Map from the name of a structured data parameter to the field of the audit record. Filters that do not parse JSON use
- * the parameters. RFC 5424 limits names to 32 characters.
+ * Map from the name of a structured data parameter to the field of the audit record. Receivers that do not parse JSON
+ * can filter messages by these parameters. RFC 5424 limits their names to 32 characters.
  */
 const parameters = {
   id: 'id',

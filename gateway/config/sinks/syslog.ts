@@ -48,22 +48,22 @@ interface SyslogSinkDependencies {
   readonly port: number
   readonly access: SinkAccess
   readonly timeoutMs: number
-  /** Number of the most recent records to send again after a connection failed and after a start of the worker. */
+  /** Number of the newest records that are sent again after a connection failed, and after a start of the worker. */
   readonly resend: number
 }
 
 /**
- * Minimum time between the last write and the end of the connection, ms. When the receiver closes the connection after
- * this time, the receiver counts as having received all records.
+ * If the receiver closes the connection more than this time after the last write, ms, it has probably received all
+ * records. Otherwise the newest records may be lost.
  */
 const QUIET_MS = 5000
 /** Maximum time to wait for the connection to close, ms. After it, the socket is destroyed. */
 const CLOSE_MS = 2000
 
 /**
- * Ships audit records to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements: records count as
- * shipped when the kernel accepted their bytes. After a failed connection and after a start, the most recent records
- * can be lost, so they are sent again.
+ * Sends audit records to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements, so records count as
+ * delivered when the operating system has accepted their bytes. After a failed connection and after a start, the most
+ * recent records can be lost, so they are sent again.
  */
 class SyslogSink implements Sink {
   readonly #dependencies: SyslogSinkDependencies
@@ -107,8 +107,9 @@ class SyslogSink implements Sink {
     const socket = connect({ ...options, minVersion: 'TLSv1.2' })
     const openedAt = performance.now()
     socket.on('error', () => {})
-    // With TLS 1.3 a receiver refuses a client certificate after the handshake, some without an alert. The next
-    // connection then presents the other certificate.
+    // With TLS 1.3 a receiver refuses a client certificate only after the handshake, and some receivers send no TLS
+    // alert. So a connection that closes soon counts as a refusal, and the next connection presents the other
+    // certificate.
     if (shown.cert !== undefined) {
       socket.once('close', () => performance.now() - openedAt < QUIET_MS && access.refused(shown))
     }
@@ -151,8 +152,8 @@ class SyslogSink implements Sink {
 }
 
 /**
- * Runs `begin` and waits until it calls `done`. Rejects when the socket fails or closes, or with the message `late`
- * after `limitMs`.
+ * Runs `begin` and waits until it calls `done`. Rejects when the socket fails or closes, and after `limitMs`, then with
+ * the text `late` as message.
  */
 function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
