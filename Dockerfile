@@ -16,9 +16,10 @@ FROM ${NODE_IMAGE} AS gatehouse
 WORKDIR /opt/gatehouse
 COPY --from=packages /opt/gatehouse/node_modules node_modules
 COPY package.json LICENSE ./
+COPY bin bin
 COPY gateway gateway
 COPY workers workers
-RUN ln -s /opt/gatehouse/gateway/cli/gatehouse.mjs /usr/local/bin/gatehouse
+RUN ln -s /opt/gatehouse/bin/gatehouse /usr/local/bin/gatehouse
 # Without --disable-sigusr1, SIGUSR1 would open the inspector of a running node.
 ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1
 # Stores compiled code for the user of the image, which halves the time of a start and of a health check. This user

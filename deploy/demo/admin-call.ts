@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DemoNotRunning } from './grants.ts'
 import { callHttp, type DemoReply } from './http-call.ts'
 import { loopback, type Ports } from './ports.ts'
-import { stateFolder } from './state.ts'
+import { checkout, stateFolder } from './state.ts'
 
 interface AdminCall {
   readonly port: number
@@ -26,6 +26,9 @@ export function callAdmin({ port, method = 'GET', target, token, document }: Adm
 export function documentOf(reply: DemoReply): Readonly<Record<string, unknown>> {
   return JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
 }
+
+/** Folder with the command `gatehouse`. */
+export const commandFolder = join(checkout, 'bin')
 
 /** Environment variables that give the command line the address of the demo's admin API and a token. */
 export interface AdminEnvironment {

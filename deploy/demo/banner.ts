@@ -1,4 +1,5 @@
 import { join, relative } from 'node:path'
+import { commandFolder } from './admin-call.ts'
 import type { Demo } from './demo.ts'
 import { loopback, loopbackTls, type Ports } from './ports.ts'
 
@@ -22,21 +23,24 @@ Gatehouse is up (${seconds} s). Ctrl-C stops all processes of the demo.
 
 Try, in another terminal:
 
+  # put gatehouse on PATH, with address and token of the admin API
+  eval "$(${relative(process.cwd(), join(commandFolder, 'gatehouse'))} demo env${flag})"
+
   # public route: any client is admitted
   curl -i ${gate}/public/hello
 
   # protected route: 401 without a token, then 200 with a token
   curl -i ${gate}/orders/1
-  TOKEN=$(npx gatehouse demo token${flag})
+  TOKEN=$(gatehouse demo token${flag})
   ${curl}/orders/1
 
   # the client reader is not allowed to write: 403 names the scope; the client writer is allowed
   ${curl}/orders -d '{"item":"tea"}'
-  TOKEN=$(npx gatehouse demo token --client writer${flag})
+  TOKEN=$(gatehouse demo token --client writer${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
   # a user who logs in: alice has the role of order managers, bob does not and gets 403
-  TOKEN=$(npx gatehouse demo token --user bob${flag})
+  TOKEN=$(gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
   # log in with a browser, and log out at the gate or at the issuer
@@ -44,19 +48,18 @@ Try, in another terminal:
   # open ${gate}/app/ , then ${gate}/.gatehouse/session and ${gate}/.gatehouse/logout
 
   # an opaque token: the gate introspects it at the issuer, and a worker refreshes the result before it expires
-  TOKEN=$(npx gatehouse demo token --opaque${flag})
+  TOKEN=$(gatehouse demo token --opaque${flag})
   ${curl}/orders/1
-  npx gatehouse queues --config ${folder}/worker.yaml
+  gatehouse queues --config ${folder}/worker.yaml
 
   # operate the cluster: list the nodes, and revoke a token on both nodes
-  eval "$(npx gatehouse demo env${flag})"
-  npx gatehouse nodes
-  npx gatehouse revoke --token "$TOKEN" --wait
+  gatehouse nodes
+  gatehouse revoke --token "$TOKEN" --wait
   ${curl}/orders/1
-  npx gatehouse explain GET /orders/1 --token "$TOKEN"
+  gatehouse explain GET /orders/1 --token "$TOKEN"
 
   # streams end with their token: type lines, which come back, and revoke the token in another terminal, as above
-  TOKEN=$(npx gatehouse demo token${flag})
+  TOKEN=$(gatehouse demo token${flag})
   ${webSocketCommand(ports)}
   curl -N -H "Authorization: Bearer $TOKEN" ${gate}/stream/events
 
@@ -64,18 +67,18 @@ Try, in another terminal:
   ${grpcCommand(ports)}
 
   # inspect past requests: refusals and their reasons, time per phase, and completeness of the audit log
-  npx gatehouse audit search --decision refused --limit 5
-  npx gatehouse traces --limit 5
-  npx gatehouse audit verify
+  gatehouse audit search --decision refused --limit 5
+  gatehouse traces --limit 5
+  gatehouse audit verify
 
   # put your own service behind both nodes, here one on port 3000
-  npx gatehouse demo add http://127.0.0.1:3000 --scope orders:read${flag}
+  gatehouse demo add http://127.0.0.1:3000 --scope orders:read${flag}
 
   # change the policy: edit the file, compare it with the active revision, activate it on both nodes, undo the change
   $EDITOR ${folder}/policy.yaml
-  npx gatehouse diff ${folder}/policy.yaml
-  npx gatehouse apply ${folder}/policy.yaml
-  npx gatehouse rollback
+  gatehouse diff ${folder}/policy.yaml
+  gatehouse apply ${folder}/policy.yaml
+  gatehouse rollback
 
 Decisions of the nodes and their reasons, and tokens of the issuer:
 `

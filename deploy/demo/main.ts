@@ -3,7 +3,7 @@
 
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
-import { adminEnvironment } from './admin-call.ts'
+import { adminEnvironment, commandFolder } from './admin-call.ts'
 import { banner } from './banner.ts'
 import { runCheck } from './check/run.ts'
 import { Demo, DemoRefused } from './demo.ts'
@@ -101,13 +101,22 @@ async function printToken(ports: Ports): Promise<number> {
 }
 
 /**
- * Prints environment variables as `export` commands for `eval`. The values contain no quotes, so they need no escaping.
+ * Prints environment variables as `export` commands for `eval`, and in text format also PATH with the command
+ * `gatehouse`.
  */
 async function printEnvironment(ports: Ports): Promise<number> {
   const environment = await adminEnvironment(ports)
   if (json) write(JSON.stringify(environment))
-  else for (const [name, value] of Object.entries(environment)) write(`export ${name}='${value}'`)
+  else {
+    for (const [name, value] of Object.entries(environment)) write(`export ${name}=${quoted(value)}`)
+    write(`export PATH=${quoted(commandFolder)}:"$PATH"`)
+  }
   return 0
+}
+
+/** Quotes a text for a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 /** Puts the user's own service behind the running demo, and prints its address and commands to call it. */

@@ -86,7 +86,7 @@ function clientWith(scope: string): string {
 export function addedText(added: AddedService, url: string, { offset }: Ports): string {
   const { at, client, revision, isInFile, seconds } = added
   const flag = offset === 0 ? '' : ` --port-offset ${offset}`
-  const token = `$(npx gatehouse demo token --client ${client}${flag})`
+  const token = `$(gatehouse demo token --client ${client}${flag})`
   const note = isInFile ? '' : '\n\nThe service is not in policy.yaml: the file has changes that are not active.'
   return `${at} forwards to ${url} (both nodes, after ${seconds.toFixed(2)} s, revision ${revision} of the policy)
 

@@ -115,7 +115,7 @@ async function refuseTakenPorts(): Promise<void> {
 }
 
 function help({ gate, admin, offset }: Ports): string {
-  const token = `$(npx gatehouse demo token${offset === 0 ? '' : ` --port-offset ${offset}`})`
+  const token = `$(bin/gatehouse demo token${offset === 0 ? '' : ` --port-offset ${offset}`})`
   return `
 One node on ${loopback(gate)} (admin ${loopback(admin[0])}), restarted when a source file changes. Ctrl-C stops it.
 

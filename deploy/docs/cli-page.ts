@@ -11,7 +11,7 @@ export async function cliPage(): Promise<string> {
 
 ${generatedNote}
 
-\`npx gatehouse VERB\` in a checkout, \`gatehouse VERB\` in the container. \`--help\` prints the same text.
+\`bin/gatehouse VERB\` in a checkout, or \`gatehouse VERB\` with its folder \`bin\` on PATH. \`gatehouse VERB\` in the container. \`--help\` prints the same text.
 
 - \`--output json\` works with every verb: one document, or one per line while following; names in snake_case. Errors are
   then objects on stderr: \`{ code, message, path, file, line, column, hint }\`.

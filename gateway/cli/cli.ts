@@ -4,6 +4,7 @@ import { packageVersion } from '../base/version.ts'
 import { addHelp, commandOf } from './command.ts'
 import { CliError, exitCodes, jsonAsked, Output } from './output.ts'
 import { redact } from './redact.ts'
+import { listVerbs } from './verb-list.ts'
 import { verbs } from './verbs.ts'
 
 /** Runs `gatehouse <verb>`. Wrong usage ends with exit code 2; every other exit code is set by the verb. */
@@ -11,8 +12,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   const words = argv.slice(2)
   const [first = '', about] = words
-  const asked = Object.keys(verbs).filter((name) => name.split(' ', 1)[0] === first)
-  const program = await commandLine(asked.length > 0 ? asked : Object.keys(verbs))
+  const program = await programFor(words)
   adaptUsageErrors(program, words)
   if (words.length === 0) {
     program.outputHelp()
@@ -22,6 +22,16 @@ export async function run(argv: readonly string[]): Promise<void> {
     program.error(`error: unknown command '${about}'`)
   }
   await program.parseAsync(argv)
+}
+
+/** Builds the program with the modules that these words need. Without a verb, only the list of verbs is needed. */
+async function programFor([first = '', about]: readonly string[]): Promise<Command> {
+  const verb = first === 'help' ? about : first
+  const asked = Object.keys(verbs).filter((name) => name.split(' ', 1)[0] === verb)
+  if (asked.length > 0 || first === '--') return commandLine(asked.length > 0 ? asked : undefined)
+  const program = await commandLine([])
+  if (!/^(-V|--version)$/.test(first)) await listVerbs(program, () => commandLine())
+  return program
 }
 
 /** Builds the command-line program with the verbs in `names`; default: all verbs. */

@@ -1,7 +1,8 @@
 import module from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { ownCache } from './own-cache.mjs'
 
-const folder = fileURLToPath(new URL('../../.gatehouse/cache/code', import.meta.url))
+const folder = join(ownCache, 'code')
 
 /**
  * Enables Node's compile cache for this process and its child processes: sources without types, compiled. From the

@@ -71,7 +71,9 @@ test('with the two environment variables that `demo env` prints, the CLI lists b
   const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
   expect(exitCode).toBe(0)
   const [, url, token] =
-    /^export GATEHOUSE_ADMIN_URL='([^'\n]+)'\nexport GATEHOUSE_ADMIN_TOKEN='([^'\n]+)'\n$/.exec(stdout) ?? []
+    /^export GATEHOUSE_ADMIN_URL='([^'\n]+)'\nexport GATEHOUSE_ADMIN_TOKEN='([^'\n]+)'\nexport PATH='[^'\n]+\/bin':"\$PATH"\n$/.exec(
+      stdout,
+    ) ?? []
   expect(url).toBe(`http://127.0.0.1:${9090 + offset}`)
 
   const environment = { GATEHOUSE_ADMIN_URL: url!, GATEHOUSE_ADMIN_TOKEN: token! }

@@ -4,7 +4,7 @@ import { defineVerb } from '../verb.ts'
 
 /** `gatehouse demo env`: prints the environment for verbs that call the running demo. */
 export const verb = defineVerb({
-  description: 'Print shell commands that point the command line at the running demo',
+  description: 'Print shell commands that put gatehouse on PATH and point it at the running demo',
   flags: { portOffset: offsetFlag },
   examples: [
     { run: 'eval "$(gatehouse demo env)"', does: 'then run gatehouse nodes, gatehouse revoke …' },

@@ -34,3 +34,10 @@ test.each([
   expect(modules.some((name) => name.includes(`/verbs/${verb}.ts`))).toBe(true)
   expect(modules.filter((name) => libraries.test(name))).toEqual([])
 })
+
+test.each([['--version'], ['--help'], ['help']])('`gatehouse %s` starts without loading a verb', (word) => {
+  // The first call stores the list of verbs.
+  modulesOf(word)
+
+  expect(modulesOf(word).filter((name) => name.includes('/cli/verbs/'))).toEqual([])
+})
