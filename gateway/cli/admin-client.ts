@@ -165,7 +165,14 @@ export class AdminClient {
 
   #unreachable(cause: Error): CliError {
     const message = `no reply from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
-    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
+    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, this.#findNode(cause))
+  }
+
+  /** Hint for a call without a reply: how to name another node, or the remedy of a TLS failure. */
+  #findNode(cause: Error): string {
+    const { code = '' } = cause as NodeJS.ErrnoException
+    if (/^(?:ERR_SSL|EPROTO)/.test(code)) return 'the admin listener speaks plain HTTP; use an http:// URL'
+    return 'name the admin listener of a running node with --admin URL or GATEHOUSE_ADMIN_URL'
   }
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {

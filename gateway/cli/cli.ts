@@ -65,6 +65,20 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
   )
 }
 
+/** Hint for a usage error: a file without its flag, or the arguments that a command expects. */
+function usageHint(text: string, command: Command): string | undefined {
+  const name = commandName(command)
+  const takesFile = command.options.some(({ long }) => long === '--config')
+  if (text.includes('too many arguments') && takesFile)
+    return `name the settings file with a flag: ${name} --config FILE`
+  if (/unknown command|did you mean/i.test(text)) return undefined
+  return command.parent === null ? undefined : `${name} --help shows the arguments, flags and examples`
+}
+
+function commandName(command: Command): string {
+  return command.parent === null ? command.name() : `${commandName(command.parent)} ${command.name()}`
+}
+
 /**
  * Adapts the usage errors of the library commander. By default commander exits with 1, which means "refused or invalid"
  * in this program, and prints only text. It also quotes the rejected words, which can be a token in the wrong place.
@@ -74,8 +88,9 @@ function adaptUsageErrors(command: Command, words: readonly string[]): void {
   command.configureOutput({
     outputError: (text, write) => {
       const message = redact(text, words)
-      if (!jsonAsked(words)) return write(message)
-      new Output('json').error(new CliError(exitCodes.usage, 'GH_USAGE', message.replace(/^error: /, '').trim()))
+      const hint = usageHint(text, command)
+      if (!jsonAsked(words)) return write(hint === undefined ? message : `${message.trimEnd()}\n  hint: ${hint}\n`)
+      new Output('json').error(new CliError(exitCodes.usage, 'GH_USAGE', message.replace(/^error: /, '').trim(), hint))
     },
   })
   for (const verb of command.commands) adaptUsageErrors(verb, words)

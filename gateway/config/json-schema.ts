@@ -93,7 +93,7 @@ export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: stri
   for (const [name, definition] of Object.entries(schema.definitions ?? {})) yield* entriesOf(definition, name)
 }
 
-const beside = new Set(['reload', 'secret', 'form', 'bounds', 'readOnly'])
+const beside = new Set(['reload', 'secret', 'form', 'bounds', 'remedy', 'readOnly'])
 
 /**
  * Removes annotations that are not part of JSON Schema. A key of a document can have the same name as an annotation. It

@@ -1,5 +1,6 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { nearest } from '../base/nearest.ts'
+import { homeOfKey } from './document-kind.ts'
 import {
   type DocumentPath,
   maxProblems,
@@ -10,7 +11,7 @@ import {
   problemCodes,
 } from './problem.ts'
 import { isReservedKey } from './reserved-keys.ts'
-import { keysAt } from './schema-walk.ts'
+import { keysAt, schemasAt } from './schema-walk.ts'
 import { secretReferenceError } from './secret.ts'
 import type { SettingProblem } from './settings-context.ts'
 
@@ -30,7 +31,10 @@ export function schemaProblems(
   locate: Locate,
 ): Problem[] {
   const problems: Problem[] = []
-  for (const issue of issues.flatMap((each) => flatten(each, []))) {
+  const all = issues.flatMap((each) => flatten(each, []))
+  const misspelt = all.flatMap((issue) => misspeltKeys(schema, issue))
+  for (const issue of all) {
+    if (misspelt.some((each) => isConsequence(issue, each, document))) continue
     for (const each of describe(schema, document, issue, locate)) {
       problems.push(each)
       if (problems.length === maxProblems) return problems
@@ -56,6 +60,32 @@ function isOfOtherType({ code, path }: Issue): boolean {
   return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }
 
+/** A key that the schema does not know, in the mapping at `path`. */
+interface MisspeltKey {
+  readonly path: DocumentPath
+  /** The known key that the operator probably meant. */
+  readonly meant: string | undefined
+}
+
+function misspeltKeys(schema: z.core.$ZodType, issue: Issue): MisspeltKey[] {
+  if (issue.code !== 'unrecognized_keys') return []
+  const path = issue.path as DocumentPath
+  const known = keysAt(schema, path)
+  return issue.keys.map((key) => ({ path, meant: nearest(key, known) }))
+}
+
+/**
+ * Whether an issue is only the consequence of a misspelt key: the key that was meant is missing, or its mapping as a
+ * whole is incomplete. Such an issue ends when the key is corrected.
+ */
+function isConsequence(issue: Issue, { path, meant }: MisspeltKey, document: unknown): boolean {
+  if (issue.code === 'unrecognized_keys') return false
+  const at = issue.path as DocumentPath
+  if (!path.every((part, i) => part === at[i])) return false
+  if (at.length === path.length) return true
+  return at[path.length] === meant && valueAt(document, at) === undefined
+}
+
 function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, locate: Locate): Generator<Problem> {
   const path = issue.path as DocumentPath
   if (issue.code === 'unrecognized_keys') {
@@ -70,7 +100,7 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
     yield problem(found.code, issue.message, path, locate(found.locatedAt ?? path), found.hint)
     return
   }
-  if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
+  if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required', remedyAt(schema, path))
   else if (issue.message === secretReferenceError && typeof value === 'string') {
     yield add(
       'GH_CONFIG_SECRET_INLINE',
@@ -89,8 +119,18 @@ function unknownKey(key: string, path: DocumentPath, known: readonly string[], l
     return problem('GH_CONFIG_NOT_YET', 'this key is reserved for a later version', at, locate(at), reservedHint)
   }
   const meant = nearest(key, known)
-  const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`
+  const ofOtherKind = path.length === 0 ? homeOfKey(key, known) : undefined
+  const hint = meant === undefined ? (ofOtherKind ?? `known keys: ${known.join(', ')}`) : `did you mean ${meant}?`
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
+}
+
+/** Returns the remedy for a required value that is missing, from `.meta({ remedy })` of its schema. */
+function remedyAt(schema: z.core.$ZodType, path: DocumentPath): string | undefined {
+  for (const each of schemasAt(schema, path)) {
+    const remedy = z.globalRegistry.get(each)?.['remedy']
+    if (typeof remedy === 'string') return remedy
+  }
+  return undefined
 }
 
 /** Returns the code, hint and position of a problem that `addProblem` added; `undefined` for all other issues. */

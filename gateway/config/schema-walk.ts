@@ -16,11 +16,17 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   }
 }
 
+/** Returns the schemas for the value at `path` of a document. A union at a parent of the value can lead to several. */
+export function schemasAt(schema: z.core.$ZodType, path: DocumentPath): z.core.$ZodType[] {
+  return path.reduce((found, part) => found.flatMap((each) => childrenOf(unwrapped(each), part)), [schema])
+}
+
 /** Returns the keys that the schema allows in the mapping at `path` of a document. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
-  let found = [unwrapped(schema)]
-  for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(unwrapped)
-  return found.flatMap(options).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
+  return schemasAt(schema, path)
+    .map(unwrapped)
+    .flatMap(options)
+    .flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
 }
 
 /**

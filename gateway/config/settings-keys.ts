@@ -145,7 +145,7 @@ export const settingsKeys = (context: SettingsContext) =>
     check: checkPeerSettings,
     admin: adminSettings(context),
     probes: probesSettings,
-    policy: policySettings,
+    policy: policySettings.meta({ remedy: 'set policy.path to the policy: a file, or a folder of *.yaml files' }),
     keys: keysSettings(context),
     redis: redisSettings(context)
       .optional()

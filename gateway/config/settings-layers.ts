@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { otherKindProblem } from './document-kind.ts'
 import { readVariables, type Variable } from './environment.ts'
 import { readBytes } from './file-bytes.ts'
 import { ConfigError, type DocumentPath, nowhere, type Place, problem } from './problem.ts'
@@ -58,6 +59,8 @@ function fileLayer(path: string): Layer {
   if (value !== null && !isMapping(value)) {
     throw new ConfigError([problem('GH_CONFIG_VALUE', 'document must be a mapping of settings', [], locate([]))])
   }
+  const other = otherKindProblem(value, 'settings', locate([]))
+  if (other !== undefined) throw new ConfigError([other])
   // An empty settings file is valid and sets nothing.
   return { document: value ?? {}, folder: dirname(path), locate }
 }

@@ -74,13 +74,19 @@ export function readSettingLayers(layers: SettingsLayers, sources: SettingsSourc
   const isAccepted = data?.policy.source === 'cluster'
   if (isAccepted) context.warnings.push(...unknown.map(warningOf))
   const problems = [...shape, ...context.problems, ...(isAccepted ? [] : unknown)]
-  if (data === undefined) throw new ConfigError(problems)
+  if (data === undefined) throw new ConfigError(sources.path === undefined ? problems.map(withoutFile) : problems)
   const { sinks: sinkEntries, ...audit } = data.audit
   const sinks = readSinks(sinkEntries, layers, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   const { warnings, secrets, keySources, keyFiles } = context
   const settings = { ...data, audit, sinks, secretExpiries: statedExpiries(document), warnings }
   return { settings, document, layers, sources, secrets, keySources, keyFiles }
+}
+
+/** Without a settings file, the usual cause of a missing policy is that the operator has not named the file. */
+function withoutFile(found: Problem): Problem {
+  if (found.code !== 'GH_CONFIG_MISSING' || !/^policy(?:\.path)?$/.test(found.path)) return found
+  return { ...found, hint: 'name the settings file with --config FILE, or the policy with --policy PATH' }
 }
 
 function warningOf({ message, hint }: Problem): string {

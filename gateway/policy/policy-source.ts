@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { otherKindProblem } from '../config/document-kind.ts'
 import { readBytes } from '../config/file-bytes.ts'
 import { policyFiles } from '../config/policy-files.ts'
 import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from '../config/problem.ts'
@@ -78,6 +79,8 @@ function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
   const yaml = readYaml(bytes, file)
   if (yaml.problems.length > 0) return [...yaml.problems]
   const { locate } = yaml
+  const other = otherKindProblem(yaml.value, 'policy', locate([]))
+  if (other !== undefined) return [other]
   const { data, error } = policySchema.safeParse(yaml.value)
   if (data === undefined) return schemaProblems(policySchema, yaml.value, error.issues, locate)
   return { file, document: data, locate }

@@ -1,3 +1,4 @@
+import { otherKindProblem } from '../../config/document-kind.ts'
 import { readBytes } from '../../config/file-bytes.ts'
 import { ConfigError, type DocumentPath, type Place, type Problem, problem } from '../../config/problem.ts'
 import { schemaProblems } from '../../config/schema-problems.ts'
@@ -15,6 +16,8 @@ export interface PolicyTests {
 export function readPolicyTests(file: string): PolicyTests {
   const { value, problems, locate } = readYaml(readBytes(file), file)
   if (problems.length > 0) throw new ConfigError(problems)
+  const other = otherKindProblem(value, 'policy tests', locate([]))
+  if (other !== undefined) throw new ConfigError([other])
   const { data, error } = policyTestsSchema.safeParse(value)
   if (data === undefined) throw new ConfigError(schemaProblems(policyTestsSchema, value, error.issues, locate))
   const calls = data.tests.flatMap(({ request }, i) => callProblems(request.headers, ['tests', i], locate))

@@ -7,14 +7,25 @@ import { conditionText } from './requirement-kind.ts'
  */
 export function namedSet(name: z.ZodType<string>) {
   return z
-    .strictObject({
-      all: z.array(name).min(1).optional().describe('Names that the request must have, all of them.'),
-      any: z.array(name).min(1).optional().describe('Names of which the request must have at least one.'),
-    })
+    .strictObject(
+      {
+        all: z.array(name).min(1).optional().describe('Names that the request must have, all of them.'),
+        any: z.array(name).min(1).optional().describe('Names of which the request must have at least one.'),
+      },
+      { error: ({ code, input }) => (code === 'invalid_type' ? listsError(input) : undefined) },
+    )
     .refine(({ all, any }) => all !== undefined || any !== undefined, {
       error: 'must state a condition: names under all or any',
       params: { code: 'GH_POLICY_REQUIREMENT' },
     })
+}
+
+/** Error message for names without `all` or `any`. Names of a usual form are quoted in the correct form. */
+function listsError(input: unknown): string {
+  const given: readonly unknown[] = Array.isArray(input) ? input : [input]
+  const isUsual = given.length > 0 && given.every((each) => typeof each === 'string' && /^[\w:./-]{1,40}$/.test(each))
+  const names = isUsual && given.length <= 5 ? given.join(', ') : 'NAME'
+  return `must be { all: [${names}] } for all of the names, or { any: [${names}] } for one of them`
 }
 
 export type NamedSet = z.output<ReturnType<typeof namedSet>>

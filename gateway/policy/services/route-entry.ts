@@ -26,9 +26,12 @@ export const routeEntry = z.strictObject({
     'Requests that the route matches. The route with the most literal host and path applies, then the method ' +
       'decides. Requests that match no route are rejected.',
   ),
-  require: requirementEntry.describe(
-    'Requirement that a request must meet. Only the word `public` admits every request.',
-  ),
+  require: requirementEntry
+    .describe('Requirement that a request must meet. Only the word `public` admits every request.')
+    .meta({
+      remedy:
+        'state a condition such as `require: { scopes: { all: [NAME] } }`, or `require: public` to admit everyone',
+    }),
   accept: acceptEntry.optional().describe('Overrides `accept` of the service for this route.'),
   basic: basicEntry.optional().describe('Overrides `basic` of the service for this route.'),
   addresses: addressLists.optional().describe('Client addresses that may use the route. Default: every address.'),

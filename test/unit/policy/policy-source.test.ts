@@ -486,7 +486,6 @@ services:
         require: {}
 `
   expect(problemsOf(text).map(({ code, line, column, path }) => [code, line, column, path])).toEqual([
-    ['GH_CONFIG_MISSING', 3, 3, 'issuers.main.audience'],
     ['GH_CONFIG_UNKNOWN_KEY', 5, 5, 'issuers.main.audence'],
     ['GH_CONFIG_VALUE', 8, 27, 'services.orders.upstreams[1]'],
     ['GH_CONFIG_VALUE', 11, 37, 'services.orders.routes[0].match.methods[0]'],
