@@ -23,7 +23,7 @@ const levels = [
 
 /** The composition root and its helpers, and the process: one room. */
 const rootFiles =
-  '^gateway/(node|node-cluster|node-policy|node-reload|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
+  '^gateway/(check-start|node|node-cluster|node-policy|node-reload|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 4

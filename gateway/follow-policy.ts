@@ -1,4 +1,5 @@
 import { type Commit, commitAll } from './base/commit.ts'
+import { attemptAll } from './config/problem.ts'
 import type { CredentialsRoom } from './credentials/open-credentials.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Runtime } from './pipeline/gate.ts'
@@ -40,13 +41,18 @@ export interface PreparedPolicy {
  */
 export function preparePolicy(snapshot: Snapshot, followers: PolicyFollowers): PreparedPolicy {
   const issuers = [...snapshot.issuers.values()]
-  const { balancers, commit } = followers.byService.prepare(snapshot.services)
-  const commits = [
-    ...followers.byIssuer.map((each) => each.prepare(issuers)),
-    followers.byCredential.prepare([...new Set(snapshot.routes.map(({ credential }) => credential))]),
-    followers.byEmailList.prepare(snapshot.routes.flatMap(({ emailLists }) => emailLists)),
-    followers.byRoute.prepare(snapshot.routes.map(({ id }) => id)),
-    commit,
-  ]
+  let balancers: Runtime['balancers'] = []
+  const prepareServices = (): Commit => {
+    const prepared = followers.byService.prepare(snapshot.services)
+    balancers = prepared.balancers
+    return prepared.commit
+  }
+  const commits = attemptAll([
+    ...followers.byIssuer.map((each) => () => each.prepare(issuers)),
+    () => followers.byCredential.prepare([...new Set(snapshot.routes.map(({ credential }) => credential))]),
+    () => followers.byEmailList.prepare(snapshot.routes.flatMap(({ emailLists }) => emailLists)),
+    () => followers.byRoute.prepare(snapshot.routes.map(({ id }) => id)),
+    prepareServices,
+  ])
   return { runtime: { snapshot, balancers }, commit: commitAll(commits) }
 }

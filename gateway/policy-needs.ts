@@ -22,6 +22,7 @@ export function checkPolicyNeeds(settings: NeededSettings, snapshot: Snapshot): 
   const missing = [
     assertionKey,
     credentialKey,
+    introspectionKey,
     auditLog,
     loginStore,
     loginKey,
@@ -46,6 +47,13 @@ const credentialKey: Need = ({ keys, redis }, { routes }) => {
   if (route === undefined || redis === undefined || keys.encryption.length > 0) return undefined
   const { credential, service } = route
   const message = `tokens for service ${service.id} (${credential.type}) are stored encrypted in Redis, but keys.encryption is empty`
+  return keyMissing('encryption', message)
+}
+
+const introspectionKey: Need = ({ keys, redis }, { issuers }) => {
+  const asked = [...issuers.values()].find(({ introspection }) => introspection !== undefined)
+  if (asked === undefined || redis === undefined || keys.encryption.length > 0) return undefined
+  const message = `introspection responses of issuer ${asked.name} are stored encrypted in Redis, but keys.encryption is empty`
   return keyMissing('encryption', message)
 }
 

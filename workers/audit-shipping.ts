@@ -1,4 +1,5 @@
 import { auditShards } from '../gateway/audit/shards.ts'
+import { SinkMaker } from '../gateway/audit/sink-maker.ts'
 import { Supervisor } from '../gateway/base/supervisor.ts'
 import { ConfigError } from '../gateway/config/problem.ts'
 import type { SinkSettings } from '../gateway/config/read-sinks.ts'
@@ -8,7 +9,6 @@ import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { shipAuditHandler } from './jobs/ship-audit.ts'
 import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
-import { SinkMaker } from './sink-maker.ts'
 import { SinkShipper } from './sink-shipper.ts'
 
 interface AuditShippingDependencies {

@@ -8,6 +8,8 @@ export interface ErrorExample {
    */
   readonly files: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
+  /** True to check gatehouse.yaml with `gatehouse check --config` instead of starting a node. */
+  readonly checksSettings?: boolean
   readonly remedy: string
 }
 
@@ -283,5 +285,20 @@ ${route('pages', '/**')}`,
     remedy:
       'Give both routes the same host, or remove the host of the route with the stronger requirement. With ' +
       '`gatehouse check --strict` this warning is an error.',
+  },
+  GH_POLICY_LITERAL_SEGMENT: {
+    files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders/:id')) },
+    remedy:
+      'Write `*` for one segment of any text, and `/**` for all paths below. If clients really send the text with the ' +
+      'colon, ignore the warning.',
+  },
+  GH_CONFIG_RISK: {
+    files: {
+      'policy.yaml': publicPolicy(route('orders.read', '/orders')),
+      'gatehouse.yaml': 'policy: { path: policy.yaml }\nadmin: { bootstrap_token: { file: admin-token } }\n',
+      'admin-token': 'bootstrap-token-of-the-documentation',
+    },
+    checksSettings: true,
+    remedy: 'Do what the message says. The node starts in spite of the warning, and logs the same text.',
   },
 }

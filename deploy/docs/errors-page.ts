@@ -49,15 +49,18 @@ function printed(problems: readonly Problem[]): string {
 }
 
 function given(example: ErrorExample): string {
-  const files = Object.entries(example.files).map(([name, text]) => {
-    const path = isPolicyFolder(example) ? `policy/${name}` : name
-    return block('yaml', `# ${path}\n${text}`)
-  })
+  const files = Object.entries(example.files)
+    .filter(([name]) => name.endsWith('.yaml'))
+    .map(([name, text]) => {
+      const path = isPolicyFolder(example) ? `policy/${name}` : name
+      return block('yaml', `# ${path}\n${text}`)
+    })
   return files.join('')
 }
 
 function commandOf(example: ErrorExample): string {
   const env = Object.entries(example.env ?? {}).map(([name, value]) => `${name}=${value} `)
+  if (example.checksSettings === true) return 'gatehouse check --config gatehouse.yaml'
   if (isStart(example)) return `${env.join('')}gatehouse serve --config gatehouse.yaml`
   return `gatehouse check ${isPolicyFolder(example) ? 'policy' : 'policy.yaml'}${hasTests(example) ? ' --tests tests.yaml' : ''}`
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkSettings } from '../../gateway/cli/check-settings.ts'
 import { readPolicyTests } from '../../gateway/cli/policy-tests/read-policy-tests.ts'
 import { runPolicyTests } from '../../gateway/cli/policy-tests/run-policy-tests.ts'
 import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
@@ -8,7 +9,7 @@ import { readSettings } from '../../gateway/config/settings.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { compilePolicy } from '../../gateway/policy/compile.ts'
 import { loadPolicy } from '../../gateway/policy/policy-source.ts'
-import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
+import { policyWarnings } from '../../gateway/policy/policy-warnings.ts'
 import type { ErrorExample } from './error-examples.ts'
 
 /**
@@ -53,8 +54,9 @@ async function read(example: ErrorExample, folder: string): Promise<readonly Pro
     const source = loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml'))
     const snapshot = compilePolicy(source)
     if (hasTests(example)) return runPolicyTests(snapshot, readPolicyTests(join(folder, 'tests.yaml')))
-    return weakerRoutes(source, snapshot)
+    return policyWarnings(source, snapshot)
   }
+  if (example.checksSettings === true) return (await checkSettings(join(folder, 'gatehouse.yaml'), false)).warnings
   // Port 0 lets the system choose free ports, in case the node starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
   const settings = readSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })

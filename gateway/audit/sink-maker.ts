@@ -1,10 +1,10 @@
-import { readSealLine } from '../gateway/audit/batch.ts'
-import type { Problem } from '../gateway/config/problem.ts'
-import type { SinkSettings } from '../gateway/config/read-sinks.ts'
-import type { Secrets } from '../gateway/config/secrets.ts'
-import type { Sink } from '../gateway/config/sinks/sink.ts'
-import { openSink } from '../gateway/config/sinks/sink-kinds.ts'
-import { SinkResources } from '../gateway/config/sinks/sink-resources.ts'
+import type { Problem } from '../config/problem.ts'
+import type { SinkSettings } from '../config/read-sinks.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { Sink } from '../config/sinks/sink.ts'
+import { openSink } from '../config/sinks/sink-kinds.ts'
+import { SinkResources } from '../config/sinks/sink-resources.ts'
+import { readSealLine } from './batch.ts'
 
 type SinkLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 

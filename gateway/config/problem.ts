@@ -44,12 +44,20 @@ export const problemCodes = {
     'A test of `gatehouse check --tests` failed: the policy makes another decision than the test expects.',
   GH_POLICY_WEAKER_ROUTE:
     'A weaker route under other hosts also reaches a path of this route. A warning of `check`, an error with --strict.',
+  GH_POLICY_LITERAL_SEGMENT:
+    'A path has a segment such as `:id`, which matches only this text. A warning of `check`, an error with --strict.',
+  GH_CONFIG_RISK:
+    'A setting takes effect, but something that it names is unsafe or incomplete. A warning of `check` and of the log, an error with --strict.',
 } as const satisfies Record<string, string>
 
 export type ProblemCode = keyof typeof problemCodes
 
-/** Codes that only `gatehouse check` reports. A policy with these problems still takes effect. */
-export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['GH_POLICY_WEAKER_ROUTE'])
+/** Codes that only `gatehouse check` reports. Settings and policy with these problems still take effect. */
+export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'GH_POLICY_WEAKER_ROUTE',
+  'GH_POLICY_LITERAL_SEGMENT',
+  'GH_CONFIG_RISK',
+])
 
 /**
  * One error in the settings or the policy. The error contains no secrets: it quotes names, such as keys and roles, but
@@ -106,6 +114,26 @@ export class ConfigError extends Error {
     super(first.map(formatProblem).join('\n'))
     this.problems = first
   }
+}
+
+/**
+ * Does all pieces of work, and reports the problems of all of them together.
+ *
+ * @throws {ConfigError} when at least one piece of work throws one; any other error at once
+ */
+export function attemptAll<T>(works: Iterable<() => T>): T[] {
+  const problems: Problem[] = []
+  const results: T[] = []
+  for (const work of works) {
+    try {
+      results.push(work())
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      problems.push(...error.problems)
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return results
 }
 
 function byPlace(a: Problem, b: Problem): number {

@@ -1,5 +1,6 @@
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { attemptAll } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { Introspector, type IntrospectorDependencies } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
@@ -39,7 +40,7 @@ export class Introspectors {
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const asked = [...rules].filter(({ introspection }) => introspection !== undefined)
-    const next = new Set(asked.map((each) => this.of(each)))
+    const next = new Set(attemptAll(asked.map((each) => () => this.of(each))))
     return () => {
       for (const introspector of this.#current) if (!next.has(introspector)) this.#closeLater(introspector)
       this.#current = next

@@ -1,5 +1,6 @@
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { attemptAll } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
 import { LoginClient, type LoginClientDependencies } from './login-client.ts'
@@ -39,7 +40,7 @@ export class LoginClients {
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const used = [...rules].filter(({ login }) => login !== undefined)
-    const next = new Set(used.map((each) => this.of(each)))
+    const next = new Set(attemptAll(used.map((each) => () => this.of(each))))
     return () => {
       for (const client of this.#current) if (!next.has(client)) this.#closeLater(client)
       this.#current = next

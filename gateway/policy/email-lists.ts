@@ -1,5 +1,6 @@
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { attemptAll } from '../config/problem.ts'
 import type { EmailList } from './email-list.ts'
 
 /**
@@ -26,7 +27,7 @@ export class EmailLists {
    * @throws {ConfigError} when a file is missing or invalid
    */
   prepare(lists: readonly EmailList[]): Commit {
-    for (const list of lists) list.open()
+    attemptAll(lists.map((list) => () => list.open()))
     return () => {
       this.#lists = lists
       if (lists.length === 0 || this.#isWatching) return

@@ -3,7 +3,6 @@ import type { Commit } from '../base/commit.ts'
 import type { KeyRing } from '../base/key-ring.ts'
 import { Sealer, type SealKey } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
-import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { Introspectors } from '../issuers/introspectors.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
@@ -55,16 +54,15 @@ export class Introspection {
   /**
    * Prepares introspection at the issuers of a policy.
    *
-   * @throws {ConfigError} when a key is missing or a secret cannot be read
+   * @throws {ConfigError} when a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit {
-    const { link, encryption } = this.#dependencies
-    const asked = issuers.find(({ introspection }) => introspection !== undefined)
-    if (asked !== undefined && link !== undefined && encryption.writer === undefined) throw missingKey(asked)
+    const { link } = this.#dependencies
+    const asks = issuers.some(({ introspection }) => introspection !== undefined)
     const follow = this.#introspectors.prepare(issuers)
     return () => {
       follow()
-      if (asked !== undefined && link !== undefined) this.#loading ??= this.#task.run(() => this.#loadQueues(link))
+      if (asks && link !== undefined) this.#loading ??= this.#task.run(() => this.#loadQueues(link))
     }
   }
 
@@ -80,16 +78,4 @@ export class Introspection {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(introspectToken, link, this.#dependencies.log)
   }
-}
-
-function missingKey({ name }: IssuerRules): ConfigError {
-  return new ConfigError([
-    problem(
-      'GH_CONFIG_KEY_MISSING',
-      `introspection responses of issuer ${name} are stored encrypted in Redis, but keys.encryption is empty`,
-      ['keys', 'encryption'],
-      nowhere,
-      'generate a key with `gatehouse keys generate encryption` and add it to keys.encryption',
-    ),
-  ])
 }

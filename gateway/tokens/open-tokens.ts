@@ -38,7 +38,7 @@ export interface TokensRoom {
   /**
    * Prepares the verification of tokens for the issuers of a policy.
    *
-   * @throws {ConfigError} when a key is missing or a secret cannot be read
+   * @throws {ConfigError} when a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit
   /** Cancels the introspection and token requests to issuers. */

@@ -1,8 +1,8 @@
 import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { SinkMaker } from '../../gateway/audit/sink-maker.ts'
 import { Secrets } from '../../gateway/config/secrets.ts'
 import type { ShippedBatch, ShippedRecord, Sink } from '../../gateway/config/sinks/sink.ts'
 import { sinkEntry } from '../../gateway/config/sinks/sink-kinds.ts'
-import { SinkMaker } from '../../workers/sink-maker.ts'
 import { atEnd } from './cleanup.ts'
 
 /** An audit record in the form in which a worker passes it to a sink. */

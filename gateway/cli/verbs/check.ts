@@ -1,45 +1,38 @@
 import { z } from 'zod'
 import { ConfigError, type Problem } from '../../config/problem.ts'
 import { compilePolicy } from '../../policy/compile.ts'
+import { policyWarnings } from '../../policy/policy-warnings.ts'
 import { printPolicy } from '../../policy/print-policy.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
-import { weakerRoutes } from '../../policy/weaker-routes.ts'
 import { adminFlag, adminUnreachable } from '../admin-client.ts'
 import { recordCount } from '../audit-record.ts'
+import { checkSettings, type SettingsChecked } from '../check-settings.ts'
+import type { Checked, TestsChecked } from '../checked.ts'
 import { CliError, exitCodes, Output } from '../output.ts'
 import { policyName, readPolicyArgument } from '../policy-argument.ts'
 import { sarifLog } from '../sarif.ts'
 import { defineVerb, flag } from '../verb.ts'
 import { yamlLines } from '../yaml-lines.ts'
 
-/** Result of the check of one policy path. */
-interface Checked {
-  readonly path: string
-  readonly valid: boolean
-  readonly services: number
-  readonly routes: number
-  readonly revision: string | null
-  readonly problems: readonly Problem[]
-  /** Warnings about the policy. With `--strict`, `problems` contains the warnings instead. */
-  readonly warnings: readonly Problem[]
-  /** Results of `--tests`, one for each file; absent without this flag, and when the policy or a file is invalid. */
-  readonly tests?: readonly TestsChecked[]
-}
-
-/** Number of tests that were run, and of tests that failed. */
-interface TestsChecked {
-  readonly file: string
-  readonly run: number
-  readonly failed: number
-}
-
-/** `gatehouse check PATH… | -`: validates policies and lists every problem. The verb changes nothing. */
+/** `gatehouse check`: validates policies and settings, and lists every problem. The verb changes nothing. */
 export const verb = defineVerb({
-  description: 'Check policies: a file, a folder of *.yaml files, or - for standard input',
+  description: 'Check policies, or settings with everything that they name',
   arguments: {
-    path: z.array(z.string()).register(flag, { help: 'policies to check: files, folders, or - for standard input' }),
+    path: z
+      .array(z.string())
+      .default([])
+      .register(flag, { help: 'policies to check: files, folders of *.yaml files, or - for standard input' }),
   },
   flags: {
+    config: z
+      .string()
+      .optional()
+      .register(flag, {
+        short: 'c',
+        value: 'file',
+        help: 'settings file to check with its policy, secrets, keys, certificates and audit sinks; environment variables override its values, as for serve',
+        conflicts: ['print', 'tests', 'fromAudit'],
+      }),
     print: z
       .boolean()
       .default(false)
@@ -68,16 +61,18 @@ export const verb = defineVerb({
   },
   formats: ['sarif'],
   examples: [
+    { run: 'gatehouse check --config gatehouse.yaml', does: 'all that a start of the node reads' },
     { run: 'gatehouse check policy.yaml --tests tests.yaml', does: 'and the decisions that the tests expect' },
-    { run: 'gatehouse check policy.yaml --from-audit 24h', does: 'and which recorded decisions would change' },
   ],
   exitCodes: {
-    [exitCodes.done]: 'every policy is valid',
+    [exitCodes.done]: 'everything is valid',
     [exitCodes.invalid]:
-      'a policy is invalid, or a test failed; with --strict: or a policy has a warning; with --from-audit: or a decision would change',
+      'a policy or the settings are invalid, or a test failed; with --strict: or there is a warning; with --from-audit: or a decision would change',
     ...adminUnreachable,
   },
   run: ({ path: paths, print, output: format, fromAudit, records, admin, ...wish }, output) => {
+    if (paths.length === 0 && wish.config === undefined) throw nothingNamed()
+    if (paths.length === 0 && (print || fromAudit !== undefined || wish.tests.length > 0)) throw nothingNamed()
     if (fromAudit !== undefined) return replayAudit(paths, format, { fromAudit, records, admin }, output)
     if (wish.tests.length > 0 && paths.length > 1) throw wrongUsage('--tests accepts only one path, a file or a folder')
     if (format === 'sarif') return reportSarif(paths, { ...wish, print }, new Output('json'))
@@ -101,17 +96,18 @@ async function replayAudit(
 /** Flags that decide what is checked. */
 interface Wish {
   readonly strict: boolean
+  /** Path of a settings file. */
+  readonly config?: string | undefined
   /** Paths of files of policy tests. */
   readonly tests: readonly string[]
 }
 
 async function check(paths: readonly string[], wish: Wish, output: Output): Promise<number> {
   const checked = await checkAll(paths, wish)
-  for (const { path, revision, services, routes, problems, warnings, tests } of checked) {
-    if (revision !== null) {
-      const counts = `${count(services, 'service')}, ${count(routes, 'route')}`
-      output.line(`${path}: ok, ${counts}, revision ${revision}`)
-    }
+  for (const each of checked) {
+    const { revision, problems, warnings, tests } = each
+    if ('policy' in each) reportSettings(each, output)
+    else if (revision !== null) output.line(`${each.path}: ok, ${policyCounts(each)}`)
     for (const { file, run, failed } of tests ?? []) {
       output.line(
         `${file}: ${failed === 0 ? 'ok, ' : ''}${count(run, 'test')}${failed === 0 ? '' : `, ${failed} failed`}`,
@@ -122,6 +118,18 @@ async function check(paths: readonly string[], wish: Wish, output: Output): Prom
   }
   output.document({ checked })
   return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
+}
+
+function reportSettings(checked: SettingsChecked, output: Output): void {
+  const { path, valid, policy, secrets, keys, sinks } = checked
+  if (!valid) return
+  const counts = [count(secrets, 'secret'), count(keys, 'key'), count(sinks, 'audit sink')].join(', ')
+  output.line(`${path}: ok, ${counts}`)
+  output.line(policy === null ? 'policy: in the cluster, not checked' : `${policy}: ok, ${policyCounts(checked)}`)
+}
+
+function policyCounts({ services, routes, revision }: Checked): string {
+  return `${count(services, 'service')}, ${count(routes, 'route')}, revision ${revision}`
 }
 
 /** Prints only a SARIF log to stdout, for code hosts and editors. Nothing is written to stderr. */
@@ -150,8 +158,9 @@ async function printEffectivePolicy(paths: readonly string[], output: Output): P
   return exitCodes.done
 }
 
-async function checkAll(paths: readonly string[], wish: Wish): Promise<Checked[]> {
-  const checked: Checked[] = []
+async function checkAll(paths: readonly string[], wish: Wish): Promise<(Checked | SettingsChecked)[]> {
+  const { config, strict } = wish
+  const checked: Checked[] = config === undefined ? [] : [await checkSettings(config, strict)]
   for (const path of paths) checked.push(await checkOne(path, wish))
   return checked
 }
@@ -161,7 +170,7 @@ async function checkOne(path: string, { strict, tests: files }: Wish): Promise<C
   try {
     const source = await readPolicyArgument(path)
     const snapshot = compilePolicy(source)
-    const warnings = weakerRoutes(source, snapshot)
+    const warnings = policyWarnings(source, snapshot)
     if (strict && warnings.length > 0) throw new ConfigError(warnings)
     const { services, routes, revision } = snapshot
     const tested = files.length === 0 ? { problems: [] } : await runTests(files, snapshot)
@@ -189,6 +198,11 @@ async function runTests(
     problems.push(...failures)
   }
   return { tests, problems }
+}
+
+function nothingNamed(): CliError {
+  const hint = 'gatehouse check policy.yaml, or gatehouse check --config gatehouse.yaml'
+  return new CliError(exitCodes.usage, 'GH_USAGE', 'name a policy, or a settings file with --config', hint)
 }
 
 function wrongUsage(message: string): CliError {
