@@ -54,7 +54,7 @@ Try, in another terminal:
 
   # operate the cluster: list the nodes, and revoke a token on both nodes
   gatehouse nodes
-  gatehouse revoke --token "$TOKEN" --wait
+  gatehouse revoke --token "$TOKEN"
   ${curl}/orders/1
   gatehouse explain GET /orders/1 --token "$TOKEN"
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { POLICY_MAX_BYTES } from '../revisions/revision.ts'
+import { waited } from './receipt-shape.ts'
 
 /** Longest body of a call with a policy, bytes. JSON escapes make a policy of 1 MiB up to twice as long. */
 export const policyBodyMaxBytes = 2 * POLICY_MAX_BYTES + 64 * 1024
@@ -54,6 +55,7 @@ const receipt = {
     .array(z.strictObject({ node: z.string(), ms: z.number() }))
     .describe('Nodes that enforce the revision, each with the time until its acknowledgement, ms.'),
   missing: z.array(z.string()).describe('Nodes that have not acknowledged the activation.'),
+  waited_ms: waited,
   fenced_by: z
     .string()
     .describe('Time from which no node decides by an older revision (RFC 3339), except on the routes in `not_fenced`.'),
@@ -124,6 +126,7 @@ export const exampleChange: z.input<typeof policyChange> = {
   sequence: 11,
   acknowledged: [{ node: 'node-a', ms: 12.5 }],
   missing: [],
+  waited_ms: 12.8,
   fenced_by: '2030-01-31T12:00:05.000Z',
   not_fenced: ['orders.docs'],
 }

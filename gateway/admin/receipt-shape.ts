@@ -1,4 +1,11 @@
 import { z } from 'zod'
+import { durationPattern, parseDuration } from '../base/duration.ts'
+import type { AcknowledgementWait } from '../cluster/receipt.ts'
+
+const WAIT_MAX_MS = 5 * 60_000
+
+/** Time that a call waited for nodes, in each receipt. */
+export const waited = z.number().describe('Time that the call waited for the acknowledgements, ms.')
 
 /** Schema of a revocation's `Receipt` in the API. */
 export const receipt = z.strictObject({
@@ -7,7 +14,10 @@ export const receipt = z.strictObject({
   acknowledged: z
     .array(z.strictObject({ node: z.string(), ms: z.number() }))
     .describe('Nodes that already reject the revoked tokens, each with the time until its acknowledgement, ms.'),
-  missing: z.array(z.string()).describe('Nodes that have not acknowledged the revocation.'),
+  missing: z
+    .array(z.string())
+    .describe('Nodes that have not acknowledged the revocation. Without a wait, usually all nodes.'),
+  waited_ms: waited,
   fenced_by: z
     .string()
     .describe(
@@ -30,10 +40,16 @@ export const receipt = z.strictObject({
 /** Query that sets how long a revocation call waits. */
 export const receiptQuery = {
   wait: z
-    .enum(['all', 'none'])
+    .string()
+    .regex(new RegExp(`^(all|none|${durationPattern.replace(/^\^|\$$/g, '')})$`), {
+      error: 'must be none, all, or a duration such as 2s',
+    })
+    .refine((text) => (parseDuration(text) ?? 0) <= WAIT_MAX_MS, { error: 'must be at most 5m' })
+    .transform((text): AcknowledgementWait => parseDuration(text) ?? (text === 'all' ? 'all' : 'none'))
     .optional()
     .describe(
-      '`all`: reply when every node has acknowledged or `fenced_by` has passed, after 5 min at most. `none`: reply at once. Default `none`.',
+      'Longest wait for the acknowledgements of the nodes: a duration such as `2s`, at most `5m`. The reply comes as ' +
+        'soon as every node has acknowledged or `fenced_by` has passed. `all`: `5m`. `none`: reply at once. Default `none`.',
     ),
   durable: z
     .enum(['0', '1'])
@@ -54,6 +70,7 @@ export const exampleReceipt: z.input<typeof receipt> = {
   position: '1911902400000-0',
   acknowledged: [{ node: 'node-a', ms: 4 }],
   missing: [],
+  waited_ms: 3.8,
   fenced_by: '2030-01-31T12:00:05.000Z',
   max_staleness_ms: 5000,
   replicas: 1,

@@ -169,7 +169,7 @@ export const exampleRunning: z.input<typeof runningRollout> = {
 
 export function exampleEnd(outcome: 'promoted' | 'aborted'): z.input<typeof endReply> {
   const number = outcome === 'promoted' ? 8 : 7
-  const receipt = { acknowledged: [{ node: 'node-a', ms: 12.5 }], missing: [], not_fenced: [] }
+  const receipt = { acknowledged: [{ node: 'node-a', ms: 12.5 }], missing: [], waited_ms: 12.8, not_fenced: [] }
   return {
     rollout: { ...exampleOutcome, outcome, why: outcome, by: 'olga' },
     receipt: {

@@ -102,11 +102,13 @@ function argumentOf(name: string, schema: z.ZodType): Argument {
 
 function optionOf(name: string, schema: z.ZodType): Option {
   const { core, required, initial } = shapeOf(schema)
-  const { help, value, short, env, conflicts = [] } = formOf(name, schema)
+  const { help, value, bare, short, env, conflicts = [] } = formOf(name, schema)
   const long = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
   const names = short === undefined ? long : `-${short}, ${long}`
   if (core instanceof z.ZodBoolean) return new Option(names, help)
-  const option = new Option(`${names} <${value ?? name}>`, help).conflicts([...conflicts])
+  const label = bare === undefined ? `<${value ?? name}>` : `[${value ?? name}]`
+  const option = new Option(`${names} ${label}`, help).conflicts([...conflicts])
+  if (bare !== undefined) option.preset(bare)
   if (required) option.makeOptionMandatory()
   if (env !== undefined) option.env(env)
   if (core instanceof z.ZodArray) return option.argParser(append)

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { durationForm, parseDuration } from '../base/duration.ts'
 import type { Problem } from '../config/problem.ts'
 import type { PolicyDifference } from '../policy/difference/policy-difference.ts'
 import { type AdminClient, AdminRefusal } from './admin-client.ts'
 import { differenceLines } from './difference-lines.ts'
-import { CliError, type ExitCode, exitCodes, type Output } from './output.ts'
+import { type ExitCode, exitCodes, type Output } from './output.ts'
 import { printAcknowledgements } from './receipt-text.ts'
 import { flag } from './verb.ts'
+import { waitFlags } from './wait-flag.ts'
 
 /** Schema of the number of a revision on the command line. */
 export const revisionFlag = z.string().regex(/^[1-9][0-9]{0,8}$/, { error: 'must be the number of a revision' })
@@ -17,15 +17,7 @@ export const changeFlags = {
     .string()
     .optional()
     .register(flag, { value: 'text', help: 'reason of the change, stored in the revision' }),
-  // commander stores `--no-wait` as false under the name of `--wait`.
-  wait: z
-    .union([z.string(), z.literal(false)])
-    .default('10s')
-    .register(flag, {
-      value: 'duration',
-      help: 'longest wait for the nodes to acknowledge, at most 5m',
-    }),
-  noWait: z.boolean().default(false).register(flag, { help: 'do not wait for the nodes' }),
+  ...waitFlags('10s'),
 }
 
 /** Exit codes of every verb that changes the policy of the cluster. */
@@ -54,14 +46,6 @@ type ChangeDocument =
     }
   | { readonly outcome: 'unchanged'; readonly number: number }
 
-/** Value of the flags `--wait` and `--no-wait`, ms. @throws {CliError} when it is not a duration */
-export function waitMsOf(wait: string | false): number {
-  if (wait === false) return 0
-  const ms = parseDuration(wait)
-  if (ms !== undefined && ms <= 300_000) return ms
-  throw new CliError(exitCodes.usage, 'GH_USAGE', `--wait must be ${durationForm}, and at most 5m`)
-}
-
 /** Compares a policy with a revision of the cluster, and prints the difference for people. */
 export async function comparePolicies(client: AdminClient, body: object, output: Output): Promise<ComparedDocument> {
   const { document } = await client.call('POST', '/api/v1/policy/diff', 'equal', body)
@@ -73,7 +57,7 @@ export async function comparePolicies(client: AdminClient, body: object, output:
 /** Changes the policy of the cluster, and prints the receipt. */
 export async function activatePolicy(
   client: AdminClient,
-  call: { readonly path: string; readonly body: object; readonly difference: ComparedDocument },
+  call: { readonly path: string; readonly body: { readonly wait_ms: number }; readonly difference: ComparedDocument },
   output: Output,
 ): Promise<ExitCode> {
   const { path, body, difference } = call
@@ -86,7 +70,7 @@ export async function activatePolicy(
   }
   const { number, missing, fenced_by, not_fenced } = change
   output.line('')
-  printAcknowledgements(change, true, output)
+  printAcknowledgements(change, body.wait_ms > 0, output)
   output.line(`Revision ${number} is active.`)
   if (missing.length === 0) return exitCodes.done
   output.line(`Nodes that have not acknowledged enforce revision ${number} from ${fenced_by} on, or reject requests.`)

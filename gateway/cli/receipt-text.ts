@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import type { Output } from './output.ts'
 import { flag } from './verb.ts'
+import { waitFlags } from './wait-flag.ts'
 
-/** Flag `--wait` of every verb that revokes. */
-export const waitFlag = z.boolean().default(false).register(flag, {
-  help: 'wait until every node has acknowledged the revocation or stopped admitting (fenced itself), at most 5 minutes',
-})
+/**
+ * Default of `--wait` for every verb that revokes. Nodes acknowledge within milliseconds; a longer wait is for a node
+ * that is paused or has lost contact to Redis.
+ */
+export const revocationWaitFlags = waitFlags('2s')
 
 /** Flag `--durable` of every verb that revokes. */
 export const durableFlag = z
@@ -22,6 +24,8 @@ export interface ReceiptDocument {
   readonly fenced_by: string
   readonly replicas: number
   readonly fsynced: boolean
+  /** Time that the admin API waited for the nodes, ms. Absent in receipts of older nodes. */
+  readonly waited_ms?: number
   /**
    * How nodes recognize the revoked token. Absent when the revocation is not for a single token, and in receipts of
    * older nodes.
@@ -31,7 +35,7 @@ export interface ReceiptDocument {
 
 /**
  * Prints for people which nodes have acknowledged. A node that has not acknowledged is `missing` only if the command
- * waited for it; otherwise it is `sent`.
+ * waited for the node.
  */
 export function printAcknowledgements(
   receipt: Pick<ReceiptDocument, 'acknowledged' | 'missing'>,
@@ -42,7 +46,7 @@ export function printAcknowledgements(
     ['node', 'state', 'after'],
     [
       ...receipt.acknowledged.map(({ node, ms }) => [node, 'acknowledged', `${Math.round(ms)} ms`]),
-      ...receipt.missing.map((node) => [node, waited ? 'missing' : 'sent', '-']),
+      ...receipt.missing.map((node) => [node, waited ? 'missing' : 'not heard yet', '-']),
     ],
   )
   output.line('')
@@ -53,7 +57,7 @@ export function printAcknowledgements(
  * mention it.
  */
 export function storedText({ replicas, fsynced }: ReceiptDocument): string {
-  const copies = replicas === 0 ? '' : ` and ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
+  const copies = replicas === 0 ? '' : ` and in ${replicas} ${replicas === 1 ? 'replica' : 'replicas'} of Redis`
   return `stored in Redis${copies}${fsynced ? ', and on disk' : ''}`
 }
 
@@ -62,11 +66,17 @@ export function printReceipt(receipt: ReceiptDocument, waited: boolean, output: 
   const { id, position, missing, fenced_by } = receipt
   printAcknowledgements(receipt, waited, output)
   output.line(`Revocation ${id} at ${position}: ${storedText(receipt)}.`)
+  const rest = `reject the revoked tokens from ${fenced_by} at the latest`
   output.line(
     missing.length === 0
       ? 'No node admits the revoked tokens any more.'
       : waited
-        ? `Nodes that acknowledged reject the revoked tokens now; all other nodes reject them from ${fenced_by}.`
-        : `Not waited for the nodes: usually each rejects the revoked tokens within milliseconds, at the latest from ${fenced_by}. With --wait, the command shows when.`,
+        ? `Nodes that acknowledged reject the revoked tokens now. ${missing.length} ${missing.length === 1 ? 'node has' : 'nodes have'} not acknowledged${waitText(receipt)}; all nodes ${rest}.`
+        : `Not waited for the nodes: usually all reject the revoked tokens within milliseconds. All nodes ${rest}.`,
   )
+}
+
+/** Says how long the admin API waited, as a part of a sentence. */
+function waitText({ waited_ms: waitedMs }: ReceiptDocument): string {
+  return waitedMs === undefined ? '' : ` within ${(waitedMs / 1000).toFixed(1)} s`
 }

@@ -179,7 +179,7 @@ export async function endRollout(
     readonly receipt: Pick<ReceiptDocument, 'acknowledged' | 'missing' | 'fenced_by'> & { readonly number: number }
   }
   output.document(document)
-  printAcknowledgements(receipt, true, output)
+  printAcknowledgements(receipt, waitMs > 0, output)
   output.line(outcomeText(rollout))
   if (receipt.missing.length === 0) return exitCodes.done
   const { number, fenced_by } = receipt

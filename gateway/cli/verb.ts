@@ -9,6 +9,8 @@ export interface FlagForm {
   readonly help: string
   /** Placeholder of the value in the help, such as `file`. Ignored for a boolean flag and for an argument. */
   readonly value?: string
+  /** Value of the flag if the command line names the flag without a value. Absent: a value is required. */
+  readonly bare?: string
   /** Short form of the flag, one letter. */
   readonly short?: string
   /** Environment variable that is used if the flag is absent. */

@@ -19,6 +19,8 @@ export interface ActivationReceipt {
   readonly acknowledged: readonly Acknowledged[]
   /** Ids of the members that have not acknowledged the activation. */
   readonly missing: readonly string[]
+  /** Time that the call waited for acknowledgements after Redis had stored the activation, ms. */
+  readonly waited_ms: number
   /**
    * Time from which no node decides a request by an older revision (RFC 3339), except on the routes in `not_fenced`.
    */
@@ -67,8 +69,9 @@ export class ActivationReceipts {
   /** Waits until the members have acknowledged an activation that is written to Redis, for at most `waitMs`. */
   async collect(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
     const { cluster, log } = this.#dependencies
-    const { sentAt, sentMs, sequence, number, waitMs, before } = activated
-    const tookMs = performance.now() - sentAt
+    const { sentAt, sentMs, sequence, number, before } = activated
+    const startedAt = performance.now()
+    const tookMs = startedAt - sentAt
     const lost = cluster.lostMembers(written.members)
     const awaited = new Set([...written.members, ...lost.members].map(({ id }) => id))
     const acknowledged = await this.#acknowledgements(awaited, activated)
@@ -80,11 +83,12 @@ export class ActivationReceipts {
       sequence,
       acknowledged,
       missing: [...awaited],
+      waited_ms: Math.round((performance.now() - startedAt) * 100) / 100,
       fenced_by: new Date(sentMs + Math.ceil(tookMs) + boundMs).toISOString(),
       not_fenced: before.routes.filter(isServedWithoutContact).map(({ id }) => id),
     }
-    const { missing } = receipt
-    log('info', 'policy activated', { number, sequence, acknowledged: acknowledged.length, missing, waited_ms: waitMs })
+    const { missing, waited_ms } = receipt
+    log('info', 'policy activated', { number, sequence, acknowledged: acknowledged.length, missing, waited_ms })
     return receipt
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Acknowledgements, AwaitedMember } from '../cluster/acknowledgements.ts'
-import type { Receipt } from '../cluster/receipt.ts'
+import type { AcknowledgementWait, Receipt } from '../cluster/receipt.ts'
 import type { WrittenEvent } from '../cluster/written-event.ts'
 import type { Durability } from './durability.ts'
 
@@ -20,12 +20,7 @@ export interface ReceiptCollectorDependencies {
 }
 
 export interface ReceiptOptions {
-  /**
-   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the revocations of each missing
-   * member must be stale, so that the member refuses the requests that need them. `none`: does not wait for
-   * acknowledgements.
-   */
-  readonly wait: 'all' | 'none'
+  readonly wait: AcknowledgementWait
   /** Whether to wait until Redis has written the event to disk. */
   readonly durable: boolean
 }
@@ -64,9 +59,13 @@ export class ReceiptCollector {
     const tookMs = performance.now() - sentAt
     const more = lostMembers(written.members)
     const members = [...written.members, ...more.members]
-    const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
-    const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
+    const fencedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
+    const startedAt = performance.now()
+    const collecting = acknowledgements
+      .collect(written.position, members, sentAt, limitMs(wait, fencedMs))
+      .then((collection) => ({ collection, waitedMs: performance.now() - startedAt }))
+    const [{ collection, waitedMs }, { replicas, fsynced }] = await Promise.all([
+      collecting,
       durability.confirm(durable),
     ])
     // Check again for lost members. After Redis lost its data, this node can renew its lease before it detects the
@@ -74,16 +73,23 @@ export class ReceiptCollector {
     const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
-    const maxStalenessMs = Math.max(waitedMs, late.boundMs)
+    const maxStalenessMs = Math.max(fencedMs, late.boundMs)
     return {
       id: randomUUID(),
       position: written.position,
-      acknowledged: collected.acknowledged,
-      missing: [...collected.missing, ...lateIds],
+      acknowledged: collection.acknowledged,
+      missing: [...collection.missing, ...lateIds],
+      waited_ms: Math.round(waitedMs * 100) / 100,
       fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
       max_staleness_ms: maxStalenessMs,
       replicas,
       fsynced,
     }
   }
+}
+
+/** Longest wait for acknowledgements, ms. No wait is longer than the time after which every node refuses. */
+function limitMs(wait: AcknowledgementWait, fencedMs: number): number {
+  if (wait === 'none') return 0
+  return Math.min(wait === 'all' ? fencedMs : wait, fencedMs, WAIT_MAX_MS)
 }

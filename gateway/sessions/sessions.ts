@@ -3,7 +3,7 @@ import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { positionMs } from '../cluster/position.ts'
-import type { Receipt } from '../cluster/receipt.ts'
+import type { AcknowledgementWait, Receipt } from '../cluster/receipt.ts'
 import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type AskClaims, areClaimsOld, areClaimsRefused, areTokensOld, ClaimRenewal } from './claim-renewal.ts'
@@ -40,7 +40,7 @@ type OwnSessions = { readonly kind: 'session'; readonly ids: readonly [string, .
 )
 
 export interface EndOptions {
-  readonly wait: 'all' | 'none'
+  readonly wait: AcknowledgementWait
   readonly durable: boolean
 }
 

@@ -119,7 +119,7 @@ test('the list of sessions shows the end of a session by the current policy, eve
 test('a revocation of a subject lasts longer than a session that began under an earlier policy with a longer lifetime', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 29 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'revoked', lifetime }))
-  const { exitCode } = await runVerb(['revoke', '--subject', 'revoked', '--wait'], env, '')
+  const { exitCode } = await runVerb(['revoke', '--subject', 'revoked', '--wait=all'], env, '')
 
   expect(exitCode).toBe(0)
   const buckets = await link.store.call('ZRANGE', link.keys.revocationBuckets, 0, -1)
@@ -136,9 +136,9 @@ test('`gatehouse sessions list` escapes control characters in a User-Agent', asy
   expect(stdout).not.toContain('\x1b')
 })
 
-test('`gatehouse sessions end --session` with `--wait` exits with 0 after every node has acknowledged, and nodes reject the session', async () => {
+test('`gatehouse sessions end --session` with `--wait=all` exits with 0 after every node has acknowledged, and nodes reject the session', async () => {
   const { cookie, session } = await login('ended')
-  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait')
+  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait=all')
 
   expect(exitCode).toBe(0)
   expect(stdout).toContain('No node admits the revoked tokens any more.\nOne session was ended.\n')
@@ -151,7 +151,7 @@ test('`gatehouse sessions end --session` ends a session whose Redis record is lo
   const { cookie, session } = await login('lost')
   expect(await holder.use(cookie)).toMatchObject([{ id: session.id }])
   await link.store.call('DEL', link.keys.session(session.id))
-  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--wait')
+  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--wait=all')
 
   expect(exitCode).toBe(0)
   expect(stdout).toContain('Redis has no record of this session. Its id was revoked nevertheless.\n')
@@ -172,7 +172,7 @@ test.each(['subject', 'session'])(
     await link.store.call('DEL', link.keys.session(session.id))
 
     const named = kind === 'subject' ? subject : sid
-    const { exitCode } = await runVerb(['revoke', `--${kind}`, named, '--wait'], env, '')
+    const { exitCode } = await runVerb(['revoke', `--${kind}`, named, '--wait=all'], env, '')
 
     expect(exitCode).toBe(0)
     for (const cookie of [opened.cookie, value]) expect(await holder.use(cookie)).toEqual(['none'])

@@ -183,7 +183,7 @@ test('`gatehouse streams end --subject` at one node ends the WebSocket and the e
   const mine = [await open(node, 'ended'), await open(other, 'ended')]
   const others = [await open(node, 'spared'), await open(other, 'spared')]
 
-  const done = await streams(node, 'end', '--subject', 'ended', '--issuer', 'main', '--reason', 'test', '--wait')
+  const done = await streams(node, 'end', '--subject', 'ended', '--issuer', 'main', '--reason', 'test', '--wait=all')
   expect(done.exitCode).toBe(0)
   expect(done.stdout).toContain('On every node, the selected streams have ended.')
   expect(done.stdout).toContain('Nothing was revoked')
@@ -213,14 +213,14 @@ test('`gatehouse streams end` ends one stream by its id, the streams of a sessio
   const all = await listed(other, '--subject', 'one', '--route', 'live')
   const id = String(all.streams[0]!['id'])
 
-  expect((await streams(node, 'end', '--id', id, '--wait')).exitCode).toBe(0)
+  expect((await streams(node, 'end', '--id', id, '--wait=all')).exitCode).toBe(0)
   expect(await one.socket.ended()).toEqual(tryAgain)
   expect(one.wire.ending).toBe('open')
 
-  expect((await streams(node, 'end', '--session', 'session-1', '--wait')).exitCode).toBe(0)
+  expect((await streams(node, 'end', '--session', 'session-1', '--wait=all')).exitCode).toBe(0)
   await isEnded(bySid)
 
-  expect((await streams(node, 'end', '--route', 'feed', '--wait')).exitCode).toBe(0)
+  expect((await streams(node, 'end', '--route', 'feed', '--wait=all')).exitCode).toBe(0)
   expect((await one.wire.until('0\r\n\r\n')).toString('latin1')).toBe('\r\n0\r\n\r\n')
   expect(await listed(other, '--route', 'feed')).toMatchObject({ selected: 0 })
 })
@@ -246,7 +246,7 @@ test('`gatehouse streams end` breaks a download off, replies 503 to an incomplet
   const kinds = (await listed(other, '--subject', 'transfers')).streams.map(({ kind }) => kind)
   expect(kinds.sort()).toEqual(['download', 'upload'])
 
-  expect((await streams(node, 'end', '--subject', 'transfers', '--issuer', 'main', '--wait')).exitCode).toBe(0)
+  expect((await streams(node, 'end', '--subject', 'transfers', '--issuer', 'main', '--wait=all')).exitCode).toBe(0)
 
   expect((await download.rest()).toString('latin1')).toBe('')
   expect(download.ending).not.toBe('open')
@@ -311,7 +311,7 @@ test('a receipt lists a node of an older version that cannot end streams as unab
   await link.store.call('HSET', memberFacts, 'old~1', JSON.stringify({ id: 'old', version: '0.0.9', bound_ms: 1000 }))
   await link.store.call('HSET', positions, 'old~1', `${Date.now() + 600_000}-0`)
 
-  const { exitCode, stdout } = await streams(nodes[0]!, 'end', '--route', 'live', '--wait')
+  const { exitCode, stdout } = await streams(nodes[0]!, 'end', '--route', 'live', '--wait=all')
   expect(exitCode).toBe(4)
   expect(stdout).toMatch(/older version, whose streams continue: old\./)
   expect(stdout).toMatch(/On every other node, the selected streams have ended/)

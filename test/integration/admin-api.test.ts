@@ -381,6 +381,9 @@ test.each([
 
 test.each([
   ['wait=some', 'wait'],
+  ['wait=2', 'wait'],
+  ['wait=6m', 'wait'],
+  ['wait=0x1s', 'wait'],
   ['wait=all&wait=all', 'wait'],
   ['wait=', 'wait'],
   ['durable=true', 'durable'],

@@ -173,7 +173,7 @@ test('the CLI reads a token to revoke from standard input, a file or the flag, t
   ]
 
   const body = { kind: 'token', token: victim, reason: 'stolen' }
-  const call = ['POST', '/api/v1/revocations?wait=none&durable=0', `Bearer ${bootstrap}`, body]
+  const call = ['POST', '/api/v1/revocations?wait=2000ms&durable=0', `Bearer ${bootstrap}`, body]
   expect(sent).toEqual([call, call, call, call])
   for (const { exitCode, stdout, stderr } of runs) {
     expect(exitCode).toBe(1)

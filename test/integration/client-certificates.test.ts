@@ -393,7 +393,7 @@ test('`gatehouse revoke` of the subject of a client certificate ends the request
   const unnamed = await runVerb(['revoke', '--subject', subject], env)
   expect(unnamed.exitCode).toBe(1)
   expect(unnamed.stderr).toContain('name spiffe://prod.example')
-  const order = ['revoke', '--subject', subject, '--issuer', 'spiffe://prod.example', '--wait']
+  const order = ['revoke', '--subject', subject, '--issuer', 'spiffe://prod.example', '--wait=all']
   expect((await runVerb(order, env)).exitCode).toBe(0)
   await stream.until('0\r\n\r\n')
   expect((await client.get('/domain/after')).status).toBe(401)

@@ -82,7 +82,7 @@ test('with the two environment variables that `demo env` prints, the CLI lists b
 
   const { stdout: listed } = await runVerb(['nodes', '--output', 'json'], environment)
   expect(JSON.parse(listed)).toMatchObject({ nodes: [{ id: 'node-1' }, { id: 'node-2' }] })
-  const revoked = await runVerb(['revoke', '--jti', 'nobody', '--wait', '--output', 'json'], environment)
+  const revoked = await runVerb(['revoke', '--jti', 'nobody', '--wait=all', '--output', 'json'], environment)
   expect(revoked.exitCode).toBe(0)
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
 })
@@ -108,7 +108,7 @@ test('the WebSocket command that the demo prints sends lines and prints the echo
   child.stdin.write('tea\n')
   await until('the echo', () => output.text.includes('tea'))
 
-  await runVerb(['revoke', '--token', token.trim(), '--wait'], JSON.parse(variables))
+  await runVerb(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
 
   expect(await within(20_000, 'the end of the WebSocket client', ended)).toEqual([0, null])
   expect(errors.text.at(-1)).toBe('closed: 4401 the authorization has ended')
@@ -123,7 +123,7 @@ test('the gRPC command that the demo prints shows an order per second, and ends 
   const [output, errors] = [new LogLines(child.stdout!), new LogLines(child.stderr!)]
   await until('an order', () => output.text.length > 0)
 
-  await runVerb(['revoke', '--token', token.trim(), '--wait'], JSON.parse(variables))
+  await runVerb(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
 
   expect(JSON.parse(output.text[0]!)).toEqual({ id: '1', item: 'tea', version: 1, caller: 'reader' })
   expect(await within(20_000, 'the end of the gRPC client', ended)).toEqual([1, null])

@@ -48,7 +48,7 @@ const statusOf = async (token: string, at = node) =>
 
 const verb = (words: readonly string[], token: string, at = node) =>
   runVerb(
-    ['revoke', '--token', '-', '--wait', '--output', 'json', ...words],
+    ['revoke', '--token', '-', '--wait=all', '--output', 'json', ...words],
     { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${at.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap },
     `${token}\n`,
   )

@@ -7,12 +7,12 @@ import {
   changeFlags,
   comparePolicies,
   revisionFlag,
-  waitMsOf,
   withPolicyErrors,
 } from '../policy-change.ts'
 import { readPolicyTexts } from '../policy-texts.ts'
 import { canaryOf, rolloutFlags, startRollout } from '../start-rollout.ts'
 import { defineVerb, flag } from '../verb.ts'
+import { waitMsOf } from '../wait-flag.ts'
 
 /** `gatehouse apply PATH`: makes a policy the active policy of the cluster. */
 export const verb = defineVerb({

@@ -3,8 +3,9 @@ import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
-import { durableFlag, printReceipt, type ReceiptDocument, waitFlag } from '../receipt-text.ts'
+import { durableFlag, printReceipt, type ReceiptDocument, revocationWaitFlags } from '../receipt-text.ts'
 import { defineVerb, flag } from '../verb.ts'
+import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
 const byTextAlone = {
   code: 'GH_REVOKED_BY_TEXT',
@@ -53,7 +54,7 @@ const flags = {
     .string()
     .optional()
     .register(flag, { value: 'text', help: 'reason of the revocation, for the log and the audit record' }),
-  wait: waitFlag,
+  ...revocationWaitFlags,
   durable: durableFlag,
   admin: adminFlag,
 }
@@ -68,7 +69,7 @@ export const verb = defineVerb({
   description: 'Revoke a token, or all tokens of a subject, client, session or issuer, on every node',
   flags,
   examples: [
-    { run: 'gatehouse revoke --subject alice --reason "left" --wait', does: 'all tokens that alice has now' },
+    { run: 'gatehouse revoke --subject alice --reason "left"', does: 'all tokens that alice has now' },
     { run: 'gatehouse revoke --token - < token', does: 'one token, hidden from the process list' },
   ],
   exitCodes: {
@@ -76,17 +77,18 @@ export const verb = defineVerb({
     [exitCodes.invalid]: 'refused: nothing was revoked',
     ...adminUnreachable,
     [exitCodes.partly]:
-      'revoked, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual without --wait',
+      'revoked, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual with --no-wait',
   },
   run: async (given, output) => {
     if (given.token !== undefined && given.token !== '-') output.withhold(given.token)
+    const wait = waitParameterOf(given.wait)
     const admin = AdminClient.from(given.admin)
     const body = await requestBody(given)
     if ('token' in body) output.withhold(String(body['token']))
-    const query = `wait=${given.wait ? 'all' : 'none'}&durable=${given.durable ? 1 : 0}`
+    const query = `wait=${wait}&durable=${given.durable ? 1 : 0}`
     const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', body)
     const receipt = document as unknown as ReceiptDocument
-    printReceipt(receipt, given.wait, output)
+    printReceipt(receipt, waitMsOf(given.wait) > 0, output)
     output.document(receipt)
     if (receipt.matched_by === 'text') output.warn(byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly

@@ -1,15 +1,9 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
-import {
-  activatePolicy,
-  changeExitCodes,
-  changeFlags,
-  comparePolicies,
-  waitMsOf,
-  withPolicyErrors,
-} from '../policy-change.ts'
+import { activatePolicy, changeExitCodes, changeFlags, comparePolicies, withPolicyErrors } from '../policy-change.ts'
 import { defineVerb, flag } from '../verb.ts'
+import { waitMsOf } from '../wait-flag.ts'
 
 /** `gatehouse rollback [N]`: makes a new revision with the content of an earlier one. */
 export const verb = defineVerb({

@@ -1,8 +1,9 @@
 import { AdminClient, adminFlag } from '../admin-client.ts'
 import { exitCodes } from '../output.ts'
-import { changeExitCodes, changeFlags, waitMsOf } from '../policy-change.ts'
+import { changeExitCodes, changeFlags } from '../policy-change.ts'
 import { endRollout } from '../rollout-text.ts'
 import { defineVerb } from '../verb.ts'
+import { waitMsOf } from '../wait-flag.ts'
 
 /** `gatehouse rollout abort`: ends the running rollout. */
 export const verb = defineVerb({

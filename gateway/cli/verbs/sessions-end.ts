@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { exitCodes } from '../output.ts'
-import { durableFlag, printReceipt, type ReceiptDocument, waitFlag } from '../receipt-text.ts'
+import { durableFlag, printReceipt, type ReceiptDocument, revocationWaitFlags } from '../receipt-text.ts'
 import { selectedSessions, sessionFlags } from '../session-selection.ts'
 import { defineVerb, flag } from '../verb.ts'
+import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
 /** `gatehouse sessions end`: ends login sessions on every node. */
 export const verb = defineVerb({
@@ -14,12 +15,12 @@ export const verb = defineVerb({
       .string()
       .optional()
       .register(flag, { value: 'text', help: 'reason of the revocation, for the log and the audit record' }),
-    wait: waitFlag,
+    ...revocationWaitFlags,
     durable: durableFlag,
     admin: adminFlag,
   },
   examples: [
-    { run: 'gatehouse sessions end --session 5b0c… --wait', does: 'one session' },
+    { run: 'gatehouse sessions end --session 5b0c…', does: 'one session' },
     { run: 'gatehouse sessions end --subject alice --reason left', does: 'all sessions and current tokens of alice' },
   ],
   exitCodes: {
@@ -27,16 +28,16 @@ export const verb = defineVerb({
     [exitCodes.invalid]: 'refused, or the device has no session',
     ...adminUnreachable,
     [exitCodes.partly]:
-      'ended, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual without --wait',
+      'ended, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual with --no-wait',
   },
   run: async (given, output) => {
     const { reason, wait, durable } = given
     const body = { ...selectedSessions(given, 'end'), ...(reason !== undefined && { reason }) }
-    const query = `wait=${wait ? 'all' : 'none'}&durable=${durable ? 1 : 0}`
+    const query = `wait=${waitParameterOf(wait)}&durable=${durable ? 1 : 0}`
     const admin = AdminClient.from(given.admin)
     const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, 'receipt', body)
     const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: ReceiptDocument }
-    printReceipt(receipt, wait, output)
+    printReceipt(receipt, waitMsOf(wait) > 0, output)
     if (ended.length === 0 && given.session !== undefined) {
       output.line('Redis has no record of this session. Its id was revoked nevertheless.')
     } else output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)

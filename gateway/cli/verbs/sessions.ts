@@ -8,7 +8,7 @@ export const verb = defineVerb({
   examples: [
     { run: 'gatehouse sessions list --subject alice', does: 'the sessions of alice' },
     {
-      run: 'gatehouse sessions end --device 5b0c… --reason "lost" --wait',
+      run: 'gatehouse sessions end --device 5b0c… --reason "lost"',
       does: 'end the sessions of one device (person and User-Agent)',
     },
   ],

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
-import { printAcknowledgements, type ReceiptDocument, storedText } from '../receipt-text.ts'
+import { printAcknowledgements, type ReceiptDocument, revocationWaitFlags, storedText } from '../receipt-text.ts'
 import { defineVerb, flag } from '../verb.ts'
+import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
 interface StreamReceiptDocument extends ReceiptDocument {
   /** Nodes that cannot end streams. Absent in receipts of older nodes. */
@@ -28,13 +29,11 @@ export const verb = defineVerb({
       .optional()
       .register(flag, { value: 'stream', help: 'one stream, by the id that `streams list` prints' }),
     reason: z.string().optional().register(flag, { value: 'text', help: 'reason for the log and the audit record' }),
-    wait: z.boolean().default(false).register(flag, {
-      help: 'wait until the streams have ended on every node, or until fenced_by, at most 5 minutes',
-    }),
+    ...revocationWaitFlags,
     admin: adminFlag,
   },
   examples: [
-    { run: 'gatehouse streams end --subject alice --issuer main --wait', does: 'the streams of a subject' },
+    { run: 'gatehouse streams end --subject alice --issuer main', does: 'the streams of a subject' },
     { run: 'gatehouse streams end --id 01K7V1S6X4QZ --reason "stuck"', does: 'one stream' },
   ],
   exitCodes: {
@@ -42,7 +41,7 @@ export const verb = defineVerb({
     [exitCodes.invalid]: 'refused: no stream was ended',
     ...adminUnreachable,
     [exitCodes.partly]:
-      'some nodes have not acknowledged, and end the streams when they have contact to Redis again; or some nodes have an older version, and do not end them. Usual without --wait',
+      'some nodes have not acknowledged, and end the streams when they have contact to Redis again; or some nodes have an older version, and do not end them. Usual with --no-wait',
   },
   run: async ({ subject, session, route, id, issuer, reason, wait, admin }, output) => {
     const given = Object.entries({ subject, session, route, id }).filter(([, value]) => value !== undefined)
@@ -55,11 +54,11 @@ export const verb = defineVerb({
       ...(issuer !== undefined && { issuer }),
       ...(reason !== undefined && { reason }),
     }
-    const path = `/api/v1/streams/end?wait=${wait ? 'all' : 'none'}`
+    const path = `/api/v1/streams/end?wait=${waitParameterOf(wait)}`
     const { document } = await AdminClient.from(admin).call('POST', path, 'receipt', body)
     const { receipt } = document as unknown as { receipt: StreamReceiptDocument }
     const { missing, unable = [] } = receipt
-    printAcknowledgements(receipt, wait, output)
+    printAcknowledgements(receipt, waitMsOf(wait) > 0, output)
     output.line(`Order ${receipt.id} at ${receipt.position}: ${storedText(receipt)}.`)
     if (unable.length > 0) {
       output.line(`Nodes of an older version, whose streams continue: ${unable.join(', ')}.`)
