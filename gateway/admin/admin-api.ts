@@ -25,7 +25,7 @@ export interface AdminApiOptions {
   readonly replyMs?: number
 }
 
-/** Minimum time between two validations of the token of a caller that follows an event stream, ms. */
+/** While a caller receives an event stream: minimum time between two validations of its token, ms. */
 const CALLER_KNOWN_MS = 1000
 /** Longest path parameter that the router accepts, characters. The schema of each operation sets the actual limit. */
 const PARAMETER_MAX = 16 * 1024
@@ -41,8 +41,8 @@ const compilersFactory = {
 /**
  * Handles calls of the admin API: authenticates the caller, checks the scope, validates the input and runs the
  * operation. Each call gets one log line and one audit record. Failed calls of unauthenticated callers are limited per
- * client address. The log lines and audit records of these failed calls are limited for all addresses together: a call
- * above that limit is only counted.
+ * client address. Their log lines and audit records are limited for all addresses together: above this limit a call is
+ * only counted.
  */
 export class AdminApi {
   readonly #app: FastifyInstance
@@ -110,8 +110,8 @@ export class AdminApi {
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply))
     app.addHook('onSend', async (_request, { raw }) => limitReplyTime(raw, replyMs))
     app.removeAllContentTypeParsers()
-    // This parser reads nothing, because fastify closes the connection after an error of a parser. The hook
-    // `preValidation` reads the body.
+    // This parser of request bodies reads nothing: the hook `preValidation` reads the body instead, because fastify
+    // would close the connection after an error in a parser.
     app.addContentTypeParser('*', async () => undefined)
     app.setErrorHandler((error, request, reply) => this.#reject(error, request, reply))
     app.setNotFoundHandler(({ originalUrl }) => {
@@ -135,8 +135,8 @@ export class AdminApi {
         preValidation: async (request: FastifyRequest) => {
           request.body = await readJsonBody(request.raw, operation.bodyMaxBytes)
         },
-        // Validates the token again after the body has arrived. The caller decides how long the body takes, and the
-        // token can expire or be revoked in the meantime.
+        // Validate the token again after the body has arrived: the caller can send the body slowly, and the token can
+        // expire or be revoked meanwhile.
         preHandler: async ({ raw, body }: FastifyRequest) =>
           requireScopeFor(await this.#callers.identify(raw), operation, body),
       }),
@@ -144,7 +144,7 @@ export class AdminApi {
     })
   }
 
-  /** Authenticates the caller. Nothing about the operations is disclosed before the caller is identified. */
+  /** Authenticates the caller before anything else, so that an unknown caller does not learn which operations exist. */
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { id, raw, headers } = request
     reply.raw.setHeader('x-request-id', id)
@@ -160,7 +160,7 @@ export class AdminApi {
       throw new ApiProblem('forbidden', detail)
     }
     call.caller = await this.#callers.identify(raw)
-    // Rejects an unknown path before the body is read; fastify's own check comes after the body.
+    // Reject an unknown path before the body is read. fastify itself would do so only after the body.
     if (request.is404) throw noOperation(pathOf(request.originalUrl))
   }
 
@@ -203,8 +203,8 @@ export class AdminApi {
   }
 
   /**
-   * Records the call. When the caller was not identified, also charges the call to the client address, and delays the
-   * reply to repeated invalid tokens.
+   * Records the call at its end. If the caller was not identified, charges the call to the client address, and waits
+   * before the reply when this address has sent several invalid tokens.
    */
   async #settle(request: FastifyRequest, status: number): Promise<void> {
     const { call, raw } = request
@@ -231,8 +231,8 @@ export class AdminApi {
     const { raw: response } = reply.hijack()
     response.shouldKeepAlive = false
     response.writeHead(status, { 'content-type': 'text/event-stream' })
-    // End the stream immediately for HEAD, and for a client that already disconnected: a closed socket emits no further
-    // `close` event.
+    // End the stream at once for HEAD, and when the client has already disconnected: its socket would emit no further
+    // `close` event that ends the stream.
     if (request.method === 'HEAD' || socket.destroyed) {
       end()
       limitReplyTime(response)
@@ -254,7 +254,7 @@ export class AdminApi {
   }
 
   /**
-   * Passes events on while the caller's token is valid. The token is validated again at most once per
+   * Yields the given events while the caller's token is valid. The token is validated again at most once per
    * `CALLER_KNOWN_MS`; a token that expired or was revoked ends the stream.
    */
   async *#whileKnown(request: IncomingMessage, events: Following['events']): AsyncGenerator<StreamEvent | undefined> {

@@ -28,7 +28,10 @@ export interface AdminPlaneOptions {
  * the same name.
  */
 const ISSUER_NAME = '(admin)'
-/** Maximum number of validated admin tokens in the cache. Only a few operators have such tokens. */
+/**
+ * Maximum number of validated admin tokens in the cache. A small number is enough, because only a few operators have
+ * such tokens.
+ */
 const CACHE_ENTRIES = 64
 
 /** Admin plane of a node: admin API, metrics and probes. Tokens for the admin API come from a separate issuer. */
@@ -37,7 +40,7 @@ export class AdminPlane {
   readonly #api: AdminApi
   readonly #keys: IssuerKeys
   readonly #process: ProcessMetrics
-  /** Everything that `/metrics` exposes. */
+  /** All metrics that the path `/metrics` shows. */
   readonly metrics: Metrics
 
   private constructor(
@@ -57,7 +60,7 @@ export class AdminPlane {
   /**
    * Opens the admin plane.
    *
-   * @param sources  metric sources besides the node and its process
+   * @param sources  metric sources in addition to the node and its process
    * @throws {ListenError} when an address cannot be bound
    */
   static async open(

@@ -2,15 +2,18 @@ import { ApiProblem } from './api-problem.ts'
 import { operations } from './operations.ts'
 
 /**
- * Characters in a path that the router would decode (`%`) or at which it would cut the path (`#`). No operation path
- * contains them, so each operation has exactly one spelling.
+ * Matches characters that the router would decode (`%`), or at which it would cut the path (`#`). A path with such a
+ * character is rejected, so that each operation has exactly one path.
  */
 const encoded = /[%#]/
 
-/** Path of the admin API without an operation, so that the router replies 404. */
+/** A path that has no operation: the router replies 404. */
 const UNKNOWN = '/api'
 
-/** URL for the router: the URL itself, or an unknown path when the router would decode or cut the path. */
+/**
+ * Returns the URL for the router: the given URL, or a path without an operation when the router would decode or cut the
+ * given path.
+ */
 export function literalUrl(url: string): string {
   return encoded.test(pathOf(url)) ? UNKNOWN : url
 }

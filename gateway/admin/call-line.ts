@@ -10,14 +10,14 @@ export interface CallRecord {
   operation?: string
   caller?: Caller
   /**
-   * True when the client address has too many failed calls. Such a call is counted, but gets no log line and no audit
-   * record.
+   * True when the call was rejected because its client address has too many failed calls. Such a call is counted, but
+   * gets no log line and no audit record.
    */
   limited?: boolean
   /** Error code when the call was rejected. */
   problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
-  /** Facts about the revocation, when the call revoked something. */
+  /** Facts about the revocation; set when the call revoked something. */
   revocation?: RecordFacts | undefined
 }
 

@@ -2,10 +2,14 @@ import type { FastifyRequest } from 'fastify'
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import { callLine } from './call-line.ts'
 
-/** @param fields fields of the log line, which must never contain tokens or secrets */
+/**
+ * Writes a log line about the admin API.
+ *
+ * @param fields  fields of the log line, which must never contain tokens or secrets
+ */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** Interval at which one log line states the number of admin API calls without an individual log line, ms. */
+/** Minimum time between two log lines with the number of admin API calls that got no log line themselves, ms. */
 const SUMMARY_MS = 10_000
 
 /**
@@ -46,7 +50,7 @@ export class CallLog {
       address: socket.remoteAddress,
       ...note,
     })
-    // A record of an unknown caller has no priority, so that the record cannot displace other records.
+    // The audit record of an unidentified caller has no priority, so that it cannot displace other records.
     this.#trail?.add(callLine(request, { node: this.#node, status }), caller !== undefined)
   }
 

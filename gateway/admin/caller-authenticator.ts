@@ -57,7 +57,8 @@ export class CallerAuthenticator {
    * Identifies the caller by the bearer token of the request.
    *
    * @throws {ApiProblem} 401 when there is no valid token (RFC 6750 §3.1)
-   * @throws {GatewayFault} `issuer-unreachable` when the token cannot be verified now
+   * @throws {GatewayFault} `issuer-unreachable` when the keys of the admin issuer are unavailable, so that the token
+   *   can be neither accepted nor rejected
    */
   async identify({ headersDistinct }: IncomingMessage): Promise<Caller> {
     const [field = '', ...more] = headersDistinct['authorization'] ?? []
@@ -72,12 +73,13 @@ export class CallerAuthenticator {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
-    // All invalid tokens get the same reply, whatever the reason. The admin API also rejects a token that is revoked
-    // for the gate. An outdated replica of the revocations is no reason to reject a token: the replica must not lock
-    // out the operator who repairs it.
+    // All rejected tokens get the same reply, whatever the reason. A revoked token is rejected too. But unlike the data
+    // plane, the admin API accepts tokens while this node's list of revocations is out of date: otherwise no operator
+    // could repair the node.
     const isAccepted =
       typeof facts === 'object' &&
-      // The admin API checks no proof of possession, so a bound token is not accepted (RFC 7800 §3.1).
+      // A token that is bound to a key is rejected, because the admin API checks no proof of possession (RFC 7800
+      // §3.1).
       facts.confirmation === undefined &&
       this.#revocations?.revoked(facts, credential.token) !== true
     if (!isAccepted) {
@@ -88,8 +90,8 @@ export class CallerAuthenticator {
   }
 
   /**
-   * Compares hashes, so that the comparison takes the same time for every presented token, whatever its length. During
-   * a rotation, the previous bootstrap token is accepted too.
+   * Whether a token is the bootstrap token, or during its rotation the previous one. Compares hashes, so that the
+   * comparison takes the same time for every presented token, whatever its length.
    */
   #isBootstrap(token: string): boolean {
     const bootstrap = this.#bootstrapToken()

@@ -3,7 +3,7 @@ import type { CanaryOrder } from '../revisions/canary-order.ts'
 
 const percent = z.number().min(0).max(100)
 
-/** Member of a request body that makes the new policy a canary. */
+/** Schema of the member `canary` of a request body: the new policy is first tried by some nodes. */
 export const canaryBody = z
   .strictObject({
     percent: z

@@ -7,13 +7,21 @@ import { type PolicyText, type Revision, sourceOf } from '../revisions/revision.
 import type { RevisionService } from '../revisions/revision-service.ts'
 import { ApiProblem } from './api-problem.ts'
 
-/** Compiles a policy for a comparison, without its secrets. @throws {ConfigError} with all problems of the policy */
+/**
+ * Compiles a policy for a comparison with another policy. Reads no secrets.
+ *
+ * @throws {ConfigError} with all problems of the policy
+ */
 export function comparedFiles(files: readonly PolicyText[]): ComparedPolicy {
   const source = sourceOf(files, '')
   return { document: source.document, snapshot: compilePolicy(source) }
 }
 
-/** @throws {ApiProblem} 422 when this version of Gatehouse does not accept the revision */
+/**
+ * Compiles a revision of the policy for a comparison.
+ *
+ * @throws {ApiProblem} 422 when this version of Gatehouse does not accept the revision
+ */
 export function comparedRevision({ number, files }: Revision): ComparedPolicy {
   try {
     return comparedFiles(files)
@@ -30,8 +38,8 @@ export function comparedRevision({ number, files }: Revision): ComparedPolicy {
 }
 
 /**
- * Compares an earlier revision with the active one. Returns `undefined` when the earlier one is not kept, or this version
- * of Gatehouse does not accept it.
+ * Compares an earlier revision of the policy with the active revision. Returns `undefined` when Redis no longer stores
+ * the earlier revision, or when this version of Gatehouse does not accept it.
  *
  * @throws {RedisFault} as a rejection
  */

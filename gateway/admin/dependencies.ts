@@ -23,7 +23,7 @@ import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 
-/** State of the node that the admin API shows, read again at each call. */
+/** State of the node that the admin API shows. Each access reads the current value. */
 export interface NodeView {
   readonly id: string
   readonly version: string
@@ -31,20 +31,20 @@ export interface NodeView {
   readonly ready: boolean
   readonly snapshot: Snapshot
   readonly policy: PolicyHistory
-  /** Key sets of the issuers in the policy. */
+  /** State of the key sets of all issuers in the policy. */
   readonly issuerKeys: readonly KeySetStatus[]
-  /** Tokens of the gate for services on this node. */
+  /** State of the gate's own tokens for services, on this node. */
   readonly grants: readonly GrantListing[]
   readonly verifier: VerifierStatus
   readonly connections: { readonly open: number; readonly opened: number }
-  /** Counters of the HTTP/2 listener; `undefined` without it. */
+  /** Counters of the HTTP/2 listener; `undefined`: the node has no such listener. */
   readonly http2: Http2Reading | undefined
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
-  /** Lists the certificates, secrets and keys of the node that end at a known time, the earliest first. */
+  /** Certificates, secrets and keys of the node that expire at a known time. The first to expire is first. */
   readonly expiries: readonly Expiry[]
-  /** Security relaxations in settings and policy, one entry each. */
+  /** Settings and policy entries that weaken security, each as one text. */
   readonly relaxations: readonly string[]
   /** Warnings about the settings, as logged at start. */
   readonly warnings: readonly string[]
@@ -52,12 +52,12 @@ export interface NodeView {
 
 /** Counters of the HTTP/2 listener. */
 export interface Http2Reading {
-  /** Open connections, and requests in progress. */
+  /** Number of open connections. `streams`: number of requests in progress. */
   readonly sessions: number
   readonly streams: number
-  /** Connections that the gate ended or refused, by cause. */
+  /** Number of connections that the gate ended or refused, by cause. */
   readonly ended: ReadonlyMap<string, number>
-  /** Requests that were refused before they became exchanges, by cause. */
+  /** Number of requests that were refused before they became exchanges, by cause. */
   readonly refused: ReadonlyMap<string, number>
 }
 
@@ -72,12 +72,12 @@ export interface UpstreamView {
   readonly service: string
   readonly origin: string
   readonly protocol: ServiceProtocol
-  /** Number of open connections of the listeners of the data plane. */
+  /** Number of open connections from this node to the upstream. */
   readonly connections: number
   readonly resting: boolean
 }
 
-/** Dependencies of the operations. */
+/** Everything that the operations of the admin API need from the node. */
 export interface AdminDependencies {
   /** Lists the secrets and keys of the node, without values. */
   readonly secrets: () => readonly InventoryEntry[]
@@ -97,7 +97,7 @@ export interface TraceDependencies {
   readonly link: string | undefined
 }
 
-/** Dependencies of admin operations that exist only on a node with Redis. */
+/** Objects that the admin operations need and that only a node with Redis has. */
 export interface SharedDependencies {
   readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
   /** Revisions of the cluster's policy; `undefined` with `policy.source: file`. */

@@ -36,7 +36,7 @@ const entries = z.array(
   }),
 )
 
-/** Semantic difference of two policies: the members of `PolicyDifference`. */
+/** Schema of the difference of two policies by their effect: the members of `PolicyDifference`. */
 export const policyDifference = {
   equal: z.boolean().describe('Whether both policies have the same effect. All lists are then empty.'),
   widens: z

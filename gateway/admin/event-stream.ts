@@ -6,24 +6,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** One event of a stream (server-sent events, WHATWG HTML §9.2). */
 export interface StreamEvent {
   /**
-   * Place in the stream after this event. After a disconnection, the client sends the id as `Last-Event-ID` to resume
-   * the stream.
+   * Place in the stream after this event. To resume the stream after a disconnection, the client sends this id as
+   * `Last-Event-ID`.
    */
   readonly id: string
   /** Payload of the event, on a single line. */
   readonly data: string
 }
 
-/** Time after which a stream is closed when the client reads nothing, ms. */
+/** If the client reads nothing for this time, the stream is closed, ms. */
 const STALL_MS = 10_000
 /**
- * Number of unsent bytes in memory above which the stream pauses until the client has read; one more event can be
- * added.
+ * Number of unsent bytes of a stream above which the node takes no further event until the client has read. The last
+ * event can exceed this number.
  */
 const WAITING_MAX_BYTES = 256 * 1024
 /**
- * Idle time of a stream after which a comment line is sent, ms. The line shows clients and proxies that the connection
- * is alive.
+ * If a stream has no event for this time, the node sends a comment line, ms. It shows clients and proxies that the
+ * connection is alive.
  */
 const SIGN_OF_LIFE_MS = 15_000
 
@@ -31,7 +31,7 @@ const SIGN_OF_LIFE_MS = 15_000
  * Sends events until the stream ends, the client disconnects or reads too slowly. Requests the next event only when at
  * most `WAITING_MAX_BYTES` wait for the client.
  *
- * @param events  events to send; the value `undefined` means that there is no event at the moment
+ * @param events  events to send; `undefined`: there is no event at the moment
  */
 export async function sendEvents(
   response: ServerResponse,
@@ -52,7 +52,11 @@ export async function sendEvents(
   }
 }
 
-/** @returns false when the client disconnected or read nothing within `STALL_MS` */
+/**
+ * Waits until the client has read all bytes.
+ *
+ * @returns false when the client disconnected or did not read them within `STALL_MS`
+ */
 async function drained(response: ServerResponse): Promise<boolean> {
   const ending = new AbortController()
   const { signal } = ending

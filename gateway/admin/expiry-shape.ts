@@ -3,7 +3,7 @@ import { type Expiry, type ExpiryKind, expiryKinds, routineKinds } from '../base
 
 const kinds = Object.keys(expiryKinds) as [ExpiryKind, ...ExpiryKind[]]
 
-/** Form of an entry in lists of things that end at a known time. */
+/** Schema of an entry in a list of certificates, secrets and keys that expire at a known time. */
 export const expiryShape = z.strictObject({
   kind: z.enum(kinds),
   name: z.string(),

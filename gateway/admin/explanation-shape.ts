@@ -105,7 +105,7 @@ const service = z.strictObject({
     .describe('Claims of the identity assertion, without a signature.'),
 })
 
-/** Schema of `Explanation` in the API. */
+/** Schema of an `Explanation` in replies of the admin API. */
 export const explanation = z.strictObject({
   decision: z.enum(decisions),
   reason,

@@ -6,21 +6,22 @@ import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 
 /**
- * Limit of failed calls per client address, separate for calls without a token and for calls with an invalid token:
- * burst size in calls, and refill rate in calls per second.
+ * Limits of failed calls per client address: number of calls at once, and number per second after that. Calls without a
+ * token and calls with an invalid token have separate budgets.
  */
 const BURST = 60
 const PER_SECOND = 1
 /**
- * Failed calls of all addresses together that get their own log line and audit record: burst size, and rate per second.
+ * Limits of failed calls, of all addresses together, that get a log line and an audit record: number at once, and
+ * number per second after that.
  */
 const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
-/** Number of recent calls with an invalid token per client address whose replies are not delayed. */
+/** Number of recent calls with an invalid token from one client address up to which replies are not delayed. */
 const PROMPT_MAX = 5
 /**
- * Delay that each recent call with an invalid token above `PROMPT_MAX` adds to the reply, ms; and the maximum delay,
- * ms.
+ * Each recent call with an invalid token above `PROMPT_MAX` delays the reply by this time, ms. `DELAY_MAX_MS`: maximum
+ * delay, ms.
  */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
@@ -30,13 +31,13 @@ const DELAY_MAX_MS = 1000
  */
 const DELAYED_MAX = 32
 /**
- * Time for which calls with an accepted token are processed from the same client address, ms, even when too many other
- * calls from this address failed.
+ * For this time after a token was accepted from a client address, ms, calls with this token from this address are
+ * processed, also when too many other calls from the address failed.
  */
 const KNOWN_MS = 10 * 60_000
 const KNOWN_MAX = 256
 
-/** Client address and token of an admin API call; failed calls are limited by these properties. */
+/** Client address and token of an admin API call, by which failed calls are limited. */
 export interface CallOrigin {
   readonly address: Uint8Array
   /** Hash of the `Authorization` field; `undefined` when the field is absent. */
@@ -53,8 +54,8 @@ export interface Failure {
 
 /**
  * Limits the token checks, log lines and audit records that callers without a valid token can cause. Counts calls
- * without a token separately from calls with an invalid token. A web page cannot send a token, so the page cannot lock
- * out an operator with the same address. Each node counts by itself.
+ * without a token separately from calls with an invalid token. A web page cannot send a token. So calls by a web page
+ * in an operator's browser do not lock out the operator, who has the same address. Each node counts alone.
  */
 export class FailedCalls {
   readonly #without: AddressLimit
@@ -62,8 +63,8 @@ export class FailedCalls {
   readonly #logged: AddressLimit
   readonly #now: () => number
   /**
-   * Accepted tokens: the key is client address and token hash, the value is the expiry of the entry (monotonic, ms).
-   * Ordered by last use.
+   * Recently accepted tokens, ordered by last use. Key: client address and hash of the token; value: end of the entry,
+   * monotonic, ms.
    */
   readonly #known = new Map<string, number>()
   #delayed = 0
@@ -77,12 +78,12 @@ export class FailedCalls {
     this.#now = now
   }
 
-  /** Value of `Retry-After`, seconds. */
+  /** Value of the field `Retry-After` for a caller with too many failed calls, seconds. */
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
   /**
-   * Whether a call is rejected unprocessed, because the client address has too many recently failed calls. False for a
-   * token that was accepted from this address in the last 10 minutes.
+   * Whether a call must be rejected without processing, because too many calls from its client address have failed
+   * recently. False for a token that was accepted from this address in the last 10 minutes.
    */
   exhausted({ address, token }: CallOrigin): boolean {
     if (token === undefined) return this.#without.exhausted(address)
@@ -112,8 +113,9 @@ export class FailedCalls {
   }
 
   /**
-   * Takes one permit of the limit of log lines and audit records for unauthenticated callers. @returns false when the
-   * limit is reached
+   * Counts one call of an unauthenticated caller towards the limit of log lines and audit records.
+   *
+   * @returns false when the limit is reached
    */
   mayRecord(): boolean {
     if (this.#logged.exhausted(unknownAddress)) return false

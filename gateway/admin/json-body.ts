@@ -3,13 +3,14 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type JsonObject, readJsonObject } from '../oauth/json.ts'
 import { ApiProblem } from './api-problem.ts'
 
-/** Longest body of an operation that states no other limit, bytes. */
+/** Maximum size of a request body, bytes, unless the operation sets another limit. */
 export const bodyMaxBytes = 64 * 1024
 
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
 
 /**
- * Requires a JSON body. An HTML form of another site cannot send this content type without a CORS preflight.
+ * Requires a JSON body. An HTML form of another site cannot send this content type, and a script of another site needs
+ * a CORS preflight for it.
  *
  * @throws {ApiProblem} 415
  */
@@ -20,7 +21,7 @@ export function requireJson(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Reads a JSON object of at most `maxBytes`.
+ * Reads the body of a call, which must be a JSON object of at most `maxBytes`.
  *
  * @throws {ApiProblem} 400 or 413
  */
@@ -37,7 +38,7 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > maxBytes) throw tooLarge(maxBytes)
-  // Reads the body by events: `for await` would close the connection when the loop ends early.
+  // Read the body by events: `for await` would close the connection when it ends before the end of the body.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length

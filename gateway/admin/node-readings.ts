@@ -9,7 +9,7 @@ import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 
-/** Components from which the state of a node is read. */
+/** Objects from which the state of a node is read. */
 export interface ReadingSources {
   readonly gate: Pick<Gate, 'node' | 'runtime'>
   /** Version of Gatehouse. */
@@ -18,15 +18,15 @@ export interface ReadingSources {
   readonly history: PolicyHistory
   readonly issuerKeys: { status(): readonly KeySetStatus[] }
   readonly verifier: { status(): VerifierStatus }
-  /** Counters of the listeners of the data plane; empty before they are open. */
+  /** Returns the counters of each listener of the data plane; an empty list before the listeners are open. */
   readonly listeners: () => readonly { readonly inFlight: number; readonly connections: NodeView['connections'] }[]
-  /** Counters of the HTTP/2 listener; `undefined` without it. */
+  /** Returns the counters of the HTTP/2 listener; `undefined`: the node has no such listener. */
   readonly http2: () => NodeView['http2']
   readonly grants: Pick<ServiceGrants, 'list'>
   readonly lines: { readonly lost: number }
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
-  /** Security relaxations in the settings of the node. */
+  /** Settings of the node that weaken security, each as one text. */
   readonly relaxations: readonly string[]
 }
 
@@ -95,7 +95,7 @@ export class NodeReadings implements NodeView {
     return this.#sources.lines.lost
   }
 
-  /** Security relaxations in the settings and the policy. */
+  /** Settings and policy entries that weaken security, each as one text. */
   get relaxations(): readonly string[] {
     return [...this.#sources.relaxations, ...relaxationsOf(this.snapshot)]
   }

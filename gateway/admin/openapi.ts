@@ -50,7 +50,7 @@ export async function openApiDocument(operations: readonly Operation[], version:
   return document
 }
 
-/** Adds the example of the operation to its parameters, its body and its successful replies. */
+/** Adds the example values of an operation to its parameters, its body and its successful replies. */
 function addExample(paths: Writable['paths'], { path, method, example, replies }: Operation): void {
   const { parameters = [], requestBody, responses } = paths[path]![method.toLowerCase()]!
   const values = new Map(Object.entries({ ...(example.query ?? {}), ...(example.pathParameters ?? {}) }))
@@ -124,8 +124,8 @@ function described(operation: Operation): FastifySchema {
     operationId: id,
     summary,
     description,
-    // The scope is listed as a required role, because the security scheme is not of the type OAuth 2 (OpenAPI 3.1
-    // §4.8.30).
+    // The scope stands in the list of roles of the security requirement, because the security scheme has not the type
+    // OAuth 2 (OpenAPI 3.1 §4.8.30).
     security: [scope, ...(serviceOf ? Object.keys(ownerScopes) : [])].map((each) => ({ bearer: [each] })),
     response,
   }

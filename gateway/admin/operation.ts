@@ -61,8 +61,8 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly description: string
   readonly scope: Scope
   /**
-   * Service of the policy that a call concerns alone; `undefined` for a call that concerns more. The owner of the service
-   * may make the call without `scope`. Operations without this member need `scope`.
+   * Returns the id of the service if a call concerns only one service of the policy; otherwise `undefined`. The owner
+   * of this service may make the call without `scope`. Operations without this member always require `scope`.
    */
   readonly serviceOf?: (body: Body) => string | undefined
   /** Schema of the query: a strict object of strings. `undefined` when the operation has no query parameters. */
@@ -71,16 +71,19 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly pathParameters?: z.ZodType<PathParameters>
   /** Schema of the request body: a strict object. `undefined` when the operation has no request body. */
   readonly body?: z.ZodType<Body>
-  /** Longest request body, bytes. Default 64 KiB. */
+  /** Maximum size of the request body, bytes. Default 64 KiB. */
   readonly bodyMaxBytes?: number
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
-  /** Error codes in addition to the codes that every operation can return. */
+  /** Error codes that this operation can return, in addition to those that every operation can return. */
   readonly problems?: readonly ApiProblemCode[]
   readonly example: OperationExample<Query, Body, PathParameters>
   run(call: Call<Query, Body, PathParameters>): Done | Promise<Done | Following>
 }
 
-/** Type-checks an operation against the schemas of the operation, and erases the type parameters. */
+/**
+ * Declares an operation. TypeScript checks `run` and the example against the schemas. The result has no type
+ * parameters, so that all operations have the same type.
+ */
 export function operation<Query, Body, PathParameters>(typed: Operation<Query, Body, PathParameters>): Operation {
   return typed as Operation
 }

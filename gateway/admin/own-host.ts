@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * Whether a Host field names the admin listener: a loopback name or a listed name. Prevents DNS rebinding, where a page
- * of another site calls a loopback address under the host name of the site.
+ * Whether the field Host of a call is a name of the admin listener: a loopback name or a listed name. Prevents DNS
+ * rebinding, where a page of another site calls a loopback address under the host name of the site.
  *
  * @param listed  host names in lower case
  */

@@ -7,7 +7,7 @@ import { comparedFiles, comparedRevision } from './compared-revision.ts'
 import type { SharedDependencies } from './dependencies.ts'
 import { withValidPolicy } from './policy-outcome.ts'
 
-/** A change of a service by its owner. */
+/** A change of one service of the policy, ordered by the owner of the service. */
 export interface OwnerChange {
   readonly service: string
   readonly active: Revision
@@ -15,7 +15,7 @@ export interface OwnerChange {
   readonly files: readonly PolicyText[]
 }
 
-/** A part of a change that the owner of a service may not make. */
+/** A part of a policy change that the rights of the service's owner do not allow. */
 export interface OwnerProblem extends Place {
   readonly code: 'GH_POLICY_NOT_GRANTED'
   readonly message: string
@@ -24,7 +24,8 @@ export interface OwnerProblem extends Place {
 }
 
 /**
- * Lists the parts of a change that the owner of the service may not make, each with its place in the files.
+ * Lists the parts of a policy change that the rights of the service's owner do not allow, each with its place in the
+ * files.
  *
  * @throws {ApiProblem} 422 when the policy is invalid
  */
@@ -46,9 +47,9 @@ export function problemsOfOwner(
 }
 
 /**
- * Refuses a change that the owner of the service may not make.
+ * Refuses a policy change that the rights of the service's owner do not allow.
  *
- * @throws {ApiProblem} 403 with all parts of the change that are not granted, 422 when the policy is invalid
+ * @throws {ApiProblem} 403 with all parts of the change that are not allowed, 422 when the policy is invalid
  */
 export function requireOwnerChange(change: OwnerChange, dependencies: Pick<SharedDependencies, 'policyOwners'>): void {
   const problems = problemsOfOwner(change, dependencies)

@@ -10,11 +10,11 @@ import { ApiProblem } from './api-problem.ts'
 import type { Done } from './operation.ts'
 
 /**
- * Turns the outcome of a change of the policy into the reply.
+ * Converts the outcome of a policy change into the reply of the call.
  *
- * @param about  `files`: files of the policy, to find the places of errors; `meanwhile`: changes since the revision that
- *   the caller compared with, when they are known
- * @param note  further fields for the log line and the audit record of the call
+ * @param about  `files`: files of the policy, in which the places of errors are found; `meanwhile`: changes since the
+ *   revision that the caller compared its policy with, if they are known
+ * @param note   further fields for the log line and the audit record of the call
  * @throws {ApiProblem} 409 or 422 when nothing was changed
  */
 export function policyReply(
@@ -70,7 +70,7 @@ export function policyReply(
       throw invalidPolicy(outcome.problems)
     case 'rejected': {
       const { document, locate } = sourceOf(about.files, '')
-      // A node that lacks a secret states the path of the reference, and no position.
+      // A node that lacks a secret reports only the path of its reference: find the position of this path in the files.
       const located = (problem: VoteProblem): VoteProblem =>
         problem.file !== undefined || problem.path === undefined
           ? statedProblem(problem)
@@ -84,7 +84,11 @@ export function policyReply(
   }
 }
 
-/** Runs work on a policy that the caller sent. @throws {ApiProblem} 422 when the policy is invalid */
+/**
+ * Runs `work`, which reads or compiles a policy that the caller sent.
+ *
+ * @throws {ApiProblem} 422 when the policy is invalid
+ */
 export function withValidPolicy<Result>(work: () => Result): Result {
   try {
     return work()
@@ -98,7 +102,10 @@ function invalidPolicy(problems: readonly Problem[]): ApiProblem {
   return new ApiProblem('policy_invalid', detail, { members: { problems: problems.map(statedProblem) } })
 }
 
-/** Names the file as the caller sent it. A node reads the files as if they were in its policy folder. */
+/**
+ * Replaces the path of the file by the name that the caller sent: a node reads the files as if they were in its policy
+ * folder.
+ */
 function statedProblem({ file, ...rest }: VoteProblem): VoteProblem {
   return { ...rest, ...(file !== undefined && { file: basename(file) }) }
 }

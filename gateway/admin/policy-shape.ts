@@ -2,14 +2,16 @@ import { z } from 'zod'
 import { POLICY_MAX_BYTES } from '../revisions/revision.ts'
 import { waited } from './receipt-shape.ts'
 
-/** Longest body of a call with a policy, bytes. JSON escapes make a policy of 1 MiB up to twice as long. */
+/**
+ * Maximum size of a request body that contains a policy, bytes. JSON escapes can make a policy of 1 MiB twice as long.
+ */
 export const policyBodyMaxBytes = 2 * POLICY_MAX_BYTES + 64 * 1024
 
 const name = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, {
   error: 'must be a file name without folder: letters, digits, dots, - or _, at most 128',
 })
 
-/** Files of a policy in a request body. */
+/** Schema of the files of a policy in a request body. */
 export const policyFilesBody = z
   .array(
     z.strictObject({
@@ -27,10 +29,10 @@ export const policyFilesBody = z
   .transform((files) => files.sort((a, b) => (a.name < b.name ? -1 : 1)))
   .describe('The whole policy: its files, at most 1 MiB in all.')
 
-/** Number of a revision in a request body. */
+/** Schema of the number of a policy revision in a request body. */
 export const revisionNumber = z.int().min(1)
 
-/** Members of a request body that changes the policy. */
+/** Schemas of the members that every request body for a policy change has. */
 export const changeBody = {
   message: z
     .string()
@@ -67,10 +69,10 @@ const receipt = {
     ),
 } as const
 
-/** Receipt of a change of the policy. */
+/** Schema of the receipt of a policy change. */
 export const policyReceipt = z.strictObject(receipt)
 
-/** Reply to a change of the policy. */
+/** Schema of the reply to a policy change. */
 export const policyChange = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('activated'), ...receipt }),
   z.strictObject({
@@ -79,7 +81,7 @@ export const policyChange = z.discriminatedUnion('outcome', [
   }),
 ])
 
-/** Part of a change that the owner of a service may not make. */
+/** Schema of a part of a policy change that the rights of the service's owner do not allow. */
 export const ownerProblem = z.strictObject({
   code: z.literal('GH_POLICY_NOT_GRANTED'),
   message: z.string(),
@@ -90,7 +92,7 @@ export const ownerProblem = z.strictObject({
   hint: z.string().describe('What the owner is allowed to do, and the remedy.'),
 })
 
-/** Reply to an application of a policy. */
+/** Schema of the reply to a call that applies a policy. */
 export const policyApplication = z.discriminatedUnion('outcome', [
   ...policyChange.options,
   z.strictObject({
@@ -100,7 +102,7 @@ export const policyApplication = z.discriminatedUnion('outcome', [
   }),
 ])
 
-/** Revision without its files. */
+/** Schemas of the members of a policy revision, without its files. */
 export const revisionFacts = {
   number: z.int().describe('Number of the revision, from 1. A number is never used again.'),
   hash: z.string().describe('SHA-256 of the files with their names, in hexadecimal.'),

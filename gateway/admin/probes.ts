@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type PlainReply, textReply } from '../probes/plain-server.ts'
 import { metricsContentType } from '../telemetry/metrics.ts'
 
-/** State of the node that the probes report, read at each request. */
+/** State of the node that the probes report. Each request reads the current values. */
 export interface NodeState {
   /** True once settings and policy are valid and the listener is open. */
   readonly started: boolean

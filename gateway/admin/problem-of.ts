@@ -8,11 +8,11 @@ export interface ExplainedError {
   readonly problem: ApiProblem
   /** Explanation of the error for the log line and the audit record of the call. */
   readonly fault?: string
-  /** Stack for the log, when the error is a bug of Gatehouse. */
+  /** Stack trace for the log; set when the error is a bug of Gatehouse. */
   readonly bug?: string
 }
 
-/** Turns an error of an operation or of fastify into the problem that the caller gets. */
+/** Converts an error of an operation or of fastify into the problem document that the caller gets. */
 export function problemOf(error: unknown): ExplainedError {
   if (error instanceof ApiProblem) return { problem: error }
   if (error instanceof RevocationRefused) {
@@ -22,7 +22,8 @@ export function problemOf(error: unknown): ExplainedError {
     return { problem: new ApiProblem(error.code, error.message) }
   }
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
-    // The message of a fault is for operators, and the caller is authenticated as an operator.
+    // The message of a fault is only for operators. The caller may see it, because the caller is authenticated as an
+    // operator.
     const problem = new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
     return { problem, fault: error.message }
   }

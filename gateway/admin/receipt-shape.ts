@@ -7,7 +7,7 @@ const WAIT_MAX_MS = 5 * 60_000
 /** Time that a call waited for nodes, in each receipt. */
 export const waited = z.number().describe('Time that the call waited for the acknowledgements, ms.')
 
-/** Schema of a revocation's `Receipt` in the API. */
+/** Schema of the `Receipt` of a revocation in replies of the admin API. */
 export const receipt = z.strictObject({
   id: z.string().describe('Id of the revocation.'),
   position: z.string().describe('Position of the revocation in the event log of the cluster.'),
@@ -37,7 +37,7 @@ export const receipt = z.strictObject({
     ),
 })
 
-/** Query that sets how long a revocation call waits. */
+/** Schema of the query parameters that set how long a revocation call waits for the nodes. */
 export const receiptQuery = {
   wait: z
     .string()
@@ -57,14 +57,14 @@ export const receiptQuery = {
     .describe('`1`: reply when the disk of Redis has confirmed the write. Default `0`.'),
 } as const
 
-/** Reason for the revocation, written to the log. */
+/** Schema of the reason for a revocation, which is written to the log. */
 export const reason = z
   .string()
   .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })
   .optional()
   .describe('Reason for the log and the audit record, up to 200 characters.')
 
-/** Receipt for the examples in the OpenAPI document. */
+/** Example of a revocation receipt, for the OpenAPI document. */
 export const exampleReceipt: z.input<typeof receipt> = {
   id: '0b7c1f2e9d3a4856',
   position: '1911902400000-0',

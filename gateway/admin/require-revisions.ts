@@ -3,7 +3,11 @@ import { ApiProblem } from './api-problem.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { requireRedis } from './require-redis.ts'
 
-/** @throws {ApiProblem} 409 when the policy of the node is not a revision of the cluster */
+/**
+ * Returns the revisions of the cluster's policy.
+ *
+ * @throws {ApiProblem} 409 when the policy of the node is not a revision of the cluster
+ */
 export function requireRevisions(dependencies: AdminDependencies): RevisionService {
   const { revisions } = requireRedis(dependencies)
   if (revisions !== undefined) return revisions

@@ -7,8 +7,8 @@ import { allScopes, ownerScope, ownerScopePrefix, type Scope } from './scopes.ts
 type Demands = Pick<Operation, 'scope' | 'serviceOf'>
 
 /**
- * Checks the scopes of a caller before the body of the call is read. A caller that owns any service passes where owners
- * may call: `requireScopeFor` decides by the body.
+ * Checks the scopes of a caller before the body of the call is read. If owners of services may make this call, an owner
+ * of any service passes this check: later `requireScopeFor` finds in the body which service it is.
  *
  * @throws {ApiProblem} 403 with the name of the scope when the caller lacks the scope (RFC 6750 §3.1)
  */
@@ -18,7 +18,7 @@ export function requireScope(caller: Caller, { scope, serviceOf }: Demands): voi
 }
 
 /**
- * Checks the scopes of a caller for a call with this body.
+ * Checks the scopes of a caller after the body of the call was read.
  *
  * @throws {ApiProblem} 403 with the name of the scope when the caller lacks the scope (RFC 6750 §3.1)
  */
@@ -27,10 +27,7 @@ export function requireScopeFor(caller: Caller, { scope, serviceOf }: Demands, b
   throw scopeLacking(caller, scope)
 }
 
-/**
- * Whether the caller may change the service only as its owner: it has the scope of the owner, and lacks the scope for the
- * whole policy.
- */
+/** Whether the caller has the scope of the service's owner, and not the scope for the whole policy. */
 export function isOwnerOnly(caller: Caller, service: string | undefined): boolean {
   return !hasScope(caller, 'gatehouse:policy') && isOwner(caller, service)
 }

@@ -6,7 +6,7 @@ import { ApiProblem } from './api-problem.ts'
 import type { Done } from './operation.ts'
 import { changeBody, policyReceipt, revisionNumber } from './policy-shape.ts'
 
-/** Largest number of routes in a reply: those with the largest differences. */
+/** Maximum number of routes in a reply. A reply contains the routes with the largest differences. */
 const ROUTES_MAX = 100
 
 const counts = z.strictObject({
@@ -106,7 +106,10 @@ export function runningDocument(rollout: RunningRollout): z.output<typeof runnin
   }
 }
 
-/** Largest difference of the shares of a route; 0 without requests on a side. */
+/**
+ * Returns the difference between the share of refused requests on the canary nodes and on the other nodes, or that of
+ * the share of faults, whichever is larger. 0 if one side has no requests.
+ */
 function differenceOf({ canary, others }: CanaryRow): number {
   if (canary.requests === 0 || others.requests === 0) return 0
   const of = (measure: 'denials' | 'faults') => canary[measure] / canary.requests - others[measure] / others.requests
@@ -114,7 +117,7 @@ function differenceOf({ canary, others }: CanaryRow): number {
 }
 
 /**
- * @param wanted  number of the tried revision that the caller named
+ * @param wanted  number of the revision in the rollout that the caller wanted to end; `undefined`: any
  * @throws {ApiProblem} 409 when no rollout was ended
  */
 export function rolloutReply(ended: EndedRollout, wanted: number | undefined): Done {

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { Operation } from './operation.ts'
 
 /**
- * Request schemas of an operation, for the option `schema` of a fastify route. An operation without a query schema
- * rejects every query parameter.
+ * Returns the request schemas of an operation for the option `schema` of a fastify route. Without a query schema, the
+ * operation rejects every query parameter.
  */
 export function requestSchema({ query = nothing, pathParameters, body }: Operation): FastifySchema {
   return {

@@ -1,4 +1,4 @@
-/** Scopes of admin API tokens. */
+/** Scopes of tokens for the admin API. */
 export const adminScopes = {
   'gatehouse:read': 'read status, nodes, streams, traces and this document, and explain requests',
   'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients; end streams',
@@ -13,7 +13,7 @@ export type Scope = keyof typeof adminScopes
 
 export const allScopes: Scope = 'gatehouse:admin'
 
-/** Form and meaning of the scopes of owners. SERVICE stands for the id of a service. */
+/** Form and meaning of the scopes of service owners. SERVICE stands for the id of the service. */
 export const ownerScopes = {
   'gatehouse:policy:SERVICE': 'compare and change this service of the policy alone, within `policy.owners.SERVICE`',
 } as const

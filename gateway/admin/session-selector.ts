@@ -7,7 +7,10 @@ import { requireRedis } from './require-redis.ts'
 
 const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
 
-/** Selects sessions by exactly one of `session`, `device` and `subject`. `issuer` is allowed only with `subject`. */
+/**
+ * Schemas of the parameters that select login sessions: exactly one of `session`, `device` and `subject`. `issuer` is
+ * allowed only with `subject`.
+ */
 export const selectorShape = {
   session: id.optional().describe('Id of one session.'),
   device: id.optional().describe('Id of a device: all sessions of one person in one browser.'),
@@ -29,7 +32,12 @@ interface Given {
   readonly issuer?: string | undefined
 }
 
-/** @throws {ApiProblem} when not exactly one selector is given, or the issuer is unknown or missing */
+/**
+ * Returns the selector of login sessions that a caller gave.
+ *
+ * @throws {ApiProblem} unless exactly one of session, device and subject is given; also when the issuer is unknown,
+ *   missing, or given without a subject
+ */
 export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminDependencies): SessionSelector {
   const named = [session, device, subject].filter((each) => each !== undefined)
   if (named.length !== 1)
@@ -39,7 +47,11 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
   return session === undefined ? { device: device! } : { session }
 }
 
-/** @throws {ApiProblem} 409 when the node has no Redis or no encryption key */
+/**
+ * Returns the login sessions.
+ *
+ * @throws {ApiProblem} 409 when the node has no Redis or no encryption key
+ */
 export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'end'> {
   const { sessions } = requireRedis(dependencies)
   if (sessions !== undefined) return sessions
@@ -48,7 +60,12 @@ export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'lis
   })
 }
 
-/** @throws {ApiProblem} when the policy has no such issuer, or has several issuers and `named` is `undefined` */
+/**
+ * Returns the identifier of an issuer of the policy.
+ *
+ * @param named  name or identifier of the issuer; `undefined`: the only issuer
+ * @throws {ApiProblem} when the policy has no such issuer, or has several issuers and `named` is `undefined`
+ */
 export function issuerOf(named: string | undefined, { snapshot }: AdminDependencies['node']): string {
   const all = [...snapshot.issuers.values()]
   const names = all.map(({ name }) => name).join(', ')

@@ -6,7 +6,7 @@ type Issue = z.core.$ZodIssue
 
 type Where = 'body' | 'query' | 'path'
 
-/** Parts of a request, by the names that fastify uses for these parts. */
+/** Names of fastify for the parts of a request. */
 const parts: Readonly<Record<string, Where>> = { body: 'body', querystring: 'query', params: 'path' }
 
 /**
@@ -44,7 +44,7 @@ function pointerOf(path: readonly PropertyKey[]): string {
 }
 
 function wording(issue: Issue): string {
-  // Messages of Gatehouse's own schemas start with "must"; messages of the library do not.
+  // Messages of Gatehouse's own schemas begin with "must"; other messages come from Zod.
   if (issue.message.startsWith('must ')) return issue.message
   switch (issue.code) {
     case 'invalid_type':

@@ -2,7 +2,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { SharedDependencies } from './dependencies.ts'
 
-/** Metrics of a node with Redis. The collection sends no command to Redis. */
+/** Metrics that only a node with Redis has. To collect them, the node sends no command to Redis. */
 export function sharedMetrics(shared: SharedDependencies): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }

@@ -6,7 +6,7 @@ import { issuerOf } from './session-selector.ts'
 
 const count = z.number().nullable()
 
-/** Schema of a stream in the API. */
+/** Schema of a stream (WebSocket, event stream, long download or upload) in replies of the admin API. */
 export const streamShape = z.strictObject({
   id: z.string().describe('Id of the stream: the request id of its exchange.'),
   kind: z.enum(['websocket', 'events', 'download', 'upload']).describe('`events`: server-sent events.'),
@@ -47,7 +47,7 @@ export function streamDocument(stream: ListedStream): z.input<typeof streamShape
   }
 }
 
-/** Query of the operations that list streams. */
+/** Schemas of the query parameters of the operations that list streams. */
 export const streamFilters = z.strictObject({
   subject: z.string().min(1).max(1024).optional().describe('Only streams of this subject.'),
   issuer: z
@@ -59,7 +59,11 @@ export const streamFilters = z.strictObject({
   route: z.string().min(1).max(512).optional().describe('Only streams of the route with this id.'),
 })
 
-/** @throws {ApiProblem} when the policy has no such issuer */
+/**
+ * Returns the selector of streams that a caller gave.
+ *
+ * @throws {ApiProblem} when the policy does not have the given issuer
+ */
 export function streamSelectorOf(
   { subject, issuer, route }: z.output<typeof streamFilters>,
   node: NodeView,
@@ -71,7 +75,7 @@ export function streamSelectorOf(
   }
 }
 
-/** Stream for the examples in the OpenAPI document. */
+/** Example of a stream, for the OpenAPI document. */
 export const exampleStream: z.input<typeof streamShape> = {
   id: '01K7V1S6X4QZ',
   kind: 'websocket',

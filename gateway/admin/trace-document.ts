@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Span } from '../telemetry/span.ts'
 import type { TraceRecord } from '../traces/trace-record.ts'
 
-/** Summary of one recorded exchange or job. */
+/** Schema of the summary of one recorded exchange or job. */
 export const traceSummary = z.strictObject({
   trace_id: z.string(),
   span_id: z.string(),
@@ -39,7 +39,11 @@ export const traceSpan = z.strictObject({
   links: z.array(link).describe('Spans that caused this span.'),
 })
 
-/** @param template value of `telemetry.traces.link` */
+/**
+ * Summarizes one recorded exchange or job.
+ *
+ * @param template  value of the setting `telemetry.traces.link`
+ */
 export function summaryOf([whole]: TraceRecord, template: string | undefined): z.input<typeof traceSummary> {
   const { traceId, spanId, name, startMs, endMs, error, attributes } = whole
   const text = (key: string) => (typeof attributes[key] === 'string' ? attributes[key] : null)
@@ -91,7 +95,7 @@ export function linkOf(traceId: string, template: string | undefined): string | 
   return template?.replaceAll('{trace_id}', traceId) ?? null
 }
 
-/** Rounds to whole microseconds. */
+/** Rounds a time in ms to whole microseconds. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }

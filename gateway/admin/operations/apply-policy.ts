@@ -79,13 +79,13 @@ export const applyPolicy = operation({
     const { only, message = '', against, wait_ms: waitMs } = body
     const canary = body.canary && canaryOrder(body.canary)
     let files: readonly PolicyText[] = body.files
-    // The files of the other services are those of the revision that is active when the change is made.
+    // With `only`, all other services stay as in the revision that is active when the change is made.
     const filesOf = (active: readonly PolicyText[]) => {
       if (only !== undefined) files = withValidPolicy(() => replaceService(active, body.files, only))
       return files
     }
     const owned = isOwnerOnly(caller, only) ? only : undefined
-    // A rollout delays the changes of all other callers, and an owner could not end it.
+    // An owner must not start a rollout: it would block the changes of all other callers, and an owner cannot end it.
     if (owned !== undefined && canary !== undefined) {
       throw new ApiProblem('insufficient_scope', 'only a caller with the scope gatehouse:policy may set `canary`')
     }
@@ -96,7 +96,7 @@ export const applyPolicy = operation({
             requireOwnerChange({ service: owned, active, files: candidate }, shared)
     const order = { files: filesOf, author: caller.who, message, against, waitMs, canary, review }
     const outcome = await service.apply(order)
-    // An owner does not read the changes of other services.
+    // An owner of one service must not see the changes of other services.
     const isConflict = outcome.outcome === 'conflict' && against !== undefined && owned === undefined
     const meanwhile = isConflict ? await changesSince(service, against) : undefined
     return policyReply(outcome, { files, meanwhile }, { message, only })

@@ -2,9 +2,13 @@ import { z } from 'zod'
 import { openApiDocument } from '../openapi.ts'
 import { type Operation, operation } from '../operation.ts'
 
-/** @param listed function that returns all operations of the admin API, including this operation */
+/**
+ * Makes the operation that returns the OpenAPI document.
+ *
+ * @param listed  function that returns all operations of the admin API, including this operation
+ */
 export function describeApi(listed: () => readonly Operation[]): Operation {
-  /** OpenAPI document, built once. A build takes about 165 ms of CPU, during which exchanges wait. */
+  /** OpenAPI document. It is built only once, because that takes about 165 ms of CPU, during which exchanges wait. */
   let document: Promise<object> | undefined
   return operation({
     id: 'describe_api',

@@ -50,8 +50,8 @@ export const resetLimit = operation({
 })
 
 function windowOf({ address, ...rest }: z.output<typeof name>): WindowName {
-  // The cast is safe: the value was parsed from JSON, which has no `undefined`, so each optional member is either
-  // present or absent.
+  // The cast is safe: the body was parsed from JSON, which has no `undefined`. So an optional member is either absent
+  // or has a value.
   const named = rest as WindowName
   if (address === undefined) return named
   const bytes = parseAddress(address)

@@ -93,10 +93,10 @@ export const revoke = operation({
 })
 
 /**
- * Revokes each existing login session of the subject or `sid` by the id of the session, in addition to the revocation
- * by subject or `sid`. A revocation by subject or `sid` compares the clock of this node with the clock of the node that
- * began a session. That revocation is written first, so that it covers sessions that begin in the meantime. After this
- * function, the operation writes that revocation a second time: the receipt of the last write covers all of these
+ * For a revocation of a subject or `sid`: also revokes each of its login sessions by the id of the session. The reason:
+ * a revocation by subject or `sid` depends on the clocks of this node and of the node that began a session; a
+ * revocation by session id does not. The revocation by subject or `sid` is written first, so that it covers sessions
+ * that begin meanwhile. After this function the operation writes it again: its second receipt then covers all these
  * revocations.
  *
  * @throws {RevocationRefused} for an invalid order
@@ -104,7 +104,7 @@ export const revoke = operation({
 async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDependencies): Promise<void> {
   const { revocationService: service, sessions } = requireRedis(dependencies)
   if (sessions === undefined || !('id' in order) || (order.kind !== 'subject' && order.kind !== 'session')) return
-  // A caller with a certificate has no session, and a policy without issuers has none either.
+  // No login session can exist for a caller with a client certificate, or with a policy without issuers.
   const { issuers } = dependencies.node.snapshot
   if (issuers.size === 0 || (order.issuer !== undefined && isCertificateIssuer(order.issuer))) return
   await service.revoke(order, { wait: 'none', durable: false })
@@ -114,8 +114,8 @@ async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDe
 }
 
 function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
-  // The cast is safe: the value was parsed from JSON, which has no `undefined`, so each optional member is either
-  // present or absent.
+  // The cast is safe: the body was parsed from JSON, which has no `undefined`. So an optional member is either absent
+  // or has a value.
   if (body.kind !== 'issuer') return body as RevocationOrder
   const { before, ...rest } = body
   const beforeMs = Date.parse(before)
@@ -124,7 +124,7 @@ function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
   return { ...rest, beforeS: beforeMs / 1000 } as RevocationOrder
 }
 
-/** Describes the revocation for the log, without any token. */
+/** Returns the facts about a revocation order for the log line. They never contain a token. */
 function noteOf(order: RevocationOrder): Readonly<Record<string, unknown>> {
   if (order.kind !== 'token') return { order }
   const { kind, reason, issuer: named } = order
