@@ -63,8 +63,9 @@ export class AdminClient {
   }
 
   /**
-   * @param admin  value of the flag `--admin`; `undefined` reads the URL from GATEHOUSE_ADMIN_URL, else uses the
-   *   default
+   * Opens a client with the URL and the token of the environment.
+   *
+   * @param admin  value of the flag `--admin`; `undefined`: the URL in GATEHOUSE_ADMIN_URL, or else the default
    * @throws {CliError} when the URL is invalid or no valid token is set
    */
   static from(admin: string | undefined, env: NodeJS.ProcessEnv = process.env): AdminClient {
@@ -80,8 +81,9 @@ export class AdminClient {
   }
 
   /**
-   * @param member  name of a member that the reply document must have; a reply without this member does not come from
-   *   an admin API
+   * Calls the admin API.
+   *
+   * @param member  name of a member that the reply must have; a reply without it does not come from an admin API
    * @returns reply to a call that the node carried out, completely or in part
    * @throws {CliError} exit code 3 when no node replies, 1 when the node rejects the call
    */
@@ -96,7 +98,8 @@ export class AdminClient {
   }
 
   /**
-   * Yields the events of an event stream (WHATWG HTML §9.2) after the event with the id `place`. Never returns.
+   * Yields the events of an event stream (WHATWG HTML §9.2) that follow the event with the id `place`. Never ends
+   * without an error.
    *
    * @throws {CliError} exit code 3 when no node replies or the connection ends, 1 when the node rejects the call
    */
@@ -130,7 +133,7 @@ export class AdminClient {
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const { body, accept = 'application/json', place } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    // Keeps the path of the base URL, because a proxy can serve the admin listener below a path prefix.
+    // Append the path to that of the base URL: a proxy can serve the admin API below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
@@ -176,7 +179,7 @@ export class AdminClient {
   }
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
-    // The data plane sends a 404 without `detail`; the admin API always sends `detail`.
+    // A 404 without `detail` comes from the data plane: the admin API always sends `detail`.
     if (status === 404 && document['detail'] === undefined) return this.#notAdminApi(status)
     const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
     const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid

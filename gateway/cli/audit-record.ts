@@ -34,13 +34,17 @@ export const recordFilters = {
 
 export type RecordFilters = z.infer<z.ZodObject<typeof recordFilters>>
 
-/** Schema of a number of audit records on the command line: 1 to 999999. */
+/** Schema of a flag whose value is a number of audit records: 1 to 999999. */
 export const recordCount = z
   .string()
   .regex(/^[1-9][0-9]{0,5}$/, 'It must be a number from 1 to 999999.')
   .transform(Number)
 
-/** @param more  query parameters in addition to the filters of audit records */
+/**
+ * Returns the query of a call that reads audit records: `?` and its parameters, or `''`.
+ *
+ * @param more  query parameters in addition to the filters
+ */
 export function queryOf(given: RecordFilters, more: Readonly<Record<string, string | undefined>>): string {
   const names = Object.keys(recordFilters) as (keyof RecordFilters)[]
   const all = {
@@ -56,7 +60,8 @@ export function queryOf(given: RecordFilters, more: Readonly<Record<string, stri
 export type AuditLine = Readonly<Record<string, unknown>>
 
 /**
- * Formats an audit record as one line. Each value is escaped by itself, so that one value cannot look like two values.
+ * Formats an audit record as one line. Each value is escaped separately, so that a value with blanks cannot look like
+ * two values.
  */
 export function recordText(record: AuditLine): string {
   const text = (field: string): string => {

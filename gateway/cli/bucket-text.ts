@@ -1,7 +1,7 @@
 import { adminUnreachable } from './admin-client.ts'
 import { exitCodes } from './output.ts'
 
-/** Formats the key of a rate limit window for people. */
+/** Formats for people the values that identify a rate limit window, such as `subject=alice`. */
 export function bucketText(bucket: Readonly<Record<string, unknown>>): string {
   return Object.entries(bucket)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)

@@ -10,12 +10,12 @@ export const programs = {
 } as const
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** Interval at which the program checks whether its parent process still runs, ms. */
+/** Time between two checks whether npm, which started this process, still runs, ms. */
 const parentCheckMs = 500
 
 /**
- * Runs a program as a child process that uses the same terminal and receives the signals of this process. The IPC
- * channel of the child closes when this process ends for any reason.
+ * Runs a program as a child process with the same terminal, and passes the signals of this process on to it. When this
+ * process ends for any reason, the IPC channel of the child closes: the child can end itself then.
  *
  * @returns exit code of the program; 128 + N when signal N ended the program, as in a shell
  */
@@ -23,7 +23,7 @@ export async function runProgram(program: string, words: readonly string[]): Pro
   const child = spawn(process.execPath, [program, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   const forward = (signal: NodeJS.Signals): void => {
-    // Ctrl-C in a terminal reaches the whole process group, so the child has already received the signal.
+    // Do not pass on a SIGINT by Ctrl-C: the terminal has already sent it to the child too.
     if (signal !== 'SIGINT' || !atTerminal) child.kill(signal)
   }
   for (const signal of signals) process.on(signal, forward)
@@ -40,7 +40,7 @@ export async function runProgram(program: string, words: readonly string[]): Pro
 }
 
 /**
- * Calls `onEnd` when this process was started by npm and npm was killed. npm waits for its child process, so a changed
+ * If npm started this process: calls `onEnd` when npm was killed. npm never ends before its child process, so another
  * parent process means that npm was killed.
  */
 function watchNpm(onEnd: () => void): NodeJS.Timeout | undefined {

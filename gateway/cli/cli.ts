@@ -7,7 +7,7 @@ import { redact } from './redact.ts'
 import { listVerbs } from './verb-list.ts'
 import { verbs } from './verbs.ts'
 
-/** Runs `gatehouse <verb>`. Wrong usage ends with exit code 2; every other exit code is set by the verb. */
+/** Runs `gatehouse <verb>`. The exit code is 2 for wrong usage; all other exit codes come from the verb. */
 export async function run(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   const words = argv.slice(2)
@@ -55,8 +55,8 @@ export async function commandLine(names: readonly string[] = Object.keys(verbs))
 }
 
 /**
- * Handles a write error of stdout or stderr. A closed pipe (`| head`) is not an error. Any other cause, such as a full
- * disk, is reported on stderr.
+ * Handles a write error of stdout or stderr. A pipe that its reader has closed (`| head`) is not an error: the process
+ * ends. Any other error, such as a full disk, is reported on stderr.
  */
 function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit()
@@ -80,8 +80,9 @@ function commandName(command: Command): string {
 }
 
 /**
- * Adapts the usage errors of the library commander. By default commander exits with 1, which means "refused or invalid"
- * in this program, and prints only text. It also quotes the rejected words, which can be a token in the wrong place.
+ * Adapts usage errors of the library commander: exit code 2, JSON if requested, and no quoted words. By default
+ * commander exits with 1, which means "refused or invalid" in this program, prints only text, and quotes the rejected
+ * words, which can be a token in the wrong place.
  */
 function adaptUsageErrors(command: Command, words: readonly string[]): void {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage))

@@ -12,7 +12,11 @@ const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.crashed]: 'crashed',
 }
 
-/** Builds the command of a verb for the library commander. @param word  last word of the verb's name */
+/**
+ * Converts a verb into a command of the library commander.
+ *
+ * @param word  last word of the verb's name
+ */
 export function commandOf(word: string, verb: Verb): Command {
   const command = new Command(word).description(verb.description)
   const named = Object.entries(verb.arguments ?? {})
@@ -27,8 +31,8 @@ export function commandOf(word: string, verb: Verb): Command {
   const initial = initialValues({ ...verb.arguments, ...verb.flags })
   return command.action(async () => {
     const words = named.map(([name], i) => [name, command.processedArgs[i] as unknown] as const)
-    // Includes the flags of parent commands. commander passes `--admin` of `nodes accept-loss --admin URL` to `nodes`,
-    // because a parent command parses its flags at any place.
+    // Include the flags that commander gave to parent commands: in `nodes accept-loss --admin URL` it gives `--admin`
+    // to `nodes`, because a parent command takes its flags at any place.
     const flags = Object.entries(command.optsWithGlobals()).filter(([name]) => name in (verb.flags ?? {}))
     const { output: format = 'text' } = command.optsWithGlobals<{ output?: OutputFormat }>()
     const given = Object.fromEntries([...words, ...flags].filter(([, value]) => value !== undefined))
@@ -45,7 +49,7 @@ async function runVerb(run: NonNullable<Verb['run']>, input: Parameters<typeof r
   } catch (error) {
     exitCode = output.error(error)
   }
-  // Ends the process, because a connection attempt in progress would keep the process alive.
+  // End the process explicitly: a connection attempt in progress would keep it alive.
   process.exit(exitCode)
 }
 
@@ -67,7 +71,7 @@ export function addHelp(
   return command.addHelpText('after', ['', 'Examples:', ...shown, '', 'Exit codes:', ...exits].join('\n'))
 }
 
-/** Properties of the schema of a flag or argument that commander needs. */
+/** Properties of a flag or argument that commander needs, read from its schema. */
 interface Shape {
   readonly core: z.ZodType
   readonly required: boolean

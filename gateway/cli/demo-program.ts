@@ -10,7 +10,7 @@ export const offsetFlag = z.string().default('0').register(flag, {
   help: 'number to add to every port of the demo',
 })
 
-/** Runs a verb of the demo. The demo is a separate program: the gate shares no code with the demo. */
+/** Runs a verb of the demo. The demo is a separate program, of which the gate imports no code. */
 export async function runDemo(
   verb: string,
   portOffset: string,

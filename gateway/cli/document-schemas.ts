@@ -3,7 +3,9 @@ import { settingsSchema } from '../config/settings-schema.ts'
 import { policySchema } from '../policy/policy-schema.ts'
 import { policyTestsSchema } from './policy-tests/policy-tests-schema.ts'
 
-/** Schemas of the documents that operators write. `tests`: a file for `gatehouse check --tests`. */
+/**
+ * JSON Schemas of the documents that operators write. `tests`: a file with policy tests, for `gatehouse check --tests`.
+ */
 export const documentSchemas = {
   settings: { schema: settingsSchema, title: 'Gatehouse settings (gatehouse.yaml)' },
   policy: { schema: policySchema, title: 'Gatehouse policy (policy.yaml)' },

@@ -5,9 +5,9 @@ import type { AskedRequest } from '../explain/dry-run-request.ts'
 import type { HttpVersion } from '../pipeline/exchange/request-head.ts'
 import { CliError, exitCodes } from './output.ts'
 
-/** Command-line arguments that describe the request of `explain`. */
+/** Command-line flags of `gatehouse explain` that describe the request. */
 export interface RequestFlags {
-  /** Text of the access token. The text `-` means standard input; `withToken` replaces it by the text that was read. */
+  /** The access token, or `-` for standard input. `withToken` replaces `-` by the token. */
   readonly token?: string | undefined
   readonly tokenFile?: string | undefined
   /** Path of the client certificate. */
@@ -18,7 +18,11 @@ export interface RequestFlags {
   readonly at?: string | undefined
 }
 
-/** @throws {CliError} when a flag is invalid; the message never quotes the value of a flag, which can be a secret */
+/**
+ * Builds the hypothetical request from command-line flags.
+ *
+ * @throws {CliError} when a flag is invalid; the message never quotes the value of a flag, which can be a secret
+ */
 export function askedRequest(method: string, url: string, flags: RequestFlags): AskedRequest {
   return {
     method,

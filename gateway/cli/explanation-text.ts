@@ -8,7 +8,7 @@ import { bucketText } from './bucket-text.ts'
 /** One line of the printed explanation: a label and a text. */
 type Row = readonly [label: string, text: string]
 
-/** Formats an explanation for people: the decision first, then the steps that led to the decision, one per line. */
+/** Formats an explanation for people, as lines: first the decision, then the steps that led to it. */
 export function explanationLines(explanation: Explanation): string[] {
   const { signature } = explanation
   const rows: Row[] = [

@@ -4,7 +4,11 @@ import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
 /** Maximum number of records per call of the admin API. */
 const PAGE = 1000
 
-/** @returns audit records, newest first, and `end`: the end of the log at the start of the search */
+/**
+ * Searches the audit log page by page.
+ *
+ * @returns audit records, newest first, and `end`: the end of the log at the start of the search
+ */
 export async function findRecords(
   admin: AdminClient,
   filters: RecordFilters,
@@ -26,7 +30,7 @@ export async function findRecords(
     end ??= found.end
     before = found.next ?? undefined
   } while (before !== undefined && records.length < limit)
-  // Sorts by time, because the log is ordered by batches, and each batch contains the records of only one node.
+  // Sort by time: the log is in the order of batches, each with the records of only one node.
   records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
   return { records, end: end! }
 }

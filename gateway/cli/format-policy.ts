@@ -19,9 +19,9 @@ import { policySchema } from '../policy/policy-schema.ts'
 const LINE_WIDTH = 120
 
 /**
- * Formats the text of a valid policy file: indentation of 2 spaces, keys in the order of the schema. Services, issuers and
- * routes keep their order; comments, quotes and anchors are kept. In a file with aliases all keys keep their order,
- * because an alias must follow its anchor.
+ * Formats the text of a valid policy file: indentation of 2 spaces, keys in the order of the schema. Services, issuers
+ * and routes keep their order. Comments, quotes and anchors are kept. In a file with YAML aliases all keys keep their
+ * order, because an alias must follow its anchor.
  *
  * @param file  name of the file, for errors
  * @throws {Error} when the formatted text would not have the same effect or the same comments, which is a bug
@@ -33,7 +33,7 @@ export function formatPolicy(file: string, text: string): string {
   throw new Error(`${file}: the formatted policy would differ from the policy; the file is unchanged`)
 }
 
-/** Parsed entries of a policy file, with every default filled in. */
+/** Returns the parsed content of a policy file, in which every absent value is replaced by its default. */
 function entriesOf(file: string, text: string): unknown {
   return policySchema.parse(readYaml(Buffer.from(text), file).value)
 }
@@ -55,7 +55,10 @@ function hasAliases(document: Document): boolean {
   return found
 }
 
-/** Orders the keys of all mappings below a node. Keys that the schema does not know keep their order. */
+/**
+ * Orders the keys of all mappings below a node of the YAML document as the schema does. Keys that the schema does not
+ * know keep their order.
+ */
 function order(node: unknown, path: DocumentPath, isRoot = false): void {
   if (isSeq(node)) for (const [i, item] of node.items.entries()) order(item, [...path, i])
   if (!isMap(node) || isAlias(node)) return
@@ -69,7 +72,8 @@ function orderKeys(map: YAMLMap, keys: readonly string[], isRoot: boolean): void
   const [old, now] = [map.items[0], ordered[0]]
   map.items = ordered
   if (old === now || !isScalar(old?.key) || !isScalar(now?.key)) return
-  // The parser gives a comment before the first key to the mapping. In the root, such a comment belongs to the file.
+  // The YAML parser attaches a comment before the first key to the mapping: move it to the key. In the root mapping
+  // such a comment is about the file, and stays.
   if (!isRoot && map.commentBefore) {
     old.key.commentBefore = [map.commentBefore, old.key.commentBefore].filter(Boolean).join('\n')
     map.commentBefore = null
@@ -78,10 +82,15 @@ function orderKeys(map: YAMLMap, keys: readonly string[], isRoot: boolean): void
   now.key.spaceBefore = false
 }
 
-/** Lexemes that mark the start of a document, the end of a faulty flow collection, and a scalar. They are no text. */
+/**
+ * Characters by which the YAML lexer marks the start of a document, the end of a faulty flow collection, and a scalar.
+ * They are not in the text of the file.
+ */
 const marks = new Set(['\u0002', '\u0018', '\u001f'])
 
-/** Removes the blanks inside the brackets of flow sequences: `[a, b]`, but `{ a: b }`. */
+/**
+ * Removes the blanks after `[` and before `]` of flow sequences, as in `[a, b]`. Blanks inside braces stay: `{ a: b }`.
+ */
 function withoutBracketBlanks(text: string): string {
   const kept: string[] = []
   for (const lexeme of new Lexer().lex(text)) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Entry point of the command line. Plain JavaScript, because the installed Node may be too old for the sources. In that
-// case, the Node 24 that `npm ci` installed runs the command.
+// Entry point of the command line. It is plain JavaScript, because the Node that runs it may be too old for the
+// TypeScript sources. In that case it starts the Node 24 that `npm ci` has installed.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -25,8 +25,8 @@ if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
-      // Ctrl-C in a terminal reaches the whole process group. The child has already received it, and a second signal
-      // would end the graceful stop.
+      // Do not pass on a SIGINT by Ctrl-C: the terminal has already sent it to the child too. A second signal would end
+      // the graceful stop.
       if (signal !== 'SIGINT' || !atTerminal) child.kill(signal)
     })
   }

@@ -9,12 +9,14 @@ import { onlySession, type StatedCredential, statedSession, statedToken, statedV
 
 const ownGate: AskedGate = { origin: DEFAULT_ORIGIN, acceptsHttp2: true }
 
-/** Maximum number of origins for which a gate is kept; above it, the oldest gate is dropped. */
+/**
+ * Maximum number of origins for which a gate is kept in memory. A gate for a further origin replaces the oldest one.
+ */
 const GATES_MAX = 64
 
 /**
- * Decides requests by a policy without a node, with the phases of a node. Credentials are stated by their claims. Calls
- * no issuer and charges no limit.
+ * Decides hypothetical requests by a policy with the phases of a node, but without a node. The caller gives only the
+ * claims of a credential. Calls no issuer and charges no limit.
  */
 export class OfflineDecider {
   readonly snapshot: Snapshot
@@ -25,7 +27,11 @@ export class OfflineDecider {
     this.snapshot = snapshot
   }
 
-  /** @throws {InvalidRequest} when the URL or the address is invalid */
+  /**
+   * Decides one hypothetical request.
+   *
+   * @throws {InvalidRequest} when the URL or the address is invalid
+   */
   async decide(asked: Omit<AskedRequest, 'token'>, credential: StatedCredential | undefined): Promise<DryRunOutcome> {
     const { issuers } = this.snapshot
     const { publicUrl } = buildDryRunRequest(asked, ownGate)

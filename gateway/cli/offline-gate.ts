@@ -11,7 +11,7 @@ import { limitRules } from '../policy/limit-rules.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { ClientTokens } from '../tokens/client-tokens.ts'
 
-/** Origin of a request that is decided without a node (offline), when the URL is only a path. */
+/** Origin of a request that is decided without a node (offline), if the given URL is only a path. */
 export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 /** Settings of a node that uses only defaults. */
@@ -20,7 +20,7 @@ export function defaultSettings(): Settings {
 }
 
 /**
- * Makes the gate of a node that has the given policy, default settings, empty caches and no Redis.
+ * Makes a gate, as of a node with the given policy, default settings, empty caches and no Redis.
  *
  * @param publicUrl  origin that clients use for the gate
  */
@@ -42,7 +42,9 @@ export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier']
   })
 }
 
-/** Key for identity assertions of which only the claims are shown. The key is generated for each run. */
+/**
+ * Generates a key for identity assertions. The key is not stored, because only the claims of the assertions are shown.
+ */
 function temporaryKey(): AssertionKeySetting {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return { id: 'explain', jwk: jwk as PrivateJwk }

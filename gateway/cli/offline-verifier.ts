@@ -21,8 +21,8 @@ export interface OfflineVerifier extends Pick<Explainer, 'checksSignatures' | 'i
 }
 
 /**
- * Validates everything about a token except the signature. Only for `explain`: any client can forge the resulting token
- * facts.
+ * Validates everything about a token except its signature. Only for explanations, policy tests and replays: anyone can
+ * forge the claims of such a token.
  */
 export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
   const verify = (

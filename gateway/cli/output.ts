@@ -17,7 +17,11 @@ export type OutputFormat = 'text' | 'json'
 
 const formats = ['text', 'json'] as const
 
-/** Flag `--output` of every verb. @param more  formats of the verb in addition to text and json */
+/**
+ * Makes the flag `--output` of a verb.
+ *
+ * @param more  formats that the verb has in addition to text and json
+ */
 export function outputOption(more: readonly string[] = []): Option {
   return new Option('-o, --output <format>', 'text for people, json for scripts')
     .choices([...formats, ...more])
@@ -25,8 +29,7 @@ export function outputOption(more: readonly string[] = []): Option {
 }
 
 /**
- * Whether the command line requests JSON output. The function does not need parsed arguments, because they can be
- * invalid.
+ * Whether the command line requests JSON output. It examines the unparsed words, because the arguments can be invalid.
  */
 export function jsonAsked(words: readonly string[]): boolean {
   return words.some(
@@ -41,7 +44,7 @@ export class CliError extends Error {
   readonly code: string
   readonly hint: string | undefined
 
-  /** @param code  error code `GH_…` for scripts, which stays stable between versions */
+  /** @param code  error code `GH_…` for scripts. It stays the same in later versions */
   constructor(exitCode: ExitCode, code: string, message: string, hint?: string) {
     super(message)
     this.exitCode = exitCode
@@ -66,7 +69,7 @@ export class Output {
     this.#sinks = sinks
   }
 
-  /** Registers secrets that are replaced in all later output, also where JSON quotes the secrets. */
+  /** Registers secrets that are replaced in all later output, also in the form in which JSON escapes them. */
   withhold(...secrets: readonly string[]): void {
     this.#secrets.push(...secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))
   }
@@ -76,7 +79,7 @@ export class Output {
     if (this.format === 'text') this.#write('stdout', `${printable(text)}\n`)
   }
 
-  /** Writes one line beside the result to stderr in text format. Writes nothing in JSON format. */
+  /** In text format, writes one line that is not a part of the result to stderr. Writes nothing in JSON format. */
   remark(text: string): void {
     if (this.format === 'text') this.#write('stderr', `${printable(text)}\n`)
   }

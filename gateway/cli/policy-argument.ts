@@ -1,14 +1,14 @@
 import { buffer } from 'node:stream/consumers'
 import { loadPolicy, type PolicySource, readPolicy } from '../policy/policy-source.ts'
 
-/** Name of a policy on the command line, for messages. */
+/** Returns the name of a policy from the command line, for messages. */
 export function policyName(path: string): string {
   return path === '-' ? 'standard input' : path
 }
 
 /**
- * Reads a policy from its path or from standard input. Standard input is read as a stream, because reading an empty
- * pipe like a file fails with EAGAIN.
+ * Reads a policy from its path or from standard input. Standard input is read as a stream, because a read like that of
+ * a file fails with EAGAIN while the pipe is empty.
  *
  * @throws {ConfigError} with all problems of the policy
  */

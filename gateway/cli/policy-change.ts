@@ -8,7 +8,7 @@ import { printAcknowledgements } from './receipt-text.ts'
 import { flag } from './verb.ts'
 import { waitFlags } from './wait-flag.ts'
 
-/** Schema of the number of a revision on the command line. */
+/** Schema of a flag whose value is the number of a policy revision. */
 export const revisionFlag = z.string().regex(/^[1-9][0-9]{0,8}$/, { error: 'must be the number of a revision' })
 
 /** Flags of every verb that changes the policy of the cluster. */
@@ -29,9 +29,12 @@ export const changeExitCodes = {
 } as const
 
 export interface ComparedDocument extends PolicyDifference {
-  /** Number of the revision that was compared with. */
+  /** Number of the revision with which the policy was compared. */
   readonly from: number
-  /** Parts of the change that the caller may not apply, as the owner of a service. Absent for other callers. */
+  /**
+   * For a caller who is the owner of one service: the parts of the change that the owner may not make. Absent for other
+   * callers.
+   */
   readonly not_granted?: readonly StatedProblem[]
 }
 
@@ -82,9 +85,10 @@ export async function activatePolicy(
 }
 
 /**
- * Runs a verb about the policy of the cluster. Prints every error of a refused policy with its place.
+ * Runs the work of a verb that concerns the policy of the cluster. When the policy is refused, prints every error with
+ * its place.
  *
- * @param paths  path on this machine by the name of a file of the policy
+ * @param paths    path on this machine by the name of a file of the policy
  * @param refused  exit code when the policy is refused
  */
 export async function withPolicyErrors(
@@ -118,7 +122,7 @@ export async function withPolicyErrors(
 /**
  * Prints problems of a policy with their places on this machine.
  *
- * @param paths  path on this machine by the name of a file of the policy
+ * @param paths  paths of the policy files on this machine, by file name
  */
 export function printProblems(
   problems: readonly StatedProblem[],
@@ -139,7 +143,7 @@ interface RefusalDocument {
     readonly time: string
     readonly message: string
   }[]
-  /** Changes since the revision that the command compared with. */
+  /** Changes of the cluster policy since the revision with which the command compared its policy. */
   readonly difference?: PolicyDifference
 }
 

@@ -8,7 +8,7 @@ import { ConfigError, nowhere, problem } from '../config/problem.ts'
 /** Files of a policy for a call of the admin API. */
 export interface PolicyTexts {
   readonly files: readonly { readonly name: string; readonly text: string }[]
-  /** Path on this machine by the name of the file, for messages about the file. */
+  /** Path of each file on this machine, by file name, for messages. */
   readonly paths: ReadonlyMap<string, string>
 }
 

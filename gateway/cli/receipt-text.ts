@@ -53,8 +53,8 @@ export function printAcknowledgements(
 }
 
 /**
- * Says where an event is stored, as a part of a sentence. A Redis without replicas is normal, so the text does not
- * mention it.
+ * Returns a part of a sentence that says where an event is stored. Missing replicas are not mentioned, because a Redis
+ * without replicas is normal.
  */
 export function storedText({ replicas, fsynced }: ReceiptDocument): string {
   const copies = replicas === 0 ? '' : ` and in ${replicas} ${replicas === 1 ? 'replica' : 'replicas'} of Redis`

@@ -6,13 +6,16 @@ import { printAcknowledgements, type ReceiptDocument } from './receipt-text.ts'
 
 const PATH = '/api/v1/policy/rollout'
 const ASK_EVERY_MS = 1000
-/** Time between two lines about the progress, ms. */
+/** Time between two lines about the progress of a rollout, ms. */
 const LINE_EVERY_MS = 10_000
-/** Longest time without a reply of the node after which the command ends, ms. The rollout continues. */
+/** If the node does not reply for this time, the command ends, but the rollout continues, ms. */
 const SILENT_MS = 30_000
 /** Exit code of a process that SIGINT ended. */
 const INTERRUPTED = 130
-/** Fewest requests on each side for which the nodes compare a route. */
+/**
+ * Minimum number of requests of a route, on the canary nodes and on the other nodes, with which the nodes compare the
+ * route.
+ */
 const REQUESTS_MIN = 100
 
 interface Counts {
@@ -22,7 +25,7 @@ interface Counts {
 }
 
 interface RouteDocument {
-  /** `null`: requests without a route of both revisions. */
+  /** Id of the route; `null`: requests that match no route which both revisions have. */
   readonly route: string | null
   readonly canary: Counts
   readonly others: Counts
@@ -62,7 +65,7 @@ export async function readRollout(client: AdminClient): Promise<RolloutDocument>
   return (await client.call('GET', PATH, 'running')).document as unknown as RolloutDocument
 }
 
-/** Says what became of the tried revision, in one sentence. */
+/** Returns a text that says how a rollout ended, and which revision is active now. */
 export function outcomeText({ outcome, why, number, base, by }: OutcomeDocument): string {
   if (outcome === 'promoted') return `Revision ${number} is active on every node (${by}): ${why}.`
   const word =
@@ -70,7 +73,7 @@ export function outcomeText({ outcome, why, number, base, by }: OutcomeDocument)
   return `Revision ${number} ${word} (${by}): ${why}. Revision ${base} stayed active.`
 }
 
-/** Says how far a rollout is, in one line. */
+/** Returns one line about the progress of a rollout. */
 export function progressText({ number, left_s, routes, routes_omitted }: RunningDocument): string {
   const compared = routes.filter(({ route, others }) => route !== null && others.requests > 0)
   const sufficient = routes.filter(({ canary, others }) => Math.min(canary.requests, others.requests) >= REQUESTS_MIN)
@@ -82,7 +85,7 @@ export function progressText({ number, left_s, routes, routes_omitted }: Running
   return `revision ${number}, ${leftText(left_s)} left: ${state}${difference}`
 }
 
-/** Prints the routes of a rollout. */
+/** Prints a table of the routes of a rollout, with their requests on both sides. */
 export function printRoutes({ routes }: RunningDocument, output: Output): void {
   const cell = ({ requests, denials, faults }: Counts) => `${requests} (${denials} refused, ${faults} faults)`
   output.table(
@@ -144,7 +147,7 @@ async function ended(
   }
 }
 
-/** Exit code for the end of a rollout. */
+/** Returns the exit code for the outcome of a rollout. */
 export function outcomeCode({ outcome }: OutcomeDocument): ExitCode {
   return outcome === 'promoted' ? exitCodes.done : exitCodes.invalid
 }

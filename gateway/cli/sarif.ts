@@ -3,7 +3,10 @@ import { pathToFileURL } from 'node:url'
 import { packageVersion } from '../base/version.ts'
 import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../config/problem.ts'
 
-/** Location of an error code in the error reference, relative to the root of the project. */
+/**
+ * Returns the place of an error code in the error reference: a path relative to the root of this repository, with a
+ * fragment.
+ */
 export function helpUriOf(code: ProblemCode): string {
   return `docs/reference/errors.md#${code.toLowerCase()}`
 }
@@ -18,7 +21,7 @@ export function sarifLog(problems: readonly Problem[], warnings: readonly Proble
     runs: [
       {
         tool: { driver: { name: 'gatehouse', semanticVersion: packageVersion, rules: codes.map(ruleOf) } },
-        // Columns count UTF-16 code units (SARIF §3.14.17). The other permitted value counts code points.
+        // Columns count UTF-16 code units (SARIF §3.14.17). The only other allowed unit is code points.
         columnKind: 'utf16CodeUnits',
         results: [...problems.map((each) => resultOf(each)), ...warnings.map((each) => resultOf(each, 'warning'))],
       },

@@ -24,7 +24,7 @@ type SessionFlags = z.infer<z.ZodObject<typeof sessionFlags>>
 /**
  * Returns the flags that select sessions as parameters of the admin API. The admin API validates the values.
  *
- * @param verb  last word of the verb, for the hint of an error
+ * @param verb  last word of the verb, which the hint of an error contains
  */
 export function selectedSessions(given: SessionFlags, verb: string): Readonly<Record<string, string>> {
   const { issuer, session, device, subject } = given

@@ -3,7 +3,7 @@ import type { AuditLine } from './audit-record.ts'
 /** Results of the shadow requirement of one route. Members are in snake_case, because JSON output prints them. */
 interface ShadowRoute {
   readonly route: string
-  /** Number of requests for which the shadow requirement was evaluated, and of those that met it. */
+  /** Number of requests for which the shadow requirement was evaluated. `met`: number of those that met it. */
   evaluated: number
   met: number
   /** Number of admitted requests that the shadow requirement would have refused. */
@@ -12,7 +12,7 @@ interface ShadowRoute {
   refused_anyway: number
 }
 
-/** Admitted requests that a shadow requirement would have refused, of one client for one reason. */
+/** Admitted requests of one client that a shadow requirement would have refused for the same reason. */
 export interface ShadowRefusal {
   readonly route: string
   readonly reason: string
@@ -30,8 +30,8 @@ export interface ShadowSummary {
 }
 
 /**
- * Counts the results of shadow requirements. A request that the route refused anyway is counted, but is no refusal of
- * the shadow requirement: its promotion would not change the request.
+ * Counts the results of shadow requirements. A request that the route refused anyway is counted separately, not as a
+ * refusal of the shadow requirement: it would stay refused if the shadow requirement took effect.
  *
  * @param records  audit records, newest first
  */
@@ -40,7 +40,7 @@ export function summarizeShadows(records: readonly AuditLine[]): ShadowSummary {
   const refusals = new Map<string, ShadowRefusal>()
   for (const record of records) {
     const { 'gatehouse.shadow': verdict, 'gatehouse.route': route } = record
-    // A WebSocket has two records with the same result.
+    // Skip the record of the end of a WebSocket: the record of its opening has the same result.
     if (typeof verdict !== 'string' || typeof route !== 'string') continue
     if (record['gatehouse.stream.event'] === 'ended') continue
     const counts = routes.get(route) ?? { route, evaluated: 0, met: 0, newly_refused: 0, refused_anyway: 0 }

@@ -41,7 +41,11 @@ interface CanaryDocument {
   readonly max_new_denials_percent: number
 }
 
-/** The canary that the flags order; `undefined` without `--canary`. @throws {CliError} when the flags are invalid */
+/**
+ * Returns the member `canary` of the call that the flags order; `undefined` without `--canary`.
+ *
+ * @throws {CliError} when the flags are invalid
+ */
 export function canaryOf({ canary, for: time, maxFaults, maxNewDenials }: RolloutFlags): CanaryDocument | undefined {
   if (canary === undefined) {
     if ((time ?? maxFaults ?? maxNewDenials) === undefined) return undefined
@@ -71,7 +75,7 @@ type StartDocument =
     }
   | { readonly outcome: 'unchanged'; readonly number: number }
 
-/** Begins a rollout, and waits for its end. */
+/** Begins a rollout of a policy, and waits for its end. */
 export async function startRollout(
   client: AdminClient,
   { body, difference }: { readonly body: object; readonly difference: ComparedDocument },

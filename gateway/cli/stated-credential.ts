@@ -12,21 +12,30 @@ import type { Gate } from '../pipeline/gate.ts'
 import type { Session } from '../sessions/session.ts'
 import { uncheckedVerifier } from './offline-verifier.ts'
 
-/** A credential of which only the claims are known: an access token, or the login session of a browser. */
+/**
+ * A credential for a hypothetical request, of which only the claims are given: an access token, or the login session of
+ * a browser.
+ */
 export interface StatedCredential {
   readonly kind: 'token' | 'session'
   readonly claims: JsonObject
 }
 
-/** Age of a stated session, s. A younger session that has ended does not redirect its browser to a login. */
+/**
+ * Age of a session of which only the claims are given, s. If it were younger and had ended, its browser would not be
+ * redirected to a login.
+ */
 const SESSION_AGE_S = 60
 
-/** First characters of the text of a stated opaque token. The rest is its claims in base64url. */
+/**
+ * First characters of the text that stands for an opaque token with given claims. The rest of the text is the claims in
+ * base64url.
+ */
 const OPAQUE = 'stated-'
 
 /**
- * Text of an access token with the given claims: an unsigned JWT with the header that its issuer requires, or an opaque
- * text for an issuer whose tokens are opaque. Only a verifier of `statedVerifier` accepts the text.
+ * Returns a text that stands for an access token with the given claims: an unsigned JWT with a header that the issuer
+ * allows, or an opaque text if tokens of the issuer are opaque. Only a verifier made by `statedVerifier` accepts it.
  */
 export function statedToken(claims: JsonObject, issuers: ReadonlyMap<string, IssuerRules>): string {
   const issuer = claims['iss']
@@ -40,7 +49,10 @@ function base64url(value: object | string): string {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 }
 
-/** Validates the claims of stated tokens by the rules of their issuer, without a signature and without calls. */
+/**
+ * Returns a verifier for tokens of {@link statedToken}. It validates their claims by the rules of the issuer, but no
+ * signature, and calls no issuer.
+ */
 export function statedVerifier(tokenMaxBytes: number): Gate['verifier'] {
   const { verifier } = uncheckedVerifier(tokenMaxBytes)
   return {
@@ -71,7 +83,10 @@ function introspected(
   }
 }
 
-/** Sessions of a gate that has exactly one session, whatever the value of the cookie; none for `undefined`. */
+/**
+ * Returns sessions for a gate in which every session cookie selects `session`; `undefined`: no cookie selects a
+ * session.
+ */
 export function onlySession(session: Session | undefined): NonNullable<Gate['sessions']> {
   return {
     find: () => session,
@@ -85,8 +100,8 @@ export function onlySession(session: Session | undefined): NonNullable<Gate['ses
 }
 
 /**
- * A login session with stated claims. They are the claims of its ID token and of its access token. A session at an
- * issuer without logins is ended, as on a node whose policy no longer allows them.
+ * Makes a login session with the given claims, both in its ID token and in its access token. If the policy has no
+ * logins at the issuer, the session counts as ended, as on a node.
  *
  * @param accessToken  text of the access token with the same claims
  */

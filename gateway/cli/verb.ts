@@ -13,13 +13,13 @@ export interface FlagForm {
   readonly bare?: string
   /** Short form of the flag, one letter. */
   readonly short?: string
-  /** Environment variable that is used if the flag is absent. */
+  /** Environment variable whose value is used if the flag is absent. */
   readonly env?: string
   /** Names of other flags that cannot be combined with this flag. */
   readonly conflicts?: readonly string[]
 }
 
-/** Registry of the schemas of flags and arguments, each with its form on the command line. */
+/** Registry that assigns the schema of a flag or argument its form on the command line. */
 export const flag = z.registry<FlagForm>()
 
 type Fields = Readonly<Record<string, z.ZodType>>
@@ -41,8 +41,8 @@ export interface VerbExample {
 export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = Fields> {
   readonly description: string
   /**
-   * Arguments of the verb, in the order of the command line. An array takes all remaining words; an optional argument
-   * comes last.
+   * Arguments of the verb, in the order of the command line. An argument that is an array takes all remaining words. An
+   * optional argument must be the last.
    */
   readonly arguments?: Arguments
   /**
@@ -53,11 +53,12 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
   /** Formats that `--output` accepts in addition to text and json. */
   readonly formats?: readonly string[]
   /**
-   * True to pass all words, flags included, to a program that parses the words itself. Such a verb has no `--output`.
+   * True for a verb that passes all its words, flags included, to another program, which parses them. Such a verb has
+   * no `--output`.
    */
   readonly passThrough?: boolean
   readonly examples: readonly [VerbExample, VerbExample]
-  /** Meanings of the exit codes of the verb, where a meaning differs from the general meaning. */
+  /** Meanings of those exit codes that have another meaning than for all verbs. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>
   /**
    * Runs the verb. An error is printed and ends the process with the exit code of the error. Absent for a group, which

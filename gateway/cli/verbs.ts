@@ -1,9 +1,9 @@
 import type { Verb } from './verb.ts'
 
 /**
- * Every verb of the command line, by name. A verb such as `audit tail` must follow its group `audit`. The module of a
- * verb is loaded only when the verb is used: container probes run `health` every few seconds, and `health` needs no
- * policy compiler.
+ * Every verb of the command line, by name. A verb such as `audit tail` must come after its group `audit`. The module of
+ * a verb is imported only when the verb is used: container probes run `health` every few seconds, which must not load
+ * the policy compiler.
  */
 export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb }>>> = {
   serve: () => import('./verbs/serve.ts'),

@@ -1,6 +1,6 @@
 import { printable } from './output.ts'
 
-/** Members of a trace document of the admin API that the waterfall shows. */
+/** A trace, as the admin API returns it; only the members that are shown. */
 export interface TraceDocument {
   readonly trace_id: string
   readonly link: string | null
@@ -62,8 +62,8 @@ export function waterfall({ trace_id, link, spans }: TraceDocument, columns: num
 }
 
 /**
- * Yields each span below its parent or a linked span. A span without a parent or linked span in this trace starts at
- * the left margin.
+ * Yields the spans in the order of the output, each after its parent or a span that it links to. A span that has
+ * neither in this trace gets depth 0.
  */
 function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const known = new Set(spans.map(({ span_id }) => span_id))
@@ -73,7 +73,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const seen = new Set<SpanDocument>()
   const below = function* (parent: string | undefined, depth: number): Generator<Row> {
     for (const span of children.get(parent) ?? []) {
-      // Skips a span that was already listed: a trace from another program can contain a cycle.
+      // Skip a span that was already listed: spans of another program can refer to each other in a cycle.
       if (seen.has(span)) continue
       seen.add(span)
       yield { span, depth }
@@ -84,7 +84,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   for (const span of spans) if (!seen.has(span)) yield { span, depth: 0 }
 }
 
-/** Notes that are printed below a span: result, reason and location of the span. */
+/** Returns the texts that are printed below a span: its result and reason, and where it ran. */
 function notes({ kind, error, attributes }: SpanDocument): string[] {
   const text = (key: string): string => String(attributes[key] ?? '')
   const status = text('http.response.status_code')

@@ -1,9 +1,9 @@
 import { Document, visit } from 'yaml'
 
 /**
- * Formats a document as lines of YAML. YAML 1.1 readers, which read an unquoted 08:00 as a number, also parse the
- * document correctly. Texts with non-ASCII or control characters are in double quotes, because the escapes of
- * `Output.line` have the same meaning in YAML double quotes.
+ * Formats a document as lines of YAML. Values such as 08:00 are quoted, because YAML 1.1 parsers would read them as
+ * numbers. Texts with non-ASCII or control characters are in double quotes: in these, YAML reads the escapes that
+ * `Output.line` writes.
  */
 export function yamlLines(value: object): string[] {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' })

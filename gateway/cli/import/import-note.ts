@@ -1,20 +1,21 @@
 import { formatPath, type Place } from '../../config/problem.ts'
 
 /**
- * Result for one part of an imported file. `decide`: the policy has a value that the file does not state exactly,
- * and a person must confirm it. `no equivalent`: the policy does not express the part.
+ * Result for one part of an imported file. `mapped`: the policy or the settings contain it. `not needed`: the gate does
+ * not need it. `decide`: the policy has a value for it that a person must confirm. `no equivalent`: the policy cannot
+ * express it.
  */
 export type ImportOutcome = 'mapped' | 'not needed' | 'decide' | 'no equivalent'
 
 /** Note about one part of an imported file: an option, an operation or a security scheme. Contains no secrets. */
 export interface ImportNote extends Place {
   readonly outcome: ImportOutcome
-  /** Name of the option, or the path of the part in the document. */
+  /** Name of the option, or path of the part in its document. */
   readonly subject: string
   readonly message: string
 }
 
-/** A policy as plain data, with one note for each part of the file that it was made from. */
+/** A policy as plain data, and one note for each part of the file from which the policy was made. */
 export interface ImportedPolicy {
   readonly policy: object
   readonly notes: readonly ImportNote[]
@@ -26,7 +27,7 @@ export function formatImportNote({ outcome, subject, message, file, line, column
   return `${place}: ${subject === '' ? '' : `${subject}: `}${outcome}: ${message}`
 }
 
-/** Makes the notes about parts of a YAML document. */
+/** Collects notes about parts of a YAML document, each with its position in the file. */
 export class ImportNotes {
   readonly list: ImportNote[] = []
   readonly #locate: (path: readonly (string | number)[]) => Place

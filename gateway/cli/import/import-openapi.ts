@@ -7,7 +7,7 @@ import { OpenApiSecurity, openApiIssuer } from './openapi-security.ts'
 import { type OpenApiServer, openApiServer } from './openapi-server.ts'
 import { mappingOf, nameFrom, textOf } from './plain-value.ts'
 
-/** Values that an OpenAPI document may lack. A given value replaces that of the document. */
+/** Values from the command line that an OpenAPI document may lack. A given value replaces the value of the document. */
 export interface OpenApiGiven {
   readonly issuer: string | undefined
   readonly audience: readonly string[]
@@ -18,12 +18,13 @@ export interface OpenApiGiven {
 /**
  * Makes a policy from an OpenAPI 3 or Swagger 2 document: one service, and one route for each operation.
  *
- * @throws {ConfigError} when the bytes are no such document
- * @throws {CliError} when neither the document nor `given` states issuer, audience or upstream
+ * @throws {ConfigError} when the bytes are neither of the two
+ * @throws {CliError} when issuer, audience or upstream is missing both in the document and in `given`
  */
 export function importOpenApi(bytes: Uint8Array, file: string, given: OpenApiGiven): ImportedPolicy {
   const yaml = readYaml(bytes, file)
-  // A schema may have a property `constructor`. Such keys are left out of the parsed value, and no route needs them.
+  // Ignore keys such as `constructor`, which can be the name of a property in a schema. The YAML parser leaves them
+  // out, and no route needs them.
   const problems = yaml.problems.filter(({ code }) => code !== 'GH_CONFIG_UNKNOWN_KEY')
   if (problems.length > 0) throw new ConfigError(problems)
   const document = mappingOf(yaml.value) ?? {}
@@ -77,7 +78,10 @@ function missing(what: string, flag: string): never {
   throw new CliError(exitCodes.usage, 'GH_USAGE', `the document does not state ${what}`, `add ${flag}`)
 }
 
-/** Returns the notes in the order of the document. The security of the whole document has one note for all routes. */
+/**
+ * Returns the notes in the order of the document, each only once: all routes have the same note about the security of
+ * the whole document.
+ */
 function withoutRepeats({ list }: ImportNotes): ImportNotes['list'] {
   const distinct = new Map(list.map((note) => [`${note.subject} ${note.message}`, note]))
   return [...distinct.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))

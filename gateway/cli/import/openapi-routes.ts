@@ -27,7 +27,11 @@ export class OpenApiRoutes {
     this.#notes = notes
   }
 
-  /** @param basePath  path of the server, before every path of the document */
+  /**
+   * Converts all operations of the document into routes.
+   *
+   * @param basePath  path of the server, which precedes every path of the document
+   */
   read(basePath: string): ImportedRoute[] {
     for (const [template, entry] of Object.entries(mappingOf(this.#document['paths']) ?? {})) {
       if (template.startsWith('x-')) continue
@@ -88,7 +92,9 @@ export class OpenApiRoutes {
     this.#notes.add('decide', at, `matches the same requests as route ${earlier.id}, which requires both securities`)
   }
 
-  /** Returns a path item, also one that is defined elsewhere in the document; `undefined` for another document. */
+  /**
+   * Returns a path item. Follows a `$ref` within the document; returns `undefined` for a `$ref` to another document.
+   */
   #pathItem(entry: unknown): Readonly<Record<string, unknown>> | undefined {
     const item = mappingOf(entry)
     const reference = textOf(item?.['$ref'])

@@ -7,26 +7,31 @@ type SchemePath = readonly (string | number)[]
 /** A requirement of the policy as plain data. */
 export type ImportedRequirement = 'public' | Readonly<Record<string, unknown>>
 
-/** Security schemes of an OpenAPI document that the gate can check: those whose proof is an access token. */
+/**
+ * Converts the security of an OpenAPI document into requirements of a policy. The gate can check only schemes in which
+ * the client sends an access token.
+ */
 export class OpenApiSecurity {
   readonly #schemes: Readonly<Record<string, unknown>>
   readonly #notes: ImportNotes
   readonly #anyToken: Readonly<Record<string, unknown>>
   readonly #scopesOfBearer: boolean
 
-  /** @param issuer  issuer of the policy: a requirement without scopes needs a token of this issuer */
+  /** @param issuer  issuer in the policy. Security without scopes becomes a requirement for a token of this issuer */
   constructor(document: Readonly<Record<string, unknown>>, issuer: string, notes: ImportNotes) {
     this.#schemes = securitySchemes(document)
     this.#notes = notes
-    // A valid token always meets this condition. The policy has no requirement without a condition.
+    // Every valid token of the issuer meets this condition. It is needed because a policy allows no requirement without
+    // a condition.
     this.#anyToken = { claims: { iss: { any: [issuer] } } }
     this.#scopesOfBearer = /^3\.[1-9]/.test(textOf(document['openapi']) ?? '')
   }
 
   /**
-   * Converts a list of security requirements (OpenAPI 3.1 §4.8.30): each entry is an alternative, and all schemes of an
-   * entry are required. An entry without a scheme that the gate can check is left out. If no entry remains, a token of
-   * the issuer is required. So the policy never admits a request because of a scheme that the gate cannot check.
+   * Converts a list of security requirements (OpenAPI 3.1 §4.8.30): the entries are alternatives, and a client must
+   * meet all schemes of one entry. An entry without a scheme that the gate can check is left out. If no entry remains,
+   * a token of the issuer is required. So the policy never admits a request because of a scheme that the gate cannot
+   * check.
    */
   requirementOf(security: unknown, path: SchemePath): ImportedRequirement {
     if (security === undefined) {
@@ -54,7 +59,10 @@ export class OpenApiSecurity {
     return requirements.length === 1 ? requirements[0]! : { any: requirements }
   }
 
-  /** Returns the scopes that an entry requires; `undefined` when the gate can check no scheme of the entry. */
+  /**
+   * Returns the scopes that an entry of a security requirement requires; `undefined` when the gate can check no scheme
+   * of the entry.
+   */
   #alternative(entry: Readonly<Record<string, unknown>>, path: SchemePath): readonly string[] | undefined {
     const scopes = new Set<string>()
     let checked = false
@@ -70,7 +78,10 @@ export class OpenApiSecurity {
     return checked ? [...scopes].sort() : undefined
   }
 
-  /** Whether the names in a security requirement are scopes. For `http` they are roles without a defined claim. */
+  /**
+   * Whether the names in a security requirement are scopes. For a scheme of type `http`, from OpenAPI 3.1 on, they are
+   * roles, for which no claim is defined.
+   */
   #statesScopes(name: string): boolean {
     return mappingOf(this.#schemes[name])?.['type'] !== 'http' || !this.#scopesOfBearer
   }
@@ -86,7 +97,10 @@ function securitySchemes(document: Readonly<Record<string, unknown>>): Readonly<
   return mappingOf(components?.['securitySchemes']) ?? mappingOf(document['securityDefinitions']) ?? {}
 }
 
-/** Messages for the security schemes that are no access tokens, by type; `http` also by its scheme. */
+/**
+ * Messages for the security schemes that do not use access tokens, by type; for the type `http`, by its scheme, such as
+ * `basic`.
+ */
 const unsupported: Readonly<Record<string, string>> = {
   apiKey: 'the gate does not check API keys. Give clients tokens, or let the service check the key after the gate',
   mutualTLS: 'add a requirement `certificate` for the accepted client certificates',
@@ -105,7 +119,10 @@ function unsupportedScheme(scheme: Readonly<Record<string, unknown>> | undefined
 
 const wellKnown = /\/\.well-known\/(?:openid-configuration|oauth-authorization-server)/
 
-/** Returns the issuer that a document names by the address of its metadata (OpenAPI 3.1 §4.8.27), if it names one. */
+/**
+ * Returns the issuer whose metadata URL the document contains (OpenAPI 3.1 §4.8.27); `undefined` when it contains no
+ * metadata URL.
+ */
 export function openApiIssuer(document: Readonly<Record<string, unknown>>): string | undefined {
   for (const scheme of Object.values(securitySchemes(document))) {
     const { openIdConnectUrl, oauth2MetadataUrl } = mappingOf(scheme) ?? {}

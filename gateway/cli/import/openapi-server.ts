@@ -1,11 +1,11 @@
 import type { ImportNotes } from './import-note.ts'
 import { listOf, mappingOf, textOf } from './plain-value.ts'
 
-/** Address of an API as an OpenAPI document states it. */
+/** Address of the server of an API, as in an OpenAPI document. */
 export interface OpenApiServer {
-  /** Origin, such as `https://api.example`; `undefined` when the document states only a path or nothing. */
+  /** Origin, such as `https://api.example`; `undefined` when the document has only a path or no address. */
   readonly origin: string | undefined
-  /** Path before every path of the document, without a slash at its end; empty for none. */
+  /** Path that precedes every path of the document, without a slash at its end; `''`: there is no such path. */
   readonly basePath: string
 }
 

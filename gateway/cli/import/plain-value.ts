@@ -1,4 +1,4 @@
-/** Returns a parsed YAML or TOML value as a mapping; `undefined` when it is no mapping. */
+/** Returns a parsed YAML or TOML value as a mapping; `undefined` when the value is not a mapping. */
 export function mappingOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   return value as Readonly<Record<string, unknown>>

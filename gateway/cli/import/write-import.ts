@@ -13,7 +13,10 @@ export const outFlag = z
   .optional()
   .register(flag, { value: 'file', help: 'write the policy to this new file instead of printing it' })
 
-/** New files of an import. A part without a file is printed, or for settings left out. */
+/**
+ * Files that an import writes. `out`: the policy; `undefined`: it is printed. `settings`: the settings; `undefined`:
+ * they are left out.
+ */
 interface ImportFiles {
   readonly out: string | undefined
   readonly settings?: string | undefined

@@ -3,17 +3,20 @@ import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Exchange } from '../../pipeline/exchange/exchange.ts'
 import type { StatedCredential } from '../stated-credential.ts'
 
-/** Maximum lifetime of a token for which the test states no `exp`, s. */
+/** Maximum lifetime of the token of a test that has no claim `exp`, s. */
 const LIFETIME_S = 300
 
-/** Complete claims, or the identifiers of the issuers from which the test must choose. */
+/**
+ * Complete claims; or, when several issuers or none are possible, the identifiers of those from which the test must
+ * choose.
+ */
 type Completion = { readonly complete: JsonObject } | { readonly candidates: readonly string[] }
 
 /**
- * Adds the claims that every token needs to the claims that a test states: issuer, audience, subject and times. A
- * stated claim is never replaced, and a claim that could grant access, such as a scope, is never added.
+ * Completes the claims of a test with those that every token needs: issuer, audience, subject and times. Never replaces
+ * a claim of the test, and never adds a claim that could grant access, such as a scope.
  *
- * @param x  exchange of the same request without a credential, for the route
+ * @param x  exchange of the same request without a credential, which shows the route
  */
 export function completeClaims({ kind, claims }: StatedCredential, x: Exchange): Completion {
   const { issuers } = x.gate.runtime.snapshot

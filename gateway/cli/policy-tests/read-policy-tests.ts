@@ -12,7 +12,11 @@ export interface PolicyTests {
   locate(path: DocumentPath): Place
 }
 
-/** @throws {ConfigError} with all errors in the file, also when it cannot be read */
+/**
+ * Reads a file of policy tests.
+ *
+ * @throws {ConfigError} with all errors in the file, or when the file cannot be read
+ */
 export function readPolicyTests(file: string): PolicyTests {
   const { value, problems, locate } = readYaml(readBytes(file), file)
   if (problems.length > 0) throw new ConfigError(problems)
@@ -25,7 +29,10 @@ export function readPolicyTests(file: string): PolicyTests {
   return { file, tests: data.tests, locate }
 }
 
-/** Reports a client id and secret in the fields of a request: the gate would ask the issuer for a token. */
+/**
+ * Reports a test whose request contains a client id and secret (scheme Basic): a gate would ask the issuer for a token,
+ * which a test cannot do.
+ */
 function callProblems(
   headers: PolicyTest['request']['headers'],
   path: DocumentPath,

@@ -31,7 +31,7 @@ export async function runPolicyTests(snapshot: Snapshot, { tests, locate }: Poli
   return failures
 }
 
-/** Entries of the request of a test, by the part of the request that is invalid. */
+/** Path of the entry of a test to blame, by the part of the request that is invalid. */
 const placeOf = {
   url: ['url'],
   address: ['address'],
@@ -41,7 +41,7 @@ const placeOf = {
   http_version: [],
 } as const satisfies Record<InvalidRequest['part'], DocumentPath>
 
-/** Why a test failed, and the entry of the test that the message is about. */
+/** Message that says why a test failed, and the entry of the test that the message concerns. */
 interface Failure extends Pick<Problem, 'message'> {
   readonly code?: ProblemCode
   readonly at: DocumentPath
@@ -99,7 +99,7 @@ function decisionText({ status, reason, route }: PolicyTest['expect']): string {
   return parts.filter((part) => part !== undefined).join(' ')
 }
 
-/** States the conditions that the request does not meet, or else the meaning of the reason. */
+/** Returns a text with the conditions that the request does not meet, or else the meaning of the reason. */
 function whyOf({ exchange: x }: DryRunOutcome): string {
   if (x.faultMessage !== undefined) return x.faultMessage
   const requirement = x.route?.requirement

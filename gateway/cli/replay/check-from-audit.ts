@@ -9,7 +9,7 @@ import { RecordReplay } from './record-replay.ts'
 import { type ReplayReport, replayRecords } from './replay-report.ts'
 
 interface AuditWish {
-  /** Start of the recorded requests: RFC 3339, or a duration before now. */
+  /** Time from which recorded requests are used: RFC 3339, or a duration before now. */
   readonly fromAudit: string
   /** Maximum number of audit records. */
   readonly records: number
@@ -38,7 +38,7 @@ export async function checkFromAudit(path: string, { fromAudit, records: limit, 
   return report.changed === 0 ? exitCodes.done : exitCodes.invalid
 }
 
-/** A shadow requirement decides nothing, and could examine facts that no decision needs. */
+/** Remove shadow requirements: they decide nothing, and could examine facts that no decision needs. */
 function withoutShadows(source: PolicySource): PolicySource {
   const { document } = source
   const services = Object.entries(document.services).map(([id, service]) => {

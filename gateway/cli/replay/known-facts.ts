@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../oauth/json.ts'
 
-/** Called with the name of a fact that a requirement examined and the record does not contain. */
+/** Function that receives the name of a fact which a requirement examined but the audit record does not contain. */
 export type NoteMissing = (fact: string) => void
 
 interface Node {
@@ -9,10 +9,11 @@ interface Node {
 }
 
 /**
- * Claims of a token as far as an audit record contains them. A claim that the record does not contain reads as absent
- * and is noted, so that the decision is discarded.
+ * Returns the claims of a token as far as an audit record contains them. When a requirement reads another claim, the
+ * claim is absent, and `note` is called, so that the caller discards the decision.
  *
- * @param recorded  values by the JSON text of the path; `null`: absent; an object: its members are not recorded
+ * @param recorded  values of claims. The key is the path of the claim as JSON text. `null`: the claim is absent; an
+ *   object: the claim is an object whose members are not recorded
  */
 export function knownClaims(recorded: Readonly<Record<string, unknown>>, note: NoteMissing): JsonObject {
   const root: Node = { value: undefined, members: new Map() }
@@ -24,7 +25,7 @@ export function knownClaims(recorded: Readonly<Record<string, unknown>>, note: N
 function insert(root: Node, path: readonly string[], value: unknown): void {
   let node = root
   for (const name of path) {
-    // A scalar and an absent claim have no members, which is known.
+    // The parent is a scalar or absent, so it certainly has no members.
     if (node.members === undefined) return
     let next = node.members.get(name)
     if (next === undefined) {
@@ -52,12 +53,14 @@ function watched({ members }: Node, path: readonly string[], note: NoteMissing):
   })
 }
 
-/** Roles as far as an audit record contains them; notes each other role that a requirement examines. */
+/**
+ * Roles of a caller as far as an audit record contains them. When a requirement examines another role, calls `note`.
+ */
 export class KnownRoles extends Set<string> {
   readonly #known: ReadonlyMap<string, boolean>
   readonly #note: NoteMissing
 
-  /** @param known  whether each role is granted, by its name */
+  /** @param known  for each recorded role: whether the caller has it */
   constructor(known: ReadonlyMap<string, boolean>, note: NoteMissing) {
     super([...known].flatMap(([name, granted]) => (granted ? [name] : [])))
     this.#known = known

@@ -28,25 +28,28 @@ import { onlySession, statedSession } from '../stated-credential.ts'
 import { KnownRoles, knownClaims, type NoteMissing } from './known-facts.ts'
 import { credentialPosition, positionOf, recordedDecision } from './recorded-decision.ts'
 
-/** Result of the replay of one record by the candidate policy. */
+/** Result of deciding one recorded request by the candidate policy. `undecidable`: the fact that the record lacks. */
 export type Replayed =
   | { readonly before: Reason; readonly after: Reason; readonly route: string | undefined }
   | { readonly undecidable: string }
   | { readonly ignored: true }
 
-/** Maximum length of texts that audit records do not cut, UTF-16 units. */
+/** Length above which audit records cut a text, UTF-16 units. */
 const WHOLE_MAX = 1024
 
-/** Reasons of phases whose result does not depend on the policy, once a request reaches them. */
+/** Reasons of the phases whose result is the same under every policy, if the request reaches the phase. */
 const fixedReasons: ReadonlySet<Reason> = new Set<Reason>([...checkRevocation.denies, ...provePossession.denies])
 
-/** Reasons that depend on parts of the request which are not recorded: its form, its body, its Origin, its SNI. */
+/**
+ * Reasons that depend on parts of the request which audit records do not contain: its form, its body, its Origin, and
+ * the server name of TLS (SNI).
+ */
 const formReasons: ReadonlySet<Reason> = new Set<Reason>([
   ...(['host-not-served', 'upgrade-unsupported', 'origin-refused', 'body-too-large', 'length-required'] as const),
   ...(['credential-malformed', 'credential-repeated', 'subprotocol-missing', 'cross-site'] as const),
 ])
 
-/** Refusals that are a redirect to the login for a browser that opens a page. */
+/** Reasons for which a browser that opens a page gets a redirect to the login instead of a refusal. */
 const loginReasons: ReadonlySet<Reason> = new Set<Reason>([
   ...(['session-missing', 'session-ended', 'session-of-other-issuer', 'authentication-insufficient'] as const),
 ])
@@ -91,13 +94,18 @@ export class RecordReplay {
       return { undecidable: `the form of the request (${before})` }
     }
     if (before === 'login-required' && loginReasons.has(after)) after = before
-    // The gate decided between the arrival of the request and the end of its work on the request.
+    // The time of the original decision is not recorded: it lies between the arrival of the request and the end of the
+    // gate's work on it. So decide at both times.
     const later = await this.#decide(request, startMs + Number(record['gatehouse.gate_ms'] ?? 0))
     if (typeof later === 'string' || later.exchange.reason !== exchange.reason) return { undecidable: 'the exact time' }
     return { before, after, route: route?.id ?? (record['gatehouse.route'] as string | undefined) }
   }
 
-  /** @returns the outcome, or the name of a fact that the record lacks */
+  /**
+   * Decides a recorded request by the candidate policy, as at the time `nowMs`.
+   *
+   * @returns the outcome, or the name of a fact that the record lacks
+   */
   async #decide(request: RecordedRequest, nowMs: number): Promise<DryRunOutcome | string> {
     const { facts, record, path } = request
     let missing: string | undefined
@@ -131,7 +139,11 @@ export class RecordReplay {
   }
 }
 
-/** @returns the name of the fact that the record lacks, when it cannot be decided */
+/**
+ * Reads the request and its facts from an audit record.
+ *
+ * @returns the name of the missing fact when the record does not contain enough
+ */
 function recordedRequest(record: AuditLine): RecordedRequest | string {
   const text = record['gatehouse.decision_facts']
   const facts = typeof text === 'string' ? readDecisionFacts(text) : undefined
@@ -146,7 +158,10 @@ function recordedRequest(record: AuditLine): RecordedRequest | string {
   return { record, facts, method: method!, url: `http://${host}${path}`, path: path!, address: address! }
 }
 
-/** Fields with a credential of the recorded kind. Their values are never read: `stateFacts` states the facts. */
+/**
+ * Returns request fields with a credential of the recorded kind. Their values do not matter, because `stateFacts` sets
+ * the facts of the credential.
+ */
 function credentialFields({ credential }: DecisionFacts): AskedRequest['fields'] {
   if (credential === 'none') return []
   if (credential !== 'session') return [['authorization', 'Bearer recorded']]
@@ -162,7 +177,10 @@ function recordedField({ headers }: DecisionFacts, name: string, note: NoteMissi
   return value === false ? undefined : value
 }
 
-/** Replaces the phase `authenticate`: sets the recorded facts, if the candidate validates tokens by the same rules. */
+/**
+ * Runs instead of the phase `authenticate`: sets the recorded facts of the credential, if the candidate policy
+ * validates tokens by the same rules as the old policy.
+ */
 function stateFacts(x: Limited, { facts, record }: RecordedRequest, note: NoteMissing): Verdict {
   const { route, runtime } = x
   if (route.requirement === undefined) return undefined

@@ -10,17 +10,19 @@ const names = lifecycle.request.map(({ name }) => name)
 const first = names.indexOf(matchRoute.name)
 const last = names.indexOf(authorize.name)
 
-/** Position of a phase in the lifecycle of exchanges; -1 for no such phase. */
+/** Returns the position of a phase in the lifecycle of exchanges; -1 if there is no such phase. */
 export function positionOf(phase: string | undefined): number {
   return phase === undefined ? -1 : names.indexOf(phase)
 }
 
-/** Position of the phase that reads the credential. Public routes pass it, whatever the request contains. */
+/**
+ * Position of the phase that reads the credential. On a public route, a request passes this phase whatever it contains.
+ */
 export const credentialPosition = positionOf(readCredential.name)
 
-/** Position of the first phase that returns each reason, for the phases in which the policy decides. */
+/** For each reason: position of the first phase that returns it. Only of the phases in which the policy decides. */
 const policyPositions = new Map<Reason, number>()
-/** Reasons of the phases after the decision: the policy has admitted the request. */
+/** Reasons of the phases that follow the decision: with such a reason the policy has admitted the request. */
 const laterReasons = new Set<Reason>(['admitted'])
 for (const [i, { denies, answers }] of lifecycle.request.entries()) {
   for (const reason of [...denies, ...answers]) {
@@ -40,9 +42,9 @@ export type RecordedDecision =
   | { readonly undecidable: string }
 
 /**
- * Reads the decision of the policy from a record of an exchange. What happened after the decision, such as a rate limit
- * or a failure of the service, does not matter. Ignored: replies of the gate itself, and requests that were rejected
- * before the policy.
+ * Reads the decision of the policy from a record of an exchange. Events after the decision, such as a rate limit or a
+ * failure of the service, do not matter. Returns `ignored` for a reply of the gate itself, and for a request that was
+ * rejected before the policy could decide.
  */
 export function recordedDecision(record: AuditLine): RecordedDecision {
   const event = record['gatehouse.stream.event']
@@ -55,7 +57,8 @@ export function recordedDecision(record: AuditLine): RecordedDecision {
   if (record['gatehouse.upstream'] !== undefined) return { reason: 'admitted', position: last + 1 }
   const position = policyPositions.get(known)
   const isRouted = record['gatehouse.route'] !== undefined
-  // Earlier phases share some reasons with those of the policy, for example on paths of the gate itself.
+  // Ignore a request that an earlier phase rejected, for example on a path of the gate itself: such phases share some
+  // reasons with those of the policy.
   if (!isRouted && (position !== first || isReserved(record['url.path']))) return { ignored: true }
   if (position !== undefined) return { reason: known, position }
   if (record['gatehouse.decision'] === 'answered') return { ignored: true }

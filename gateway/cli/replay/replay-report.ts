@@ -2,7 +2,7 @@ import type { Reason } from '../../base/reasons.ts'
 import type { AuditLine } from '../audit-record.ts'
 import type { RecordReplay } from './record-replay.ts'
 
-/** Maximum number of example requests of one change. */
+/** Maximum number of example requests in the report of one change. */
 const EXAMPLES_MAX = 3
 
 /** A recorded request whose decision would change. Texts come from clients and are untrusted. */
@@ -15,8 +15,8 @@ interface ReplayExample {
 }
 
 /**
- * Requests of one route whose reason would change from `before` to `after`. Members are in snake_case, because JSON
- * output prints them.
+ * Requests on one route whose reason would change from `before` to `after` with the candidate policy. Members are in
+ * snake_case, because JSON output prints them.
  */
 export interface ReplayChange {
   readonly route: string | null
@@ -30,13 +30,13 @@ export interface ReplayReport {
   decided: number
   changed: number
   undecidable: number
-  /** Changes, the most frequent first. */
+  /** Changed decisions by route and reasons, the most frequent first. */
   readonly changes: readonly ReplayChange[]
-  /** Facts that records lack, the most frequent first. */
+  /** Facts that are missing in undecidable records, the most frequent first. */
   readonly reasons: readonly { readonly lacking: string; readonly requests: number }[]
 }
 
-/** Replays audit records by a candidate policy, and counts the decisions that would change. */
+/** Decides the requests in audit records by a candidate policy, and counts the decisions that would change. */
 export async function replayRecords(replay: RecordReplay, records: readonly AuditLine[]): Promise<ReplayReport> {
   const changes = new Map<string, ReplayChange>()
   const lacking = new Map<string, number>()

@@ -6,7 +6,7 @@ import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 const RETRY_MS = 1000
-/** Largest number of record ids in memory, by which duplicates are dropped after a reconnect. */
+/** Maximum number of record ids that are kept in memory, to drop duplicates after a reconnection. */
 const KNOWN_MAX = 10_000
 
 /** `gatehouse audit tail`: prints the newest audit records, and with `--follow` also new records as they arrive. */
@@ -62,7 +62,7 @@ async function followFrom(
         show(JSON.parse(event.data) as AuditLine)
       }
     } catch (error) {
-      // The first connection must succeed. After a later failure the stream is opened again, because the node can be
+      // Only the first connection must succeed. If a later connection breaks, open the stream again: the node can be
       // unavailable for a moment.
       if (!connected || !(error instanceof CliError) || error.exitCode !== exitCodes.unreachable) throw error
     }

@@ -80,7 +80,10 @@ export const verb = defineVerb({
   },
 })
 
-/** Loads the phases of a node only when they are needed. */
+/**
+ * Checks a policy against recorded requests (`--from-audit`). Imports the phases of a node only here, because other
+ * checks do not need them.
+ */
 async function replayAudit(
   [path, ...more]: readonly string[],
   format: string,
@@ -93,12 +96,12 @@ async function replayAudit(
   return checkFromAudit(path!, wish, output)
 }
 
-/** Flags that decide what is checked. */
+/** Flags that change the check. */
 interface Wish {
   readonly strict: boolean
   /** Path of a settings file. */
   readonly config?: string | undefined
-  /** Paths of files of policy tests. */
+  /** Paths of files with policy tests. */
   readonly tests: readonly string[]
 }
 
@@ -183,7 +186,7 @@ async function checkOne(path: string, { strict, tests: files }: Wish): Promise<C
   }
 }
 
-/** Loads the phases of a node only when there are tests, because a check without tests does not need them. */
+/** Import the phases of a node only if there are tests: a check without tests does not need them. */
 async function runTests(
   files: readonly string[],
   snapshot: Snapshot,

@@ -3,7 +3,7 @@ import { offsetFlag, runDemo } from '../demo-program.ts'
 import { exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse demo add URL`: puts the user's own service behind the running demo. */
+/** `gatehouse demo add URL`: lets the running demo protect a service of the user. */
 export const verb = defineVerb({
   description: 'Put your own service behind the running demo, on both nodes, without a restart',
   arguments: {

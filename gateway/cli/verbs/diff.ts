@@ -12,8 +12,8 @@ import { readPolicyTexts } from '../policy-texts.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 /**
- * `gatehouse diff [OLD] NEW`: compares two policies by their effect, or a policy with a revision of the cluster. The verb
- * changes nothing.
+ * `gatehouse diff [OLD] NEW`: compares two policies by their effect, or a policy with a revision of the cluster policy.
+ * The verb changes nothing.
  */
 export const verb = defineVerb({
   description: 'Compare two policies: which routes admit more or fewer requests, and which other values change',
@@ -52,7 +52,10 @@ export const verb = defineVerb({
   },
 })
 
-/** Compares a policy with a revision of the cluster. Exit code 1 means that they differ, so a refusal has another code. */
+/**
+ * Compares a policy with a revision of the cluster. Exit code 1 means that they differ, so a refused policy has exit
+ * code 2.
+ */
 async function diffFromRevision(
   path: string,
   { from, only, admin }: Readonly<Record<'from' | 'only' | 'admin', string | undefined>>,
@@ -78,7 +81,7 @@ async function diff(old: string, path: string, output: Output): Promise<number> 
     policies = [await namedPolicy(old), await namedPolicy(path)]
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    // Exit code 1 means that the policies differ, so an invalid policy needs another code.
+    // Exit code 1 means that the policies differ, so an invalid policy has exit code 2.
     output.problems(error.problems)
     return exitCodes.usage
   }

@@ -13,7 +13,10 @@ interface ExpiryRow {
 
 const defaultWithin = '7d'
 
-/** `gatehouse expiry`: lists what expires on a node. Fails when something ends soon, for cron jobs and CI. */
+/**
+ * `gatehouse expiry`: lists the certificates, secrets and keys of a node that expire. Exits with an error code when one
+ * of them expires soon, for cron jobs and CI.
+ */
 export const verb = defineVerb({
   description: 'List what expires on a node: certificates, secrets with a date, keys of unreachable issuers',
   flags: {
@@ -56,7 +59,7 @@ export const verb = defineVerb({
   },
 })
 
-/** Time until the end in its two largest units; `expired` after it. */
+/** Formats the time until the expiry in its two largest units, such as `3d4h`; `expired` after the expiry. */
 function leftText(leftMs: number): string {
   if (leftMs <= 0) return 'expired'
   const minutes = Math.floor(leftMs / 60_000)

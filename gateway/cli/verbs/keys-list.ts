@@ -11,7 +11,10 @@ interface Key {
   readonly needed_until: string | null
 }
 
-/** `gatehouse keys list`: lists the keys of the cluster, the processes that have them and those that write with them. */
+/**
+ * `gatehouse keys list`: lists the keys of the cluster: which nodes and workers have each key, and which use it to sign
+ * or encrypt.
+ */
 export const verb = defineVerb({
   description: 'List the keys of the cluster: which nodes and workers have each key, and which write with it',
   flags: { admin: adminFlag },

@@ -7,7 +7,9 @@ import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** Time between two calls while a process lacks the key or the overlap has not passed, ms. */
+/**
+ * Time between two calls of the admin API, ms, while a node or worker lacks the new key or the overlap has not passed.
+ */
 const ASK_EVERY_MS = 2000
 
 interface Waiting {

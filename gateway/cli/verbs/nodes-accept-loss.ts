@@ -2,7 +2,7 @@ import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { exitCodes } from '../output.ts'
 import { defineVerb } from '../verb.ts'
 
-/** `gatehouse nodes accept-loss`: lets the cluster start again after Redis lost its data. */
+/** `gatehouse nodes accept-loss`: lets the cluster start again without the data that Redis lost. */
 export const verb = defineVerb({
   description: 'Let the cluster continue after Redis lost its data: earlier revocations stay lost',
   flags: { admin: adminFlag },

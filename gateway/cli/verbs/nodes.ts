@@ -8,7 +8,7 @@ interface Member {
   readonly version: string
   readonly revision: string
   readonly policy_number: number | null
-  /** Absent in replies of older nodes. */
+  /** Nodes of an older version do not send this member. */
   readonly policy_canary?: boolean
   readonly position: string
   readonly lag_ms: number

@@ -59,7 +59,7 @@ export const verb = defineVerb({
   },
 })
 
-/** Reads the policy: that of the settings' file, or that of the cluster. */
+/** Reads the policy that the settings name: the policy file, or the policy of the cluster in Redis. */
 async function policyOf({ policy, node, redis, keys, publicUrls }: Settings): Promise<Snapshot> {
   if (policy.source === 'file') return new PolicyFile(policy.path).load()
   const opened = await openActivePolicy({

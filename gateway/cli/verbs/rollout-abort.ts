@@ -5,7 +5,7 @@ import { endRollout } from '../rollout-text.ts'
 import { defineVerb } from '../verb.ts'
 import { waitMsOf } from '../wait-flag.ts'
 
-/** `gatehouse rollout abort`: ends the running rollout. */
+/** `gatehouse rollout abort`: ends the running rollout; the previous revision stays active. */
 export const verb = defineVerb({
   description: 'End the running rollout, and return to the active revision on every node',
   flags: { wait: changeFlags.wait, noWait: changeFlags.noWait, admin: adminFlag },

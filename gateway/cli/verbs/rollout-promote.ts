@@ -5,7 +5,7 @@ import { endRollout } from '../rollout-text.ts'
 import { defineVerb } from '../verb.ts'
 import { waitMsOf } from '../wait-flag.ts'
 
-/** `gatehouse rollout promote`: ends the running rollout. */
+/** `gatehouse rollout promote`: ends the running rollout; the tried revision becomes active on every node. */
 export const verb = defineVerb({
   description: 'Activate the revision of the running rollout on every node now',
   flags: { wait: changeFlags.wait, noWait: changeFlags.noWait, admin: adminFlag },

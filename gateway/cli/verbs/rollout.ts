@@ -1,6 +1,6 @@
 import { defineVerb } from '../verb.ts'
 
-/** `gatehouse rollout`: the verbs for a revision that some nodes try first. */
+/** `gatehouse rollout`: the verbs for a rollout: some nodes try a policy revision before all nodes enforce it. */
 export const verb = defineVerb({
   description: 'Follow and end the rollout of a revision that some nodes try first (`apply --canary`)',
   examples: [

@@ -6,7 +6,7 @@ import { selectedSessions, sessionFlags } from '../session-selection.ts'
 import { defineVerb, flag } from '../verb.ts'
 import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
-/** `gatehouse sessions end`: ends login sessions on every node. */
+/** `gatehouse sessions end`: ends login sessions, so that every node rejects them. */
 export const verb = defineVerb({
   description: 'End the login sessions of a person or a device, or a single session',
   flags: {

@@ -7,7 +7,7 @@ import { exitCodes } from '../output.ts'
 import { summarizeShadows } from '../shadow-summary.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse shadow report`: reports what shadow requirements would have refused, from the audit log. */
+/** `gatehouse shadow report`: reports the requests that shadow requirements would have refused, by the audit log. */
 export const verb = defineVerb({
   description: 'Report which admitted requests a shadow requirement would have refused, from the audit log in Redis',
   flags: {

@@ -6,7 +6,7 @@ import { defineVerb, flag } from '../verb.ts'
 import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
 interface StreamReceiptDocument extends ReceiptDocument {
-  /** Nodes that cannot end streams. Absent in receipts of older nodes. */
+  /** Nodes whose version cannot end streams. Nodes of an older version do not send this member. */
   readonly unable?: readonly string[]
 }
 

@@ -15,7 +15,7 @@ interface Stream {
   readonly bytes_in: number
   readonly bytes_out: number
   readonly held: boolean
-  /** Node of the stream. Only lists of the whole cluster have it. */
+  /** Node that serves the stream. Set only in lists of the whole cluster. */
   readonly node?: string
 }
 
@@ -38,7 +38,9 @@ interface ClusterDocument {
 
 const columns = ['id', 'kind', 'route', 'subject', 'client', 'age', 'messages in / out', 'bytes in / out', 'state']
 
-/** `gatehouse streams list`: lists the streams of one node, or of all nodes by their summaries. */
+/**
+ * `gatehouse streams list`: lists the streams of one node, or of all nodes from the summaries that the nodes publish.
+ */
 export const verb = defineVerb({
   description: 'List the streams of one node, 1,000 at most, or of all nodes by their summaries',
   flags: {
@@ -103,7 +105,7 @@ function rowOf(stream: Stream): string[] {
 }
 
 function ageText(time: string): string {
-  // The clocks of the node and of the command line may differ.
+  // Show 0 instead of a negative age: the clocks of the node and of this machine may differ.
   const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000))
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)

@@ -44,7 +44,10 @@ interface Summary {
   readonly error: string | null
 }
 
-/** `gatehouse traces`: lists recent traces of nodes and workers, or shows one trace as a waterfall. */
+/**
+ * `gatehouse traces`: lists recent traces of nodes and workers, or shows the spans of one trace with a bar for the time
+ * of each.
+ */
 export const verb = defineVerb({
   description: 'List recently recorded exchanges, or show one trace',
   arguments: { id: z.string().optional().register(flag, { help: 'id of the trace to show, as in the list' }) },

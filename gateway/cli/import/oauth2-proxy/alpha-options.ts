@@ -6,7 +6,7 @@ import type { ProxyOption } from './proxy-option.ts'
 type Mapping = Readonly<Record<string, unknown>>
 type Part = readonly (string | number)[]
 
-/** Keys of an alpha config, as the page "Alpha Configuration" of the documentation of oauth2-proxy lists them. */
+/** Top-level keys of an alpha config of oauth2-proxy, as in the page "Alpha Configuration" of its documentation. */
 export const alphaKeys = [
   'upstreamConfig',
   'injectRequestHeaders',
@@ -16,7 +16,9 @@ export const alphaKeys = [
   'providers',
 ] as const
 
-/** Fields of a provider, each with the option of the config file that has the same meaning. */
+/**
+ * Fields of a provider in an alpha config. The value is the option of the classic config file with the same meaning.
+ */
 const providerFields: Readonly<Record<string, string>> = {
   clientID: 'client_id',
   clientSecret: 'client_secret',
@@ -77,7 +79,10 @@ const providerFields: Readonly<Record<string, string>> = {
   'loginGovConfig.pubjwkURL': 'pubjwk_url',
 }
 
-/** Fields of an upstream, each with the option that sets it for all upstreams. */
+/**
+ * Fields of an upstream in an alpha config. The value is the option of the classic config file that sets the same for
+ * all upstreams.
+ */
 const upstreamFields: Readonly<Record<string, string>> = {
   insecureSkipTLSVerify: 'ssl_upstream_insecure_skip_verify',
   passHostHeader: 'pass_host_header',
@@ -86,10 +91,12 @@ const upstreamFields: Readonly<Record<string, string>> = {
   flushInterval: 'flush_interval',
   disableKeepAlives: 'disable_keep_alives',
 }
-/** Fields of an upstream that `alphaUpstream` reads. */
+/** Fields of an upstream in an alpha config that together become one option `alpha_upstream`. */
 const placeFields = new Set(['id', 'path', 'uri', 'rewriteTarget', 'static', 'staticCode'])
 
-/** Fields of servers, each with the option of the config file that has the same meaning. */
+/**
+ * Fields of the servers in an alpha config. The value is the option of the classic config file with the same meaning.
+ */
 const serverFields: Readonly<Record<string, string>> = {
   'server.bindAddress': 'http_address',
   'server.secureBindAddress': 'https_address',
@@ -101,7 +108,10 @@ const serverFields: Readonly<Record<string, string>> = {
   'metricsServer.secureBindAddress': 'metrics_secure_address',
 }
 
-/** Fields of an alpha config by path, each with the option of the config file that has the same meaning. */
+/**
+ * All convertible fields of an alpha config, by path. The value is the option of the classic config file with the same
+ * meaning.
+ */
 export const alphaFields: Readonly<Record<string, string>> = {
   ...serverFields,
   ...Object.fromEntries(
@@ -110,7 +120,9 @@ export const alphaFields: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(providerFields).map(([name, key]) => [`providers[0].${name}`, key])),
 }
 
-/** Converts an alpha config to options of the config file. A part without such an option gets a note. */
+/**
+ * Converts an alpha config into options of the classic config file. Adds a note for each part that has no such option.
+ */
 export function alphaOptions(document: Mapping, locate: (path: Part) => Place, notes: ImportNotes): ProxyOption[] {
   const options: ProxyOption[] = []
   const add = (key: string, value: unknown, path: Part) => {
@@ -154,7 +166,10 @@ function headerText(header: unknown): string {
   return `${textOf(name) ?? ''} ${textOf(source?.['claim']) ?? 'secret'}`
 }
 
-/** Lists the values below a mapping, each with its dotted name and its path. A list is one value. */
+/**
+ * Lists the values in a mapping and in its nested mappings, each with its name (keys joined by dots) and its path. A
+ * list counts as one value.
+ */
 function* leavesOf(value: unknown, path: Part, prefix = ''): Generator<readonly [string, unknown, Part]> {
   for (const [key, inner] of Object.entries(mappingOf(value) ?? {})) {
     if (inner === undefined || inner === null) continue

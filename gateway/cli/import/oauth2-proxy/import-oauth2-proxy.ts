@@ -10,18 +10,18 @@ import { addUpstreams } from './proxy-upstream.ts'
 import { userFields } from './proxy-user-fields.ts'
 import { type ProxyFile, readProxyOptions } from './read-proxy-options.ts'
 
-/** A policy made from files of oauth2-proxy, with settings for gatehouse.yaml. */
+/** A policy that was made from files of oauth2-proxy, and settings for gatehouse.yaml. */
 export interface ImportedProxy extends ImportedPolicy {
   readonly settings: object
 }
 
 /**
- * Makes a policy and settings from files of oauth2-proxy. An option in a later file replaces that of an earlier file.
- * Each option gets a note. No request is admitted that oauth2-proxy would not admit: a condition without an equivalent
- * becomes a stricter one.
+ * Makes a policy and settings from files of oauth2-proxy. An option in a later file replaces the same option of an
+ * earlier file. Each option gets a note. The policy admits no request that oauth2-proxy would refuse: a condition that
+ * a policy cannot express becomes a stricter condition.
  *
- * @param issuer  issuer of the users; default: that of the provider
- * @throws {ConfigError} when a file states no options
+ * @param issuer  issuer that users log in at; default: the issuer of the provider in the files
+ * @throws {ConfigError} when a file contains no options
  * @throws {CliError} when client id, issuer, e-mail domains or upstreams are missing
  */
 export function importOAuth2Proxy(files: readonly ProxyFile[], issuer: string | undefined): ImportedProxy {
@@ -46,7 +46,7 @@ export function importOAuth2Proxy(files: readonly ProxyFile[], issuer: string | 
   return { policy, settings, notes: notes.toSorted(byPlace) }
 }
 
-/** Joins the values of options that an alpha config states several times, such as upstreams. */
+/** Joins the values of an option that occurs several times, such as the upstreams of an alpha config. */
 function grouped(options: readonly ProxyOption[]): Map<string, ProxyOption> {
   const joined = new Map<string, ProxyOption>()
   for (const option of options) {
@@ -76,7 +76,8 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
     addUpstreams(['static://202'], draft)
   }
   const issuer = proxyIssuer(draft, stated)
-  // A client authenticates by one method. oauth2-proxy prefers the key.
+  // Remove the client secret if there is a private key: a client authenticates by only one method, and oauth2-proxy
+  // prefers the key.
   if (draft.login['private_key'] !== undefined) delete draft.login['client_secret']
   const audience = [firstValue(clientId), ...draft.audiences]
   const main = {
@@ -97,7 +98,7 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
   return { policy: { version: 1, issuers, services }, settings: settingsOf(draft) }
 }
 
-/** Options that require groups, which most issuers state for the scope `groups` only. */
+/** Options that require groups of the user. Most issuers send groups only for the scope `groups`. */
 const groupOptions = [
   'allowed_groups',
   'github_org',
@@ -107,7 +108,10 @@ const groupOptions = [
   'bitbucket_repository',
 ]
 
-/** Scopes that oauth2-proxy requests when `scope` is not stated, and `groups` for an issuer before GitHub. */
+/**
+ * Scopes for a configuration without the option `scope`: those that oauth2-proxy requests by default, and `groups` if
+ * an option requires groups.
+ */
 function standardScopes(draft: ProxyDraft): string[] {
   const groups = groupOptions.some((key) => draft.option(key) !== undefined) ? ['groups'] : []
   return ['openid', 'email', 'profile', ...groups]

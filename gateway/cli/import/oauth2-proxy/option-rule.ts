@@ -2,10 +2,13 @@ import type { ImportOutcome } from '../import-note.ts'
 import type { ProxyDraft } from './proxy-draft.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
 
-/** Result of one option, with the place in the policy or settings, the reason, or what to do. */
+/**
+ * Result of the import of one option. `message`: the place in the policy or settings, the reason, or what the operator
+ * must do.
+ */
 export type OptionTold = readonly [outcome: ImportOutcome, message: string]
 
-/** Reads one option of oauth2-proxy into the draft. */
+/** Imports one option of oauth2-proxy: writes its meaning to the draft of the policy and settings. */
 export type OptionRule = (option: ProxyOption, draft: ProxyDraft) => OptionTold
 
 export const notNeeded =
@@ -16,19 +19,23 @@ export const noEquivalent =
   (todo: string): OptionRule =>
   () => ['no equivalent', todo]
 
-/** Applies a rule only to the value true. */
+/** Returns a rule that applies `rule` only if the option is on; otherwise the option is not needed. */
 export const ifOn =
   (rule: OptionRule): OptionRule =>
   (option, draft) =>
     isOn(option) ? rule(option, draft) : ['not needed', 'the option is off']
 
-/** Applies a rule only to the value false. */
+/** Returns a rule that applies `rule` only if the option is off; otherwise the option is not needed. */
 export const ifOff =
   (rule: OptionRule): OptionRule =>
   (option, draft) =>
     isOn(option) ? ['not needed', 'the gate does this always'] : rule(option, draft)
 
-/** Writes the value to the draft. @param name  place for the note */
+/**
+ * Returns a rule that writes the value of an option to the draft.
+ *
+ * @param name  place in the policy or settings, for the note
+ */
 export const mapped =
   (name: string, write: (value: string, draft: ProxyDraft, option: ProxyOption) => void): OptionRule =>
   (option, draft) => {
@@ -36,7 +43,7 @@ export const mapped =
     return ['mapped', name]
   }
 
-/** Writes the value to the draft, and asks a person to confirm it. */
+/** Returns a rule that writes the value of an option to the draft, with a note that asks a person to confirm it. */
 export const decided =
   (todo: string, write: (value: string, draft: ProxyDraft, option: ProxyOption) => void): OptionRule =>
   (option, draft) => {
@@ -44,7 +51,10 @@ export const decided =
     return ['decide', todo]
   }
 
-/** Reference to a secret. A secret in a file of oauth2-proxy is never copied. */
+/**
+ * Returns a reference to a secret: to its environment variable, or to a file in which the operator must store it. The
+ * import never copies a secret.
+ */
 export function secretOf({ variable }: ProxyOption, file: string): object {
   return variable === undefined ? { file } : { env: variable }
 }

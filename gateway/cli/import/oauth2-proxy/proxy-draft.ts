@@ -1,11 +1,11 @@
 import type { ProxyOption } from './proxy-option.ts'
 
-/** An upstream of oauth2-proxy that the gate can call, and the paths that go there. */
+/** An upstream of oauth2-proxy that the gate can call, and the paths of the requests that go to it. */
 export interface DraftUpstream {
   readonly origin: string
-  /** Path of oauth2-proxy: a path that ends in a slash matches every path below it. */
+  /** Path in the syntax of oauth2-proxy: a path that ends in a slash also matches every path below it. */
   readonly path: string
-  /** Prefix that replaces the path, for `rewriteTarget`. */
+  /** Change of the path prefix, from the field `rewriteTarget` of an alpha config. */
   readonly rewrite?: { readonly strip_prefix?: string; readonly add_prefix?: string }
 }
 
@@ -16,37 +16,40 @@ export interface DraftPublic {
   readonly methods: readonly string[] | undefined
 }
 
-/** Parts of the policy and of the settings, collected option by option. */
+/** Draft of the policy and the settings. Each imported option adds its part. */
 export class ProxyDraft {
   readonly #options: ReadonlyMap<string, ProxyOption>
-  /** Keys of the issuer entry. */
+  /** Keys of the issuer in the policy. */
   readonly issuer: Record<string, unknown> = {}
-  /** Keys of its `login`. */
+  /** Keys of `login` of the issuer in the policy. */
   readonly login: Record<string, unknown> = {}
-  /** Audiences besides the client id. */
+  /** Accepted audiences of tokens in addition to the client id. */
   readonly audiences: string[] = []
-  /** Other issuers with their audiences. */
+  /** Further issuers whose tokens are accepted, each with its audience. */
   readonly otherIssuers: { readonly issuer: string; readonly audience: string }[] = []
-  /** Keys of each service. */
+  /** Keys that every service of the policy gets. */
   readonly service: Record<string, unknown> = {}
-  /** Keys of `redis` of gatehouse.yaml. */
+  /** Keys of `redis` in gatehouse.yaml. */
   readonly redis: Record<string, unknown> = {}
   /** Other keys of gatehouse.yaml. */
   readonly settings: Record<string, unknown> = {}
   readonly upstreams: DraftUpstream[] = []
   readonly publicPaths: DraftPublic[] = []
-  /** Conditions of a login; all must be met. */
+  /** Conditions that a user must meet; all of them. */
   readonly conditions: Record<string, unknown>[] = []
-  /** Groups and roles; one of them must be met. */
+  /** Conditions on groups and roles; a user must meet one of them. */
   readonly groups: Record<string, unknown>[] = []
-  /** Addresses and domains of e-mail; one of them must be met. `undefined`: not stated. */
+  /**
+   * Conditions on the e-mail address or its domain; a user must meet one of them. `undefined`: the files have no such
+   * condition.
+   */
   emails: Record<string, unknown>[] | 'all' | undefined
-  /** Hosts of the routes. Empty: every host. */
+  /** Hosts of the routes. An empty list: the routes match every host. */
   readonly hosts: string[] = []
-  /** Fields that an alpha config adds for services: the name of the field by the claim. */
+  /** Header fields that an alpha config adds for services. The key is the claim, the value is the name of the field. */
   readonly userFields: Record<string, string | undefined> = {}
   acceptsTokens = false
-  /** Whether another proxy forwards the requests, and the gate only decides. */
+  /** True when another proxy forwards the requests and only asks the gate for decisions. */
   asksOnly = false
   websockets = true
 
@@ -58,7 +61,7 @@ export class ProxyDraft {
     return this.#options.get(key)
   }
 
-  /** First value of another option, or the default of oauth2-proxy. */
+  /** Returns the first value of an option, or `standard`, the default of oauth2-proxy. */
   value(key: string, standard: string): string {
     return this.#options.get(key)?.values[0] ?? standard
   }

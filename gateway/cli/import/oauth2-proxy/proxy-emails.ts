@@ -4,10 +4,10 @@ import type { OptionTold } from './option-rule.ts'
 import { claimIsOneOf, type ProxyDraft } from './proxy-draft.ts'
 import { firstValue, type ProxyOption } from './proxy-option.ts'
 
-/** A requirement that no user meets: it keeps the route closed until the operator has decided. */
+/** A requirement that no user meets. It keeps a route closed until the operator has replaced it. */
 const closed = { email: { domain: ['none.invalid'] } }
 
-/** Reads `email_domains`. */
+/** Imports the option `email_domains`. */
 export function readEmailDomains({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   if (values.includes('*')) {
     draft.emails = 'all'
@@ -33,7 +33,10 @@ export function readEmailDomains({ values }: ProxyOption, draft: ProxyDraft): Op
 const unverified =
   'a requirement on email: email_verified must be true. Add verified: issuer only if the issuer verifies every address and does not send the claim'
 
-/** Reads the addresses in `authenticated_emails_file`, which is next to the config file or has an absolute path. */
+/**
+ * Imports the addresses in the file that the option `authenticated_emails_file` names: an absolute path, or relative to
+ * the config file.
+ */
 export function readEmailFile(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const claim = draft.value('oidc_email_claim', 'email')
   const path = resolve(dirname(option.place.file ?? '.'), firstValue(option))

@@ -8,14 +8,14 @@ import { secureUrl } from './secure-url.ts'
 interface SharedHosts {
   readonly host: string
   readonly returnTo: readonly string[]
-  /** Origins for `public_url`; the first one is that of `host`. */
+  /** Origins for `public_url`; the first is the origin of `host`. */
   readonly origins: readonly string[]
 }
 
 const toDo =
   'set login.host to the host of the redirect URI and login.return_to to the other hosts (docs/guide/shared-login.md)'
 
-/** Reads `cookie_domains`: the cookie that several hosts share becomes a login that several hosts share. */
+/** Imports the option `cookie_domains`. A cookie that several hosts share becomes a login that these hosts share. */
 export function readCookieDomains({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   const host = redirectHost(draft)
   if (host !== undefined && values.every((domain) => nameOf(domain) === host))
@@ -25,7 +25,9 @@ export function readCookieDomains({ values }: ProxyOption, draft: ProxyDraft): O
   return ['no equivalent', `each host has its own cookie and its own login; for one login at all hosts, ${toDo}`]
 }
 
-/** Reads `whitelist_domains`: the hosts of a shared cookie to which a browser returns after its login. */
+/**
+ * Imports the option `whitelist_domains`: hosts with the shared cookie to which a browser may return after its login.
+ */
 export function readReturnDomains(_: ProxyOption, draft: ProxyDraft): OptionTold {
   const shared = sharedHosts(draft)
   if (shared === undefined)
@@ -47,8 +49,9 @@ export function readReturnDomains(_: ProxyOption, draft: ProxyDraft): OptionTold
 }
 
 /**
- * Returns the hosts that share a login exactly as with oauth2-proxy: `cookie_domains` must cover the host of the
- * redirect URI and each host in `whitelist_domains`. `undefined` when they do not, or when an option has no such host.
+ * Returns the hosts that share one login with oauth2-proxy. A domain in `cookie_domains` must contain the host of the
+ * redirect URI and each host in `whitelist_domains`; otherwise, or when one of the options is missing, returns
+ * `undefined`.
  */
 function sharedHosts(draft: ProxyDraft): SharedHosts | undefined {
   const host = redirectHost(draft)
@@ -70,7 +73,10 @@ function sharedHosts(draft: ProxyDraft): SharedHosts | undefined {
   }
 }
 
-/** Host of `redirect_url`; `undefined` when the option states no complete URL, or an IP address. */
+/**
+ * Returns the host of the option `redirect_url`; `undefined` when its value is no complete URL, or has an IP address as
+ * host.
+ */
 function redirectHost(draft: ProxyDraft): string | undefined {
   const option = draft.option('redirect_url')
   const url = option === undefined ? undefined : secureUrl(firstValue(option))
@@ -78,19 +84,20 @@ function redirectHost(draft: ProxyDraft): string | undefined {
   return host === '' || host.startsWith('[') || isIP(host) !== 0 ? undefined : host
 }
 
-/** Whether a host is the domain or below it. */
+/** Whether a host is the domain itself or a subdomain of it. */
 function isBelow(host: string, domain: string): boolean {
   return host === domain || host.endsWith(`.${domain}`)
 }
 
-/** Name of a cookie domain, which oauth2-proxy accepts with a dot before it. */
+/** Returns the name of a cookie domain without the leading dot and the port that oauth2-proxy accepts. */
 function nameOf(domain: string): string {
   return domain.toLowerCase().replace(/^\./, '').replace(/:\d+$/, '')
 }
 
 /**
- * Reads an entry of `whitelist_domains`: `example.com`, or `.example.com` and `*.example.com` for hosts below it, with
- * a port if it is not that of the scheme. `undefined` for any port (`:*`), and for a pattern of a top-level domain.
+ * Parses an entry of `whitelist_domains`: `example.com`, or `.example.com` and `*.example.com` for its subdomains, with
+ * a port if it is not the default port. Returns `undefined` for any port (`:*`), and for all subdomains of a top-level
+ * domain.
  */
 function patternOf(entry: string): { readonly pattern: string; readonly port: string } | undefined {
   const [, below, name, port = ''] = /^(\*?\.)?((?:[a-z0-9-]+\.)*[a-z0-9-]+)(:\d+)?$/.exec(entry.toLowerCase()) ?? []

@@ -4,7 +4,7 @@ import { secureUrl } from './secure-url.ts'
 
 export const googleIssuer = 'https://accounts.google.com'
 
-/** Issuers of providers that have one issuer for all users. */
+/** Issuers of the providers that have the same issuer for all customers. */
 const fixedIssuers: Readonly<Record<string, string>> = {
   google: googleIssuer,
   gitlab: 'https://gitlab.com',
@@ -12,9 +12,9 @@ const fixedIssuers: Readonly<Record<string, string>> = {
 }
 
 /**
- * Returns the issuer of the provider. Providers without OpenID Connect, such as GitHub, have none.
+ * Returns the issuer of the provider. A provider without OpenID Connect, such as GitHub, has no issuer.
  *
- * @param stated  issuer of the command line, which wins
+ * @param stated  issuer from the command line, which overrides the files
  * @throws {CliError} when no issuer is known
  */
 export function proxyIssuer(draft: ProxyDraft, stated: string | undefined): string {

@@ -23,7 +23,7 @@ import { skipPattern } from './skip-pattern.ts'
 
 const maxSessionMs = 30 * 86_400_000
 
-/** Writes one key of a part of the draft. */
+/** Sets one key in a part of the draft. */
 function put(part: Record<string, unknown>, key: string, value: unknown): void {
   part[key] = value
 }
@@ -36,7 +36,11 @@ const googleGroups = noEquivalent('the gate does not call the Google Admin API: 
 const redisMode = notNeeded('the addresses of the servers select the mode')
 const ownCa = noEquivalent('set NODE_EXTRA_CA_CERTS of the node to the file')
 
-/** Reads groups that must be in a claim; one of all groups and roles is enough. */
+/**
+ * Returns a rule that imports groups. A user needs one of all imported groups and roles.
+ *
+ * @param claim  returns the name of the claim that contains the groups
+ */
 const groupsIn =
   (claim: (draft: ProxyDraft) => string, todo?: string): OptionRule =>
   ({ values }, draft) => {
@@ -47,7 +51,7 @@ const groupsIn =
 const groupsClaim = (draft: ProxyDraft) => draft.value('oidc_groups_claim', 'groups')
 const asGroups = 'the issuer must state this membership in the claim groups, as Dex does; otherwise no user is admitted'
 
-/** Reads a membership that oauth2-proxy requires in addition to all others. */
+/** Returns a rule that imports a membership which oauth2-proxy requires in addition to all other conditions. */
 const memberOf =
   (
     claim: (draft: ProxyDraft) => string,
@@ -59,7 +63,7 @@ const memberOf =
     return ['decide', todo]
   }
 
-/** Returns teams of GitHub as `org:team`, the form of Dex. */
+/** Returns teams of GitHub in the form `org:team`, in which the issuer Dex sends them. */
 function teamsOf({ values }: ProxyOption, draft: ProxyDraft): string[] {
   const org = draft.value('github_org', '')
   const teams = values.flatMap((text) => text.split(',')).map((team) => team.trim())
@@ -140,7 +144,7 @@ function readAddress(option: ProxyOption, draft: ProxyDraft): OptionTold {
   return ['mapped', 'settings: listen']
 }
 
-/** Reads the logo of the sign-in page: a file, a URL, or `-` for none. */
+/** Imports the logo of the sign-in page: a file, a URL, or `-` for no logo. */
 function readLogo(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const file = firstValue(option)
   if (file === '-' || file === '') return ['not needed', 'the pages of the gate have no logo by default']
@@ -150,7 +154,9 @@ function readLogo(option: ProxyOption, draft: ProxyDraft): OptionTold {
   return ['decide', 'settings: pages.logo: PNG, JPEG, WebP, or SVG without scripts, at most 64KiB']
 }
 
-/** Reads an option by which oauth2-proxy puts the user into its replies to a proxy. */
+/**
+ * Imports an option by which oauth2-proxy adds fields about the user to its replies to a proxy that asks for decisions.
+ */
 function readReplyFields(_: ProxyOption, draft: ProxyDraft): OptionTold {
   if (draft.asksOnly) return ['mapped', 'services: auth_request_headers']
   return [
@@ -166,7 +172,10 @@ function readTls({ values: [cert = ''] }: ProxyOption, draft: ProxyDraft): Optio
   return ['mapped', 'settings: tls.certificates']
 }
 
-/** Options of oauth2-proxy 7.15 by their name in a config file (docs/docs/configuration of oauth2-proxy), by subject. */
+/**
+ * Import rules for the options of oauth2-proxy 7.15, by subject and then by their name in a config file (see
+ * docs/docs/configuration in the repository of oauth2-proxy).
+ */
 export const optionSections: Readonly<Record<string, Readonly<Record<string, OptionRule>>>> = {
   Provider: {
     acr_values: decided(
@@ -352,7 +361,8 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     prefer_email_to_user: ifOn(mapped('services: auth_request_headers.claims.user', () => {})),
     set_authorization_header: ifOn(noEquivalent('a check replies with a signed assertion instead of the ID token')),
     set_basic_auth: ifOn(noEquivalent('a check replies with a signed assertion instead of Basic')),
-    // Checks reply with the fields that services get: X-Forwarded-* if oauth2-proxy forwarded requests itself.
+    // The gate replies to a check with the same fields that services get: X-Forwarded-* if oauth2-proxy itself
+    // forwarded the requests.
     set_xauthrequest: ifOn(readReplyFields),
     signature_key: noEquivalent(
       'the signed assertion replaces GAP-Signature: verify it in the service (docs/guide/howto/assertion.md)',
@@ -458,5 +468,5 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
   },
 }
 
-/** All options by their name in a config file. */
+/** Import rules for all options of oauth2-proxy, by their name in a config file. */
 export const proxyOptions: Readonly<Record<string, OptionRule>> = Object.assign({}, ...Object.values(optionSections))

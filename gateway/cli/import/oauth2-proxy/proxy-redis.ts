@@ -2,10 +2,10 @@ import { type OptionTold, secretOf } from './option-rule.ts'
 import type { ProxyDraft } from './proxy-draft.ts'
 import { firstValue, type ProxyOption } from './proxy-option.ts'
 
-/** User and password in the URL of a Redis server. */
+/** Matches user and password in the URL of a Redis server. */
 const userInfo = /^(rediss?:\/\/)[^/@]*@/
 
-/** Reads the URL of a single server. A password in the URL is not copied. */
+/** Imports the URL of a single Redis server. User and password in the URL are not copied. */
 export function importRedisUrl(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const url = firstValue(option)
   draft.redis['url'] = url.replace(userInfo, '$1')
@@ -26,12 +26,15 @@ export function importRedisSentinels({ values }: ProxyOption, draft: ProxyDraft)
 
 export function importRedisCluster({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   Object.assign(draft.redis, { cluster: { hosts: values.map(hostOf) }, cluster_node_timeout: '15s' })
-  // Must exceed the timeout of the cluster, 15 s by default.
+  // `max_staleness` must be above the timeout of the Redis Cluster, 15 s by default.
   draft.settings['revocation'] = { max_staleness: '20s' }
   return ['decide', 'settings: redis.cluster. Set cluster_node_timeout to the value of the servers']
 }
 
-/** Returns `redis` of the settings, with exactly one of cluster, sentinel and URL. Default: a server on this machine. */
+/**
+ * Returns the settings `redis`, with exactly one of `cluster`, `sentinel` and `url`. Without an address in the files: a
+ * server on this machine.
+ */
 export function importedRedis({ redis }: ProxyDraft): object {
   const { url = 'redis://127.0.0.1:6379', sentinel, cluster, ...rest } = redis
   if (cluster !== undefined) return { cluster, ...rest }

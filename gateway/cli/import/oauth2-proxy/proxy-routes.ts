@@ -10,7 +10,7 @@ interface DraftRoute {
   readonly require: Requirement
 }
 
-/** Services of the draft with their routes, by name. */
+/** Builds the services of the policy with their routes, by name. */
 export function proxyServices(draft: ProxyDraft, protection: Requirement): Record<string, object> {
   const services = new Map<string, { upstreams: string[]; routes: DraftRoute[] }>()
   const ids = new Set<string>()
@@ -26,7 +26,10 @@ export function proxyServices(draft: ProxyDraft, protection: Requirement): Recor
   )
 }
 
-/** Patterns of all upstreams and public paths, each with the upstream that oauth2-proxy selects: the longest path. */
+/**
+ * Returns the path patterns of all upstreams and public paths. Each has the upstream that oauth2-proxy would select:
+ * that with the longest path.
+ */
 function patternsOf({ upstreams, publicPaths }: ProxyDraft): Map<string, DraftUpstream> {
   const patterns = new Map(upstreams.map((upstream) => [patternOf(upstream), upstream]))
   const longestFirst = upstreams.toSorted((a, b) => b.path.length - a.path.length)
@@ -82,7 +85,7 @@ function routesOf(
   ]
 }
 
-/** Returns the methods for which every path of a pattern is public. A route for GET includes HEAD. */
+/** Returns the methods for which all paths that a pattern matches are public. With GET, HEAD is public too. */
 function publicMethods(pattern: string, publicPaths: readonly DraftPublic[]): Set<string> {
   const methods = new Set<string>()
   for (const each of publicPaths) {
@@ -93,7 +96,11 @@ function publicMethods(pattern: string, publicPaths: readonly DraftPublic[]): Se
   return methods
 }
 
-/** Whether an open pattern without its base matches every path of another pattern. */
+/**
+ * Whether the public pattern `open` matches every path that `pattern` matches.
+ *
+ * @param base  path that `open` matches although it is not public
+ */
 function covers(open: string, base: string | undefined, pattern: string): boolean {
   if (open === pattern) return true
   if (!open.endsWith('/**') || pattern === base) return false

@@ -2,7 +2,10 @@ import { mappingOf, textOf } from '../plain-value.ts'
 import type { OptionTold } from './option-rule.ts'
 import type { DraftUpstream, ProxyDraft } from './proxy-draft.ts'
 
-/** Placeholder for configurations in which another proxy forwards the requests. The gate then only decides. */
+/**
+ * Placeholder for the upstream when another proxy forwards the requests: the gate then only decides, and calls no
+ * upstream.
+ */
 const placeholder = 'http://upstream.invalid'
 
 const staticTold: OptionTold = [
@@ -10,7 +13,10 @@ const staticTold: OptionTold = [
   `a static reply is for forward authentication: the upstream ${placeholder} is a placeholder. List the asking proxy under check.peers of the settings (docs/guide/forward-auth.md)`,
 ]
 
-/** Adds the upstreams of the option `upstreams`. The path of the URL selects the requests, and stays in the request. */
+/**
+ * Adds the upstreams of the option `upstreams`. The path of such a URL selects the requests for the upstream, and is
+ * not removed from them.
+ */
 export function addUpstreams(values: readonly string[], draft: ProxyDraft): OptionTold {
   const faults = values.map((text) => {
     if (text.startsWith('static://')) return addStatic(draft)
@@ -23,7 +29,11 @@ export function addUpstreams(values: readonly string[], draft: ProxyDraft): Opti
   return faults.find((told) => told !== undefined) ?? ['mapped', 'services and their routes']
 }
 
-/** Adds one upstream of an alpha config, given as JSON. */
+/**
+ * Adds one upstream of an alpha config.
+ *
+ * @param json  the upstream as JSON text
+ */
 export function addAlphaUpstream(json: string, draft: ProxyDraft): OptionTold {
   const upstream = mappingOf(JSON.parse(json)) ?? {}
   const uri = textOf(upstream['uri']) ?? ''
@@ -43,7 +53,10 @@ export function addAlphaUpstream(json: string, draft: ProxyDraft): OptionTold {
   return ['mapped', 'a service and its route with rewrite']
 }
 
-/** Converts `^/baz/(.*)$` with the target `/foo/$1`: a prefix that replaces another prefix. */
+/**
+ * Converts a rewrite of oauth2-proxy that replaces a path prefix, such as `^/baz/(.*)$` with the target `/foo/$1`.
+ * Returns `undefined` for any other rewrite.
+ */
 function rewriteOf(path: string, target: string): Omit<DraftUpstream, 'origin'> | undefined {
   const [, from] = /^\^?((?:\/[\w~-]+)*)\/\(\.\*\)\$?$/.exec(path) ?? []
   const [, to] = /^((?:\/[\w~-]+)*)\/\$\{?1\}?$/.exec(target) ?? []

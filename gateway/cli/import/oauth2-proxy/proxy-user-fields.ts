@@ -22,8 +22,8 @@ const answered: Readonly<Record<Part, string>> = {
 }
 
 /**
- * Value of `auth_request_headers`: the fields with the user that services received from oauth2-proxy. `undefined` when
- * they received none. A proxy that asks for decisions receives `X-Auth-Request-*`.
+ * Returns the value of `auth_request_headers`: the fields about the user that services received from oauth2-proxy;
+ * `undefined` when they received no such fields. For a proxy that asks for decisions, these are `X-Auth-Request-*`.
  */
 export function userFields(draft: ProxyDraft): unknown {
   const isAlpha = draft.option('alpha_upstream') !== undefined
@@ -35,7 +35,7 @@ export function userFields(draft: ProxyDraft): unknown {
   return { ...names, ...(Object.keys(claims).length > 0 && { claims }) }
 }
 
-/** Claims of the fields that differ from the defaults of the gate. */
+/** Returns the claims for those fields whose claim differs from the default of the gate. */
 function claimsOf(draft: ProxyDraft): object {
   const email = draft.value('oidc_email_claim', 'email')
   const groups = draft.value('oidc_groups_claim', 'groups')
@@ -47,7 +47,7 @@ function claimsOf(draft: ProxyDraft): object {
   }
 }
 
-/** Reads `injectRequestHeaders` of an alpha config, each as `NAME CLAIM` or `NAME secret`. */
+/** Imports `injectRequestHeaders` of an alpha config. Each value is a text `NAME CLAIM` or `NAME secret`. */
 export function readUserFields({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   const lost: string[] = []
   for (const [name = '', claim] of values.map((text) => text.split(' '))) {
@@ -60,7 +60,10 @@ export function readUserFields({ values }: ProxyOption, draft: ProxyDraft): Opti
   return ['no equivalent', `${lost.join(', ')}: ${todo} (docs/guide/service-credentials.md)`]
 }
 
-/** Whether the policy accepts the field: names that oauth2-proxy documents for users. */
+/**
+ * Whether `auth_request_headers` of a policy accepts a field name. It accepts the names that oauth2-proxy documents for
+ * users.
+ */
 function isUserField(name: string): boolean {
   return /^x-(?:forwarded|auth-request)-(?:user|email|groups|preferred-username)$/i.test(name)
 }

@@ -18,10 +18,10 @@ const flagWord =
   /(?:^|[\s"'[,])--?([a-z][a-z0-9-]+)(?:=("[^"]*"|'[^']*'|[^\s"'\]]*)|\s+(?!-)("[^"]*"|'[^']*'|[^\s"'\]\\]+))?/g
 
 /**
- * Reads the options of a file in any form in which oauth2-proxy or its container takes them: config file (TOML), alpha
- * config (YAML), environment, and flags in a script, unit or list of arguments.
+ * Reads the options in a file. The file can be a config file (TOML), an alpha config (YAML), a list of environment
+ * variables, or a text that contains flags, such as a script or a systemd unit.
  *
- * @param notes  receives notes about parts of an alpha config that no option states
+ * @param notes  receives notes about the parts of an alpha config that no option expresses
  * @throws {ConfigError} when the file has none of these forms
  */
 export function readProxyOptions(
@@ -64,7 +64,7 @@ function optionsInToml(lines: readonly string[], file: string): ProxyOption[] {
   })
 }
 
-/** Reads environment variables and flags line by line. A repeated flag adds values. */
+/** Finds environment variables and flags in lines of text. A repeated flag adds a value to its option. */
 function optionsInWords(lines: readonly string[], file: string): ProxyOption[] {
   const found = new Map<string, ProxyOption>()
   const add = (key: string, text: string, line: number, variable?: string) => {
@@ -85,7 +85,7 @@ function optionsInWords(lines: readonly string[], file: string): ProxyOption[] {
   return [...found.values()]
 }
 
-/** Options that may be repeated as a flag. Their names in config files are plural. */
+/** Flags that may be repeated. The value is the name of the option in config files, usually the plural. */
 const repeated: Readonly<Record<string, string>> = {
   oidc_audience_claim: 'oidc_audience_claims',
   skip_auth_regex: 'skip_auth_regex',

@@ -1,8 +1,8 @@
 import { isPrivate } from '../../../config/web-url.ts'
 
 /**
- * Returns a URL as the gate accepts it for issuers and for itself: https, or http on loopback. Another http URL becomes
- * https. `undefined` for a text that is no URL.
+ * Converts a URL into a form that the gate accepts as issuer or public URL: https, or http on loopback. Any other http
+ * URL becomes https. Returns `undefined` for a text that is no URL.
  */
 export function secureUrl(text: string): string | undefined {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return undefined

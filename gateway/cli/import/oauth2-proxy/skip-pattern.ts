@@ -1,10 +1,10 @@
-/** Path patterns of the gate for a regular expression over paths. */
+/** Path patterns of the gate that stand for a regular expression of oauth2-proxy. */
 export interface SkipPattern {
-  /** Patterns of the gate. Together they match no path that the expression does not match, except `base`. */
+  /** Path patterns of the gate. Together they match only paths that the expression matches too, except `base`. */
   readonly patterns: readonly string[]
-  /** Path that an open pattern matches and the expression does not: `/docs` for `^/docs/`. */
+  /** Path that a pattern matches although the expression does not match it: `/docs` for `^/docs/`. */
   readonly base: string | undefined
-  /** Whether the expression also matches paths that no pattern matches. */
+  /** True when the expression also matches paths that no pattern matches. */
   readonly narrower: boolean
 }
 
@@ -12,8 +12,8 @@ const literal = /^(?:\/(?:[\w~!&',=:@-]|\\[.\-_])+)*/
 const anyRest = /^(?:\.\*|\(\.\*\))?\$?$/
 
 /**
- * Converts a regular expression of `skip_auth_routes` to path patterns: an optional `^`, literal segments, `[^/]+` for a
- * segment, and an end (`$`, `/`, `/.*`, or nothing).
+ * Converts a regular expression of `skip_auth_routes` to path patterns: The expression must consist of an optional `^`,
+ * literal segments, `[^/]+` for a segment, and an end (`$`, `/`, `/.*`, or nothing).
  *
  * @returns `undefined` for any other expression
  */
