@@ -1,3 +1,4 @@
+import { prettyValue } from '../base/pretty-text.ts'
 import type { LineWriter } from './line-writer.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -50,11 +51,9 @@ export class NodeLog {
       this.#lines.line(JSON.stringify({ time, level, msg: message, node: this.#node, ...fields }))
       return
     }
-    const details = Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)
+    const details = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${name}=${prettyValue(value)}`)
     this.#lines.line([time.slice(11, 19), level.padEnd(5), message, ...details].join(' '))
   }
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value)
 }

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { escapedCharacter, escapeJson, flatString, isoTime, msText, quoted } from '../../base/json-text.ts'
+import { escapeJson, flatString, isoTime, msText, quoted } from '../../base/json-text.ts'
+import { prettyValue, printable } from '../../base/pretty-text.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { FinalPhase } from '../exchange/phase.ts'
@@ -88,17 +89,9 @@ function nodeText(node: string): string {
 function prettyLine(x: Exchange): string {
   const time = isoTime(x.arrivedMs).slice(11, 23)
   const took = msText(performance.now() - x.startedAt)
-  const who = x.facts === undefined ? '-' : printable(x.facts.subject)
+  const who = x.facts === undefined ? '-' : prettyValue(x.facts.subject)
   const where = x.route === undefined ? '-' : x.route.id
-  const path = printable(x.path === '' ? x.head.target : x.path)
+  const path = prettyValue(x.path === '' ? x.head.target : x.path)
   const fault = x.faultMessage === undefined ? '' : ` (${printable(x.faultMessage)})`
-  return `${time} ${x.status} ${printable(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
-}
-
-/**
- * Escapes all characters except visible ASCII, such as control characters and bidirectional overrides, for output on a
- * terminal (CWE-150).
- */
-function printable(text: string): string {
-  return text.replace(/[^\x21-\x7e]/gu, escapedCharacter)
+  return `${time} ${x.status} ${prettyValue(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
 }
