@@ -116,6 +116,8 @@ export class Exchange implements RequirementInput {
    * as private.
    */
   keptPrivate = false
+  /** `Location` of the reply in place of that of the service; `''` for no replacement. */
+  location = ''
   /** Scheme of the credential; `none` until `read-credential`, and on a public route. */
   scheme: CredentialScheme = 'none'
   /** Access token of the caller; with scheme `basic`, the token that the issuer granted to the caller. */

@@ -1,11 +1,13 @@
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { ownLocation } from '../exchange/own-location.ts'
 import type { FinalPhase } from '../exchange/phase.ts'
 import { isOwnCookie } from '../identity/cookie-field.ts'
 
 /**
- * Removes hop-by-hop fields and fields that the gate sets itself from the service's response. Works on raw bytes: a
- * field name is compared only if its length matches a known name.
+ * Removes hop-by-hop fields and fields that the gate sets itself from the service's response. Replaces a `Location` at
+ * the service's own origin. Works on raw bytes: a field name is compared only if its length matches a known name.
  *
  * If a session was the credential and the service sent no `Cache-Control`, the response is marked as private. Unlike
  * `Authorization` (RFC 9111 §3.5), a cookie does not prevent shared caching.
@@ -22,6 +24,7 @@ export const shapeResponse: FinalPhase = {
         x.eventStream = !x.head.grpc && head.valueStartsWith(i, 'text/event-stream') && eventStream.test(head.value(i))
       }
       if (head.nameLength(i) === 15 && head.nameStartsWith(i, 'clear-site-data')) keepCookies(head, i)
+      if (head.nameLength(i) === 8 && head.nameStartsWith(i, 'location')) replaceLocation(x, head, i)
       if (isDropped(head, i) || (shares && isCorsField(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
@@ -38,6 +41,13 @@ function keepCookies(head: ReplyHead, i: number): void {
   const kept = types.filter((type) => !/cookies|\*/i.test(type))
   if (kept.length === 0) head.drop(i)
   else if (kept.length < types.length) head.shorten(i, trimOptionalWhitespace(kept.join(',')))
+}
+
+function replaceLocation(x: Exchange, head: ReplyHead, i: number): void {
+  const location = ownLocation(head.value(i), x.target!.origin, x.route!.rewrite)
+  if (location === undefined) return
+  x.location = location
+  head.drop(i)
 }
 
 function hasCacheControl(head: ReplyHead): boolean {
