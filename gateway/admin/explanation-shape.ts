@@ -110,6 +110,10 @@ export const explanation = z.strictObject({
   decision: z.enum(decisions),
   reason,
   why: z.string(),
+  first_step: z
+    .string()
+    .nullable()
+    .describe('What to do first when the request should be admitted; null when `why` says it.'),
   signature: z
     .union([checkVerdict, z.literal('verified')])
     .nullable()

@@ -8,19 +8,23 @@ import { bucketText } from './bucket-text.ts'
 /** One line of the printed explanation: a label and a text. */
 type Row = readonly [label: string, text: string]
 
-/** Formats an explanation for people, as lines: first the decision, then the steps that led to it. */
+/**
+ * Formats an explanation for people: the decision and its reason, what to do first, what decided, and at the end the
+ * request and the phases.
+ */
 export function explanationLines(explanation: Explanation): string[] {
-  const { signature } = explanation
+  const { signature, first_step } = explanation
   const rows: Row[] = [
-    ...requestRows(explanation),
+    ...(first_step === null ? [] : [['do first', first_step] as const]),
     ...routeRows(explanation),
+    ...requirementRows(explanation),
     ...tokenRows(explanation),
     ...sessionRows(explanation),
     ...(signature === null ? [] : [['', `signature: ${signature}`] as const]),
-    ...requirementRows(explanation),
     ...under('limits', (explanation.limits ?? []).map(limitLine)),
-    ...serviceRows(explanation.service_receives),
     ...replyRows(explanation),
+    ...serviceRows(explanation.service_receives),
+    ...requestRows(explanation),
   ]
   return [headline(explanation), '', ...aligned(rows)]
 }

@@ -12,6 +12,7 @@ import type { Requirement } from '../policy/snapshot.ts'
 import type { DryRunOutcome } from './dry-run.ts'
 import { type SessionView, sessionViewOf } from './explained-session.ts'
 import type { Explainer } from './explainer.ts'
+import { firstStepOf } from './first-step.ts'
 import { type LimitView, limitViews } from './limit-view.ts'
 import { type ListedRoute, listedRoute, routesNear, routesOfHostsNear } from './nearest-routes.ts'
 import { type ServiceView, serviceView } from './service-view.ts'
@@ -25,6 +26,8 @@ export interface Explanation {
   readonly decision: Decision
   readonly reason: Reason
   readonly why: string
+  /** First step to take when the request should be admitted; `null` when `why` says it. */
+  readonly first_step: string | null
   /** Result of the token's signature check; `null` when the request had no token, or an opaque token. */
   readonly signature: CheckVerdict | 'verified' | null
   /** Name of the node that made the explanation; `null` when the CLI made it without a node (offline). */
@@ -123,7 +126,7 @@ export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer
   const { exchange: x, forwarded } = outcome
   const { snapshot } = x.gate.runtime
   const token = tokenView(x, explainer)
-  return {
+  const explained = {
     decision: decisionOf(x.reason),
     reason: x.reason,
     why: reasons[x.reason].why,
@@ -151,6 +154,7 @@ export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer
     reply: replyView(outcome),
     fault: x.faultMessage ?? null,
   }
+  return { ...explained, first_step: firstStepOf(explained) }
 }
 
 function signatureOf(token: TokenView | null): Explanation['signature'] {

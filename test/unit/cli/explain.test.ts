@@ -212,6 +212,27 @@ test('`gatehouse explain` reports for every part of a requirement whether the pa
   expect(not!.parts[0]).toMatchObject({ met: true, reason: null })
 })
 
+test('`gatehouse explain` says first what to do, and last which phases ran', async () => {
+  const explained = await explain('POST', '/orders', { token: issuer.sign() })
+  const lines = explanationLines(explained)
+
+  expect(explained.first_step).toBe(
+    'request the token with the scopes that the route requires (it has: orders:read); ' +
+      'not met: scopes all: orders:write; any of (roles any: manager, not (scopes any: orders:read))',
+  )
+  expect(lines[2]!.split(/ {2,}/)).toEqual(['do first', explained.first_step])
+  expect(lines.at(-2)).toMatch(/^phases /)
+})
+
+test.each([
+  ['GET', '/elsewhere', {}, 'check the path /elsewhere, or add a route for it to the policy'],
+  ['DELETE', '/orders/7', {}, 'add DELETE to match.methods of a nearest route, or add a route'],
+  ['GET', '/orders/7', {}, 'send the header field Authorization: Bearer TOKEN; try it here with --token TOKEN'],
+  ['GET', '/moved/a', {}, null],
+])('the first step for %s %s', async (method, path, flags, step) => {
+  expect((await explain(method, path, flags)).first_step).toBe(step)
+})
+
 test('`gatehouse explain` derives roles from the claims of a token', async () => {
   const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }
   const explained = await explain('POST', '/orders', { token: issuer.sign({ claims }) })
