@@ -161,9 +161,9 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
 
 /**
  * Environment of this process without the variables that configure a gate or Node.js, so that the demo behaves the same
- * in every shell.
+ * in every shell. Variables of OpenTelemetry stay: the nodes and the worker export to the collector that they name.
  */
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(GATEHOUSE_(?!DEMO_)|OTEL_|NODE_OPTIONS$|NODE_CHANNEL_)/
+  const foreign = /^(GATEHOUSE_(?!DEMO_)|NODE_OPTIONS$|NODE_CHANNEL_)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readJwt } from './jwt.ts'
+import { type Claims, readJwt } from './jwt.ts'
 import { appPage } from './login-pages.ts'
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
@@ -15,6 +15,8 @@ export interface Echo {
   /** Header fields in the order and case in which they arrived. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: { readonly bytes: number; readonly sha256: string }
+  /** Claims of the gate's assertion about the caller; absent in a request without one. */
+  readonly assertion?: Claims
 }
 
 const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
@@ -57,8 +59,26 @@ async function answer(name: string, request: IncomingMessage, response: ServerRe
   const named = bytesPath.exec(pathname)?.[1]
   const bytes = commands.bytes ?? (named === undefined ? undefined : Number(named))
   if (bytes !== undefined) return sendBytes(response, request, { ...commands, bytes })
-  const echo: Echo = { service: name, method, url, headers: fieldsOf(rawHeaders), body }
+  const assertion = assertionOf(request)
+  const echo: Echo = {
+    service: name,
+    method,
+    url,
+    headers: fieldsOf(rawHeaders),
+    body,
+    ...(assertion && { assertion }),
+  }
   sendJson(response, request, commands.status, echo, commands)
+}
+
+/** Returns the claims of the gate's assertion; `undefined` for a request without one, or with another text. */
+function assertionOf({ headers }: IncomingMessage): Claims | undefined {
+  const assertion = headers['x-gatehouse-jwt-assertion']
+  try {
+    return typeof assertion === 'string' ? readJwt(assertion).claims : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Reads a request body without storing it, and returns its size and SHA-256. */
@@ -79,7 +99,7 @@ function sendJson(
   document: unknown,
   commands?: Commands,
 ): void {
-  const text = Buffer.from(`${JSON.stringify(document)}\n`)
+  const text = Buffer.from(`${prettyJson(document)}\n`)
   // Replies with status 204 or 304 have no content (RFC 9110 §15.3.5, §15.4.5). A 304 reply is allowed to have the
   // Content-Length of the 200 reply.
   if (status === 204) return void response.writeHead(204).end()
@@ -89,12 +109,15 @@ function sendJson(
   response.write(text.subarray(0, commands.abortAfter), () => response.destroy())
 }
 
+/** Formats a document as indented JSON, with each pair of a field name and a value on one line. */
+function prettyJson(document: unknown): string {
+  return JSON.stringify(document, null, 2).replace(/\[\s+("(?:[^"\\]|\\.)*"),\s+("(?:[^"\\]|\\.)*")\s+\]/g, '[$1, $2]')
+}
+
 /** Sends the page of the demo's app. A reply to HEAD has no content (node:http). */
-function sendApp(response: ServerResponse, { headers }: IncomingMessage): void {
-  const assertion = headers['x-gatehouse-jwt-assertion']
-  const claims = typeof assertion === 'string' ? readJwt(assertion).claims : {}
+function sendApp(response: ServerResponse, request: IncomingMessage): void {
   response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
-  response.end(appPage(claims))
+  response.end(appPage(assertionOf(request) ?? {}))
 }
 
 /** Sends server-sent events: the first one immediately, then one per second until the client disconnects. */

@@ -11,6 +11,7 @@ import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { within } from '../kit/deadline.ts'
 import { LogLines, type LogRecord } from '../kit/log-lines.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { runVerb } from '../kit/run-verb.ts'
@@ -28,16 +29,18 @@ const atOffset = ['--port-offset', String(offset)]
 const password = 'dem@pass/0f:the-tests'
 
 let ready: LogRecord
+let collector: OtlpReceiver
 let redis: Awaited<ReturnType<typeof testRedis>>
 
 beforeAll(async () => {
   redis = await testRedis()
+  collector = await startOtlpReceiver()
   // A worker without the right to its queues, `{gh-demo-…}`, repeats its rejected commands and uses a whole core.
   const keys = ['~gh-demo-*', '~{gh-demo-*', '&gh-demo-*']
   await redisCli(redis.port, 'ACL', 'SETUSER', 'demo', 'on', `>${password}`, ...keys, '+@all')
   const url = `redis://demo:${encodeURIComponent(password)}@127.0.0.1:${redis.port}`
   const words = [fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url)), 'demo', ...atOffset]
-  const env = { ...process.env, GATEHOUSE_REDIS_URL: url }
+  const env = { ...process.env, GATEHOUSE_REDIS_URL: url, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }
   const child = spawn(process.execPath, [...words, '--output', 'json'], { cwd: checkout, env })
   const release = guard(child.pid!)
   const ended = once(child, 'close').finally(release)
@@ -85,6 +88,11 @@ test('with the two environment variables that `demo env` prints, the CLI lists b
   const revoked = await runVerb(['revoke', '--jti', 'nobody', '--wait=all', '--output', 'json'], environment)
   expect(revoked.exitCode).toBe(0)
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
+})
+
+test('the demo exports the traces of its nodes to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names', async () => {
+  await fetch(`http://127.0.0.1:${portsAt(offset).gate}/public/hello`)
+  await until('a trace', () => collector.requests.some(({ signal }) => signal === 'traces'))
 })
 
 test('a token of the demo client ops authorizes a call of the admin API', async () => {

@@ -52,6 +52,27 @@ test('the demo service replies to a browser at /app/ with a page that shows the 
   expect(page).toContain('<a href="/.gatehouse/logout">Log out</a>')
 })
 
+test('the demo service prints indented JSON, a header field per line, with the claims of the assertion decoded', async () => {
+  const claims = Buffer.from(JSON.stringify({ sub: 'alice' })).toString('base64url')
+  const reply = await callHttp({
+    method: 'GET',
+    target: '/',
+    port,
+    fields: { 'X-Gatehouse-Jwt-Assertion': `e30.${claims}.` },
+  })
+  const text = reply.body.toString()
+
+  expect(text).toContain('\n    ["X-Gatehouse-Jwt-Assertion", "e30.')
+  expect(text).toContain('\n  "assertion": {\n    "sub": "alice"\n  }\n}\n')
+})
+
+test('the demo service ignores an assertion that is no JWT', async () => {
+  const reply = await callHttp({ method: 'GET', target: '/', port, fields: { 'X-Gatehouse-Jwt-Assertion': 'x.y' } })
+
+  expect(reply.status).toBe(200)
+  expect(JSON.parse(reply.body.toString())).not.toHaveProperty('assertion')
+})
+
 test('the demo service reports the length of a chunked body', async () => {
   const body = Readable.from(repeatedBlock(200_000))
   const reply = await callHttp({ method: 'PUT', target: '/orders', port, body })
