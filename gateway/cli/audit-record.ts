@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { recordKinds } from '../audit/record.ts'
 import { decisions } from '../base/decision.ts'
 import { grpcStatusForm } from '../base/grpc-code.ts'
-import { printable } from './output.ts'
+import { printable } from '../base/pretty-text.ts'
 import { flag } from './verb.ts'
 
 /**

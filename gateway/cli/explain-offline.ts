@@ -5,7 +5,8 @@ import {
   type DryRunRequest,
   InvalidRequest,
 } from '../explain/dry-run-request.ts'
-import { type Explanation, explanationOf } from '../explain/explanation.ts'
+import { explanationOf } from '../explain/explain-outcome.ts'
+import type { Explanation } from '../explain/explanation.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { loadPolicy } from '../policy/policy-source.ts'
 import { wrongUsage } from './explained-request.ts'

@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty'
 import { Option } from 'commander'
 import { CRASHED } from '../base/exit-code.ts'
+import { printable } from '../base/pretty-text.ts'
 import { ConfigError, nowhere, type Problem } from '../config/problem.ts'
 import { redact } from './redact.ts'
 
@@ -171,17 +172,6 @@ const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
 export function style(name: keyof typeof styles, text: string, stream: Sinks['stdout'] = process.stdout): string {
   const colourless = stream.isTTY !== true || (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb'
   return colourless ? text : `\x1b[${styles[name]}m${text}\x1b[0m`
-}
-
-/**
- * Makes a text safe for one line of a terminal: replaces control characters and bidirectional controls by visible
- * escapes.
- */
-export function printable(text: string): string {
-  return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => {
-    const code = char.charCodeAt(0)
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
-  })
 }
 
 function formatTable(

@@ -1,4 +1,4 @@
-import { printable } from './output.ts'
+import { printable } from '../base/pretty-text.ts'
 
 /** A trace, as the admin API returns it; only the members that are shown. */
 export interface TraceDocument {

@@ -55,7 +55,7 @@ const steps: Partial<Record<Reason, (explained: Explained) => string>> = {
   'cross-site': () => 'send the request from a page of the same origin, or with a bearer token instead of the session',
 
   'address-limited': () => 'wait, and look for a client at this address that sends many invalid tokens',
-  'rate-limited': () => 'wait for the time in Retry-After; gatehouse limits reset starts the count anew',
+  'rate-limited': () => 'wait for the time in Retry-After; gatehouse limits reset sets the counts to 0',
   'issuer-unreachable': () => 'check the issuer from the machine of the node; the log of the node has the last error',
   'introspection-unavailable': () =>
     'check the introspection endpoint from the machine of the node; the log of the node has the last error',

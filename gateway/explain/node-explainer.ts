@@ -5,8 +5,9 @@ import type { Gate } from '../pipeline/gate.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { type DryRunOutcome, dryRun } from './dry-run.ts'
 import { type AskedGate, type AskedRequest, buildDryRunRequest, InvalidRequest } from './dry-run-request.ts'
+import { explanationOf } from './explain-outcome.ts'
 import { soleSession, withSessionCookie } from './explained-session.ts'
-import { type Explanation, explanationOf } from './explanation.ts'
+import type { Explanation } from './explanation.ts'
 
 interface NodeExplainerDependencies {
   readonly gate: Gate

@@ -1,7 +1,8 @@
 // docs/design/contract.md §10: output of the CLI, for people and for scripts.
 
 import { afterEach, expect, test, vi } from 'vitest'
-import { CliError, exitCodes, Output, type OutputFormat, printable } from '../../../gateway/cli/output.ts'
+import { printable } from '../../../gateway/base/pretty-text.ts'
+import { CliError, exitCodes, Output, type OutputFormat } from '../../../gateway/cli/output.ts'
 import { ConfigError, problem } from '../../../gateway/config/problem.ts'
 
 function record(format: OutputFormat, isTTY: boolean) {

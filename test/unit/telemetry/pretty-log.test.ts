@@ -19,7 +19,7 @@ test.each([
   ['al ice', '"al ice"'],
   ['a\nb', '"a\\nb"'],
   ['\u202eevil', '"\\u202eevil"'],
-  ['\u{1f600}', '"\\ud83d\\ude00"'],
+  ['Ren\u00e9', '"Ren\u00e9"'],
   [['a b'], '["a b"]'],
 ])('the value %j is shown as %s', (value, text) => {
   expect(prettyValue(value)).toBe(text)
