@@ -35,31 +35,58 @@ interface HaproxyPlace {
 }
 
 /** Starts HAProxy with `deploy/haproxy.cfg`. HAProxy stops after the last test of the file. */
-export async function startHaproxy({
-  namePort,
-  nodePort,
-  probePort,
-  http2Port,
-  tells,
-}: HaproxyPlace): Promise<TestHaproxy> {
-  const { certificate, pemFile } = await certificateFiles()
-  const [port, metrics] = freePorts(2) as [number, number]
-  const { command, env } = haproxy.find()
-  const variables = {
-    LISTEN: `127.0.0.1:${port}`,
-    CERTIFICATE: pemFile,
+export function startHaproxy({ namePort, nodePort, probePort, http2Port, tells }: HaproxyPlace): Promise<TestHaproxy> {
+  return runHaproxy({
     NODES: `gateway.test:${nodePort}`,
     PROBE_PORT: String(probePort),
     DNS: `127.0.0.1:${namePort}`,
-    METRICS: `127.0.0.1:${metrics}`,
     ...(http2Port !== undefined && { NODES_HTTP2: `gateway.test:${http2Port}` }),
     ...(tells !== undefined && { FORWARDED: 'yes' }),
+  })
+}
+
+interface FixedNodes {
+  /** Addresses of the three nodes, which use the same ports. */
+  readonly addresses: readonly [string, string, string]
+  readonly nodePort: number
+  /** Port of `listen_h2` of the nodes. */
+  readonly http2Port: number
+  readonly probePort: number
+  readonly adminSocket: string
+}
+
+/**
+ * Starts HAProxy with `deploy/haproxy.cfg` and the fixed nodes of `deploy/haproxy-nodes.cfg`, in which only the addresses
+ * are changed. HAProxy stops after the last test of the file.
+ */
+export function startFixedHaproxy({ addresses, nodePort, http2Port, probePort, adminSocket }: FixedNodes) {
+  const ports = [
+    ['8080', nodePort],
+    ['8081', http2Port],
+  ] as const
+  const changes = addresses.flatMap((address, i) =>
+    ports.map(([from, to]) => [`10.0.0.1${i + 1}:${from}`, `${address}:${to}`] as const),
+  )
+  const nodes = fitted(shipped('haproxy-nodes.cfg'), changes)
+  const variables = { FIXED_NODES: 'yes', NODES_HTTP2: 'yes', PROBE_PORT: String(probePort), ADMIN_SOCKET: adminSocket }
+  return runHaproxy(variables, nodes)
+}
+
+/** @param nodes  text of `haproxy-nodes.cfg` */
+async function runHaproxy(variables: Readonly<Record<string, string>>, nodes?: string): Promise<TestHaproxy> {
+  const { certificate, pemFile } = await certificateFiles()
+  const [port, metrics] = freePorts(2) as [number, number]
+  const { command, env } = haproxy.find()
+  const places = { LISTEN: `127.0.0.1:${port}`, CERTIFICATE: pemFile, METRICS: `127.0.0.1:${metrics}` }
+  const config = (folder: string) => {
+    if (nodes !== undefined) writeFileSync(join(folder, 'haproxy-nodes.cfg'), nodes)
+    return shipped('haproxy.cfg')
   }
   await startProgram({
     command,
-    words: ['-db', '-f', 'haproxy.cfg'],
-    env: { ...env, ...variables },
-    config: ['haproxy.cfg', () => shipped('haproxy.cfg')],
+    words: ['-db', '-f', 'haproxy.cfg', ...(nodes === undefined ? [] : ['-f', 'haproxy-nodes.cfg'])],
+    env: { ...env, ...variables, ...places },
+    config: ['haproxy.cfg', config],
     port,
   })
   return { port, certificate: certificate.cert, metricsPort: metrics }
