@@ -20,11 +20,14 @@ interface AuditShippingDependencies {
 
 /** Maximum number of shipping jobs per second for one sink. */
 const RATE_PER_S = 20
-/** Interval at which the worker registers its sinks and jobs again, in case Redis has lost its data. */
+/**
+ * Time between two registrations of the worker's sinks and jobs in Redis, ms. They are repeated in case Redis has lost
+ * its data.
+ */
 const UPKEEP_MS = 15_000
 const RETRY_MS = 1000
 
-/** Ships the audit log to every sink in the settings. */
+/** Sends the records of the audit log to every sink in the settings. */
 export class AuditShipping {
   readonly shippers: readonly SinkShipper[]
   readonly #maker: SinkMaker
@@ -33,7 +36,7 @@ export class AuditShipping {
   readonly #queues: QueueWorkers
   readonly #log: WorkerLog
   readonly #task = new Supervisor('audit-shipping-upkeep')
-  /** Cancels the timer of the next upkeep. */
+  /** Cancels the timer of the next registration of sinks and jobs. */
   #timer: (() => void) | undefined
   #closed = false
   #failing = false
@@ -55,14 +58,14 @@ export class AuditShipping {
     this.#queues = new QueueWorkers({
       contract: shipAudit,
       link,
-      // One job at a time per sink keeps the order of records, and avoids sending the same records twice.
+      // Only one job at a time for each sink, so that the order of records is kept and no record is sent twice.
       concurrency: 1,
       work: shipAuditHandler((name) => byName.get(name)),
       log,
     })
   }
 
-  /** Follows the secrets and certificate files that reloaded settings name for the sinks. */
+  /** Makes the sinks use the secrets and certificate files that reloaded settings name. */
   follow(sinks: readonly SinkSettings[]): void {
     this.#maker.follow(sinks)
   }

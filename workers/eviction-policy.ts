@@ -16,7 +16,7 @@ export async function readEvictionPolicy(link: RedisLink, ended: () => boolean):
       const info = String(await link.store.call('INFO', 'memory'))
       return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'unknown'
     } catch (error) {
-      // A retry cannot help: the ACL user has no permission for INFO.
+      // Do not retry: the ACL user has no permission for INFO.
       if (error instanceof RedisFault && error.redisCode === 'NOPERM') throw error
       await sleep(RETRY_MS)
     }

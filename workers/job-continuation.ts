@@ -1,5 +1,6 @@
 /**
- * Result of a job that is not complete: the job runs again with this payload, after the jobs that are already waiting.
+ * Result of a job that has more work to do. The job is queued again with this payload, behind the jobs that already
+ * wait.
  */
 export class JobContinuation {
   readonly payload: object

@@ -32,8 +32,8 @@ async function run(): Promise<void> {
   let worker: WorkerProcess | undefined
   let askedAt: number | undefined
   const stop = (): void => {
-    // Ignore a second signal within 1 s. A supervisor signals the whole process group, and the parent forwards the
-    // signal: two signals for one stop request.
+    // Ignore a second signal within 1 s: for one stop request two signals can arrive, one from the supervisor to the
+    // whole process group and one from the parent process.
     if (askedAt !== undefined && performance.now() - askedAt < ONE_WISH_MS) return
     if (askedAt !== undefined || worker === undefined) process.exit(askedAt === undefined ? 0 : 1)
     askedAt = performance.now()

@@ -8,7 +8,7 @@ import type { JobResources, PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { QueueWorkers } from './queue-workers.ts'
 import { tracedJob } from './traced-job.ts'
 
-/** Jobs that refresh introspection responses, and revoke tokens that their issuer has ended. */
+/** Jobs that renew introspection responses, and revoke tokens that their issuer reports as inactive. */
 export const introspectionJobs: PolicyJobKind = {
   ...introspectionQueues,
   open: openIntrospections,

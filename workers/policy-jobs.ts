@@ -12,7 +12,7 @@ import type { MetricSource } from '../gateway/telemetry/metrics.ts'
 import type { Tracer } from '../gateway/telemetry/tracer.ts'
 import type { QueueWorkers, WorkerLog } from './queue-workers.ts'
 
-/** Components of a worker that job kinds share. */
+/** Objects of a worker that all kinds of jobs share. */
 export interface JobResources {
   readonly settings: Pick<Settings, 'node' | 'worker'>
   readonly secrets: Secrets
@@ -27,21 +27,21 @@ export interface JobResources {
   readonly log: WorkerLog
 }
 
-/** The opened queues of one job kind. */
+/** The queues of one kind of job, and the clients of issuers that its jobs use. */
 export interface PolicyJobs {
   readonly queues: QueueWorkers
   /**
-   * Prepares the clients of the jobs for a policy.
+   * Prepares the clients that the jobs use for a new policy. The returned function puts them into effect.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
   prepare(snapshot: Snapshot): Commit
-  /** Closes the clients of the jobs, after the queues are closed. */
+  /** Closes the clients that the jobs use. Must be called after the queues are closed. */
   close(): Promise<void>
   readonly metrics?: MetricSource
 }
 
-/** One kind of job whose queues follow the policy. `policy-job-kinds.ts` lists all kinds. */
+/** One kind of job whose queues depend on the policy. `policy-job-kinds.ts` lists all kinds. */
 export interface PolicyJobKind extends JobQueues {
   open(resources: JobResources): PolicyJobs
 }

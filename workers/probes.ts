@@ -13,7 +13,8 @@ interface State {
 }
 
 /**
- * Serves /livez, /readyz, /startupz and /metrics of a worker, whatever the `Host` field. Other paths are 404.
+ * Serves /livez, /readyz, /startupz and /metrics of a worker, for every value of the field `Host`. Replies 404 for all
+ * other paths.
  *
  * @throws {ListenError} when the address cannot be bound
  */

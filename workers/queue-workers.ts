@@ -33,15 +33,15 @@ export class QueueWorkers {
     this.#connection = dependencies.link.queueConnection('worker', `${dependencies.contract.kind}-worker`)
   }
 
-  /** Processes exactly these queues from the time of the call: {@link prepare} and its commit in one step. */
+  /** Processes exactly these queues from now on: calls {@link prepare} and the function that it returns. */
   retain(queues: readonly JobQueue[]): void {
     this.prepare(queues)()
   }
 
   /**
-   * Prepares to process exactly these queues. The commit closes the BullMQ workers of other queues after their running
-   * jobs, and opens BullMQ workers for new queues. Queue names are checked before the commit, so that the commit does
-   * not throw.
+   * Prepares to process exactly these queues. The returned function opens BullMQ workers for new queues, and closes
+   * those of all other queues when their running jobs have ended. Names are checked before, so that the returned
+   * function does not throw.
    *
    * @throws {Error} for a queue name that BullMQ rejects
    */
@@ -64,7 +64,7 @@ export class QueueWorkers {
     }
   }
 
-  /** Waits up to `graceMs` for running jobs. Jobs that are still running after that are taken over by other workers. */
+  /** Waits up to `graceMs` for running jobs. A job that still runs after this time is taken over by another worker. */
   async close(graceMs: number): Promise<void> {
     const workers = [...this.#workers.values()].map(({ worker }) => worker)
     const closed = Promise.all(workers.map((worker) => worker.close().catch(() => {})))
@@ -88,8 +88,8 @@ export class QueueWorkers {
     })
     let trouble: string | undefined
     worker.on('error', (error) => {
-      // The Redis link logs a lost connection. Here an error reply of Redis or an invalid job is logged. The same error
-      // is logged again only after a job has completed or another error has occurred.
+      // Log an error reply of Redis or an invalid job. A lost connection is logged by the Redis link. Log the same
+      // error again only after a job has completed or another error has occurred.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
       log('warn', 'queue worker reported an error and continues', {
@@ -136,7 +136,9 @@ export class QueueWorkers {
   }
 }
 
-/** Returns a log field with the trace id of the exchange that caused the job; empty without a traced exchange. */
+/**
+ * Returns a log field with the trace id of the exchange that caused the job; no field if the exchange was not traced.
+ */
 function traceOf(job: Job | undefined): { trace_id?: string } {
   const cause = job && causeOf(job)
   return cause === undefined ? {} : { trace_id: cause.traceId }

@@ -7,7 +7,8 @@ import type { ShippedBatch, ShippedRecord } from '../gateway/config/sinks/sink.t
 /** Maximum length of an audit record in characters. Records that Gatehouse writes are shorter. */
 const LINE_MAX = 256 * 1024
 /**
- * Maximum size of an unreadable log entry that its dead letter contains, bytes. A newer version can replay the entry.
+ * Maximum size of an unreadable log entry up to which its dead letter contains the entry, bytes. A newer version of
+ * Gatehouse can then deliver it.
  */
 const KEPT_MAX_BYTES = 64 * 1024
 
@@ -51,7 +52,7 @@ function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): 
     if (reason === undefined) records.push(record)
     else letters.push({ entry, reason, content: { line: record.line.slice(0, LINE_MAX) } })
   }
-  // Keep the seal even when records are missing: verification then reports the mismatch.
+  // Keep the seal even when records are missing, so that a verification of the file reports them.
   return { entry, batch: { records, seal: sealLine(batch.seal) }, letters }
 }
 

@@ -14,17 +14,21 @@ interface SinkShipperDependencies {
   readonly keys: RedisKeys
 }
 
-/** Maximum duration of one shipping run, ms: half of the job's lock time. The next run continues. */
+/**
+ * Maximum duration of one run of the shipping job, ms: half of the lock time of the job. The next run continues where
+ * it ended.
+ */
 const RUN_MS = 5000
 /**
- * Number of stream entries per delivery to a sink, up to 5,000 records. If a worker is killed, one delivery can be sent
- * twice.
+ * Maximum number of log entries in one delivery to a sink; they have up to 5,000 records. If a worker is killed, one
+ * delivery can be sent twice.
  */
 const ENTRIES = 10
 /** Maximum number of dead letters that a replay sends to the sink in one delivery. */
 const LETTERS = 500
 /**
- * Back-off of a failing sink before the first retry, ms; doubles with each further failure, up to REST_MAX_MS (15 s).
+ * Pause before the first retry of a failed delivery, ms. It doubles with each further failure, up to REST_MAX_MS (15
+ * s).
  */
 const REST_MIN_MS = 500
 const REST_MAX_MS = 15_000
@@ -52,8 +56,8 @@ interface ShippingCounts {
 }
 
 /**
- * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap,
- * because overlapping runs would change the order of the records.
+ * Sends the audit log to one sink: in order, from the sink's cursor on, each record at least once. Runs of one sink
+ * must not overlap, because overlapping runs would change the order of the records.
  */
 export class SinkShipper {
   readonly name: string
@@ -140,7 +144,7 @@ export class SinkShipper {
       if (entries.length === 0) break
       const taken = await this.#deliver(shard, entries)
       const to = entries.at(-1)!.id
-      // Another worker has shipped the same entries, or the sink is no longer registered.
+      // Stop: another worker has delivered the same entries, or the sink is no longer registered.
       if (!(await states.move(this.name, cursor, to, taken))) break
       cursor = to
       all.records += taken.records
@@ -150,8 +154,8 @@ export class SinkShipper {
   }
 
   /**
-   * Sends the last records before the cursor again, if the receiver does not acknowledge records and the connection was
-   * interrupted since the last resend.
+   * If the receiver does not acknowledge records and its connection was interrupted since the last call that sent
+   * records again: sends the last records before the cursor again.
    */
   async #resend(shard: Shard, cursor: string): Promise<void> {
     const { doubt } = this.#sink
@@ -262,7 +266,7 @@ export class SinkShipper {
 interface Shard {
   readonly reader: LogReader
   readonly states: ShippingStates
-  /** Value of `doubt.times` (number of interruptions of the sink's connection) at the last resend. */
+  /** Number of interruptions of the sink's connection (`doubt.times`) when its last records were sent again. */
   resent: number
 }
 

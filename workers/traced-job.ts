@@ -14,7 +14,10 @@ interface TracedJobDependencies {
   readonly tracer: Tracer
 }
 
-/** Records a span for each job of a sampled exchange. The span starts a new trace and links to the exchange. */
+/**
+ * Records a span for each job that a sampled exchange has caused. The span starts a new trace and links to the
+ * exchange.
+ */
 export function tracedJob({ kind, node, tracer }: TracedJobDependencies, work: Work): Work {
   return async (job) => {
     const cause = causeOf(job)

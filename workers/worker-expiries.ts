@@ -6,15 +6,15 @@ import type { WorkerLog } from './queue-workers.ts'
 
 interface WorkerExpiriesDependencies {
   readonly secrets: Secrets
-  /** Settings of the worker, and keys of issuers. */
+  /** Further sources of expiry dates: the settings of the worker, and the keys of issuers. */
   readonly sources: readonly ExpirySource[]
   readonly policy: { readonly snapshot: Snapshot }
   readonly log: (level: Parameters<WorkerLog>[0] | 'error', ...rest: [string, Parameters<WorkerLog>[2]]) => void
 }
 
-/** Creates the watch of the secrets and certificates of a worker that have an expiry date. */
+/** Creates the watch that warns before secrets and certificates of a worker expire. */
 export function workerExpiries({ secrets, sources, policy, log }: WorkerExpiriesDependencies): ExpiryWatch {
-  // The policy also states expiry dates of secrets that only nodes use.
+  // Leave out the secrets that only nodes use: the policy has expiry dates for them too.
   const stated = {
     expiries: () => {
       const held = new Set(secrets.list().map(({ name }) => name))

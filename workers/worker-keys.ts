@@ -11,7 +11,7 @@ import type { RedisLink } from '../gateway/redis/redis-link.ts'
 
 interface WorkerKeysDependencies {
   readonly loaded: LoadedSettings
-  /** Receives the settings of each accepted reload. */
+  /** Called with the settings of each accepted reload. */
   readonly apply: (settings: Settings) => void
   readonly secrets: Pick<Secrets, 'followSettings'>
   readonly keyRings: KeyRings
@@ -21,28 +21,29 @@ interface WorkerKeysDependencies {
   readonly log: SettingsReloadOptions['log']
 }
 
-/** Consequence of a lacking writing key, by kind. */
+/** Consequence when a worker does not have the writing key of the cluster, by kind of key. */
 const consequences: Readonly<Record<WorkerKind, string>> = {
   encryption: 'nodes may be unable to read what this worker encrypts',
   policy: 'this worker rejects policy revisions that are signed with the key',
 }
 
 /**
- * Opens the keys of a worker: reports them to the cluster, and reloads the settings. Keys and secrets take effect, other
- * settings at the next start.
+ * Opens the keys of a worker, reports them to the cluster, and reloads the settings when they change. Keys and secrets
+ * take effect at once, other settings at the next start.
  */
 export function openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
   readonly holders: KeyHolders
   readonly reload: SettingsReload
 } {
   const { node, audit } = loaded.settings
-  /** The lacking key of each kind in the last log line. */
+  /** For each kind of key: id of the missing writing key in the last log line, so that it is not logged again. */
   const lacking = new Map<WorkerKind, string>()
   const holders = new KeyHolders({
     link,
     keyRings,
     process: { id: node.id, role: 'worker' },
-    // A worker follows no event log. It learns the writing keys with each report.
+    // A worker does not read the event log of the cluster. It gets the current writing keys as reply to each report of
+    // its keys.
     appointed: (writing) =>
       appointKeys(keyRings, writing, (kind, id) => {
         if (!isWorkerKind(kind) || lacking.get(kind) === id) return

@@ -9,10 +9,10 @@ interface WorkerMetricsDependencies {
   readonly queues: () => Promise<readonly QueueListing[]>
 }
 
-/** Maximum wait for Redis per scrape, ms. Metrics that need Redis are left out when this time is over. */
+/** Maximum wait for Redis in each scrape, ms. Later, the metrics that need Redis are left out. */
 const REDIS_MS = 1000
 
-/** Metrics of a worker: shipped records, failures, sink backlogs and queue lengths. */
+/** Metrics of a worker: records sent to sinks, failures, backlogs of sinks, and lengths of queues. */
 export class WorkerMetrics implements MetricSource {
   readonly #dependencies: WorkerMetricsDependencies
   #queues: readonly QueueListing[] = []

@@ -61,10 +61,10 @@ interface WorkerRooms {
   readonly processMetrics: ProcessMetrics
 }
 
-/** A job kind with its opened queues. */
+/** A kind of job with its open queues. */
 type OpenJobs = PolicyJobs & Pick<PolicyJobKind, 'kind' | 'queuesOf'>
 
-/** Returns one function per job kind that lists the queues of this worker. */
+/** Returns for each kind of job a function that lists the queues of this worker. */
 function queueViews(link: RedisLink, policy: WorkerRooms['policy'], shipping: AuditShipping) {
   const viewed = ({ kind }: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
     const view = new QueueView(kind, link)
@@ -106,7 +106,7 @@ export class WorkerProcess {
     const inForce = { settings }
     const redisSource = currentRedis(redis, () => inForce.settings.redis, secrets)
     const link = new RedisLink(redis, tell, redisSource)
-    // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
+    // The settings may have no keys: a worker that only delivers audit records decrypts nothing.
     const keyRings = new KeyRings(settings.keys)
     const policyRoom = await openWorkerPolicy({ settings, keyRings, redisSource, link, log: log.log.bind(log) })
     const policy = {
@@ -180,7 +180,7 @@ export class WorkerProcess {
   }
 
   /**
-   * Prepares the switch to a policy.
+   * Prepares the switch to a new policy. The returned function performs it.
    *
    * @throws {ConfigError} when a secret cannot be read; the worker is then unchanged
    */
@@ -279,7 +279,7 @@ interface WorkerPolicyDependencies {
 }
 
 /**
- * Opens the policy of a worker: that of its file, or that of the cluster.
+ * Opens the policy of a worker: from its policy file, or the policy of the cluster.
  *
  * @throws {ConfigError} with all problems of the policy
  */

@@ -19,8 +19,8 @@ export interface IntrospectTokenDependencies {
 }
 
 /**
- * Fraction of the freshness time of an introspection response. An introspection response younger than this is not
- * renewed: another run has just renewed it.
+ * Share of the time for which an introspection response may be used. A response that is younger than this share is not
+ * renewed, because another run of the job has just renewed it.
  */
 const YOUNG = 0.4
 
@@ -28,8 +28,8 @@ const YOUNG = 0.4
  * Introspects a token in use again before its stored response expires, so that no request waits for the issuer.
  *
  * Idempotent: the new response replaces the stored response. A second run finds a young response and does not call the
- * issuer. A response that has already expired is not renewed; the next request with the token introspects it. A token
- * for which the issuer replies `active: false` is revoked on every node before the new response is published.
+ * issuer. A response that has already expired is not renewed: the next request with the token causes an introspection.
+ * A token for which the issuer replies `active: false` is revoked on every node before the new response is published.
  *
  * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */
@@ -37,7 +37,8 @@ export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTo
   handles(introspectToken, async ({ issuer: name, token: id, form }) => {
     const rules = issuer(name)
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs
-    // The policy changed after the job was enqueued, and no longer introspects tokens of this form at the issuer.
+    // Do nothing if the policy has changed since the job was enqueued, so that tokens of this form are no longer
+    // introspected at the issuer.
     if (rules?.introspection === undefined || freshMs === undefined) return 'gone'
     const ended: EndToken = (token, claims) => {
       const tokenId = form === 'opaque' ? member(claims, 'jti') : undefined

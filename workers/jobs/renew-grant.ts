@@ -9,7 +9,7 @@ export interface RenewGrantDependencies {
 }
 
 /**
- * Renews the token of the gate for services before it expires, so that no exchange waits for the issuer.
+ * Renews the gate's own token for services before it expires, so that no exchange waits for the issuer.
  *
  * Idempotent: each token is renewed once in the whole cluster, and a second run finds a newer token.
  *
