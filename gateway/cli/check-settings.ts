@@ -4,9 +4,9 @@ import { readSettings } from '../config/settings.ts'
 import { policyWarnings } from '../policy/policy-warnings.ts'
 import type { Checked } from './checked.ts'
 
-/** Number of the things that settings name. */
+/** Counts of what a settings file refers to: secrets, keys, audit sinks, and the path of the policy. */
 interface NamedBySettings {
-  /** Path of the policy that was checked; `null` if the settings name none, or if it is invalid. */
+  /** Path of the checked policy; `null` if the settings name no policy file, or if the policy is invalid. */
   readonly policy: string | null
   readonly secrets: number
   readonly keys: number
@@ -16,7 +16,7 @@ interface NamedBySettings {
 /** Result of the check of a settings file. */
 export type SettingsChecked = Checked & NamedBySettings
 
-/** Checks a settings file with everything that it names, as a start of a node or worker does. */
+/** Checks a settings file and everything that it refers to, as a node or worker does at its start. */
 export async function checkSettings(path: string, strict: boolean): Promise<SettingsChecked> {
   const nothing = { path, services: 0, routes: 0, revision: null, policy: null, secrets: 0, keys: 0, sinks: 0 }
   try {

@@ -8,13 +8,19 @@ export interface Checked {
   readonly routes: number
   readonly revision: string | null
   readonly problems: readonly Problem[]
-  /** Warnings. With `--strict`, `problems` contains the warnings instead. */
+  /**
+   * Warnings about the policy or the settings. With `--strict` this list is empty, and `problems` contains the
+   * warnings.
+   */
   readonly warnings: readonly Problem[]
-  /** Results of `--tests`, one for each file; absent without this flag, and when the policy or a file is invalid. */
+  /**
+   * Results of policy tests, one for each file of `--tests`. Absent without this flag, and when the policy or a file is
+   * invalid.
+   */
   readonly tests?: readonly TestsChecked[]
 }
 
-/** Number of tests that were run, and of tests that failed. */
+/** Result of the policy tests of one file: number of tests that ran, and of those that failed. */
 export interface TestsChecked {
   readonly file: string
   readonly run: number

@@ -24,7 +24,10 @@ export async function run(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv)
 }
 
-/** Builds the program with the modules that these words need. Without a verb, only the list of verbs is needed. */
+/**
+ * Builds the command-line program with the modules that the given words need. Without a verb in `words`, only the list
+ * of verbs is needed.
+ */
 async function programFor([first = '', about]: readonly string[]): Promise<Command> {
   const verb = first === 'help' ? about : first
   const asked = Object.keys(verbs).filter((name) => name.split(' ', 1)[0] === verb)
@@ -65,7 +68,7 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
   )
 }
 
-/** Hint for a usage error: a file without its flag, or the arguments that a command expects. */
+/** Returns the hint for a usage error: the flag that a file needs, or the arguments that a command expects. */
 function usageHint(text: string, command: Command): string | undefined {
   const name = commandName(command)
   const takesFile = command.options.some(({ long }) => long === '--config')

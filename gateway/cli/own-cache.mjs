@@ -1,4 +1,4 @@
 import { join } from 'node:path'
 
-/** Folder in which the command line stores what it can compute again. It may be missing, and not writable. */
+/** Folder for the cache of the command line. The folder may be missing or not writable. */
 export const ownCache = join(import.meta.dirname, '..', '..', '.gatehouse', 'cache')

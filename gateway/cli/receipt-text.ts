@@ -76,7 +76,7 @@ export function printReceipt(receipt: ReceiptDocument, waited: boolean, output: 
   )
 }
 
-/** Says how long the admin API waited, as a part of a sentence. */
+/** Returns a part of a sentence that says how long the admin API waited for the nodes. */
 function waitText({ waited_ms: waitedMs }: ReceiptDocument): string {
   return waitedMs === undefined ? '' : ` within ${(waitedMs / 1000).toFixed(1)} s`
 }

@@ -15,7 +15,7 @@ interface VerbLine {
 interface Place {
   /** Folder with the source files of the command line. */
   readonly sources: string
-  /** File that stores the lines. */
+  /** File in which the list of verbs is stored. */
   readonly file: string
 }
 
@@ -49,7 +49,7 @@ function stored({ file }: Place, sources: string): readonly VerbLine[] | undefin
   }
 }
 
-/** Writes the lines to the file. A folder that is not writable, as in the container image, is not an error. */
+/** Writes the list of verbs to its file. Does nothing if the folder is not writable, as in the container image. */
 function store({ file }: Place, sources: string, lines: readonly VerbLine[]): readonly VerbLine[] {
   const draft = `${file}.${process.pid}`
   try {
@@ -60,7 +60,10 @@ function store({ file }: Place, sources: string, lines: readonly VerbLine[]): re
   return lines
 }
 
-/** Hash of the content of the files in this folder. Their times are not enough: files of an npm package all have the same. */
+/**
+ * Returns a hash of the content of all files in the folder. Their times are not enough, because all files of an npm
+ * package have the same time.
+ */
 function hashOfSources({ sources }: Place): string {
   const files = globSync('**/*.{ts,js,mjs}', { cwd: sources }).toSorted()
   return hash('sha256', files.map((name) => `${name}\n${readFileSync(join(sources, name), 'latin1')}`).join('\n'))

@@ -6,18 +6,18 @@ import { flag } from './verb.ts'
 /** Longest wait for the nodes of a cluster, ms. The admin API has the same limit. */
 const WAIT_MAX_MS = 5 * 60_000
 
-/** Parsed value of `--wait` and `--no-wait`: a duration, `all`, or false for `--no-wait`. */
+/** Parsed value of the flags `--wait` and `--no-wait`: a duration as text, `all`, or false for `--no-wait`. */
 type WaitValue = string | false
 
 /**
  * Flags `--wait` and `--no-wait` of every verb that waits until the nodes have acknowledged. `--wait` without a value
- * is the default.
+ * means the default.
  *
  * @param initial  default of `--wait`, a duration
  */
 export function waitFlags(initial: string) {
   return {
-    // commander stores `--no-wait` as false under the name of `--wait`.
+    // The library commander stores `--no-wait` as the value false of `--wait`.
     wait: z
       .union([z.string(), z.literal(false)])
       .default(initial)
@@ -30,13 +30,21 @@ export function waitFlags(initial: string) {
   }
 }
 
-/** Value of the parameter `wait` of the admin API for the flags `--wait` and `--no-wait`. @throws {CliError} */
+/**
+ * Converts the flags `--wait` and `--no-wait` into the parameter `wait` of the admin API.
+ *
+ * @throws {CliError} when the value is invalid
+ */
 export function waitParameterOf(wait: WaitValue): string {
   if (wait === false) return 'none'
   return wait === 'all' ? wait : `${waitMsOf(wait)}ms`
 }
 
-/** Longest wait for the flags `--wait` and `--no-wait`, ms. @throws {CliError} when the value is invalid */
+/**
+ * Converts the flags `--wait` and `--no-wait` into the longest wait, ms.
+ *
+ * @throws {CliError} when the value is invalid
+ */
 export function waitMsOf(wait: WaitValue): number {
   if (wait === false) return 0
   const ms = wait === 'all' ? WAIT_MAX_MS : parseDuration(wait)

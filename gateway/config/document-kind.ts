@@ -24,7 +24,7 @@ const names: Readonly<Record<FileKind, string>> = {
   'policy tests': 'a file of policy tests',
 }
 
-/** Says where a document of each kind belongs. */
+/** For each kind of document: a text that says where it belongs. */
 const homes: Readonly<Record<FileKind, string>> = {
   settings:
     'check settings with `gatehouse check --config FILE`, and start a node with `gatehouse serve --config FILE`',
@@ -32,7 +32,9 @@ const homes: Readonly<Record<FileKind, string>> = {
   'policy tests': 'run policy tests with `gatehouse check POLICY --tests FILE`',
 }
 
-/** Returns the kind of document whose key at the root this is; `undefined` for a key of no kind or of several kinds. */
+/**
+ * Returns the only kind of document that has this key at its root; `undefined` when no kind or several kinds have it.
+ */
 export function kindOfKey(key: string): FileKind | undefined {
   return kinds.find((kind) => ownKeys[kind].includes(key))
 }
@@ -51,7 +53,7 @@ export function otherKindProblem(document: unknown, expected: FileKind, place: P
   return problem('GH_CONFIG_VALUE', `is ${names[kind]}, not ${names[expected]}`, [], place, homes[kind])
 }
 
-/** Hint for a key that belongs into a document of another kind; `undefined` for any other key. */
+/** Returns a hint for a key that belongs in a document of another kind; `undefined` for any other key. */
 export function homeOfKey(key: string, known: readonly string[]): string | undefined {
   const kind = kindOfKey(key)
   if (kind === undefined || known.includes(key)) return undefined
