@@ -2,16 +2,20 @@
 
 import { spawnSync } from 'node:child_process'
 
-/** Newest commit whose subject is not checked; all later subjects are. */
+/** Newest commit whose subject is not checked. The subjects of all later commits are checked. */
 const FIRST = 'eab6625a41e1f202b8f832d329cd6b8025637546'
 const LENGTH_MAX = 72
 const form = /^(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([\w/., -]+\))?!?: ([a-z]+) \S/
-/** Endings of verbs that are not imperative, and imperative verbs with such an ending. */
+/** Endings that show that a verb is not imperative. `imperative`: imperative verbs that have such an ending. */
 const notImperative = /(?:ed|ing|s)$/
 const imperative =
   /^(?:embed|need|feed|speed|proceed|exceed|shed|bring|string|ping|process|pass|address|express|compress|bypass|discuss|focus|suppress|stress|cross|miss|access|press|guess|dismiss|assess|possess)$/
 
-/** @returns one sentence per problem of a subject; empty for a valid subject */
+/**
+ * Checks the subject of a commit.
+ *
+ * @returns one sentence for each problem; an empty list for a valid subject
+ */
 export function problemsOf(subject) {
   const problems = []
   if (subject.length > LENGTH_MAX)

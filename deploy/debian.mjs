@@ -60,7 +60,7 @@ export class PackageLists {
     mkdirSync(join(this.#folder, 'lists', 'partial'), { recursive: true })
     mkdirSync(join(this.#folder, 'cache', 'archives', 'partial'), { recursive: true })
     await this.apt(this.#folder, 'update')
-    // apt only warns when it cannot fetch a package list, so the result is checked here.
+    // Check that package lists exist: apt only warns when it cannot fetch a list.
     if (readdirSync(join(this.#folder, 'lists')).some((name) => name.includes('_Packages'))) return
     throw new Error(
       'apt-get update fetched no package list: check the network and the sources of apt, then run this command again',
@@ -141,7 +141,7 @@ async function packagesToUnpack(lists, draft, name) {
   try {
     const plan = await lists.apt(draft, '--simulate', '--no-install-recommends', 'install', name)
     const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1])
-    // If the package is installed, its program is not on PATH or not usable, so the package is unpacked nevertheless.
+    // Unpack the package even if it is installed: then its program is not on PATH or not usable.
     return missing.includes(name) ? missing : [name, ...missing]
   } catch {
     return []

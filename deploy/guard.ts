@@ -30,8 +30,8 @@ function startWatchdog(): ChildProcess {
   })
   child.on('error', () => {})
   child.stdin?.on('error', () => {})
-  // Neither the watchdog nor the pipe to it keeps this process running. The end of this process closes the pipe, which
-  // tells the watchdog to end the children.
+  // Neither the watchdog nor the pipe to it keeps this process running. When this process ends, the pipe closes, and
+  // the watchdog then ends the children.
   child.unref()
   Object(child.stdin).unref()
   return child

@@ -82,16 +82,16 @@ export class ServerProgram {
   }
 }
 
-/** Benches compare with nginx; tests compare with it and put it in front of nodes. */
+/** nginx. Benches and tests compare the gate with it. Tests also put it in front of nodes as proxy. */
 export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
 
-/** Tests put HAProxy in front of nodes; benches compare with it. */
+/** HAProxy. Tests put it in front of nodes as proxy. Benches compare the gate with it. */
 export const haproxy = new ServerProgram('haproxy', ['haproxy'])
 
-/** Tests let Caddy ask nodes for decisions (forward authentication). */
+/** Caddy. In tests it asks nodes for decisions (forward authentication). */
 export const caddy = new ServerProgram('caddy', ['caddy'], 'version')
 
-/** Tests let Prometheus scrape nodes and workers. Its package needs the package promtool. */
+/** Prometheus. In tests it scrapes nodes and workers. Its Debian package depends on the package promtool. */
 export const prometheus = new ServerProgram('prometheus', ['prometheus'], '--version')
 
 /** Tests check alert rules with promtool, which is unpacked together with Prometheus. */

@@ -25,7 +25,7 @@ process.once('disconnect', () => process.exit(0))
 
 async function give(response: ServerResponse, content: Content): Promise<void> {
   response.setHeader('content-length', content.bytes)
-  // A disconnected client is expected.
+  // Ignore errors: clients may disconnect during a reply.
   await pipeline(Readable.from(content.blocks()), response).catch(() => undefined)
 }
 

@@ -1,6 +1,6 @@
 import type { HeaderField } from '../../gateway/base/denial.ts'
 
-/** Request in a check of Envoy. */
+/** Request of a client, which Envoy asks the gate about. */
 export interface CheckedRequest {
   readonly path: string
   readonly host: string
@@ -40,7 +40,11 @@ const address = (ip: string): Buffer => message(1, message(1, text(2, ip)))
 
 const text = (field: number, value: string): Buffer => message(field, Buffer.from(value))
 
-/** A field with a message or text. @param field  number of the field, at most 15 */
+/**
+ * Encodes a protobuf field that contains a message or a text.
+ *
+ * @param field  number of the field, at most 15
+ */
 function message(field: number, ...parts: readonly Buffer[]): Buffer {
   const bytes = Buffer.concat(parts)
   const head = [field * 8 + 2]

@@ -1,4 +1,4 @@
-/** Listener under load: a proxy, the gate or an upstream. */
+/** Process and port that a load is sent to: a proxy, the gate or an upstream. */
 export interface LoadTarget {
   readonly port: number
   readonly pid: number

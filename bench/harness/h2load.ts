@@ -18,22 +18,25 @@ export interface LoadClient {
 export interface H2LoadOptions {
   readonly path: string
   readonly clients: readonly LoadClient[]
-  /** Connections of each client. */
+  /** Number of connections of each client. */
   readonly connections: number
-  /** Requests in progress on each connection; `1` without HTTP/2. */
+  /** Number of requests in progress on each connection; 1 without HTTP/2. */
   readonly streams: number
-  /** Requests of all clients together. */
+  /** Number of requests of all clients together. */
   readonly requests: number
-  /** Uses HTTP/1.1 instead of HTTP/2. */
+  /** True: uses HTTP/1.1 instead of HTTP/2. */
   readonly http1?: boolean
-  /** Folder for the bodies. */
+  /** Folder in which the bodies of the requests are stored for h2load. */
   readonly folder: string
 }
 
 export interface H2LoadResult {
   /** User and system CPU time of the target per request, µs. */
   readonly cpuUs: number
-  /** Body bytes of the replies per request. The reply to a refused gRPC call has no body, and the HTTP status 200. */
+  /**
+   * Body bytes of the replies per request. They show refused gRPC calls, whose replies have no body but the HTTP status
+   * 200.
+   */
   readonly bytes: number
 }
 

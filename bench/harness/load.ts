@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly authorizations: readonly string[]
   /** Values of `Cookie`, used instead of `authorizations`. */
   readonly cookies?: readonly string[]
-  /** Duration of the load, s. Default: the load ends when each value of `Authorization` was used once. */
+  /** Duration of the load, s. Default: until each value of `Authorization` was used once. */
   readonly seconds?: number
   readonly path?: string
   /** Status code that every reply must have; default: 200. */

@@ -11,20 +11,20 @@ export interface RowResult extends LimitRow {
   /** Share of the due requests that were sent; see `Offered`. */
   readonly sentPart: number
   readonly admitted: number
-  /** Admitted requests relative to an exact sliding window for the same requests, %. */
+  /** Number of admitted requests, as a percentage of those that an exact sliding window would admit. */
   readonly idealPercent: number
   /** Largest number of admissions above the limit within one window length, at any position of the window. */
   readonly over: number
   /**
-   * Calls of Redis scripts per 1,000 sent requests. The use of Redis by the idle cluster is subtracted in this and the
-   * next two figures.
+   * Calls of Redis scripts per 1,000 sent requests. From this and the next two figures, the use of Redis by a cluster
+   * without requests is subtracted.
    */
   readonly callsPer1000: number
   readonly commandsPer1000: number
   readonly redisMsPer1000: number
   /** Drift between the clock of Redis and the clock of this machine while the row ran, µs. */
   readonly slewUs: number
-  /** Number of replies by status, without 200 (admitted) and 429 (rejected by the limit). */
+  /** Number of replies per status other than 200 (admitted) and 429 (rejected by the limit). */
   readonly others: Readonly<Record<string, number>>
 }
 

@@ -9,9 +9,10 @@ import type { WatchedStream } from '../../gateway/streams/watched-stream.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
- * Measures the registry of streams with 20,000 entries, in process: the time to find and end the one stream of an
- * identity, to end all streams of another one, to check and to list all, and the longest turn of the event loop
- * meanwhile. The end of a stream itself, which closes sockets, is not measured. Run: `node bench/micro/streams.ts`.
+ * Measures the registry of streams with 20,000 entries, in process: the time to find and end the only stream of an
+ * identity, to end all streams of another identity, and to check and list all streams. Also measures the longest turn
+ * of the event loop meanwhile. The end of a stream itself, which closes sockets, is not measured. Run: `node
+ * bench/micro/streams.ts`.
  */
 
 const STREAMS = 20_000

@@ -1,8 +1,8 @@
 import type { Usage } from './model.ts'
 
 /**
- * Loads of a step: none, requests without a limit, with an exact limit, with a leased limit, and the maximum rate of
- * requests with a leased limit.
+ * Kinds of load in the scenario `scale`. `idle`: no requests; `plain`: requests without a limit; `exact`: with an exact
+ * limit; `leased`: with a leased limit; `saturated`: with a leased limit, at the maximum rate.
  */
 export const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 export type Kind = (typeof kinds)[number]

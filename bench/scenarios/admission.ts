@@ -34,10 +34,10 @@ interface Reply extends Admission {
 }
 
 interface RowResult {
-  /** Admitted requests relative to an exact sliding window for the same requests, %. */
+  /** Number of admitted requests, as a percentage of those that an exact sliding window would admit. */
   readonly admittedPercent: number
   /**
-   * Largest number of admissions that are certainly above the limit within one window length, at any position of the
+   * Maximum number of requests above the limit that were certainly admitted within one window, at any position of the
    * window.
    */
   readonly over: number
@@ -74,7 +74,7 @@ export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = 
     })
     const nodes = await site.nodes(count, { policy, redis: redis.url })
     const authorizations = await site.tokens(1)
-    // Calls of the cluster without requests; they are subtracted from the calls of each row.
+    // Measure the Redis calls of the cluster without requests: they are subtracted from the calls of each row.
     const { use: idle } = await redis.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000)))
     const results: Record<string, RowResult> = {}
     for (const row of rows) {

@@ -10,7 +10,7 @@ import { inTurns } from '../harness/turns.ts'
 
 const HOST = 'api.bench'
 const CLIENT = '127.0.0.9'
-/** Fields that a browser or client library sends beside the token. */
+/** Header fields that a browser or client library sends in addition to the token. */
 const usual: readonly HeaderField[] = [
   ['user-agent', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'],
   ['accept', 'application/json'],
@@ -104,5 +104,8 @@ export const check: Scenario<'rounds' | 'checks' | 'clients' | 'streams'> = {
   },
 }
 
-/** A reply that admits has an assertion and names of fields to remove; one that denies has at most 700 bytes. */
+/**
+ * Minimum size of a reply that admits a request, bytes: it contains an assertion and the names of fields to remove. A
+ * reply that denies a request has at most 700 bytes.
+ */
 const ADMITTED_MIN_BYTES = 900

@@ -5,7 +5,10 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Measures requests with new ES256 tokens, each token used once, compared with requests with cached tokens. */
+/**
+ * Measures the CPU time of requests with new ES256 tokens, each used only once, compared with requests with cached
+ * tokens.
+ */
 export const cold: Scenario<'rounds' | 'connections' | 'tokens'> = {
   name: 'cold',
   about: 'CPU time of a request with a new token',

@@ -8,7 +8,7 @@ import { ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
 const PATH = '/bench.Orders/Get'
-/** Message of six bytes after the prefix of gRPC, in both directions. */
+/** gRPC message in both directions: the prefix of five bytes, then six bytes. */
 const MESSAGE = Buffer.from('\0\0\0\0\x06order1', 'latin1')
 
 /**
@@ -59,7 +59,8 @@ export const grpc: Scenario<'rounds' | 'calls' | 'clients' | 'streams'> = {
         throw new Error(`the gRPC calls got ${bytes} bytes each instead of ${MESSAGE.length}`)
       return cpuUs
     }
-    // The first calls on a busy machine can meet a limit whose permits have not arrived from Redis yet.
+    // Warm up: on a busy machine, the first calls can arrive before the node has got the permits of the limit from
+    // Redis.
     await loadByH2load(gate, many)
     const found = await inTurns(
       {

@@ -9,10 +9,10 @@ import { inTurns } from '../harness/turns.ts'
 const MIB = 1024 * 1024
 
 /**
- * Measures requests with cached tokens through all phases: route, address, cached token facts, revocation, scopes,
- * role, leased limit, assertion, log line, metrics. The reference is nginx with a plain `proxy_pass` to the same
- * upstream. Also measures requests with one single token, and requests to a public route, which cost the HTTP listener
- * and the call of the upstream, but little policy.
+ * Measures the CPU time of requests with cached tokens that pass all phases: route, address, cached token facts,
+ * revocation, scopes, role, leased limit, assertion, log line, metrics. The reference is nginx with a plain
+ * `proxy_pass` to the same upstream. Also measures requests that all have the same token, and requests to a public
+ * route: these show the cost of the HTTP listener and of the call of the upstream, with little policy.
  */
 export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'hot',

@@ -12,8 +12,8 @@ const IDLE_S = 2
 interface Turn {
   readonly result: LoadResult
   /**
-   * Use of Redis during the turn. The periodic calls of the node are subtracted from `calls`, not from commands and CPU
-   * time.
+   * Use of Redis during this measurement. The periodic calls of the node are subtracted from `calls`, but not from
+   * commands and CPU time.
    */
   readonly use: RedisUse
 }

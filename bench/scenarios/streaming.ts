@@ -17,8 +17,8 @@ interface Turn {
 }
 
 /**
- * Measures downloads and uploads at maximum speed, and checks that the bodies arrive unchanged. The scenario `soak`
- * measures slow readers.
+ * Measures the CPU time of downloads and uploads at maximum speed, and checks that the bodies arrive unchanged. The
+ * scenario `soak` measures slow readers.
  */
 export const streaming: Scenario<'rounds' | 'mebibytes'> = {
   name: 'streaming',

@@ -11,7 +11,7 @@ import { inTurns } from '../harness/turns.ts'
 const samples = { off: undefined, unsampled: 0, one_percent: 0.01, all: 1 }
 type Mode = keyof typeof samples
 
-/** Measures requests with cached tokens at four nodes that have different trace settings. */
+/** Measures the CPU time of requests with cached tokens at four nodes with different trace settings. */
 export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'telemetry',
   about: 'CPU time of a request with traces off, on and not sampled, 1 % and all sampled',

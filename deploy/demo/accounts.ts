@@ -41,7 +41,7 @@ export const introspectionClient = 'gatehouse'
 
 export const clientSecret = (id: string): string => `${id}-secret`
 
-/** Scopes of a login that concern the user and not the API. */
+/** Scopes of a login that are about the user, not about access to the API. */
 export const loginScopes = ['openid', 'profile', 'email', 'offline_access'] as const
 
 export const apiScopes: readonly string[] = [...both, ...admin]

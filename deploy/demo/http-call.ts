@@ -49,8 +49,7 @@ export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
   })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve)
-    // Errors after the reply concern the rest of the request. They are ignored, because the promise is already
-    // resolved.
+    // Ignore errors after the reply: they concern the rest of the request, and the promise is already resolved.
     outgoing.on('error', reject)
   })
   if (body === undefined || Buffer.isBuffer(body)) outgoing.end(body)

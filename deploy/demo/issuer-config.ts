@@ -90,8 +90,8 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
     rotateRefreshToken: true,
-    // Removes the option `dispatcher`: the dispatcher of oidc-provider blocks loopback addresses, and the gate of the
-    // demo has one.
+    // Removes the option `dispatcher`: the dispatcher of oidc-provider blocks loopback addresses, but the gate of the
+    // demo has a loopback address.
     fetch: (url: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) => fetch(url, wanted),
     findAccount: (_: unknown, id: string) => account(id),
     interactions: { url: (_: unknown, interaction: { uid: string }) => `/login/${interaction.uid}` },

@@ -48,7 +48,7 @@ function issued({ event, grant, subject, client, scope, error, detail }: Line): 
   return undefined
 }
 
-/** Formats a log line with a warning, an error or a policy change; `undefined` for other lines. */
+/** Formats a log line that is a warning, an error or about a policy change. Returns `undefined` for other lines. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
   if (
     level !== 'warn' &&

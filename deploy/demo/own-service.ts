@@ -3,11 +3,11 @@ import { demoClients } from './accounts.ts'
 import { loopback, type Ports } from './ports.ts'
 import { changePolicy, PolicyNotChanged } from './running-policy.ts'
 
-/** A user's own service that the running demo is to protect. */
+/** A service of the user that the running demo shall protect. */
 export interface OwnService {
-  /** http or https URL. Its path goes before the path of each request. */
+  /** http or https URL. The gate puts its path in front of the path of each request. */
   readonly url: string
-  /** Scope that a token needs. */
+  /** Scope that a token needs for access to the service. */
   readonly scope: string
   /** Name of the service in the policy, and first segment of its public path. */
   readonly name: string
@@ -23,11 +23,14 @@ export interface AddedService {
   readonly revision: number
   /** Whether policy.yaml in the folder of the demo has the service too. */
   readonly isInFile: boolean
-  /** Time in which the policy was changed and acknowledged by both nodes, s. */
+  /** Time from the change of the policy until both nodes had acknowledged it, s. */
   readonly seconds: number
 }
 
-/** Names in the demo policy, and first segments of its paths, that another service must not take. */
+/**
+ * Names that the demo policy already uses for services or as first segment of a path. An added service must not have
+ * such a name.
+ */
 const taken: ReadonlySet<string> = new Set([
   ...['orders', 'rpc', 'reports', 'files', 'internal', 'app', 'stream', 'public', 'demo'],
 ])
@@ -71,7 +74,7 @@ function serviceUrl(text: string): URL {
   return new URL(text)
 }
 
-/** Returns a client of the demo issuer that gets tokens with this scope by itself. */
+/** Returns a client of the demo issuer that can get a token with this scope without a user. */
 function clientWith(scope: string): string {
   const clients = Object.entries(demoClients).filter(([, { login }]) => !login)
   const client = clients.find(([, { scopes }]) => scopes.includes(scope))?.[0]

@@ -14,7 +14,7 @@ export class PolicyNotChanged extends Error {
   override readonly name = 'PolicyNotChanged'
 }
 
-/** File of a revision. The policy of the demo has one. */
+/** File of a policy revision. The policy of the demo has only one file. */
 interface PolicyFile {
   readonly name: string
   readonly text: string
@@ -29,8 +29,8 @@ export interface PolicyChange {
 }
 
 /**
- * Changes the active policy of the running demo, and waits until both nodes enforce the change. Comments stay.
- * policy.yaml in the folder of the demo gets the change too, unless it has changes that are not active.
+ * Changes the active policy of the running demo, and waits until both nodes enforce the change. Keeps the comments.
+ * Also changes policy.yaml in the folder of the demo, unless a user has changed this file without applying it.
  *
  * @param edit  changes the parsed policy
  * @throws {DemoNotRunning} when no demo is running
@@ -88,7 +88,11 @@ interface Refusal {
   readonly objections?: readonly { readonly node: string; readonly problems: Refusal['problems'] }[]
 }
 
-/** Number of the revision that the reply reports as enforced by both nodes. @throws {PolicyNotChanged} */
+/**
+ * Returns the number of the revision that both nodes enforce according to the reply.
+ *
+ * @throws {PolicyNotChanged} when they do not
+ */
 function numberOf(reply: DemoReply): number {
   const document = documentOf(reply)
   if (reply.status === 200) return document['number'] as number
@@ -102,7 +106,7 @@ function numberOf(reply: DemoReply): number {
   throw new PolicyNotChanged([detail ?? `status ${reply.status}`, ...new Set(lines)].join('\n  '))
 }
 
-/** Replaces a file in one step, so that no program reads a part of it. */
+/** Replaces a file in one step, so that no program reads a partly written file. */
 function replaceFile(path: string, text: string): void {
   const beside = `${path}.new`
   writeFileSync(beside, text, { mode: 0o600 })

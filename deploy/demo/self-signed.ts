@@ -34,8 +34,8 @@ const DAY_MS = 86_400_000
 const LIFE_MS = 90 * DAY_MS
 
 /**
- * Creates a self-signed certificate on P-256 (RFC 5280), valid for 90 days. The demo has no other means: openssl may be
- * missing, and Node.js creates no certificates.
+ * Creates a self-signed certificate on P-256 (RFC 5280), valid for 90 days. The demo needs this code, because openssl
+ * may be missing and Node.js cannot create certificates.
  *
  * @param names  DNS names and IPv4 addresses for `subjectAltName`; the first one is also the common name
  */

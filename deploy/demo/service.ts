@@ -33,7 +33,7 @@ export function demoService(name: string): Server {
   // The service closes idle connections later than a gate does, so the gate never writes to a connection that the
   // service is closing.
   const server = createServer({ keepAliveTimeout: 120_000, shouldUpgradeCallback: opensEcho }, (request, response) => {
-    // A client that disconnects ends its own exchange only; without a listener, the error would end the process.
+    // This listener is needed: without it, the error of a client that disconnects would end the process.
     response.on('error', () => {})
     answer(name, request, response).catch(() => response.destroy())
   })

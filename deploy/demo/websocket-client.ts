@@ -14,7 +14,7 @@ const socket = new WebSocket(url, { headers: { Authorization: `Bearer ${token}` 
 
 socket.addEventListener('open', () => {
   console.error(`open: ${url}`)
-  // The input is opened only now, because lines that arrive without a listener are lost.
+  // Open the input only now, when there is a listener: lines that arrive earlier would be lost.
   const lines = createInterface({ input: process.stdin })
   lines.on('line', (line) => socket.send(line))
   lines.on('close', () => socket.close())

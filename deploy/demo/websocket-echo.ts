@@ -26,10 +26,10 @@ export function opensEcho({ method, url = '', headers }: IncomingMessage): boole
  * Accepts a WebSocket and sends back each data frame. A frame that violates the protocol, or is too large, closes the
  * connection without a close frame.
  *
- * @param head  bytes that arrived behind the handshake
+ * @param head  bytes that arrived after the handshake
  */
 export function echoFrames({ headers }: IncomingMessage, socket: Duplex, head: Buffer): void {
-  // A lost connection ends its own WebSocket only; without a listener, the error would end the process.
+  // This listener is needed: without it, the error of a lost connection would end the process.
   socket.on('error', () => {})
   socket.write(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +

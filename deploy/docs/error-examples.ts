@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../gateway/config/problem.ts'
 
-/** Configuration that causes a problem, and the remedy of the problem. */
+/** Example for a problem code: files that cause the problem, and the remedy. */
 export interface ErrorExample {
   /**
    * Files of the example by name. Several files without gatehouse.yaml form a policy folder. If gatehouse.yaml is

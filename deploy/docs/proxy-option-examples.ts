@@ -1,6 +1,7 @@
 /**
- * Example values of options of oauth2-proxy whose line in docs/reference/oauth2-proxy.md depends on the value: one or
- * more values for each option, each a list. The first value of every option together is one configuration.
+ * Example values of those options of oauth2-proxy whose result in docs/reference/oauth2-proxy.md depends on the value.
+ * Each option has one or more examples, and each example is a list of values. The first examples of all options form
+ * one complete configuration.
  */
 export const proxyOptionExamples: Readonly<Record<string, readonly (readonly string[])[]>> = {
   alpha_request_header: [['X-Forwarded-User user'], ['X-Api-Key secret']],

@@ -6,10 +6,10 @@ import { optionSections } from '../../gateway/cli/import/oauth2-proxy/proxy-opti
 import { code, generatedNote, table } from './markdown.ts'
 import { proxyOptionExamples } from './proxy-option-examples.ts'
 
-/** Folder of the files that examples name. */
+/** Place of the example options: file names in examples are relative to this folder. */
 const place = { file: import.meta.filename, line: undefined, column: undefined }
 
-/** Names of options that the importer makes from an alpha config, as an alpha config has them. */
+/** Options that only the importer has, with their name in an alpha config. */
 const alphaNames: Readonly<Record<string, string>> = {
   alpha_upstream: 'upstreamConfig.upstreams',
   alpha_request_header: 'injectRequestHeaders',
@@ -41,7 +41,7 @@ ${table(['field', 'option'], alpha)}
 `
 }
 
-/** Rows of a table; options of one section with the same line share a row. */
+/** Builds the rows of a table. Options of one section with the same result share a row. */
 function rowsOf(options: Readonly<Record<string, OptionRule>>): string[][] {
   const rows = new Map<string, { names: string[]; told: OptionTold }>()
   for (const [key, rule] of Object.entries(options)) {
@@ -54,7 +54,10 @@ function rowsOf(options: Readonly<Record<string, OptionRule>>): string[][] {
   return [...rows.values()].map(({ names, told: [outcome, message] }) => [names.join(', '), outcome, message])
 }
 
-/** Lines of one option: one line for each of its examples; without examples, the line for true or false. */
+/**
+ * Returns the results of one option: one for each of its examples; without examples, the result for the value true or
+ * false.
+ */
 function linesOf(key: string, rule: OptionRule): (readonly [name: string, told: OptionTold])[] {
   const name = alphaNames[key] ?? key
   const examples = proxyOptionExamples[key]

@@ -57,7 +57,7 @@ async function read(example: ErrorExample, folder: string): Promise<readonly Pro
     return policyWarnings(source, snapshot)
   }
   if (example.checksSettings === true) return (await checkSettings(join(folder, 'gatehouse.yaml'), false)).warnings
-  // Port 0 lets the system choose free ports, in case the node starts without a problem.
+  // Port 0: the operating system chooses free ports, in case the node starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
   const settings = readSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
   const node = await GatewayNode.start(settings)

@@ -9,7 +9,11 @@ export function expectEqual(what: string, actual: unknown, expected: unknown): v
   throw new Error(`${what}: expected ${shown(expected)}, got ${shown(actual)}`)
 }
 
-/** @throws {Error} with the expectation `what` when `holds` is false */
+/**
+ * Requires that `holds` is true.
+ *
+ * @throws {Error} with the expectation `what` as message
+ */
 export function expectTrue(what: string, holds: boolean): asserts holds {
   if (!holds) throw new Error(`expected ${what}`)
 }

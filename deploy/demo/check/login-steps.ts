@@ -4,7 +4,9 @@ import { CheckBrowser } from './browser.ts'
 import { expectEqual, expectTrue } from './expect.ts'
 import type { CheckStep } from './step.ts'
 
-/** Requests after a logout, each on a new connection. The kernel distributes them over the nodes. */
+/**
+ * Number of requests after a logout. Each uses a new connection, so that the kernel distributes them over both nodes.
+ */
 const requests = 8
 
 export const loginSteps: readonly CheckStep[] = [

@@ -13,9 +13,13 @@ import type { CheckClient } from './client.ts'
 import { expectEqual } from './expect.ts'
 import type { CheckStep } from './step.ts'
 
-/** Requests after a change, each on a new connection. The kernel distributes them over the nodes. */
+/**
+ * Number of requests after a change. Each uses a new connection, so that the kernel distributes them over both nodes.
+ */
 const requests = 8
-/** Longest wait until the worker has shipped the audit records, ms. It ships every second. */
+/**
+ * Longest wait until the worker has written the audit records to the audit file, ms. It writes records every second.
+ */
 const shippedMs = 10_000
 const publicRoute = `match: { path: /public/**, methods: [GET] }
         require: `
@@ -97,7 +101,7 @@ export const operateSteps: readonly CheckStep[] = [
   },
 ]
 
-/** Returns the active policy, and a function that changes it and expects that both nodes acknowledge. */
+/** Returns the active policy, and a function that changes it and expects both nodes to acknowledge the change. */
 async function publicPolicy(client: CheckClient, state: State) {
   const { files } = await activePolicy(client.ports, adminToken(state))
   const change = async (operation: 'apply' | 'rollback', document: object) => {

@@ -7,7 +7,10 @@ import { type CheckClient, subjectIn } from './client.ts'
 import { expectEqual } from './expect.ts'
 import type { CheckStep } from './step.ts'
 
-/** Streams of each kind that are open when their token is revoked. The kernel distributes them over the nodes. */
+/**
+ * Number of streams of each kind that are open when their token is revoked. The kernel distributes their connections
+ * over both nodes.
+ */
 const openAtOnce = 4
 const orderFor = (token: string) => ({ 1: '1', 2: 'tea', 3: 1, 4: subjectIn(token) })
 
@@ -57,7 +60,10 @@ export const streamSteps: readonly CheckStep[] = [
   },
 ]
 
-/** Stream that the demo check has opened at the gate. `ended` resolves when the stream has ended, with its end. */
+/**
+ * Stream that the demo check has opened at the gate. `ended` resolves when the stream has ended, with a text that says
+ * how.
+ */
 interface OpenStream {
   readonly ended: Promise<unknown>
 }

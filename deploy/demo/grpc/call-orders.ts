@@ -10,13 +10,13 @@ export interface CallRequest {
   /** Certificate of the gate, in PEM. */
   readonly certificate: string
   readonly method: OrdersMethod
-  /** Access token. `undefined`: the call has none. */
+  /** Access token; `undefined`: the call has no token. */
   readonly token?: string | undefined
 }
 
-/** End of a gRPC call. */
+/** Result of a gRPC call at its end. */
 export interface CallEnd {
-  /** gRPC status; `undefined` when the stream ended without one. */
+  /** gRPC status; `undefined` when the stream ended without a status. */
   readonly status: number | undefined
   readonly message: string
   /** Request id of the gate; empty when the gate sent no reply. */
@@ -68,7 +68,7 @@ export class OrdersCall {
     this.#stream.write(framed(encodeFields(fields)))
   }
 
-  /** Tells the service that no more messages follow. */
+  /** Ends the request: the service receives no more messages. */
   finish(): void {
     this.#stream.end()
   }
@@ -90,7 +90,11 @@ export class OrdersCall {
   }
 }
 
-/** Makes a unary call. @returns the reply, and the end of the call */
+/**
+ * Makes a gRPC call with one message in each direction.
+ *
+ * @returns the reply, and the result of the call
+ */
 export async function getOrder(
   request: Omit<CallRequest, 'method'>,
   id: string,

@@ -4,7 +4,7 @@ const PREFIX_BYTES = 5
 /** Largest message that the demo reads, bytes. */
 const MESSAGE_MAX_BYTES = 64 * 1024
 
-/** Returns a message with its prefix. */
+/** Returns a gRPC message with its prefix of five bytes. */
 export function framed(message: Buffer): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES)
   prefix.writeUInt32BE(message.length, 1)

@@ -36,7 +36,7 @@ const methods: Readonly<Record<string, Method>> = {
  */
 export function ordersService(): Http2Server {
   const server = createServer()
-  // Without these listeners, the error of one connection or call would end the process.
+  // These listeners are needed: without them, an error of one connection or call would end the process.
   server.on('session', (session) => session.on('error', () => {}))
   server.on('sessionError', () => {})
   server.on('stream', (stream, head) => {
@@ -56,7 +56,8 @@ async function answerCall(stream: ServerHttp2Stream, head: IncomingHttpHeaders):
   let end = endWith(grpcStatus.ok)
   stream.respond(start, { waitForTrailers: true })
   stream.on('wantTrailers', () => stream.sendTrailers(end))
-  // A unary call is answered before its end is read, so the end of this loop must not end the stream.
+  // Do not end the stream when the loop over the messages ends: a call with one message is answered before the end of
+  // the request is read.
   const messages = readMessages(stream.iterator({ destroyOnReturn: false }))
   const replies = async function* () {
     try {
@@ -73,7 +74,7 @@ function endWith(status: number, message = ''): OutgoingHttpHeaders {
   return { 'grpc-status': String(status), ...(message !== '' && { 'grpc-message': message }) }
 }
 
-/** Subject of the assertion that the gate states; empty without an assertion. */
+/** Returns the subject in the assertion of the gate; `''` if the call has no assertion. */
 function callerOf({ 'x-gatehouse-jwt-assertion': assertion }: IncomingHttpHeaders): string {
   return typeof assertion === 'string' ? String(readJwt(assertion).claims.sub) : ''
 }

@@ -5,7 +5,7 @@ export type ProtobufFields = Readonly<Record<number, string | number>>
 const VARINT = 0
 const BYTES = 2
 
-/** Longest varint, bytes. */
+/** Maximum length of a varint (protobuf's encoding of an integer), bytes. */
 const VARINT_MAX = 10
 
 /** Encodes a message. Field numbers are at most 15, so that a key is one byte. */
