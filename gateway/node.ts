@@ -482,6 +482,7 @@ function sharedOf({
   if (ender === undefined || summaries === undefined || ringKeys.service === undefined) return undefined
   return {
     cluster: cluster.cluster,
+    redisMemory: cluster.memory,
     revocations: revocation.revocations,
     revocationService: revocation.service,
     streamEnder: ender,

@@ -19,6 +19,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { StreamEnder } from '../streams/stream-ender.ts'
 import type { StreamRegistry } from '../streams/stream-registry.ts'
 import type { StreamSummaries } from '../streams/stream-summaries.ts'
+import type { MetricSource } from '../telemetry/metrics.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
@@ -106,6 +107,7 @@ export interface SharedDependencies {
   readonly policyOwners: Readonly<Record<string, OwnerGrant>>
   readonly rollouts: Rollouts | undefined
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
+  readonly redisMemory: MetricSource
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>
   readonly streamEnder: Pick<StreamEnder, 'end'>

@@ -7,7 +7,7 @@ export function sharedMetrics(shared: SharedDependencies): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }
 
-function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: SharedDependencies): void {
+function collect(sink: MetricSink, { cluster, redisMemory, revocations, trail, sessions }: SharedDependencies): void {
   const status = cluster.status()
   sink.value(instruments.clusterContact, Number(status.in_contact), {})
   sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})
@@ -18,6 +18,7 @@ function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: Sh
   sink.value(instruments.clusterJoins, status.joins, {})
   sink.value(instruments.revocations, revocations.size, {})
   sink.value(instruments.revocationBytes, revocations.bytes, {})
+  redisMemory.collect(sink)
   trail.collect(sink)
   if (sessions === undefined) return
   sink.value(instruments.sessionsHeld, sessions.cached, {})

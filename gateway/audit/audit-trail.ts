@@ -176,6 +176,7 @@ export class AuditTrail implements MetricSource {
     sink.value(instruments.auditUnsentAge, unsentMs / 1000, {})
     sink.value(instruments.auditMemory, memoryBytes, {})
     sink.value(instruments.auditSpill, spillBytes, {})
+    if (this.#spillMaxBytes !== undefined) sink.value(instruments.auditSpillMax, this.#spillMaxBytes, {})
     sink.value(instruments.auditSpilled, spilledBytes, {})
     sink.value(instruments.auditLog, logBytes, {})
     sink.value(instruments.auditBatches, batches, {})

@@ -37,6 +37,7 @@ export const backgroundTasks = {
   'process-metrics': 'Measures the delay of the event loop.',
   'queue-workers': 'Closes workers of queues that the policy no longer names (worker).',
   'redis-connection': 'Restores connections to Redis and their subscriptions, and reports lost connections.',
+  'redis-memory': 'Reads how much memory Redis uses.',
   reload: 'Reads settings, keys, secrets and certificates again after SIGHUP.',
   'revocation-sweep': 'Removes expired revocations from the memory of the node.',
   'secret-watch': 'Watches the files of secrets, keys and certificates for changes.',

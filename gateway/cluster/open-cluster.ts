@@ -8,6 +8,7 @@ import { RedisLink } from '../redis/redis-link.ts'
 import { Cluster, type ClusterDependencies } from './cluster.ts'
 import { EpochFile } from './epoch-file.ts'
 import { MemberCount } from './member-count.ts'
+import { RedisMemory } from './redis-memory.ts'
 
 export interface ClusterRoomDependencies
   extends Pick<ClusterDependencies, 'revision' | 'activation' | 'emptySince' | 'log' | 'onFatal'> {
@@ -30,6 +31,7 @@ export interface ClusterRoom {
   readonly client: RedisClient
   /** Number of nodes in the cluster, as last read from Redis. */
   readonly members: MemberCount
+  readonly memory: RedisMemory
   /** Returns the ids of the nodes that are currently running. @throws {RedisFault} as a rejection */
   running(): Promise<ReadonlySet<string>>
   /** Leaves the cluster, then closes all connections to Redis. */
@@ -59,11 +61,13 @@ export function openCluster({ settings, redis, redisSource, staleMs, ...rest }: 
     onFatal: rest.onFatal,
   })
   const members = new MemberCount(cluster)
+  const memory = new RedisMemory(client)
   const close = async (): Promise<void> => {
     members.close()
+    memory.close()
     await cluster.close()
     await link.close()
   }
   const running = async () => new Set((await cluster.list()).map(({ id }) => id))
-  return { link, cluster, client, members, running, close }
+  return { link, cluster, client, members, memory, running, close }
 }

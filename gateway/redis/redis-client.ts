@@ -57,6 +57,19 @@ export class RedisClient {
   }
 
   /**
+   * Sends a command to every master of a Redis Cluster, and else to the server.
+   *
+   * @returns the replies, one for each master
+   * @throws {RedisFault} as a rejection, when one of the masters fails
+   */
+  async callMasters(command: string, ...args: RedisArgument[]): Promise<readonly unknown[]> {
+    const driver = this.#driver
+    if (!driver.isCluster) return [await this.call(command, ...args)]
+    const masters = (driver as Cluster).nodes('master')
+    return Promise.all(masters.map((master) => this.#guarded(() => master.call(command, ...args))))
+  }
+
+  /**
    * Sends a command like `call` and returns strings in the reply as buffers.
    *
    * @throws {RedisFault} as a rejection

@@ -35,7 +35,7 @@ const histogram = <Label extends string = never>(
 export const instruments = {
   requests: counter(
     'requests_total',
-    'Completed exchanges, by route, decision and reason. `route` is empty when no route matched. A series appears with its first exchange.',
+    'Completed exchanges, by route, decision and reason. `route` is empty when no route matched. A series appears with its first exchange; the series of failed logins (`route` empty; `login-misconfigured`, `issuer-unreachable`, `store-unavailable`) exist from the start.',
     ['route', 'decision', 'reason'],
   ),
   responses: counter(
@@ -197,6 +197,14 @@ export const instruments = {
     'cluster_joins_total',
     'Full loads of the cluster state by this node: at its start, after a gap in the events, and after Redis lost its data.',
   ),
+  redisMemory: gauge(
+    'redis_memory_bytes',
+    'Bytes of memory that Redis uses (used_memory), read every 10 s. In Redis Cluster: of the master that uses the largest share of its limit. Absent while Redis does not answer.',
+  ),
+  redisMemoryMax: gauge(
+    'redis_memory_max_bytes',
+    'Memory limit of Redis (maxmemory), in bytes. 0: no limit. In Redis Cluster: of the master of gatehouse_redis_memory_bytes.',
+  ),
   revocations: gauge('revocations', 'Revocations in the memory of the node.'),
   revocationBytes: gauge('revocation_memory_bytes', 'Bytes of memory that the revocations on this node use.'),
   shippedRecords: counter('audit_shipped_records_total', 'Audit records that this worker delivered to a sink.', [
@@ -258,6 +266,10 @@ export const instruments = {
     'Bytes of audit records in memory that are in finished (hashed and chained) batches and not in Redis yet.',
   ),
   auditSpill: gauge('audit_spill_bytes', 'Size of the spill files of the audit log, in bytes.'),
+  auditSpillMax: gauge(
+    'audit_spill_max_bytes',
+    'Maximum size of the spill files of the audit log, in bytes (audit.spill.max). Only with audit.spill.',
+  ),
   auditSpilled: counter('audit_spilled_bytes_total', 'Bytes of audit records written to spill files.'),
   auditLog: gauge(
     'audit_log_bytes',

@@ -47,6 +47,11 @@ const loginReasons: readonly Reason[] = ['login-begun', 'login-choice', 'login-s
 /** Reasons of requests that were not admitted, except failures. */
 const denialReasons = [...loginReasons, ...reasonNames.filter((reason) => decisionOf(reason) === 'refused')]
 const failureReasons = reasonNames.filter((reason) => decisionOf(reason) === 'failed')
+/**
+ * Failures of logins, which match no route. Their series exist from the start, because to a monitoring system a counter
+ * that appears has not increased.
+ */
+const loginFailures: readonly Reason[] = ['login-misconfigured', 'issuer-unreachable', 'store-unavailable']
 /** Reasons of denials with a status of 500 or above. */
 const faultyDenials = denialReasons.filter((reason) => reasons[reason].status >= 500)
 const class5xx = classNames.indexOf('5xx')
@@ -115,10 +120,12 @@ class RouteTraffic {
     return { requests, denials: sum(denialReasons), faults, failures: sum(failureReasons), grpcFaults }
   }
 
-  collect(sink: MetricSink, route: string): void {
+  /** @param always  reasons whose counters are also shown while they are 0 */
+  collect(sink: MetricSink, route: string, always: readonly Reason[] = []): void {
     for (const [i, reason] of reasonNames.entries()) {
       const count = this.#reasons[i]!
-      if (count > 0) sink.value(instruments.requests, count, { route, decision: decisionOf(reason), reason })
+      if (count > 0 || always.includes(reason))
+        sink.value(instruments.requests, count, { route, decision: decisionOf(reason), reason })
     }
     for (const [i, name] of classNames.entries()) {
       if (i > 0 && this.#classes[i]! > 0) sink.value(instruments.responses, this.#classes[i]!, { route, class: name })
@@ -186,7 +193,7 @@ export class Traffic implements MetricSource {
   }
 
   collect(sink: MetricSink): void {
-    this.#unrouted.collect(sink, '')
+    this.#unrouted.collect(sink, '', loginFailures)
     for (const [id, traffic] of this.#routes) traffic.collect(sink, id)
   }
 }

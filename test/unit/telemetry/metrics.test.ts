@@ -121,6 +121,14 @@ test.each([0, 99, 600, 1000])('the metrics count an exchange with status %d unde
   expect(valueIn(text, 'gatehouse_requests_total{route="",decision="broken",reason="client-gone"}')).toBe(1)
 })
 
+test('the counters of failed logins exist before the first failed login, so that the first failure is an increase', () => {
+  const text = textOf(new Traffic())
+
+  for (const reason of ['login-misconfigured', 'issuer-unreachable', 'store-unavailable']) {
+    expect(valueIn(text, `gatehouse_requests_total{route="",decision="failed",reason="${reason}"}`)).toBe(0)
+  }
+})
+
 test('a route that a policy removes and a later policy adds again keeps its metric counters', () => {
   const traffic = new Traffic()
   const count = () =>
