@@ -36,7 +36,7 @@ function documentedPolicy(): object {
 test('the documented single-page app goes to the login when the API replies that a login is needed, returns to its page, and logs out', async () => {
   provider.forGate = false
   const revision = node.writePolicy(documentedPolicy())
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine((line) => line['revision'] === revision)
   const calls = () => orders.requests.filter(({ url: target }) => target === '/api/orders').length
   const before = calls()

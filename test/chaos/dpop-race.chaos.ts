@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { Agent, request } from 'undici'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { DpopClient } from '../kit/dpop.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import type { TestNode } from '../kit/node.ts'
 import { foundEpoch, startNodes } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // Four nodes get each DPoP proof at the same time, 1,000 times, and exactly one request of each proof must be admitted
@@ -88,20 +87,14 @@ test('the test reports the CPU time of a node per request with a DPoP proof and 
   const node = nodes[0]!
   const microseconds = async (headers: () => Record<string, string>): Promise<number> => {
     await repeat(COMPARED / 4, async () => void (await send(node, headers())))
-    const before = cpuMs(node.pid)
+    const before = node.cpuMs()
     await repeat(COMPARED, async () => {
       expect((await send(node, headers())).status).toBe(200)
     })
-    return ((cpuMs(node.pid) - before) / COMPARED) * 1000
+    return ((node.cpuMs() - before) / COMPARED) * 1000
   }
 
   const plain = await microseconds(() => ({ authorization: `Bearer ${bearer}` }))
   const proof = await microseconds(proven)
   console.log(`CPU of a node per request: bearer ${plain.toFixed(0)} µs, DPoP (ES256) ${proof.toFixed(0)} µs`)
 })
-
-/** CPU time of a process since its start, ms. Linux counts it in ticks of 10 ms. */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}

@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import type { RedisSettings } from '../../gateway/base/redis-topology.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { maxStalenessMs } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { type ChangePhase, PhasedStore } from '../kit/phased-store.ts'
 import { PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
 import { redisSettingsFor } from '../kit/redis.ts'
@@ -66,9 +67,9 @@ function contentOf(number: number): object {
   }
 }
 
-function start(id: string): Promise<TestNode> {
+function start(id: string): Promise<NodeProcess> {
   const { settings, ...options } = folder.options(id, contentOf(1))
-  return startNode({
+  return startNodeProcess({
     ...options,
     settings: {
       ...settings,

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws'
 import { KeepAliveLoad } from '../integration/keep-alive-load.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { freePort } from '../kit/ports.ts'
 import { requestBytes } from '../kit/raw-client.ts'
 import { until } from '../kit/until.ts'
@@ -44,8 +45,8 @@ const policy = {
 const token = issuer.sign({ claims: { scope: 'live' } })
 
 let starts = 0
-function start(): Promise<TestNode> {
-  return startNode({
+function start(): Promise<NodeProcess> {
+  return startNodeProcess({
     policy,
     settings: {
       node: { id: `n${++starts}` },
@@ -132,7 +133,7 @@ test(`while ${NODES} nodes are replaced, ${SOCKETS} WebSockets that reconnect lo
   }, 1)
   atEnd(() => clearInterval(serving))
 
-  let nodes: TestNode[] = []
+  let nodes: NodeProcess[] = []
   for (let i = 0; i < NODES; i++) nodes.push(await start())
   const load = new KeepAliveLoad({
     port,

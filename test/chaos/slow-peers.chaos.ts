@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { residentMiB } from '../integration/data-plane-node.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { openSocket } from '../kit/websocket-client.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
@@ -33,7 +33,7 @@ const fromClient = frameBytes({ opcode: 2, data })
 
 const [slow, echo] = await Promise.all([RawService.start(), WebSocketService.start()])
 const route = (id: string) => ({ id, match: { path: `/${id}/**` }, require: 'public', websocket: {} })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: {
     version: 1,
     services: {

@@ -3,9 +3,9 @@ import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { TestNode } from '../kit/node.ts'
-import { foundEpoch, maxStalenessMs, startNodes } from '../kit/node-cluster.ts'
+import { foundEpoch, maxStalenessMs, startNodeProcesses } from '../kit/node-cluster.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
+import { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
@@ -21,7 +21,7 @@ const bearer = { GATEHOUSE_ADMIN_TOKEN: bootstrap }
 
 let issuer: TestIssuer
 let other: TestIssuer
-let nodes: TestNode[]
+let nodes: NodeProcess[]
 let redis: Awaited<ReturnType<typeof testRedis>>
 
 beforeAll(async () => {
@@ -42,13 +42,13 @@ beforeAll(async () => {
     issuer: { issuer: issuer.url, audience: ['https://admin.test'] },
     bootstrap_token: { file: folder.file('admin-token') },
   }
-  nodes = await startNodes({ nodes: 2, policy, redis: { url: redis.url }, settings: { admin } })
+  nodes = await startNodeProcesses({ nodes: 2, policy, redis: { url: redis.url }, settings: { admin } })
 })
 
-const envOf = (node: TestNode) => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, ...bearer })
+const envOf = (node: NodeProcess) => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, ...bearer })
 const run = (words: readonly string[], input = '') => runVerb(words, envOf(nodes[0]!), input)
 
-function call(node: TestNode, target: string, body?: object, token = bootstrap): Promise<RawReply> {
+function call(node: NodeProcess, target: string, body?: object, token = bootstrap): Promise<RawReply> {
   const sent =
     body === undefined
       ? {}
@@ -277,7 +277,7 @@ test('`gatehouse nodes accept-loss` releases a node that waits after a Redis dat
   const folder = new NodeFolder()
   atEnd(() => folder.remove())
   writeFileSync(folder.file('epoch'), 'former-epoch\n')
-  const waiting = new TestNode({
+  const waiting = new NodeProcess({
     policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:1' }),
     settings: {
       node: { id: 'waiting' },

@@ -9,12 +9,14 @@ import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 import { auditLines } from '../kit/audit-records.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { freePort } from '../kit/ports.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { runVerb, type VerbRun } from '../kit/run-verb.ts'
+import type { NodeOptions } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { load } from './limit-load.ts'
@@ -59,7 +61,7 @@ interface AuditNode {
   readonly audit?: object
 }
 
-function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<TestNode> {
+function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<NodeProcess> {
   const options: NodeOptions = {
     policy,
     settings: {
@@ -75,17 +77,17 @@ function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<
     },
     env,
   }
-  return startNode(options)
+  return startNodeProcess(options)
 }
 
-function verify(node: TestNode): Promise<VerbRun> {
+function verify(node: NodeProcess): Promise<VerbRun> {
   return runVerb(['audit', 'verify', '-o', 'json'], {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
     GATEHOUSE_ADMIN_TOKEN: env.BOOTSTRAP,
   })
 }
 
-async function status(node: TestNode): Promise<Record<string, unknown>> {
+async function status(node: NodeProcess): Promise<Record<string, unknown>> {
   const headers = { authorization: `Bearer ${env.BOOTSTRAP}` }
   const reply = await fetch(`http://127.0.0.1:${node.adminPort}/status`, { headers })
   return ((await reply.json()) as { audit: Record<string, unknown> }).audit
@@ -93,7 +95,7 @@ async function status(node: TestNode): Promise<Record<string, unknown>> {
 
 /** Sends requests at a fixed rate. @returns the ids of the requests with status 200 */
 async function send(
-  nodes: readonly TestNode[],
+  nodes: readonly NodeProcess[],
   perSecond: number,
   seconds: number,
   path = '/open/1',

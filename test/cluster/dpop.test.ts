@@ -4,12 +4,12 @@
 import { beforeAll, expect, test } from 'vitest'
 import { DpopClient, dpopFields } from '../kit/dpop.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import type { TestNode } from '../kit/node.ts'
 import { foundEpoch, startNodes } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 

@@ -10,8 +10,9 @@ import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNameServer, type TestNameServer } from '../kit/name-server.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { foundEpoch, maxStalenessMs, startRevocationService, type TestService } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -34,12 +35,12 @@ let redisUrl: string
 let balancerPort: number
 let client: (from?: string) => Http2Client
 let load: BalancedLoad
-const nodes: TestNode[] = []
+const nodes: NodeProcess[] = []
 
 /** Starts a node at its own loopback address, as in a container. All nodes use the same ports. */
 async function addNode(number: number): Promise<void> {
   const address = `127.0.7.${number}`
-  const node = await startNode({
+  const node = await startNodeProcess({
     policy: testPolicy({ issuer: issuer.url, orders: upstream.url }),
     settings: {
       node: { id: `n${number}` },
@@ -91,7 +92,7 @@ async function untilServed(): Promise<void> {
   await until('HAProxy forwards to the node', async () => (await first.get('/public/1')).status === 200)
 }
 
-const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
+const admittedBy = (node: NodeProcess) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
 
 test('behind HAProxy with HTTP/2 the node sees the address of the client, even if the client forges forwarding fields', async () => {
   const one = client('127.9.9.7')
@@ -162,7 +163,7 @@ test('after the receipt of a revocation under load, all four nodes behind HAProx
   expect((await one.get('/orders/1', { authorization })).status).toBe(200)
 
   const receipt = await service.revoke({ kind: 'token', token })
-  const refusals = (node: TestNode) => node.accessLog().filter(({ reason }) => reason === 'token-revoked').length
+  const refusals = (node: NodeProcess) => node.accessLog().filter(({ reason }) => reason === 'token-revoked').length
   const statuses = new Set<number>()
   for (let i = 0; i < 500 && nodes.some((node) => refusals(node) === 0); i++)
     statuses.add((await one.get('/orders/1', { authorization })).status)

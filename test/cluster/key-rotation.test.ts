@@ -11,13 +11,15 @@ import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
-import { type NodeOptions, startNode, type TestNode, TestNode as UnstartedNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
+import { NodeProcess } from '../kit/node-process.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { listen } from '../kit/ports.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { signingKey } from '../kit/signing-key.ts'
+import type { NodeOptions, TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
@@ -209,7 +211,7 @@ test('an encryption key is rotated on nodes and workers under load without a fai
   })
   const k1 = (await keysOf()).find(({ kind, id }) => kind === 'encryption' && id === 'k1')
   expect(k1).toMatchObject({ lacking: [], written_by: [], needed_until: expect.stringMatching(/^2/) })
-  for (const node of nodes) node.signal('SIGHUP')
+  for (const node of nodes) node.reload()
   await load.more()
 
   expect(await load.stop()).toEqual([200])
@@ -246,7 +248,7 @@ test('a node that lacks the key with which the cluster writes does not become re
   mkdirSync(at('old'), { recursive: true })
   put(randomBytes(32).toString('base64url'), 'old', 'k1')
   const keys = { assertion: { directory: at('assertion') }, encryption: { directory: at('old') } }
-  const late = new UnstartedNode({ ...options, settings: { ...options.settings, keys, node: { id: 'n4' } } })
+  const late = new NodeProcess({ ...options, settings: { ...options.settings, keys, node: { id: 'n4' } } })
   atEnd(() => late.remove())
   const line = await late.waitForLine(
     ({ msg }) => msg === 'node cannot join the cluster: it lacks the key that the cluster writes with',

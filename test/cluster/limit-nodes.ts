@@ -1,6 +1,8 @@
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
-import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import type { NodeOptions } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -11,7 +13,7 @@ import { startUpstream } from '../kit/upstream.ts'
 export const onTheirOwn = 'empty'
 
 export interface LimitCluster {
-  readonly nodes: readonly TestNode[]
+  readonly nodes: readonly NodeProcess[]
   readonly ports: readonly number[]
   readonly redis: Awaited<ReturnType<typeof testRedis>>
   readonly link: RedisLink
@@ -39,7 +41,7 @@ export async function startLimitCluster({ nodes: count, limits, env }: ClusterOp
   const policy = { version: 1, services: { s: { upstreams: [upstream.url], credentials: 'none', routes } } }
   const nodes = await Promise.all(
     Array.from({ length: count }, (_, i) =>
-      startNode({
+      startNodeProcess({
         policy,
         settings: { node: { id: `node-${i}` }, redis: { url: redis.url }, log: { access: false } },
         env: env?.(i) ?? {},

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { foundEpoch, startNodes, startRevocationService } from '../kit/node-cluster.ts'
+import { foundEpoch, startNodeProcesses, startRevocationService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -19,7 +19,7 @@ test('after a backup of Redis was restored, a node that has read further than th
   const issuer = await startIssuer()
   const policy = testPolicy({ issuer: issuer.url, orders: (await startUpstream()).url })
   const settings = { revocation: { max_staleness: '60s' } }
-  const nodes = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  const nodes = await startNodeProcesses({ nodes: 1, policy, redis: { url: redis.url }, settings })
   const service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
   const connection = await HeldConnection.open(nodes[0]!.port, '/orders/1')
   const token = issuer.sign()

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
-import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import type { NodeOptions } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
@@ -22,8 +24,8 @@ const cacheMs = 4000
 let issuer: IntrospectionIssuer
 let orders: TestUpstream
 let redisPort: number
-let four: TestNode[]
-let two: TestNode[]
+let four: NodeProcess[]
+let two: NodeProcess[]
 let both: TestWorker[]
 
 beforeAll(async () => {
@@ -45,23 +47,27 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
   })
 }
 
-const nodes = (count: number, base: NodeOptions): Promise<TestNode[]> =>
+const nodes = (count: number, base: NodeOptions): Promise<NodeProcess[]> =>
   Promise.all(
     Array.from({ length: count }, (_, i) =>
-      startNode({ ...base, settings: { ...base.settings, node: { id: `node-${i + 1}` } } }),
+      startNodeProcess({ ...base, settings: { ...base.settings, node: { id: `node-${i + 1}` } } }),
     ),
   )
 
 const workers = (count: number, base: NodeOptions): Promise<TestWorker[]> =>
   Promise.all(Array.from({ length: count }, () => startWorker(base)))
 
-const send = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
+const send = (node: NodeProcess, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
 
 /**
  * Sends a request with one of the tokens to each node every 100 ms, for `forMs` ms. @returns the number of replies per
  * status
  */
-async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
+async function use(
+  all: readonly NodeProcess[],
+  tokens: readonly string[],
+  forMs: number,
+): Promise<Map<number, number>> {
   const statuses = new Map<number, number>()
   const endMs = performance.now() + forMs
   for (let i = 0; performance.now() < endMs; i++) {
@@ -73,7 +79,7 @@ async function use(all: readonly TestNode[], tokens: readonly string[], forMs: n
 }
 
 /** Longest time in milliseconds that a request spent in the gate itself, according to the access logs of the nodes. */
-function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
+function slowestMs(all: readonly NodeProcess[], from: readonly number[]): number {
   return Math.max(
     ...all.flatMap((node, i) =>
       node
@@ -295,7 +301,9 @@ test.each([['node'], ['worker']])(
     const base = options('nokey:')
     const keys = { assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }] }
     const keyless = { ...base, settings: { ...base.settings, keys } }
-    const failure = await (kind === 'node' ? startNode(keyless) : startWorker(keyless)).catch((error: Error) => error)
+    const failure = await (kind === 'node' ? startNodeProcess(keyless) : startWorker(keyless)).catch(
+      (error: Error) => error,
+    )
 
     expect(String(failure)).toContain('gatehouse keys generate encryption')
   },

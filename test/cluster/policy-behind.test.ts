@@ -7,10 +7,12 @@ import { beforeAll, expect, test } from 'vitest'
 import type { ActivationReceipt } from '../../gateway/revisions/activation-receipt.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode, TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
+import { NodeProcess } from '../kit/node-process.ts'
 import { PhasedStore } from '../kit/phased-store.ts'
 import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
 import { testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -51,7 +53,7 @@ const give = (name: string, ...ids: string[]) => {
 /** Gives a node the secret, and makes it try the revision again at once. */
 const mend = (name: string, node: TestNode, id: string) => {
   give(name, id)
-  node.signal('SIGHUP')
+  node.reload()
 }
 const statusOf = async ({ port }: TestNode, path: string) =>
   (await fetch(`http://127.0.0.1:${port}/${path}/1`, { headers: { authorization: `Bearer ${token}` } })).status
@@ -138,7 +140,7 @@ test('a node that starts without a secret of the active policy revision names th
   expect(await editor.apply(newest())).toMatchObject({ outcome: 'activated' })
   const copy = readFileSync(folder.copyOf('n2'))
 
-  const late = new TestNode(optionsOf('n2'))
+  const late = new NodeProcess(optionsOf('n2'))
   try {
     const told = await late.waitForLine(
       ({ msg }) => msg === 'the active policy is invalid on this node; starting with the copy on disk',

@@ -14,7 +14,8 @@ import { guard } from '../../deploy/guard.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { programPath } from '../kit/programs.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -33,9 +34,9 @@ const streams = new Map<string, ServerResponse>()
 let link: RedisLink
 let upstream: string
 /** The running nodes. The first one answers the calls of the admin API. */
-let nodes: TestNode[]
-const ids = new Map<TestNode, string>()
-const idOf = (node: TestNode) => ids.get(node)!
+let nodes: NodeProcess[]
+const ids = new Map<NodeProcess, string>()
+const idOf = (node: NodeProcess) => ids.get(node)!
 
 beforeAll(async () => {
   const redis = await testRedis()
@@ -54,8 +55,8 @@ beforeAll(async () => {
   nodes = await Promise.all(['n1', 'n2', 'n3', 'n4'].map((id) => start(id, redis.url)))
 })
 
-async function start(id: string, redisUrl: string): Promise<TestNode> {
-  const node = await startNode({
+async function start(id: string, redisUrl: string): Promise<NodeProcess> {
+  const node = await startNodeProcess({
     policy: '',
     settings: {
       node: { id },
@@ -130,10 +131,10 @@ async function ended(meanwhile: () => Promise<unknown> = async () => undefined):
   return last as Outcome
 }
 
-const statusOf = async (node: TestNode, path: string) => (await fetch(`http://127.0.0.1:${node.port}${path}`)).status
-const statuses = (of: readonly TestNode[], path = '/read/1') => Promise.all(of.map((node) => statusOf(node, path)))
+const statusOf = async (node: NodeProcess, path: string) => (await fetch(`http://127.0.0.1:${node.port}${path}`)).status
+const statuses = (of: readonly NodeProcess[], path = '/read/1') => Promise.all(of.map((node) => statusOf(node, path)))
 
-async function load(of: readonly TestNode[], count = 120, path = '/read/1'): Promise<void> {
+async function load(of: readonly NodeProcess[], count = 120, path = '/read/1'): Promise<void> {
   await Promise.all(
     of.map(async (node) => {
       for (let i = 0; i < count; i++) await statusOf(node, path)
@@ -315,7 +316,7 @@ test('when the node that controls a policy canary is killed, another node withdr
 })
 
 /** Waits until the lease of a killed node has ended: until then, its vote counts. */
-async function gone(node: TestNode): Promise<void> {
+async function gone(node: NodeProcess): Promise<void> {
   nodes = nodes.filter((each) => each !== node)
   await until('the end of the lease', async () => {
     const listed = (await api('GET', 'nodes')).document['nodes'] as { id: string }[]

@@ -6,10 +6,12 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { readActivation } from '../../gateway/revisions/revision.ts'
-import { type NodeOptions, startNode, TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
+import { NodeProcess } from '../kit/node-process.ts'
 import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
 import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
+import type { NodeOptions, TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
@@ -70,7 +72,7 @@ beforeAll(async () => {
 })
 
 test('nodes change one after the other from policy files to the policy of the cluster, and the policy cannot be changed until all nodes have', async () => {
-  expect(await n1.stop()).toBe(0)
+  await n1.stop()
   n1 = await startNode(optionsOf('n1'))
   editor = await policyEditor(redis.port, folder)
   expect([await statusOf(n1, 'first'), await statusOf(n2, 'first')]).toEqual([200, 200])
@@ -78,7 +80,7 @@ test('nodes change one after the other from policy files to the policy of the cl
     outcome: 'rejected',
     objections: [{ node: 'n2', problems: [{ message: expect.stringContaining('policy.source is file') }] }],
   })
-  expect(await n2.stop()).toBe(0)
+  await n2.stop()
   n2 = await startNode(optionsOf('n2'))
   expect(await editor.apply(policyWith('second'))).toMatchObject({ outcome: 'activated', receipt: { missing: [] } })
   expect([await statusOf(n1, 'second'), await statusOf(n2, 'second')]).toEqual([200, 200])
@@ -118,7 +120,7 @@ test('a node that was down during a rotation of keys.policy enforces the active 
   writeFileSync(path, JSON.stringify(policyWith('sixth')))
   expect(await verb('apply', path)).toMatchObject({ exitCode: 0 })
 
-  const lacking = new TestNode(optionsOf('n2', ['k1']))
+  const lacking = new NodeProcess(optionsOf('n2', ['k1']))
   try {
     const told = await lacking.waitForLine(({ msg }) => msg === 'starting with the copy of the policy on disk')
     expect(told['reason']).toContain('a key that this process lacks')

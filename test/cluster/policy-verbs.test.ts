@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-verbs-'))

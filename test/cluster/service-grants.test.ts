@@ -8,9 +8,10 @@ import {
   startExchangeProvider,
 } from '../kit/exchange-provider.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'

@@ -8,7 +8,7 @@ import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import { SessionHosts } from '../../gateway/sessions/session-hosts.ts'
 import { SessionStore } from '../../gateway/sessions/session-store.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
 import { runVerb } from '../kit/run-verb.ts'
@@ -21,6 +21,7 @@ import {
   sessionSettings,
   startSessionNodes,
 } from '../kit/session-node.ts'
+import type { TestNode } from '../kit/test-node.ts'
 
 const key = encryptionKey('k')
 const bootstrap = `bootstrap-${randomBytes(24).toString('base64url')}`

@@ -4,9 +4,9 @@ import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { auditRecords } from '../kit/audit-records.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import type { TestNode } from '../kit/node.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -24,7 +24,7 @@ const tryAgain = [1013, 'try again later'] as const
 
 let issuer: TestIssuer
 let sockets: WebSocketService
-let nodes: TestNode[]
+let nodes: NodeProcess[]
 let link: RedisLink
 let upstream: TestUpstream
 /** The service replies to complete uploads once this is resolved. */
@@ -64,7 +64,7 @@ beforeAll(async () => {
   const all = { ...policy, services: { ...policy.services, feeds: { upstreams: [upstream.url], routes: [route] } } }
   nodes = await Promise.all(
     ['n1', 'n2'].map((id) =>
-      startNode({
+      startNodeProcess({
         policy: all,
         settings: {
           node: { id },
@@ -78,7 +78,7 @@ beforeAll(async () => {
   )
 })
 
-const streams = (node: TestNode, ...words: string[]) =>
+const streams = (node: NodeProcess, ...words: string[]) =>
   runVerb(
     ['streams', ...words],
     { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap },
@@ -91,7 +91,7 @@ interface Listed {
   readonly streams: readonly Readonly<Record<string, unknown>>[]
 }
 
-async function listed(node: TestNode, ...words: string[]): Promise<Listed> {
+async function listed(node: NodeProcess, ...words: string[]): Promise<Listed> {
   const { stdout } = await streams(node, 'list', ...words, '--output', 'json')
   return JSON.parse(stdout)
 }
@@ -109,7 +109,7 @@ interface Opened {
 }
 
 /** Opens a WebSocket and an event stream, each with its registration at the node. */
-async function open(node: TestNode, sub: string, claims: object = {}): Promise<Opened> {
+async function open(node: NodeProcess, sub: string, claims: object = {}): Promise<Opened> {
   const token = issuer.sign({ claims: { sub, scope: 'live', ...claims } })
   const socket = await openSocket(node.port, `/live/${++names}`, { token })
   const wire = await connect(node.port)
@@ -132,7 +132,7 @@ async function isEnded({ socket, wire }: Opened): Promise<void> {
 }
 
 test('`gatehouse streams list` names the node, and shows its streams with kind, route, subject, address, messages and bytes', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const opened = await open(node, 'listed')
   await open(other, 'listed')
   await isOpen(opened)
@@ -154,7 +154,7 @@ test('`gatehouse streams list` names the node, and shows its streams with kind, 
 })
 
 test('`gatehouse streams list --cluster` at one node shows the streams of both nodes, each with its node', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const opened = [await open(node, 'everywhere'), await open(other, 'everywhere')]
   const shown = async () => {
     const { stdout } = await streams(node, 'list', '--cluster', '--subject', 'everywhere', '--output', 'json')
@@ -179,7 +179,7 @@ test('`gatehouse streams list --cluster` at one node shows the streams of both n
 })
 
 test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other node, and revokes nothing', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const mine = [await open(node, 'ended'), await open(other, 'ended')]
   const others = [await open(node, 'spared'), await open(other, 'spared')]
 
@@ -207,7 +207,7 @@ test('`gatehouse streams end --subject` at one node ends the WebSocket and the e
 })
 
 test('`gatehouse streams end` ends one stream by its id, the streams of a session by its sid, and the streams of a route', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const one = await open(other, 'one')
   const bySid = await open(other, 'by-sid', { sid: 'session-1' })
   const all = await listed(other, '--subject', 'one', '--route', 'live')
@@ -226,7 +226,7 @@ test('`gatehouse streams end` ends one stream by its id, the streams of a sessio
 })
 
 test('`gatehouse streams end` breaks a download off, replies 503 to an incomplete upload, and lets a complete upload get its reply', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const run = ++names
   const token = issuer.sign({ claims: { sub: 'transfers', scope: 'live' } })
   const [download, upload, complete] = await Promise.all([
@@ -256,7 +256,7 @@ test('`gatehouse streams end` breaks a download off, replies 503 to an incomplet
 })
 
 test('`/metrics` counts the open streams of a node by kind', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const streamsOf = async (): Promise<Record<string, number>> => {
     const metrics = await readMetrics(node.adminPort)
     return Object.fromEntries(
@@ -280,7 +280,7 @@ test('`/metrics` counts the open streams of a node by kind', async () => {
 })
 
 test('a node that was suspended while streams were ended is listed as missing in the receipt, and ends its streams when it resumes', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const opened = await open(other, 'stopped')
   other.signal('SIGSTOP')
   let done: Awaited<ReturnType<typeof streams>>

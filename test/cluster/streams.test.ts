@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import type { TestNode } from '../kit/node.ts'
 import {
   foundEpoch,
   maxStalenessMs,
-  startNodes,
+  startNodeProcesses,
   startRevocationService,
   type TestService,
 } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -24,7 +24,7 @@ import type { Wire } from '../kit/wire.ts'
 
 let issuer: TestIssuer
 let upstream: TestUpstream
-let nodes: TestNode[]
+let nodes: NodeProcess[]
 let service: TestService
 let relay: RedisRelay
 /** Larger than the socket buffers of gate and client. */
@@ -58,7 +58,7 @@ beforeAll(async () => {
     },
   })
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url, main: { clock_tolerance: '0s' } })
-  nodes = await startNodes({
+  nodes = await startNodeProcesses({
     nodes: 2,
     policy,
     redis: { url: `redis://127.0.0.1:${relay.port}/0` },
@@ -74,7 +74,7 @@ interface Opened {
   readonly reply: ServerResponse
 }
 
-async function open(node: TestNode, kind: 'events' | 'download', token: string): Promise<Opened> {
+async function open(node: NodeProcess, kind: 'events' | 'download', token: string): Promise<Opened> {
   const name = `?${++names}`
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: `/orders/${kind}${name}`, token }))
@@ -114,7 +114,7 @@ test('the receipt of a revocation arrives after the streams of the subject have 
 })
 
 test('an upload whose token is revoked gets 401, and the service gets no further byte', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const token = issuer.sign({ claims: { sub: 'uploader', scope: 'orders:write' } })
   const wire = await connect(node.port)
   const fields = [['Content-Length', '1000000']] as const
@@ -133,7 +133,7 @@ test('an upload whose token is revoked gets 401, and the service gets no further
 })
 
 test('a stream on which no data is sent ends when its token expires', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const expS = Math.floor(Date.now() / 1000) + 3
   const { wire } = await open(node, 'events', tokenOf('short', { exp: expS }))
 
@@ -179,7 +179,7 @@ test('without contact to Redis, a node relays no stream data after max_staleness
 })
 
 test('a client that gets no bytes because the gate holds its download (relays no data) is not treated as stalled', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/orders/large', token: tokenOf('slow') }))
   await wire.until('\r\n\r\n')
@@ -197,7 +197,7 @@ test('a client that gets no bytes because the gate holds its download (relays no
 })
 
 test('a node that was suspended until after `fenced_by` relays no data of a revoked stream when it resumes', async () => {
-  const [node, other] = nodes as [TestNode, TestNode]
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
   const token = tokenOf('stopped')
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'download', token)))
   const elsewhere = await open(other, 'download', tokenOf('elsewhere'))

@@ -5,7 +5,6 @@ import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { StartFailure, type TestNode } from '../kit/node.ts'
 import {
   foundEpoch,
   maxStalenessMs,
@@ -17,6 +16,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
 import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
+import { StartFailure, type TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // A Redis master dies and a replica takes over. Revocation receipts stay true, and the cluster recovers without an

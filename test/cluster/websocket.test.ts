@@ -4,14 +4,14 @@ import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { auditRecords } from '../kit/audit-records.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import type { TestNode } from '../kit/node.ts'
 import {
   foundEpoch,
   maxStalenessMs,
-  startNodes,
+  startNodeProcesses,
   startRevocationService,
   type TestService,
 } from '../kit/node-cluster.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
@@ -23,7 +23,7 @@ import { type ServiceSocket, WebSocketService } from '../kit/websocket-service.t
 
 let issuer: TestIssuer
 let upstream: WebSocketService
-let nodes: TestNode[]
+let nodes: NodeProcess[]
 let service: TestService
 let relay: RedisRelay
 let link: RedisLink
@@ -36,7 +36,7 @@ beforeAll(async () => {
   issuer = await startIssuer()
   upstream = await WebSocketService.start({ echo: false })
   const route = { id: 'live', match: { path: '/live/**' }, require: { scopes: { all: ['live'] } }, websocket: {} }
-  nodes = await startNodes({
+  nodes = await startNodeProcesses({
     nodes: 2,
     policy: testPolicy({
       issuer: issuer.url,
@@ -58,7 +58,7 @@ interface Opened {
   readonly path: string
 }
 
-async function open(node: TestNode, subject: string, claims: object = {}): Promise<Opened> {
+async function open(node: NodeProcess, subject: string, claims: object = {}): Promise<Opened> {
   const path = `/live/${++names}`
   const token = issuer.sign({ claims: { sub: subject, scope: 'live', ...claims } })
   const client = await openSocket(node.port, path, { token })
@@ -119,7 +119,7 @@ test('the receipt of a revocation arrives after the WebSockets of the subject ha
 })
 
 test('no WebSocket opens when its token is revoked during the handshake with the service', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const before = upstream.sockets.length
   const token = issuer.sign({ claims: { sub: 'early', scope: 'live' } })
   const release = upstream.hold()
@@ -135,7 +135,7 @@ test('no WebSocket opens when its token is revoked during the handshake with the
 })
 
 test('the gate relays no WebSocket message, in either direction, that was sent after the token expired', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const exp = Math.floor(Date.now() / 1000) + 3
   // One sends only, the other receives only: a check of one direction would also end the other.
   const [up, down] = [await open(node, 'up', { exp }), await open(node, 'down', { exp })]
@@ -197,7 +197,7 @@ test('without contact to Redis, WebSocket messages wait in both directions after
 })
 
 test('a node that was suspended until after `fenced_by` relays no message of a revoked WebSocket when it resumes', async () => {
-  const [node] = nodes as [TestNode]
+  const [node] = nodes as [NodeProcess]
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'stopped')))
   node.signal('SIGSTOP')
   // The node must not learn of the revocation from bytes that arrive before the messages.

@@ -1,8 +1,9 @@
 import { Agent, request } from 'node:http'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { signingKey } from '../kit/signing-key.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 

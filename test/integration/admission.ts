@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
 import { expect } from 'vitest'
-import type { TestNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import type { ReceivedRequest, TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 

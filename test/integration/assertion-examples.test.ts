@@ -7,11 +7,12 @@ import { importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { documented } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { startProgram } from '../kit/server-program.ts'
 import { signingKey } from '../kit/signing-key.ts'
+import type { TestNode } from '../kit/test-node.ts'
 
 const page = 'guide/howto/assertion.md'
 const modules = resolve(import.meta.dirname, '../../node_modules')

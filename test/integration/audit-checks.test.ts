@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { auditRecords } from '../kit/audit-records.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -13,7 +13,7 @@ import { startUpstream } from '../kit/upstream.ts'
 const [issuer, upstream, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
 await foundEpoch(link)
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience] } },

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
 import { FOLLOWERS_MAX } from '../../gateway/audit/audit-service.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
@@ -18,7 +18,7 @@ const held = new Promise<void>((resolve) => {
   publishKeys = resolve
 })
 issuer.answer('keys', { held })
-const { adminPort } = await startHostedNode({
+const { adminPort } = await startNode({
   policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
   settings: {
     redis: { url: `redis://127.0.0.1:${port}` },

@@ -11,10 +11,11 @@ import { readPolicy } from '../../gateway/policy/policy-source.ts'
 import { auditRecords } from '../kit/audit-records.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // With `audit.decision_facts`, `gatehouse check --from-audit` replays recorded requests by another policy. Its decisions

@@ -5,10 +5,11 @@ import { connect } from 'node:net'
 import { beforeAll, expect, test } from 'vitest'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
 import { runVerb, type VerbRun } from '../kit/run-verb.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 
 // Audit records in Redis can be searched by their fields, and followed as server-sent events.

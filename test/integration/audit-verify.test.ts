@@ -8,7 +8,7 @@ import { Chain } from '../../gateway/audit/chain.ts'
 import { recordLine } from '../../gateway/audit/record-line.ts'
 import { auditRecords } from '../kit/audit-records.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -103,7 +103,7 @@ test('`audit verify` at a running node verifies the log in Redis, and reports re
   const upstream = await startUpstream()
   const bootstrap = randomBytes(32).toString('base64url')
   const routes = [{ id: 'r', match: { path: '/**' }, require: 'public' }]
-  const node = await startHostedNode({
+  const node = await startNode({
     policy: { version: 1, services: { s: { upstreams: [upstream.url], credentials: 'none', routes } } },
     settings: {
       redis: { url: redis.url },

@@ -4,9 +4,9 @@
 import { request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import { DpopClient, dpopFields } from '../kit/dpop.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -23,7 +23,7 @@ const [issuer, orders, sockets, redis] = await Promise.all([
 ])
 await foundEpoch(await testLink(redisSettingsFor(redis.port)))
 const scopes = { scopes: { all: ['orders:read'] } }
-const node = await startHostedNode({
+const node = await startNode({
   settings: {
     public_url: publicUrl,
     redis: { url: redis.url },

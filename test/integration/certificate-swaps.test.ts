@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { afterAll, expect, test } from 'vitest'
 import { certificateFor } from '../kit/certificate.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { later } from '../kit/swap.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // A node that rereads its TLS certificates on SIGHUP resets no connection, not even a connection in the accept queue.
@@ -84,7 +85,7 @@ async function openUntil(port: number, pauseMs: number, over: () => boolean): Pr
 
 function signalled(node: TestNode): Promise<unknown> {
   const seen = node.log.length
-  node.signal('SIGHUP')
+  node.reload()
   return later(node, seen, ({ msg, trigger }) => String(msg).startsWith('certificates ') && trigger === 'reload')
 }
 

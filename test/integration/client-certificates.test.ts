@@ -127,7 +127,7 @@ const bound = (thumbprint: string) => issuer.sign({ claims: { cnf: { 'x5t#S256':
 async function reread(name: string, text: string): Promise<void> {
   const seen = node.log.length
   write(name, text)
-  node.signal('SIGHUP')
+  node.reload()
   await later(
     node,
     seen,
@@ -257,7 +257,7 @@ test('client certificates of a CA get 503 while the revocation list of the CA is
 test('an invalid file of tls.client changes nothing, and the log names the problem', async () => {
   const seen = node.log.length
   write('mesh.crl', 'nothing')
-  node.signal('SIGHUP')
+  node.reload()
   const line = await later(node, seen, ({ msg }) => String(msg).startsWith('client CAs or revocation lists rejected'))
 
   expect(line['problem']).toContain('mesh.crl is not valid DER')

@@ -11,7 +11,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { within } from '../kit/deadline.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { LogLines, type LogRecord } from '../kit/log-lines.ts'
-import { startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
@@ -154,7 +154,7 @@ test.concurrent('a node accepts a key from `gatehouse keys generate`', async () 
 
 test.concurrent('`gatehouse health` reports whether a node is alive, and with --ready whether the node is ready', async () => {
   const held = await startUpstream({ handler: () => {} })
-  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
+  const node = await startNodeProcess({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
   const admin = `http://127.0.0.1:${node.adminPort}`
   const env = { GATEHOUSE_ADMIN_URL: admin }
 

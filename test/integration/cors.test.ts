@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // CORS (Fetch §3.2): the policy decides which origins can read a reply, for replies of the gate and of the service.

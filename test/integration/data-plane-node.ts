@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
+import type { TestNode } from '../kit/test-node.ts'
 
 interface PublicService {
   readonly upstreams: readonly string[]
@@ -35,8 +37,17 @@ export function startPublicNode(
   return startNode({ policy: publicPolicy({ s: { upstreams, entry } }), settings })
 }
 
+/** Starts a node like `startPublicNode`, with its own process. */
+export function startPublicProcess(
+  upstreams: readonly string[],
+  entry: Readonly<Record<string, unknown>> = {},
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<NodeProcess> {
+  return startNodeProcess({ policy: publicPolicy({ s: { upstreams, entry } }), settings })
+}
+
 /** Resident memory of the node, MiB. */
-export function residentMiB(node: TestNode): number {
+export function residentMiB(node: NodeProcess): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))?.[1]
   return Number(kib) / 1024
 }

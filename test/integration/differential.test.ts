@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { fc, propertyRuns } from '../kit/properties.ts'
 import { connect } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
@@ -23,7 +23,7 @@ import { type ArrivedRequest, type Fields, PreparedService } from './differentia
 const host = 'api.test:8080'
 const issuer = await startIssuer()
 const service = await PreparedService.start()
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience] } },

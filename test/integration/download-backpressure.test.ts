@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
-import { residentMiB, startPublicNode } from './data-plane-node.ts'
+import { residentMiB, startPublicProcess } from './data-plane-node.ts'
 import { madeBody } from './paced-body.ts'
 
 // When a client reads slowly, the gate reads slowly from the service. The reply does not accumulate in the memory of
@@ -17,7 +17,7 @@ const upstream = await startUpstream({
     response.end(body)
   },
 })
-const node = await startPublicNode([upstream.url])
+const node = await startPublicProcess([upstream.url])
 
 test.each(['length', 'chunked'])(
   "the gate's memory grows by less than 30 MiB while two clients do not read replies of 80 MB (framing: %s)",

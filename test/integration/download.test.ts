@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -45,7 +45,7 @@ const bomb = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), Buffer.a
 const packed = await rawUpstream(
   Buffer.concat([Buffer.from(`${ok}Content-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`), bomb]),
 )
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     sizes: { upstreams: [upstream.url] },
     s: { upstreams: [raw.url] },

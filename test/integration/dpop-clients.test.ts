@@ -5,8 +5,9 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { beforeAll, expect, test } from 'vitest'
 import { testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { introspectors, secretOf, startProvider, type TestProvider } from '../kit/provider.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 let provider: TestProvider

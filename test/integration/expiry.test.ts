@@ -6,8 +6,8 @@ import { expect, test } from 'vitest'
 import { CertificateAuthority, type IssuedCertificate } from '../kit/certificate-authority.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { ClientCa } from '../kit/client-ca.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
 import { listen } from '../kit/ports.ts'
 import { runVerb } from '../kit/run-verb.ts'
 
@@ -50,7 +50,7 @@ const meshFile = write('mesh.pem', mesh.cert)
 const listFile = write('mesh.crl', await mesh.revocationList([], { nextUpdate: ends.list }))
 
 const bootstrap = 'bootstrap-token-of-the-expiry-tests-0001'
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     services: {

@@ -5,10 +5,10 @@ import { explainOffline } from '../../gateway/cli/explain-offline.ts'
 import { askedRequest } from '../../gateway/cli/explained-request.ts'
 import type { Explanation } from '../../gateway/explain/explanation.ts'
 import { grpcMessage } from '../kit/grpc-wire.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { bodyOf, Http2Service, type ServiceStream } from '../kit/http2-service.ts'
 import { Http2Session, type SessionReply } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 
 // docs/design/contract.md §10: for each request over HTTP/2, `explain` reports the decision that the gate makes.
@@ -20,7 +20,7 @@ const [issuer, service] = await Promise.all([
 ])
 const scopes = (...all: string[]) => ({ scopes: { all } })
 const admin = { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } }
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({
     issuer: issuer.url,
     orders: service.url,

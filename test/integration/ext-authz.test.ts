@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
 import { TestEnvoy } from '../kit/envoy.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -11,7 +11,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 const scope = (name: string) => ({ scopes: { all: [name] } })
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },

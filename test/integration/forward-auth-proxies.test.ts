@@ -7,8 +7,9 @@ import { fieldsToRemove } from '../../gateway/pipeline/forward-auth/check-remova
 import { startCaddy } from '../kit/caddy.ts'
 import { deployed } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
@@ -265,7 +266,7 @@ describe.each(fronts)('forward auth: $name asks the gate to decide each request'
   })
 
   test.skipIf(!here)('a proxy with forward auth admits no request while the gate is down', async () => {
-    await node.kill()
+    await node.stop()
     const seen = upstream.requests.length
 
     for (const target of ['/orders/7', '/public/1']) {

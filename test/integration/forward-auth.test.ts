@@ -1,10 +1,11 @@
 import { decodeJwt } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { fc, propertyRuns } from '../kit/properties.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §1: a forward-auth check is decided, charged to limits and recorded like an exchange. The

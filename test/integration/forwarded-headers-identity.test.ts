@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -19,7 +19,7 @@ const service = (id: string, entry: object) => ({
   ],
   ...entry,
 })
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -44,7 +44,7 @@ const upstream = await rawUpstream(
     redirect: { bytes: 'HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/?a=b\r\nContent-Length: 0\r\n\r\n' },
   }),
 )
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
     dead: { upstreams: [`http://127.0.0.1:${freePort()}`] },

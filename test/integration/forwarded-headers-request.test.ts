@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
@@ -10,7 +10,7 @@ import { publicPolicy } from './data-plane-node.ts'
 // S-039, S-046; RFC 9110 §7.6; RFC 7239.
 
 const upstream = await startUpstream()
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
     named: { upstreams: [upstream.url], entry: { host: 'upstream' } },

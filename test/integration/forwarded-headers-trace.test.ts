@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
@@ -8,7 +8,7 @@ import { publicPolicy } from './data-plane-node.ts'
 // replaces a malformed one. Neither is a reason to reject a request. W3C Trace Context §3.2, §3.3; Baggage §3.3.2.
 
 const upstream = await startUpstream()
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
     wary: { upstreams: [upstream.url], entry: { trust_trace: false } },

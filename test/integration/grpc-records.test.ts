@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { auditRecords } from '../kit/audit-records.ts'
 import { grpcMessage } from '../kit/grpc-wire.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Service, type ServiceStream } from '../kit/http2-service.ts'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { testPolicy } from '../kit/policy.ts'
@@ -37,7 +37,7 @@ const [issuer, service, redis, receiver] = await Promise.all([
 const link = await testLink(redisSettingsFor(redis.port))
 await foundEpoch(link)
 const bootstrap = randomBytes(32).toString('base64url')
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({
     issuer: issuer.url,
     orders: service.url,

@@ -3,7 +3,7 @@ import { grpcMessage, valueIn } from '../kit/grpc-wire.ts'
 import { bodyOf, Http2Service, type ServiceStream } from '../kit/http2-service.ts'
 import { Http2Session, type SentRequest } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { swap } from '../kit/swap.ts'
@@ -250,7 +250,7 @@ test('the gate does not offer WebSocket over HTTP/2 (extended CONNECT), and an a
 })
 
 test('a stopping node ends gRPC calls that are still in progress after drain_timeout with UNAVAILABLE', async () => {
-  const stopping = await startNode({
+  const stopping = await startNodeProcess({
     policy: policyWith('guarded'),
     settings: { listen_h2: { address: '127.0.0.1:0', tls: false }, drain_timeout: '1s', drain_delay: '0s' },
   })

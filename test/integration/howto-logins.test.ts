@@ -76,7 +76,7 @@ const cases: Record<string, [who: string, path: string, claims: Record<string, u
 describe.each(Object.keys(cases))('the policy in docs/guide/howto/%s.md', (page) => {
   beforeAll(async () => {
     const revision = node!.writePolicy(policyOf(page))
-    node!.signal('SIGHUP')
+    node!.reload()
     await node!.waitForLine((line) => line['revision'] === revision)
   })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Session, type SessionReply } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -9,7 +9,7 @@ import { startUpstream } from '../kit/upstream.ts'
 // with grpc-status, which ends the stream.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({
     issuer: issuer.url,
     orders: upstream.url,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { FrameClient, frame, frameType, getFields, headers, literals, uint32 } from '../kit/http2-frames.ts'
 import { Http2Session } from '../kit/http2-session.ts'
+import { startNode } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
@@ -45,7 +45,7 @@ const upstream: TestUpstream = await startUpstream({
   },
 })
 const large = Buffer.alloc(3_000_000, 'large body ')
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
     small: { upstreams: [upstream.url], route: { body: { max: '1KiB' } } },

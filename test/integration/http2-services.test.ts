@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CertificateAuthority } from '../kit/certificate-authority.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { bodyOf, Http2Service, type ServiceStream } from '../kit/http2-service.ts'
 import { Http2Session } from '../kit/http2-session.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -81,7 +81,7 @@ const secure = await Http2Service.start({
 const old = await startUpstream()
 const secureUrl = secure.url.replace('127.0.0.1', 'localhost')
 
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     plain: { upstreams: [plain.url], entry: { protocol: 'h2c', grpc: {} } },
     secure: { upstreams: [secureUrl], entry: { protocol: 'h2', grpc: {}, upstream_tls: { ca } } },

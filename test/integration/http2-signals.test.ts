@@ -10,7 +10,7 @@ import { grpcMessage, valueIn } from '../kit/grpc-wire.ts'
 import { Http2Service } from '../kit/http2-service.ts'
 import { Http2Session, type SentRequest } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
@@ -42,7 +42,7 @@ const policyWith = (scope: string) =>
       ],
     },
   })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: policyWith('orders:read'),
   settings: {
     tls: { certificates: [{ cert: certificate.certFile, key: { file: certificate.keyFile } }] },
@@ -95,7 +95,7 @@ test('calls and uploads over HTTP/2 continue while SIGHUP activates another cert
   await echo(sent, ping)
   const revision = node.writePolicy(policyWith('orders:write'))
   await certificateFor(folder, 'api', ['api.example', 'new.example'])
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine(({ msg }) => msg === 'certificates reloaded')
   const fresh = new Http2Session(node.http2Port, 'new.example')
   await until('a reply of the new policy', async () => {

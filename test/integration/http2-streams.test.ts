@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
@@ -27,7 +27,7 @@ const policyOf = (scope: string) =>
       routes: [{ id: 'orders', match: { path: '/orders/**' }, require: { scopes: { all: [scope] } } }],
     },
   })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: policyOf('orders:read'),
   settings: { listen_h2: { address: '127.0.0.1:0', tls: false } },
 })

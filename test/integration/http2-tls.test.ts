@@ -80,7 +80,7 @@ test('SIGHUP activates a new certificate for HTTP/2, and open connections contin
   await before.get('/s/1', { ':authority': 'shop.example' })
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
   await certificateFor(folder, 'api', ['api.example', 'new.example'])
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine(({ msg }) => msg === 'certificates reloaded')
 
   const fresh = new Http2Session(node.http2Port, 'store.example')
@@ -143,7 +143,7 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses a 
   )
   await certificateFor(folder, 'shop', ['shop.example'])
   writeFileSync(caFile, mesh.cert + (await ClientCa.create('next')).cert)
-  secured.signal('SIGHUP')
+  secured.reload()
   await secured.waitForLine(({ msg }) => msg === 'client CAs and revocation lists reloaded')
   const late = new Http2Session(secured.http2Port, 'shop.example', {
     ...(await mesh.issue({ uris: [caller] })),
@@ -181,7 +181,7 @@ test('with tls.listen: false only the HTTP/2 listener uses TLS, even after a rel
   expect(await read()).toEqual([200, 200, ['http']])
 
   await certificateFor(folder, 'shop', ['shop.example', 'again.example'])
-  plain.signal('SIGHUP')
+  plain.reload()
   await plain.waitForLine(({ msg }) => msg === 'certificates reloaded')
   expect(await read()).toEqual([200, 200, ['http']])
 })

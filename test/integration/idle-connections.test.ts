@@ -3,7 +3,7 @@ import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
-import { residentMiB, startPublicNode } from './data-plane-node.ts'
+import { residentMiB, startPublicProcess } from './data-plane-node.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
 
 // Idle connections cost memory only. `gatehouse bench soak` measures 10,000 idle connections.
@@ -11,7 +11,7 @@ import { KeepAliveLoad } from './keep-alive-load.ts'
 const waiting = 1000
 
 const upstream = await startUpstream()
-const node = await startPublicNode([upstream.url])
+const node = await startPublicProcess([upstream.url])
 
 async function answered(wire: Wire, target: string): Promise<number | undefined> {
   await wire.send(requestBytes({ target }))

@@ -11,10 +11,11 @@ import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { type Asked, type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
 import { testAudience } from '../kit/issuer.ts'
-import { type NodeOptions, StartFailure, startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { introspectionSecret, opaqueGate, opaqueSecrets } from '../kit/opaque-gate.ts'
 import { listen } from '../kit/ports.ts'
 import { compactJws, type SigningKey, signingKey } from '../kit/signing-key.ts'
+import { type NodeOptions, StartFailure } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, refused } from './admission.ts'
@@ -108,7 +109,7 @@ beforeAll(async () => {
     ),
   }
   const env = { ...opaqueSecrets, NODE_EXTRA_CA_CERTS: write('ca.pem', server.cert) }
-  gate = { node: await startNode({ policy, env }), services: [orders] }
+  gate = { node: await startNodeProcess({ policy, env }), services: [orders] }
 })
 
 function certificate(cn: string): Promise<{ cert: string; private: string }> {

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { introspectionSecret, opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
 

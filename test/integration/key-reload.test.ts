@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { atEnd } from '../kit/cleanup.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { signingKey } from '../kit/signing-key.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -85,7 +86,7 @@ test('SIGHUP with settings that lack the signing key is rejected, and changes ne
   const keys = { assertion: { directory: join(folder, 'others') } }
   const admin = { ...settings.admin, bootstrap_token: { file: other } }
   writeFileSync(file, stringify({ ...settings, keys, admin }))
-  node.signal('SIGHUP')
+  node.reload()
 
   await until(
     'the reload is rejected',
@@ -100,13 +101,13 @@ test('SIGHUP with settings that lack the signing key is rejected, and changes ne
 
   // The same change of the secret without the change of the keys, and a changed setting that needs a restart.
   writeFileSync(file, stringify({ ...settings, admin, request: { head_max: '32KiB' } }))
-  node.signal('SIGHUP')
+  node.reload()
   const warning = await node.waitForLine(({ msg }) => msg === 'some changed settings take effect only after a restart')
   expect(warning['settings']).toEqual(['request.head_max'])
   expect([await statusWith(tokens[0]!), await statusWith(tokens[2]!)]).toEqual([200, 200])
 
   writeFileSync(file, stringify({ ...settings, admin: { listen: settings.admin.listen } }))
-  node.signal('SIGHUP')
+  node.reload()
   await until('the settings without a token are in force', () => linesWith('settings reloaded').length === 2)
   expect([await statusWith(tokens[0]!), await statusWith(tokens[2]!)]).toEqual([401, 401])
 })

@@ -6,8 +6,9 @@ import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, loginNode, startLoginGate } from '../kit/login-gate.ts'
-import { StartFailure, startNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
+import { StartFailure } from '../kit/test-node.ts'
 
 const gate = await startLoginGate({ pushedRequests: true })
 const { url, provider, orders } = gate

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, noCredential, notFound, type Refusal, refused } from './admission.ts'
 

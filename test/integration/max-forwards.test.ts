@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -12,7 +12,7 @@ const routes = [
   { id: 'open', match: { path: '/open/**', methods: ['GET', 'OPTIONS'] }, require: 'public' },
   { id: 'closed', match: { path: '/closed/**' }, require: { scopes: { all: ['orders:read'] } } },
 ]
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({ issuer: issuer.url, orders: orders.url, ordersEntry: { routes } }),
 })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
@@ -12,7 +12,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const urls = { issuer: issuer.url, orders: orders.url }
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy(urls),
   settings: { probes: { listen: '127.0.0.1:0' } },
 })
@@ -70,7 +70,7 @@ test('requests with many paths, hosts and methods add no metric series (S-145)',
 /** Metrics of a node whose issuer is down, and whose services hold replies, are down, or are limited. */
 const held = await startUpstream({ handler: () => {} })
 const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`) as [string, string]
-const other = await startHostedNode({
+const other = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: noIssuer, audience: [testAudience] } },

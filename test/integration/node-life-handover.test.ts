@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { requestBytes } from '../kit/raw-client.ts'
@@ -22,7 +22,7 @@ test('no request fails when two nodes that listen on one port are stopped one af
   })
   const listen = `127.0.0.1:${freePort()}`
   const start = (id: string) =>
-    startNode({
+    startNodeProcess({
       policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
       settings: { node: { id }, listen, reuse_port: true },
     })

@@ -4,7 +4,8 @@ import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode, TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { listen } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
@@ -20,7 +21,7 @@ const issuer = await startIssuer()
 const target = '/orders/1'
 
 interface Stopping {
-  readonly node: TestNode
+  readonly node: NodeProcess
   readonly upstream: TestUpstream
   /** Makes the service reply to all requests that it has received. */
   readonly answer: () => void
@@ -37,10 +38,10 @@ async function startStopping(settings: object): Promise<Stopping> {
     },
   })
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
-  return { node: await startNode({ policy, settings: { ...settings } }), upstream, answer }
+  return { node: await startNodeProcess({ policy, settings: { ...settings } }), upstream, answer }
 }
 
-const probe = async (node: TestNode, path: string) =>
+const probe = async (node: NodeProcess, path: string) =>
   (await request(node.adminPort, requestBytes({ target: path, host: 'localhost' }))).status
 
 const page = requestBytes({ target: '/public/page' })
@@ -54,7 +55,7 @@ async function sendAndWait({ node, upstream }: Stopping, bytes: Buffer): Promise
   return wire
 }
 
-const connects = (node: TestNode) =>
+const connects = (node: NodeProcess) =>
   connect(node.port).then(
     (wire) => {
       wire.close()
@@ -188,7 +189,7 @@ test('SIGTERM ends a node that waits for Redis at its start, with exit code 0', 
   const silent = createServer((socket) => socket.on('error', () => undefined))
   const [port, connected] = [await listen(silent), once(silent, 'connection')]
   atEnd(() => void silent.close())
-  const node = new TestNode({
+  const node = new NodeProcess({
     policy: '',
     settings: {
       redis: { url: `redis://127.0.0.1:${port}` },
@@ -207,7 +208,7 @@ test('SIGTERM ends a node that waits for Redis at its start, with exit code 0', 
 
 test('SIGHUP does not stop the node', async () => {
   const { node } = await startStopping({})
-  node.signal('SIGHUP')
+  node.reload()
 
   expect(closing(await request(node.port, page))).toEqual({ status: 200, connection: undefined })
   expect(await node.stop()).toBe(0)

@@ -173,7 +173,7 @@ test('SIGHUP reads the files of pages again, and a bad file changes nothing and 
   const [logo, css] = [node.folder.file('logo'), node.folder.file('pages.css')]
   const reload = async (line: string) => {
     const seen = node.log.length
-    node.signal('SIGHUP')
+    node.reload()
     return node.waitForLine((record) => node.log.indexOf(record) >= seen && record['msg'] === line)
   }
   writeFileSync(logo, png)

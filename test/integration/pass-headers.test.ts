@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // `pass_headers` of a service forwards the listed header fields of other proxies to this service.

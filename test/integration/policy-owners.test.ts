@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { atEnd } from '../kit/cleanup.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
@@ -63,7 +63,7 @@ function folderOf(name: string, files: Readonly<Record<string, string>>): string
   return path
 }
 
-const node = await startHostedNode({
+const node = await startNode({
   policy: '',
   settings: {
     redis: { url: redis.url },

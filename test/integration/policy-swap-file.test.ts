@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { atEnd } from '../kit/cleanup.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { later, swap } from '../kit/swap.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
 import { publicRoute, startPolicySwap } from './policy-swap.ts'
 
@@ -49,7 +50,7 @@ test.each([
     const seen = node.log.length
 
     node.writePolicy(text())
-    node.signal('SIGHUP')
+    node.reload()
     await admitted(gate, { target, token: issuer.sign() })
     const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
     await admitted(gate, { target, token: issuer.sign() })
@@ -61,7 +62,7 @@ test.each([
     // A valid file ends the error state, whether it equals the policy in force or not.
     const broken = node.log.length
     node.writePolicy(good)
-    node.signal('SIGHUP')
+    node.reload()
     expect(
       await later(
         node,
@@ -100,7 +101,7 @@ test.concurrent('a node rejects a policy that requires a key missing in its sett
 
 test.concurrent('a node detects a changed policy file without a signal, and a signal without a change has no effect', async () => {
   const node = await startNode({ policy: policy() })
-  for (let i = 0; i < 5; i++) node.signal('SIGHUP')
+  for (let i = 0; i < 5; i++) node.reload()
   const revision = node.writePolicy(policy({ scope: 'orders:all' }))
 
   await node.waitForLine((line) => line['msg'] === 'policy changed' && line['revision'] === revision)

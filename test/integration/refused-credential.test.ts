@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { type ReceivedRequest, startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // A service replies 401 to a credential of the gate: the gate sends the request once more with a newer credential, or

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, TestIssuer, testAudience } from '../kit/issuer.ts'
 import type { LogRecord } from '../kit/log-lines.ts'
+import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
@@ -52,7 +52,7 @@ const policy = {
     },
   },
 }
-const node = await startHostedNode({ policy })
+const node = await startNode({ policy })
 // Waits for the log lines of the start, so that all further lines belong to exchanges.
 await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === 'main')
 await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === 'absent')

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { auditRecords } from '../kit/audit-records.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -17,7 +17,7 @@ await foundEpoch(link)
 const bootstrap = randomBytes(32).toString('base64url')
 const read = { scopes: { all: ['orders:read'] } }
 const mfa = { require: { claims: { amr: { any: ['mfa'] } } } }
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience] } },

@@ -252,7 +252,7 @@ test('a host that was removed from login.return_to accepts no more logins, neith
   policy.issuers.main.login.return_to = ['shop', 'mail'].map(single.hostOf)
   for (const route of policy.services.orders.routes) if (route.id === 'wiki') route.require = 'public'
   const revision = single.node.writePolicy(policy)
-  single.node.signal('SIGHUP')
+  single.node.reload()
   await single.node.waitForLine((line) => line['revision'] === revision)
 
   const statusOf = async (url: string) => (await browser.visit(url, { redirects: 0 })).status

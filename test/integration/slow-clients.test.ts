@@ -1,6 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -47,7 +47,7 @@ const quiet = await startUpstream({
     response.end('end')
   },
 })
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     quiet: { upstreams: [quiet.url] },
     sending: { upstreams: [sending.url] },

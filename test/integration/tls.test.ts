@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { certificateFor, type TestCertificate } from '../kit/certificate.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // The TLS listener selects certificates by server name, and follows changed files and SIGHUP. Attack case S-030.
@@ -126,7 +127,7 @@ test('a node activates a new TLS certificate on SIGHUP, and still serves open co
   await new Promise((resolve) => open.once('secureConnect', resolve))
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
 
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine((line) => line['msg'] === 'certificates reloaded')
 
   const fresh = await get({ servername: 'store.example', host: 'store.example', ca: replaced.cert })
@@ -166,7 +167,7 @@ test('a node logs an error on SIGHUP with a TLS certificate that does not match 
   const { certFile } = await certificateFor(folder, 'other', ['shop.example'])
   copyFileSync(certFile, shop.certFile)
 
-  node.signal('SIGHUP')
+  node.reload()
   const line = await node.waitForLine((one) => String(one['msg']).startsWith('settings rejected'))
 
   expect(JSON.stringify(line)).toContain('does not match certificate')
@@ -175,13 +176,16 @@ test('a node logs an error on SIGHUP with a TLS certificate that does not match 
 
 test('SIGHUP does not prevent a stopping node from exiting with 0', async () => {
   const certificate = await certificateFor(folder, 'stopping', ['api.example'])
-  const stopping = await startNode({ policy: policy(), settings: { ...settings([certificate]), drain_delay: '1s' } })
+  const stopping = await startNodeProcess({
+    policy: policy(),
+    settings: { ...settings([certificate]), drain_delay: '1s' },
+  })
 
   stopping.signal('SIGTERM')
   await stopping.waitForLine((line) => line['msg'] === 'node stops and waits for running exchanges')
-  stopping.signal('SIGHUP')
+  stopping.reload()
   await sleep(1150)
-  stopping.signal('SIGHUP')
+  stopping.reload()
 
   expect(await stopping.ended()).toBe(0)
 })

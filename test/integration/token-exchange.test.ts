@@ -7,8 +7,8 @@ import {
   ordersResource,
   startExchangeProvider,
 } from '../kit/exchange-provider.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch, startRevocationService, type TestService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
@@ -80,7 +80,7 @@ beforeAll(async () => {
   }
   const nodes = await Promise.all(
     ['a', 'b'].map((id) =>
-      startHostedNode({
+      startNode({
         policy,
         settings: {
           node: { id },

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { freePort } from '../kit/ports.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
@@ -13,7 +13,7 @@ import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 /** Origin without a listener. Port 1 is never assigned to a test server. */
 const closed = 'http://127.0.0.1:1'
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({
     issuer: issuer.url,
     orders: orders.url,
@@ -167,7 +167,7 @@ test.each<{ title: string; target: string; token: (() => string) | undefined; re
 })
 
 test('spans of a request to an unreachable service have an error status with the reason of the access log', async () => {
-  const alone = await startHostedNode({
+  const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: closed }),
     settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
   })

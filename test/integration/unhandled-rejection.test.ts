@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
@@ -25,7 +25,7 @@ const env = { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` }
 const [issuer, orders, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
 
 test('an unhandled rejection ends a node with exit code 70', async () => {
-  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }), env })
+  const node = await startNodeProcess({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }), env })
   node.signal('SIGUSR2')
   expect(await node.ended()).toBe(70)
   const { fault } = await node.waitForLine(({ msg }) => msg === 'node ends because of an unexpected fault')
@@ -42,7 +42,7 @@ test('an unhandled rejection ends a worker with exit code 70', async () => {
 })
 
 test('the metrics of a node have a failure counter at 0 for each background task', async () => {
-  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
+  const node = await startNodeProcess({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
   const metrics = await readMetrics(node.adminPort)
   for (const task of ['policy-watch', 'issuer-keys', 'exchange-sweep', 'limit-sweep']) {
     expect(metrics.series).toContain(`gatehouse_background_task_failures_total{task="${task}"}`)

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { TestNode } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { connect } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
-import { residentMiB, startPublicNode } from './data-plane-node.ts'
+import { residentMiB, startPublicProcess } from './data-plane-node.ts'
 import { type Framing, framingFields, madeBody, sendPaced, sha256 } from './paced-body.ts'
 
 // A service that reads slowly pauses its client: the gate buffers a bounded part of the upload. The client sends 50 MB/s.
@@ -29,7 +29,7 @@ const upstream = await rawUpstream(async (wire) => {
   const digest = hash.digest('hex')
   await wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${digest.length}\r\n\r\n${digest}`)
 })
-const node = await startPublicNode([upstream.url], {
+const node = await startPublicProcess([upstream.url], {
   routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
 })
 
@@ -50,7 +50,7 @@ test('the memory of a node grows by less than 25 MiB during a 60 MB upload to a 
   expect(upstream.failures).toEqual([])
 })
 
-function openFiles(node: TestNode): string[] {
+function openFiles(node: NodeProcess): string[] {
   const folder = `/proc/${node.pid}/fd`
   return readdirSync(folder).flatMap((fd) => {
     try {

@@ -2,7 +2,7 @@ import { connect as connectSocket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { within } from '../kit/deadline.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -45,7 +45,7 @@ const echo = await rawUpstream(async (wire) => {
   await wire.send('4\r\nover\r\n0\r\n\r\n')
   await wire.rest(60_000)
 })
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url], route: { body: { max: 'none' } } },
     echo: { upstreams: [echo.url] },

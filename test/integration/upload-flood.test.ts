@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { listen } from '../kit/ports.ts'
 
 // Ten clients at loopback speed upload to a slow service. All bodies arrive complete, and the memory of the node
@@ -46,7 +46,7 @@ test('ten uploads at the speed of the loopback interface to a slow service arriv
     service.closeAllConnections()
     service.close()
   })
-  const node = await startNode({
+  const node = await startNodeProcess({
     policy: `
 version: 1
 services:

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { swap } from '../kit/swap.ts'
@@ -50,7 +50,7 @@ const policyOf = (issuerUrl: string) => ({
     },
   },
 })
-const node = await startHostedNode({ policy: policyOf(issuer.url) })
+const node = await startNode({ policy: policyOf(issuer.url) })
 
 const chunkedHead = (target: string) =>
   `POST ${target} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n`

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { type RawUpstream, rawUpstream } from '../kit/raw-upstream.ts'
 import { until } from '../kit/until.ts'
@@ -83,7 +83,7 @@ const services = {
   leaving,
   restarting,
 }
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy(Object.fromEntries(Object.entries(services).map(([id, { url }]) => [id, { upstreams: [url] }]))),
 })
 

@@ -7,9 +7,10 @@ import { WebSocket } from 'ws'
 import { nginx as nginxProgram } from '../../deploy/server-program.mjs'
 import { CertificateAuthority, type IssuedCertificate } from '../kit/certificate-authority.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { StartFailure, startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { RecordedSocket } from '../kit/recorded-socket.ts'
+import { StartFailure } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
 import { nginxUpstream } from '../regression/nginx-upstream.ts'
@@ -96,7 +97,7 @@ function service(id: string, upstream: string, upstream_tls: object) {
   }
 }
 
-const node = await startNode({
+const node = await startNodeProcess({
   policy: {
     version: 1,
     services: {
@@ -194,7 +195,7 @@ test('no request fails when the client certificate for a service is rotated unde
 test('after SIGHUP with an unusable client certificate for a service, the log names the file and the service, and the certificate in use stays', async () => {
   const { text: before } = await get('/live/1')
   write('written.crt', 'not a certificate')
-  node.signal('SIGHUP')
+  node.reload()
 
   const line = await node.waitForLine(({ problem }) => String(problem).includes('written.crt'))
   expect(line).toMatchObject({ level: 'warn', services: ['live'] })

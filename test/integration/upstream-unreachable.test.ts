@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { freePorts } from '../kit/ports.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
@@ -14,7 +14,7 @@ import { publicPolicy } from './data-plane-node.ts'
 const dead = freePorts(9).map((port) => `http://127.0.0.1:${port}`)
 const alive = await startUpstream()
 const alsoAlive = await startUpstream()
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     none: { upstreams: dead.slice(0, 1) },
     several: { upstreams: dead.slice(1, 5) },

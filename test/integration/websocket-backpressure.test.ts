@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { openSocket } from '../kit/websocket-client.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
@@ -10,7 +10,7 @@ import { residentMiB } from './data-plane-node.ts'
 
 const issuer = await startIssuer()
 const service = await WebSocketService.start({ echo: false })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience], clock_tolerance: '0s' } },

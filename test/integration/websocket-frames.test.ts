@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { openSocket } from '../kit/websocket-client.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
@@ -21,7 +21,7 @@ const entry = (url: string, id: string) => ({
   credentials: 'none',
   routes: [{ id, match: { path: `/${id}/**` }, require: 'public', websocket: {} }],
 })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: { version: 1, services: { s: entry(service.url, 's'), raw: entry(raw.url, 'raw') } },
   settings: { log: { access: true, format: 'json' }, streams: { max_message: '64KiB' } },
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { connect, exchange } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -73,7 +73,7 @@ test.each([
 // Without UpgradeCork, the listener closes one in four of the first WebSockets of a process.
 test('the first WebSocket of a new node stays open, and the listener writes no warning', async () => {
   const policy = { version: 1, services: { s: entry(service.url, 's') } }
-  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode({ policy })))
+  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNodeProcess({ policy })))
   for (const one of nodes) {
     const client = await openSocket(one.port, '/s/first')
     client.ws.send('hello')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { until } from '../kit/until.ts'
 import { openSocket } from '../kit/websocket-client.ts'
@@ -11,7 +11,7 @@ import { WebSocketService } from '../kit/websocket-service.ts'
 
 const issuer = await startIntrospectionIssuer()
 const service = await WebSocketService.start()
-const node = await startHostedNode(
+const node = await startNode(
   opaqueGate({
     issuer: issuer.url,
     orders: service.url,

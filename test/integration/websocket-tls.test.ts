@@ -65,7 +65,7 @@ test('a WebSocket stays open when the certificates change, and new WebSockets us
   const before = open('api.example', '/before')
   await opened(before)
   await certificateFor(folder, 'api', ['api.example'])
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine(({ names }) => Array.isArray(names))
 
   await echoes(before, 'still here')

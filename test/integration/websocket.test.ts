@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { openSocket, refusedSocket } from '../kit/websocket-client.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
@@ -335,7 +335,7 @@ test('a limit of messages counts all WebSockets of a subject together, and close
 })
 
 test('a stopping node closes its WebSockets with code 1001', async () => {
-  const other = await startNode({
+  const other = await startNodeProcess({
     policy: {
       version: 1,
       services: {

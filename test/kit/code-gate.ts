@@ -2,10 +2,11 @@ import { type CodeIssuer, startCodeIssuer } from './code-issuer.ts'
 import type { HttpBrowser, Page } from './http-browser.ts'
 import type { Answer } from './issuer.ts'
 import { loginNode } from './login-gate.ts'
-import { startNode, type TestNode } from './node.ts'
+import { startNode } from './node.ts'
 import { freePort } from './ports.ts'
 import { testRedis } from './redis.ts'
 import { patientMs } from './redis-patience.ts'
+import type { TestNode } from './test-node.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 /** A gate with a fake issuer whose replies the test sets, for tests of failing logins. */

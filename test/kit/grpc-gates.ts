@@ -2,10 +2,10 @@ import { GrpcClient } from './grpc-client.ts'
 import { GrpcService } from './grpc-service.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
 import { rulesFor } from './issuer-rules.ts'
-import type { TestNode } from './node.ts'
 import { foundEpoch, startNodes, startRevocationService, type TestService } from './node-cluster.ts'
 import { testPolicy } from './policy.ts'
 import { redisSettingsFor, testLink, testRedis } from './redis.ts'
+import type { TestNode } from './test-node.ts'
 
 /** Two nodes with one Redis in front of a gRPC service, and a client of each. */
 export interface GrpcGates {

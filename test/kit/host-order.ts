@@ -10,10 +10,14 @@ export interface NodeOrder {
   readonly redisDeadlineMs: number
 }
 
-export type HostOrder =
-  | NodeOrder
-  /** Closes the node. The host then writes the line `endMark` to both output streams. */
-  | { readonly kind: 'end-node'; readonly endMark: string }
+/** Stops the node gracefully, or closes it at once. */
+export interface EndOrder {
+  readonly kind: 'stop' | 'close'
+  /** Line that the host writes to both output streams afterwards. */
+  readonly endMark: string
+}
+
+export type HostOrder = NodeOrder | EndOrder
 
 export interface HostAnswer {
   readonly kind: 'ended'

@@ -7,8 +7,8 @@ import type { HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
 import type { LogLines } from './log-lines.ts'
 import { heapFlags, programPath } from './programs.ts'
 
-/** Longest time in which a node closes, ms. After that, its host is killed. */
-const closeLimitMs = 10_000
+/** Longest time in which a node stops or closes, ms. After that, its host is killed. */
+const endLimitMs = { stop: 50_000, close: 10_000 }
 
 /** Largest number of hosts of this test process that wait for their next node. Each takes about 150 MB of memory. */
 const idleMost = 3
@@ -48,6 +48,10 @@ export class HostProcess {
     return new HostProcess()
   }
 
+  get pid(): number {
+    return this.#process.pid!
+  }
+
   get exitCode(): number | null {
     return this.#process.exitCode
   }
@@ -59,14 +63,16 @@ export class HostProcess {
     this.#send(order)
   }
 
-  /** Closes the node. The host is then free for another node; a host whose node does not close is killed. */
-  async endNode(): Promise<void> {
+  /**
+   * Stops or closes the node. The host is then free for another node; a host whose node does not close is killed.
+   */
+  async endNode(how: 'stop' | 'close'): Promise<void> {
     if (!this.#process.connected) return this.kill()
     const endMark = `end of node ${++ends} of a host`
     const marks = [this.#out, this.#err].map((stream) => stream.reads(endMark))
-    const late = AbortSignal.timeout(closeLimitMs)
+    const late = AbortSignal.timeout(endLimitMs[how])
     const answered = once(this.#process, 'message', { signal: late })
-    this.#send({ kind: 'end-node', endMark })
+    this.#send({ kind: how, endMark })
     const answer = await Promise.race([answered, this.exited]).catch(() => undefined)
     if (!this.#process.connected || answer === undefined) {
       console.warn('a node did not close, so its process was killed')

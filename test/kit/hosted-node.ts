@@ -1,11 +1,10 @@
-import { atEnd, atFailure } from './cleanup.ts'
 import { HostProcess } from './host-process.ts'
 import { LogLines } from './log-lines.ts'
-import { type NodeOptions, RunningNode } from './node.ts'
 import { patientMs } from './redis-patience.ts'
+import { type NodeOptions, TestNode } from './test-node.ts'
 
 /** A node in a process that runs other nodes before and after it, which saves the CPU time of a start. */
-export class HostedNode extends RunningNode {
+export class HostedNode extends TestNode {
   readonly #host = HostProcess.take()
   protected override readonly out = new LogLines()
   protected override readonly err = new LogLines()
@@ -25,6 +24,10 @@ export class HostedNode extends RunningNode {
     return this.#host.exited
   }
 
+  protected override get pid(): number {
+    return this.#host.pid
+  }
+
   protected override get exitCode(): number | null {
     return this.#host.exitCode
   }
@@ -38,25 +41,17 @@ export class HostedNode extends RunningNode {
     this.#host.reload()
   }
 
-  protected override async end(): Promise<void> {
+  override stop(): Promise<void> {
+    return this.#end('stop')
+  }
+
+  protected override end(): Promise<void> {
+    return this.#end('close')
+  }
+
+  async #end(how: 'stop' | 'close'): Promise<void> {
     if (this.#isEnded) return
     this.#isEnded = true
-    await (this.#isReady ? this.#host.endNode() : this.#host.kill())
+    await (this.#isReady ? this.#host.endNode(how) : this.#host.kill())
   }
-}
-
-/**
- * Starts a node like `startNode`, in a process that runs other nodes before and after it. The node is closed after the
- * last test of the file. For tests that neither signal the process nor read its exit code or memory.
- *
- * @throws {StartFailure} when the node refuses to start
- */
-export async function startHostedNode(options: NodeOptions): Promise<RunningNode> {
-  const atStart = Object.keys(options.env ?? {}).find((name) => /^(?:NODE|SSL)_/.test(name))
-  if (atStart !== undefined) throw new Error(`Node reads ${atStart} when a process starts: use startNode`)
-  const node = new HostedNode(options)
-  atFailure(() => console.error(node.dump()))
-  atEnd(() => node.remove())
-  await node.ready()
-  return node
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { HttpBrowser, Page } from './http-browser.ts'
 import { type LoginProvider, loginClient, startLoginProvider } from './login-provider.ts'
-import { type NodeOptions, startNode, type TestNode } from './node.ts'
+import { startNode } from './node.ts'
 import { testPolicy } from './policy.ts'
 import { freePort } from './ports.ts'
 import { testRedis } from './redis.ts'
+import type { NodeOptions, TestNode } from './test-node.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 export const loginSecrets = {

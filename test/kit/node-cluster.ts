@@ -8,8 +8,10 @@ import type { RevocationOrder } from '../../gateway/revocation/revocation-order.
 import { RevocationService, type RevocationServiceDependencies } from '../../gateway/revocation/revocation-service.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
-import { startNode, type TestNode } from './node.ts'
+import { startNode, startNodeProcess } from './node.ts'
+import type { NodeProcess } from './node-process.ts'
 import { untilReady } from './redis.ts'
+import type { NodeOptions, TestNode } from './test-node.ts'
 import { until } from './until.ts'
 
 /**
@@ -28,24 +30,29 @@ interface ClusterOptions {
 }
 
 /**
- * Starts real nodes with one Redis, each node in its own process. The access log is off, because writing it would cost
- * more CPU time than the requests.
+ * Starts real nodes with one Redis. The access log is off, because writing it would cost more CPU time than the
+ * requests.
  */
-export async function startNodes({ nodes, policy, redis, settings = {} }: ClusterOptions): Promise<TestNode[]> {
-  return Promise.all(
-    Array.from({ length: nodes }, (_, i) =>
-      startNode({
-        policy,
-        settings: {
-          node: { id: `n${i + 1}` },
-          redis,
-          revocation: { max_staleness: `${maxStalenessMs}ms` },
-          log: { access: false },
-          ...settings,
-        },
-      }),
-    ),
-  )
+export function startNodes(options: ClusterOptions): Promise<TestNode[]> {
+  return Promise.all(optionsOf(options).map(startNode))
+}
+
+/** Starts nodes like `startNodes`, each with its own process, for tests that signal or end the processes. */
+export function startNodeProcesses(options: ClusterOptions): Promise<NodeProcess[]> {
+  return Promise.all(optionsOf(options).map(startNodeProcess))
+}
+
+function optionsOf({ nodes, policy, redis, settings = {} }: ClusterOptions): NodeOptions[] {
+  return Array.from({ length: nodes }, (_, i) => ({
+    policy,
+    settings: {
+      node: { id: `n${i + 1}` },
+      redis,
+      revocation: { max_staleness: `${maxStalenessMs}ms` },
+      log: { access: false },
+      ...settings,
+    },
+  }))
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { NodeOptions } from './node.ts'
 import { testPolicy } from './policy.ts'
+import type { NodeOptions } from './test-node.ts'
 
 export const introspectionSecret = 'a-secret:of the+gate'
 

@@ -14,8 +14,8 @@ import { type PolicyOrder, RevisionService } from '../../gateway/revisions/revis
 import { RevisionStore } from '../../gateway/revisions/revision-store.ts'
 import { atEnd } from './cleanup.ts'
 import { clusterView } from './cluster-view.ts'
-import type { NodeOptions } from './node.ts'
 import { redisSettingsFor, testLink } from './redis.ts'
+import type { NodeOptions } from './test-node.ts'
 
 /** A folder with the files of nodes that enforce the policy of a cluster. */
 export class PolicyFolder {

@@ -7,7 +7,7 @@ import { run } from '../../gateway/cli/cli.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { redisDeadlineMs } from '../../gateway/redis/redis-link.ts'
 import { flushCompiled } from './flush-compiled.ts'
-import type { HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
+import type { EndOrder, HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
 import { ProcessState } from './process-state.ts'
 
 /** Longest time in which the operating system and Node end the sockets and timers of a closed node, ms. */
@@ -30,7 +30,7 @@ Object.assign(GatewayNode, {
 
 void flushCompiled()
 process.on('disconnect', () => process.exit(0))
-process.on('message', (order: HostOrder) => void (order.kind === 'node' ? runNode(order) : endNode(order.endMark)))
+process.on('message', (order: HostOrder) => void (order.kind === 'node' ? runNode(order) : endNode(order)))
 
 async function runNode({ settingsFile, cwd, env, redisDeadlineMs: store }: NodeOrder): Promise<void> {
   before = ProcessState.now()
@@ -41,8 +41,8 @@ async function runNode({ settingsFile, cwd, env, redisDeadlineMs: store }: NodeO
   await run([process.execPath, 'gatehouse', 'serve', '--config', settingsFile])
 }
 
-async function endNode(endMark: string): Promise<void> {
-  await node!.close()
+async function endNode({ kind, endMark }: EndOrder): Promise<void> {
+  await node![kind]()
   node = undefined
   before!.restore()
   const left = await leftBehind(before!)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { TestNode } from './node.ts'
+import { NodeProcess } from './node-process.ts'
 import { programPath } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 
@@ -17,7 +17,7 @@ const policy = {
  * for a minute on a slow disk.
  */
 export async function warmUpPrograms(): Promise<void> {
-  const node = new TestNode({ policy })
+  const node = new NodeProcess({ policy })
   await node.ready()
   // A node that is stopped gracefully writes the compile cache before it exits.
   await node.stop()

@@ -2,10 +2,11 @@ import { certificateFor } from './certificate.ts'
 import { atEnd } from './cleanup.ts'
 import { loginNode } from './login-gate.ts'
 import { type LoginProvider, startLoginProvider } from './login-provider.ts'
-import { type NodeOptions, startNode, type TestNode } from './node.ts'
+import { startNode } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
 import { freePort } from './ports.ts'
 import { testRedis } from './redis.ts'
+import type { NodeOptions, TestNode } from './test-node.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 /** A gate at which the hosts shop, wiki and mail share one login at the host auth. */

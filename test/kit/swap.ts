@@ -1,8 +1,8 @@
 import type { LogRecord } from './log-lines.ts'
-import type { RunningNode } from './node.ts'
+import type { TestNode } from './test-node.ts'
 
 /** Replaces the policy and waits until the node has activated it. */
-export async function swap(node: RunningNode, next: object | string): Promise<LogRecord> {
+export async function swap(node: TestNode, next: object | string): Promise<LogRecord> {
   const seen = node.log.length
   const revision = node.writePolicy(next)
   node.reload()
@@ -10,6 +10,6 @@ export async function swap(node: RunningNode, next: object | string): Promise<Lo
 }
 
 /** Returns the first log record that matches `wanted`, without the first `seen` records of the log. */
-export function later(node: RunningNode, seen: number, wanted: (line: LogRecord) => boolean): Promise<LogRecord> {
+export function later(node: TestNode, seen: number, wanted: (line: LogRecord) => boolean): Promise<LogRecord> {
   return node.waitForLine((line) => wanted(line) && node.log.indexOf(line) >= seen)
 }

@@ -4,10 +4,10 @@ import { guard } from '../../deploy/guard.ts'
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
-import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
 import { heapFlags, programPath } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
+import { type NodeOptions, StartFailure } from './test-node.ts'
 import { defaultLimitMs } from './wire.ts'
 
 const startLimitMs = 50_000

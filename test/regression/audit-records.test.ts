@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 import { auditRecords } from '../kit/audit-records.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
+import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -14,7 +14,7 @@ import { startUpstream } from '../kit/upstream.ts'
 const [upstream, redis] = await Promise.all([startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
 await foundEpoch(link)
-const node = await startHostedNode({
+const node = await startNode({
   policy: {
     version: 1,
     services: {

@@ -6,7 +6,7 @@ import { connect, requestBytes } from '../kit/raw-client.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
-import { startTokenNode } from './token-node.ts'
+import { startTokenProcess } from './token-node.ts'
 
 // S-132: many clients send or read slowly at the same time. The gate closes their connections and serves other clients
 // meanwhile. `GATEHOUSE_SLOW_CONNECTIONS` sets the number of slow connections (default 500).
@@ -22,7 +22,7 @@ const upstream = await startUpstream({
     else response.end('small')
   },
 })
-const { node, token } = await startTokenNode(upstream.url, {
+const { node, token } = await startTokenProcess(upstream.url, {
   settings: { request: { idle: '8s' } },
   entry: { timeouts: { first_byte: '5m', idle: '5m' } },
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { residentMiB } from '../integration/data-plane-node.ts'
 import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
@@ -29,7 +29,7 @@ const policyOf = ({ url }: TestIssuer) => ({
     },
   },
 })
-const node = await startNode({ policy: policyOf(issuer) })
+const node = await startNodeProcess({ policy: policyOf(issuer) })
 
 const recordsOf = (path: string) => node.accessLog().filter((record) => record['path'] === path)
 

@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { beforeAll, expect, test } from 'vitest'
 import { residentMiB } from '../integration/data-plane-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { swap } from '../kit/swap.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
@@ -31,12 +32,12 @@ function policyOf(issuer: string, upstream: string): object {
 }
 
 let upstream: TestUpstream
-let node: TestNode
+let node: NodeProcess
 let token: string
 beforeAll(async () => {
   const issuer = await startIssuer()
   upstream = await startUpstream()
-  node = await startNode({ policy: policyOf(issuer.url, upstream.url) })
+  node = await startNodeProcess({ policy: policyOf(issuer.url, upstream.url) })
   token = issuer.sign()
   expect((await request(node.port, requestBytes({ target: '/s/warm', token }))).status).toBe(200)
 })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { publicPolicy, residentMiB } from '../integration/data-plane-node.ts'
 import { scriptedReplies } from '../integration/upstream-script.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 
@@ -36,7 +36,7 @@ const upstream = await rawUpstream(
     'hangs-up': { bytes: '', after: 'close' },
   }),
 )
-const node = await startNode({
+const node = await startNodeProcess({
   policy: publicPolicy({
     s: {
       upstreams: [upstream.url],

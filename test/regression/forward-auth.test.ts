@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // A proxy sends a check (forward authentication), and the gate must evaluate the request that the proxy forwards. The

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { request } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 

@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { publicPolicy } from '../integration/data-plane-node.ts'
 import { FrameService } from '../kit/frame-service.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { FrameClient, frame, frameType, headers, uint32 } from '../kit/http2-frames.ts'
+import { startNode } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 
 // Node.js ends the writable side of an HTTP/2 stream that it resets. A request body that its client had cut then reached
@@ -11,7 +11,7 @@ import { until } from '../kit/until.ts'
 
 const END_STREAM = 1
 const service = await FrameService.start(() => {})
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({ s: { upstreams: [service.url], entry: { protocol: 'h2c' } } }),
   settings: { listen_h2: { address: '127.0.0.1:0', tls: false } },
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { publicPolicy } from '../integration/data-plane-node.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Service } from '../kit/http2-service.ts'
 import { Http2Session } from '../kit/http2-session.ts'
+import { startNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // Node.js emits the end of an empty HTTP/2 body before the body is read. The gate listened to that event only once the
@@ -15,7 +15,7 @@ const service = await Http2Service.start({
     stream.resume()
   },
 })
-const node = await startHostedNode({
+const node = await startNode({
   policy: publicPolicy({
     http1: { upstreams: [old.url] },
     h2c: { upstreams: [service.url], entry: { protocol: 'h2c' } },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Service } from '../kit/http2-service.ts'
 import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { until } from '../kit/until.ts'
@@ -15,7 +15,7 @@ const service = await Http2Service.start({
 })
 const issuer = await startIssuer()
 const ordersEntry = { protocol: 'h2c', routes: [{ id: 'public', match: { path: '/public/**' }, require: 'public' }] }
-const node = await startHostedNode({ policy: testPolicy({ issuer: issuer.url, orders: service.url, ordersEntry }) })
+const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: service.url, ordersEntry }) })
 const get = () => request(node.port, requestBytes({ target: '/public/1' }))
 
 test('calls to an HTTP/2 service that allows no streams fail with 503, and its one connection serves calls once the service allows streams', async () => {

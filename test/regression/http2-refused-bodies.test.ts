@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
@@ -11,7 +11,7 @@ import { until } from '../kit/until.ts'
 // requests with ENHANCE_YOUR_CALM.
 
 const issuer = await startIssuer()
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' }),
   settings: { listen_h2: { address: '127.0.0.1:0', tls: false } },
 })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { publicPolicy } from '../integration/data-plane-node.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { FrameClient, frame, frameType, getFields, headers, literals, uint32 } from '../kit/http2-frames.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -51,7 +51,7 @@ atEnd(() => {
 const serviceUrl = `http://127.0.0.1:${(service.address() as { port: number }).port}`
 
 const upstream = await startUpstream({ handler: () => undefined })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
     t: { upstreams: [serviceUrl], entry: { protocol: 'h2c' } },

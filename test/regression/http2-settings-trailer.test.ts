@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { trailerFields } from '../../gateway/upstream/trailer-fields.ts'
 import { publicPolicy } from '../integration/data-plane-node.ts'
 import { FrameService, replyHeaders } from '../kit/frame-service.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Session } from '../kit/http2-session.ts'
+import { startNode } from '../kit/node.ts'
 
 // nghttp2 delivers `http2-settings` as a trailer, but Node.js throws an error when it is sent (RFC 9113 §8.2.2). The gate
 // sends trailers from an event handler: the error ended the process.
@@ -18,7 +18,7 @@ test('a node survives a service that sends http2-settings as a trailer, and the 
       ]),
     )
   })
-  const node = await startHostedNode({
+  const node = await startNode({
     policy: publicPolicy({ s: { upstreams: [service.url], entry: { protocol: 'h2c' } } }),
     settings: { listen_h2: { address: '127.0.0.1:0', tls: false } },
   })

@@ -21,7 +21,7 @@ async function setMainIssuer({ url: issuerUrl }: CodeIssuer): Promise<void> {
   const revision = node.writePolicy(policy)
   if (revision === activeRevision) return
   activeRevision = revision
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine((line) => line['revision'] === revision && node.log.indexOf(line) >= seen)
 }
 

@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest'
 import { startHonestIssuer } from '../kit/endpoint-issuer.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { loginNode } from '../kit/login-gate.ts'
+import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -22,7 +22,7 @@ const policy = structuredClone(options.policy) as {
 }
 policy.issuers['partner'] = { ...policy.issuers['main'], issuer: partner.url }
 policy.services['orders']!['issuers'] = ['main', 'partner']
-await startHostedNode({ ...options, policy })
+await startNode({ ...options, policy })
 
 const sameOrigin = { 'sec-fetch-site': 'same-origin' }
 const crossSite = { 'sec-fetch-site': 'cross-site' }

@@ -14,7 +14,7 @@ async function forgetMetadata(): Promise<void> {
   const port = Number(new URL(url).port)
   const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '29s' } })
   const revision = node.writePolicy(policy)
-  node.signal('SIGHUP')
+  node.reload()
   await node.waitForLine((line) => line['revision'] === revision)
 }
 

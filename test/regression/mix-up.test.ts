@@ -58,7 +58,7 @@ async function startMixUpGate(redirects: Redirects, paths?: readonly string[]): 
     ...{ url, honest, malicious, registered, forged: {} },
     async redirect(next) {
       const revision = node.writePolicy(policyOf(next))
-      node.signal('SIGHUP')
+      node.reload()
       await node.waitForLine((line) => line['revision'] === revision)
     },
   }

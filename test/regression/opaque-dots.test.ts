@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
@@ -17,7 +17,7 @@ const base = opaqueGate({
   redisPort: redis.port,
   settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
 })
-const node = await startHostedNode({ ...base, env: { ...base.env, BOOTSTRAP: bootstrap } })
+const node = await startNode({ ...base, env: { ...base.env, BOOTSTRAP: bootstrap } })
 
 const statusOf = async (token: string) =>
   (await request(node.port, requestBytes({ target: '/orders/1', token }))).status

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
@@ -11,9 +12,9 @@ const checkout = resolve(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(resolve(checkout, path), 'utf8')
 const policy = testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' })
 
-const debuggerListens = (node: TestNode) => node.stderr.includes('Debugger listening')
-const afterSigusr1 = async (options: string): Promise<TestNode> => {
-  const node = await startNode({ policy, env: { NODE_OPTIONS: options } })
+const debuggerListens = (node: NodeProcess) => node.stderr.includes('Debugger listening')
+const afterSigusr1 = async (options: string): Promise<NodeProcess> => {
+  const node = await startNodeProcess({ policy, env: { NODE_OPTIONS: options } })
   node.signal('SIGUSR1')
   return node
 }

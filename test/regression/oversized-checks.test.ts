@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { TestEnvoy } from '../kit/envoy.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 // 10 s, and Node.js refused other checks on the connection with ENHANCE_YOUR_CALM.
 
 const issuer = await startIssuer()
-const node = await startHostedNode({
+const node = await startNode({
   policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' }),
   settings: {
     listen_h2: { address: '127.0.0.1:0', tls: false, ext_authz: true },

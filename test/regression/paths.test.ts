@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { connect } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
@@ -293,13 +292,13 @@ test('S-033 matching a path of 8 kB against forty overlapping patterns takes les
   const rounds = 100
   const wire = await connect(gate.port)
   const { result, records } = await gate.witness(async () => {
-    const before = cpuMs(gate.node.pid)
+    const before = gate.node.cpuMs()
     const statuses = new Set<number | undefined>()
     for (let n = 0; n < rounds; n++) {
       await wire.send(get(`/wide${'/a'.repeat(4000)}`, 'api.test'))
       statuses.add((await readReply(wire))?.status)
     }
-    return { statuses, eachMs: (cpuMs(gate.node.pid) - before) / rounds }
+    return { statuses, eachMs: (gate.node.cpuMs() - before) / rounds }
   })
   wire.close()
 
@@ -309,11 +308,3 @@ test('S-033 matching a path of 8 kB against forty overlapping patterns takes les
   // (1 ms).
   expect(result.eachMs).toBeLessThan(10)
 })
-
-/** User and system CPU time of a process in ms, in steps of 10 ms. */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}

@@ -4,9 +4,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { RevisionStore } from '../../gateway/revisions/revision-store.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 

@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest'
 import { publicPolicy } from '../integration/data-plane-node.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // How the pinned uWebSockets.js reads PROXY v2 frames of a trusted proxy, before any code of Gatehouse runs

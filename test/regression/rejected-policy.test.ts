@@ -156,7 +156,7 @@ test('after SIGHUP, a node checks a rejected policy file again and logs the seco
     node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   await until('the policy is rejected', () => rejections().length === 1)
 
-  node.signal('SIGHUP')
+  node.reload()
 
   await until('the policy is rejected again', () => rejections().length === 2)
 })

@@ -10,7 +10,7 @@ import { certificateFor } from '../kit/certificate.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { startNode } from '../kit/node.ts'
+import { startNodeProcess } from '../kit/node.ts'
 import { foundEpoch, startRevocationService } from '../kit/node-cluster.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { listen } from '../kit/ports.ts'
@@ -91,7 +91,7 @@ const service = (upstreams: string[], connect: string, ...routes: object[]) => (
   timeouts: { connect },
   routes,
 })
-const node = await startNode({
+const node = await startNodeProcess({
   policy: {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience] } },

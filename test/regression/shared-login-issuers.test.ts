@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest'
 import { codesAt, startHonestIssuer } from '../kit/endpoint-issuer.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { HttpBrowser, type Page } from '../kit/http-browser.ts'
 import { loginNode } from '../kit/login-gate.ts'
+import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -37,7 +37,7 @@ const { main: entry } = policy.issuers
 const login = { ...entry!.login, return_to: ['wiki.localhost'] }
 policy.issuers['partner'] = { ...entry, ...{ issuer: partner.url }, login }
 policy.services['orders']!['issuers'] = ['main', 'partner']
-await startHostedNode({ ...options, policy })
+await startNode({ ...options, policy })
 
 const step = (browser: HttpBrowser, url: string) => browser.visit(url, { redirects: 0 })
 const next = async (browser: HttpBrowser, page: Page) => step(browser, page.field('location')!)

@@ -3,10 +3,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { logIn, startLoginGate } from '../kit/login-gate.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -38,7 +38,7 @@ test('a token that expires while the gate fetches the issuer keys gets 503, and 
   const upstream = await startUpstream()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   issuer.answer('keys', { held: released })
-  const node = await startHostedNode({
+  const node = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: upstream.url, main: { clock_tolerance: '0s' } }),
     settings: { limits: { address: { per_second: 0.1, burst: 1 } } },
   })

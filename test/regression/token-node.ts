@@ -1,8 +1,10 @@
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode, startNodeProcess } from '../kit/node.ts'
+import type { NodeProcess } from '../kit/node-process.ts'
+import type { NodeOptions, TestNode } from '../kit/test-node.ts'
 
-interface TokenNode {
-  readonly node: TestNode
+interface TokenNode<N> {
+  readonly node: N
   /** A token that has the scope required by every route. */
   readonly token: string
 }
@@ -14,21 +16,29 @@ interface TokenNodeOptions {
 }
 
 /** Starts a node with one service `s` at `/s/**` that requires a token. The node stops after the tests of the file. */
-export async function startTokenNode(upstream: string, { entry, settings }: TokenNodeOptions = {}): Promise<TokenNode> {
+export function startTokenNode(upstream: string, options: TokenNodeOptions = {}): Promise<TokenNode<TestNode>> {
+  return startWith(startNode, upstream, options)
+}
+
+/** Starts a node like `startTokenNode`, with its own process. */
+export function startTokenProcess(upstream: string, options: TokenNodeOptions = {}): Promise<TokenNode<NodeProcess>> {
+  return startWith(startNodeProcess, upstream, options)
+}
+
+async function startWith<N>(
+  start: (options: NodeOptions) => Promise<N>,
+  upstream: string,
+  { entry, settings = {} }: TokenNodeOptions,
+): Promise<TokenNode<N>> {
   const issuer = await startIssuer()
-  const node = await startNode({
+  const routes = [{ id: 's', match: { path: '/s/**' }, require: { scopes: { all: ['orders:read'] } } }]
+  const node = await start({
     policy: {
       version: 1,
       issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
-      services: {
-        s: {
-          upstreams: [upstream],
-          routes: [{ id: 's', match: { path: '/s/**' }, require: { scopes: { all: ['orders:read'] } } }],
-          ...entry,
-        },
-      },
+      services: { s: { upstreams: [upstream], routes, ...entry } },
     },
-    settings: settings ?? {},
+    settings,
   })
   return { node, token: issuer.sign() }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
-import type { TestNode } from '../kit/node.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 

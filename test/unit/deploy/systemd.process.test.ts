@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { startNode } from '../../kit/node.ts'
+import { startNodeProcess } from '../../kit/node.ts'
 import { testPolicy } from '../../kit/policy.ts'
 
 const checkout = resolve(import.meta.dirname, '../../..')
@@ -37,7 +37,7 @@ test.each(names)(
 
 test('a crashed node exits with code 70, after which the systemd units of nodes and workers restart their process', async () => {
   const breaks = "process.on('SIGUSR2', () => { throw new Error('a fault') })"
-  const node = await startNode({
+  const node = await startNodeProcess({
     policy: testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' }),
     env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(breaks)}` },
   })
