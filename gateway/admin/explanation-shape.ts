@@ -142,6 +142,15 @@ export const explanation = z.strictObject({
     .nullable()
     .describe('Requirement in shadow mode, which has no effect on the decision.'),
   limits: z.array(limit).nullable().describe('Rate limits of the route; null when no route matched.'),
+  on_outage: z
+    .strictObject({
+      limits: z.string(),
+      revocation: z.string(),
+      replay: z.string(),
+      introspection: z.string().optional().describe('Absent: `introspection.stale` of the issuer.'),
+    })
+    .nullable()
+    .describe('Effective `on_outage` of the route; null when no route matched.'),
   service_receives: service.nullable(),
   reply: z
     .strictObject({

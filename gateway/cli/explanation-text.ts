@@ -22,6 +22,7 @@ export function explanationLines(explanation: Explanation): string[] {
     ...sessionRows(explanation),
     ...(signature === null ? [] : [['', `signature: ${signature}`] as const]),
     ...under('limits', (explanation.limits ?? []).map(limitLine)),
+    ...outageRows(explanation),
     ...replyRows(explanation),
     ...serviceRows(explanation.service_receives),
     ...requestRows(explanation),
@@ -116,6 +117,18 @@ function requirementRows({ requirement, shadow, route }: Explanation): Row[] {
   const triedOut =
     shadow === null ? [] : [`would be: ${shadow.verdict ?? 'not reached'}`, ...verdictLines(shadow.requirement, 0)]
   return [...under('requires', enforced), ...under('shadow', triedOut)]
+}
+
+function outageRows({ on_outage: outage }: Explanation): Row[] {
+  if (outage === null) return []
+  return [
+    [
+      'outage',
+      Object.entries(outage)
+        .map(([key, value]) => `${key} ${value}`)
+        .join(', '),
+    ],
+  ]
 }
 
 function verdictLines({ demand, met, reason, parts }: RequirementVerdict, depth: number): string[] {

@@ -44,6 +44,7 @@ export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer
     requirement: evaluate(x.route?.requirement, x),
     shadow: shadowView(x),
     limits: await limitViews(x, outcome.phases, explainer.count),
+    on_outage: x.route?.onOutage ?? null,
     service_receives: forwarded === undefined ? null : serviceView(x, forwarded),
     reply: replyView(outcome),
     fault: x.faultMessage ?? null,

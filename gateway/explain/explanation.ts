@@ -4,6 +4,7 @@ import type { Reason } from '../base/reasons.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { HttpVersion } from '../pipeline/exchange/request-head.ts'
 import type { ShadowVerdict } from '../pipeline/identity/evaluate-shadow.ts'
+import type { PrintedOutage } from '../policy/services/on-outage.ts'
 import type { SessionView } from './explained-session.ts'
 import type { LimitView } from './limit-view.ts'
 import type { ListedRoute } from './nearest-routes.ts'
@@ -52,6 +53,8 @@ export interface Explanation {
   readonly shadow: { readonly verdict: ShadowVerdict | null; readonly requirement: RequirementVerdict } | null
   /** Limits and shadow limits of the route; `null` when no route matched. */
   readonly limits: readonly LimitView[] | null
+  /** Effective `on_outage` of the route; `null` when no route matched. */
+  readonly on_outage: PrintedOutage | null
   readonly service_receives: ServiceView | null
   /** The reply that the gate itself would send; `null` when the request would be forwarded to the service. */
   readonly reply: ReplyView | null

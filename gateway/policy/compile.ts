@@ -12,6 +12,7 @@ import { loginHosts } from './issuers/login-hosts.ts'
 import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
+import type { PolicyDocument } from './policy-schema.ts'
 import type { PolicySource } from './policy-source.ts'
 import type { ReportProblem } from './report-problem.ts'
 import { RouteRequirementNames } from './requirement-names.ts'
@@ -32,6 +33,7 @@ import { compileCredentials, type ServiceCredentials } from './services/credenti
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 import { grpcTerms } from './services/grpc-entry.ts'
 import { matchedMethods, matchedPath } from './services/match-entry.ts'
+import { type OutageTerms, outageTerms, printedOutage } from './services/on-outage.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -70,13 +72,13 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   const byName = compileIssuers(document.issuers, {
     previous,
     publicUrls,
-    longestStaleMs: longestStaleMs(document.services),
+    longestStaleMs: longestStaleMs(document),
     folderOf,
     report,
   })
   const services: ServicePolicy[] = []
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
-  const routes = new RouteCollection(folderOf, report)
+  const routes = new RouteCollection(document.on_outage, folderOf, report)
   for (const [id, entry] of Object.entries(document.services)) {
     const credentials = compileCredentials(id, entry, { issuers: byName, folderOf, report })
     const issuers = issuersOf(id, entry, byName, report)
@@ -113,8 +115,10 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
  * Longest time for which any route of the policy accepts a stale introspection response, ms; 0 if no route sets such a
  * time.
  */
-function longestStaleMs(services: PolicySource['document']['services']): number {
-  const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
+function longestStaleMs({ services, on_outage }: PolicyDocument): number {
+  const said = Object.values(services).flatMap((service) =>
+    service.routes.map((route) => outageTerms(on_outage, service.on_outage, route.on_outage).introspection),
+  )
   return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
 }
 
@@ -164,10 +168,13 @@ class RouteCollection {
   readonly byId = new Map<string, Route>()
   readonly #folderOf: FolderOf
   readonly #report: ReportProblem
+  /** `on_outage` of the policy. */
+  readonly #outage: PolicyDocument['on_outage']
   readonly #asked: AskedIssuers
   readonly #accepts = new Map<ServicePolicy, AcceptCompiler>()
 
-  constructor(folderOf: FolderOf, report: ReportProblem) {
+  constructor(outage: PolicyDocument['on_outage'], folderOf: FolderOf, report: ReportProblem) {
+    this.#outage = outage
     this.#folderOf = folderOf
     this.#report = report
     this.#asked = new AskedIssuers(report)
@@ -188,8 +195,9 @@ class RouteCollection {
   ): void {
     const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
     const own = compileLimits(entry.limits, `route/${entry.id}`, [...at, 'limits'], this.#report)
-    const limits = routeLimits([...shared, own], entry, this.#report)
-    const route = this.#compile(service, serviceEntry, entry, credential, pattern, limits, at)
+    const outage = outageTerms(this.#outage, serviceEntry.on_outage, entry.on_outage)
+    const limits = routeLimits([...shared, own], entry, outage.limits, this.#report)
+    const route = this.#compile(service, serviceEntry, entry, credential, pattern, limits, outage, at)
     const twin = this.byId.get(route.id)
     if (twin === undefined) this.byId.set(route.id, route)
     else {
@@ -230,9 +238,10 @@ class RouteCollection {
     credential: ServiceCredential,
     pattern: PathPattern | undefined,
     limits: RouteLimits | undefined,
+    outage: OutageTerms,
     at: DocumentPath,
   ): Route {
-    const { require, shadow, rewrite, on_outage } = entry
+    const { require, shadow, rewrite } = entry
     const accept = this.#acceptOf(service, serviceEntry, entry, at)
     const methods = withHead(matchedMethods(entry.match))
     const folder = this.#folderOf(at)
@@ -263,10 +272,11 @@ class RouteCollection {
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       grpcMessageMaxBytes: grpcTerms(entry, serviceEntry.grpc)?.max_message,
-      introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
-      revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
+      introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), outage.introspection),
+      onOutage: printedOutage(outage),
+      revocationStaleMs: outage.revocation === 'closed' ? 0 : outage.revocation,
       dpopRequired,
-      replayOnOutage: on_outage.replay,
+      replayOnOutage: outage.replay,
       streams: streamsOf(entry.streams),
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],

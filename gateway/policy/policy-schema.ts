@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { entryName } from '../config/entry-name.ts'
 import { issuerEntry } from './issuers/issuer-entry.ts'
 import { limitEntries } from './services/limit-entry.ts'
+import { onOutage } from './services/on-outage.ts'
 import { serviceEntry } from './services/service-entry.ts'
 
 /**
@@ -13,6 +14,10 @@ export const policySchema = z
     version: z.literal(1).describe('Version of the policy format: 1.'),
     issuers: z.record(entryName, issuerEntry).prefault({}).describe('Trusted authorization servers, by name.'),
     limits: limitEntries.prefault([]).describe('Limits that all routes of the policy share.'),
+    on_outage: onOutage.describe(
+      'Behaviour of all routes while Redis or the issuer is unavailable. Keys in `on_outage` of a service or a route ' +
+        'take precedence.',
+    ),
     services: z.record(entryName, serviceEntry).prefault({}).describe('Protected services, by id.'),
   })
   .meta({ reload: 'live' })

@@ -67,6 +67,7 @@ export function readPolicy(texts: readonly { readonly file: string; readonly byt
       version: 1,
       issuers: Object.assign({}, ...parts.map(({ document }) => document.issuers)),
       limits: parts.flatMap(({ document }) => document.limits),
+      on_outage: Object.assign({}, ...parts.map(({ document }) => document.on_outage)),
       services: Object.assign({}, ...parts.map(({ document }) => document.services)),
     },
     revision: hash.digest('hex').slice(0, 12),
@@ -87,20 +88,26 @@ function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
 }
 
 function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
-  if (kind === 'limits') return document.limits.length > 0
+  if (kind === 'limits' || kind === 'on_outage') return hasRoot(document, kind)
   return kinds.some((each) => each === kind && typeof name === 'string' && Object.hasOwn(document[each], name))
 }
 
+/** Whether a file defines entries at the root of the policy that belong to no service. */
+function hasRoot(document: PolicyDocument, key: 'limits' | 'on_outage'): boolean {
+  return Object.keys(document[key]).length > 0
+}
+
 /**
- * Reports services, issuers and policy limits that appear in more than one file. Each entry must be in exactly one
+ * Reports services, issuers, policy limits and `on_outage` of the policy that appear in more than one file. Each entry must be in exactly one
  * file, so that the write permission of the file decides who can change the entry.
  */
 function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
   const problems: Problem[] = []
-  const [first, second] = parts.filter(({ document }) => document.limits.length > 0)
-  if (second !== undefined) {
-    const message = `are defined in ${first!.file} and in ${second.file}; only one file of a policy may define limits`
-    problems.push(problem('GH_POLICY_OWNER', message, ['limits'], second.locate(['limits'])))
+  for (const key of ['limits', 'on_outage'] as const) {
+    const [first, second] = parts.filter(({ document }) => hasRoot(document, key))
+    if (second === undefined) continue
+    const message = `${key} of the policy: defined in ${first!.file} and in ${second.file}; only one file of a policy may define it`
+    problems.push(problem('GH_POLICY_OWNER', message, [key], second.locate([key])))
   }
   for (const kind of kinds) {
     const owners = new Map<string, string>()

@@ -15,7 +15,7 @@ import { printCredential } from './services/credentials/credential-kinds.ts'
 import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { matchedMethods } from './services/match-entry.ts'
-import { printedStale } from './services/on-outage.ts'
+import { outageTerms, printedOutage } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import type { WebSocketEntry } from './services/websocket-entry.ts'
@@ -25,7 +25,7 @@ import type { WebSocketEntry } from './services/websocket-entry.ts'
  * default filled in. If the absence of a key means all or nothing, the key stays absent: `match.host`, `addresses`,
  * `jwks_uri`. Issuers, services, routes and their keys have a fixed order, independent of the source text.
  */
-export function printPolicy({ version, issuers, limits, services }: PolicyDocument): object {
+export function printPolicy({ version, issuers, limits, on_outage, services }: PolicyDocument): object {
   const names = Object.keys(issuers)
   const soleIssuer = names.length === 1 ? names[0] : undefined
   const soleLogin = Object.values(issuers).filter(({ login }) => login !== undefined).length === 1
@@ -33,7 +33,8 @@ export function printPolicy({ version, issuers, limits, services }: PolicyDocume
     version,
     issuers: mapped(issuers, (issuer) => printedIssuer(issuer, soleLogin)),
     limits: limits.map(printedLimit),
-    services: mapped(services, (service) => printedService(service, soleIssuer)),
+    on_outage: printedOutage(outageTerms(on_outage)),
+    services: mapped(services, (service) => printedService(service, on_outage, soleIssuer)),
   }
 }
 
@@ -81,7 +82,11 @@ function mappedDurations(durations: Readonly<Record<string, number>>): object {
   return Object.fromEntries(Object.entries(durations).map(([name, ms]) => [name, formatDuration(ms)]))
 }
 
-function printedService(entry: ServiceEntry, soleIssuer: string | undefined): object {
+function printedService(
+  entry: ServiceEntry,
+  outage: PolicyDocument['on_outage'],
+  soleIssuer: string | undefined,
+): object {
   const issuers = entry.issuers ?? (soleIssuer === undefined ? undefined : [soleIssuer])
   const sole = issuers?.length === 1 ? issuers[0] : undefined
   return {
@@ -106,27 +111,19 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     ...(entry.grpc && { grpc: printedGrpc(entry.grpc) }),
     limits: entry.limits.map(printedLimit),
-    routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
+    on_outage: printedOutage(outageTerms(outage, entry.on_outage)),
+    routes: entry.routes.map((route) => printedRoute(route, entry, outage, sole)),
   }
 }
 
-function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
-  const {
-    id,
-    match,
-    require,
-    accept,
-    basic,
-    addresses,
-    body,
-    timeouts,
-    websocket,
-    limits,
-    rewrite,
-    shadow,
-    on_outage,
-    streams,
-  } = entry
+function printedRoute(
+  entry: RouteEntry,
+  service: ServiceEntry,
+  outage: PolicyDocument['on_outage'],
+  soleIssuer: string | undefined,
+): object {
+  const { id, match, require, accept, basic, addresses, body, timeouts, websocket, limits, rewrite, shadow, streams } =
+    entry
   const cors = entry.cors ?? service.cors
   const grpc = grpcTerms(entry, service.grpc)
   return {
@@ -152,12 +149,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
-    on_outage: {
-      limits: on_outage.limits,
-      revocation: printedStale(on_outage.revocation),
-      replay: on_outage.replay,
-      ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
-    },
+    on_outage: printedOutage(outageTerms(outage, service.on_outage, entry.on_outage)),
     streams: {
       ...(streams.max !== undefined && { max: streams.max }),
       ...(streams.max_per_subject !== undefined && { max_per_subject: streams.max_per_subject }),

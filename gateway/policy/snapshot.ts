@@ -12,6 +12,7 @@ import type { CertificateIdentity } from '../x509/certificate-identity.ts'
 import type { EmailList } from './email-list.ts'
 import type { IdentityField } from './identity-field.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
+import type { PrintedOutage } from './services/on-outage.ts'
 
 /** Reasons for which no route matches a request. */
 export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
@@ -200,6 +201,8 @@ export interface Route {
   readonly grpcMessageMaxBytes: number | undefined
   /** Issuers at which opaque tokens of this route are introspected, and how long a stale response is accepted. */
   readonly introspection: IntrospectionTerms
+  /** Effective `on_outage` of the route, as the policy prints it. */
+  readonly onOutage: PrintedOutage
   /**
    * Maximum age of the node's revocation replica for this route, ms. With 0, `revocation.max_staleness` of the node
    * applies.

@@ -31,7 +31,7 @@ function fileOf(files: readonly PolicyText[], service: string): PolicyText | und
   const file = files.find((each) => Object.hasOwn(entriesOf(each, 'services'), service))
   if (file === undefined) return undefined
   const others = Object.keys(entriesOf(file, 'services')).filter((name) => name !== service)
-  const more = ['issuers', 'limits'].filter((key) => Object.keys(entriesOf(file, key)).length > 0)
+  const more = ['issuers', 'limits', 'on_outage'].filter((key) => Object.keys(entriesOf(file, key)).length > 0)
   const shared = [...others.map((name) => `service ${name}`), ...more]
   if (shared.length === 0) return file
   const message = `file ${file.name} defines service ${service} and also ${shared.join(', ')}`

@@ -8,25 +8,29 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // A route with `on_outage: { revocation: "stale N" }` admits requests for the time N after the last contact with Redis.
+// The route has this key itself, or the policy has it and the route has no other value.
 // Revocation receipts state the longest such time.
 
-test('while Redis hangs, a route with on_outage `stale 15s` still admits requests when a route with max_staleness 5 s no longer does; revocation receipts state 15 s', async () => {
+test('while Redis hangs, a route still admits requests by the on_outage `stale 15s` of the policy when a route with `closed` no longer does after 5 s; revocation receipts state 15 s', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)
   const issuer = await startIssuer()
   const upstream = await startUpstream()
   const require = { scopes: { all: ['orders:read'] } }
-  const policy = testPolicy({
-    issuer: issuer.url,
-    orders: upstream.url,
-    ordersEntry: {
-      routes: [
-        { id: 'strict', match: { path: '/orders/**' }, require },
-        { id: 'patient', match: { path: '/patient/**' }, require, on_outage: { revocation: 'stale 15s' } },
-      ],
-    },
-  })
+  const policy = {
+    ...testPolicy({
+      issuer: issuer.url,
+      orders: upstream.url,
+      ordersEntry: {
+        routes: [
+          { id: 'strict', match: { path: '/orders/**' }, require, on_outage: { revocation: 'closed' } },
+          { id: 'patient', match: { path: '/patient/**' }, require },
+        ],
+      },
+    }),
+    on_outage: { revocation: 'stale 15s' },
+  }
   const settings = { revocation: { max_staleness: '5s' } }
   const [node] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
   const strict = await HeldConnection.open(node!.port, '/orders/1')

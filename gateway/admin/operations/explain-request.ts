@@ -82,6 +82,7 @@ export const explainRequest = operation({
       requirement: null,
       shadow: null,
       limits: null,
+      on_outage: null,
       service_receives: null,
       reply: {
         status: 404,

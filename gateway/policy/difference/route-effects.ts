@@ -1,3 +1,4 @@
+import { outageTerms } from '../services/on-outage.ts'
 import { acceptedIssuersEffect, requirementEffect, schemesEffect } from './caller-effect.ts'
 import { areWithin } from './condition-atom.ts'
 import { combined, type Effect, membersAdmit, moreAdmits } from './effect.ts'
@@ -136,13 +137,19 @@ function websocketEffect(
 
 const outages = ['closed', 'local', 'open']
 
-function outageEffect({ route: old, entry }: ComparedRoute, { route: now, entry: entryAfter }: ComparedRoute): Effect {
+/** Effective `on_outage.limits`, also of a route without limits. */
+function limitsOutage({ policy, service, entry }: ComparedRoute): string {
+  return outageTerms(policy.document.on_outage, service.on_outage, entry.on_outage).limits
+}
+
+function outageEffect(before: ComparedRoute, after: ComparedRoute): Effect {
+  const [{ route: old }, { route: now }] = [before, after]
   const [stale, staleAfter] = [old.introspection.staleMs, now.introspection.staleMs]
   const introspection =
     (stale === undefined) !== (staleAfter === undefined) ? 'incomparable' : moreAdmits(stale ?? 0, staleAfter ?? 0)
   return combined([
     introspection,
-    moreAdmits(outages.indexOf(entry.on_outage.limits), outages.indexOf(entryAfter.on_outage.limits)),
+    moreAdmits(outages.indexOf(limitsOutage(before)), outages.indexOf(limitsOutage(after))),
     moreAdmits(old.revocationStaleMs, now.revocationStaleMs),
     moreAdmits(Number(old.replayOnOutage === 'node'), Number(now.replayOnOutage === 'node')),
   ])

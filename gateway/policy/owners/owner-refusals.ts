@@ -52,7 +52,7 @@ function outsideService(before: ComparedPolicy, after: ComparedPolicy, service: 
     })
   }
   const [old, now] = [before.document, after.document]
-  if (!isDeepStrictEqual(old.limits, now.limits)) refuse('limits')
+  for (const key of ['limits', 'on_outage'] as const) if (!isDeepStrictEqual(old[key], now[key])) refuse(key)
   for (const kind of ['issuers', 'services'] as const) {
     const [entries, changed] = [new Map(Object.entries(old[kind])), new Map(Object.entries(now[kind]))]
     for (const name of new Set([...entries.keys(), ...changed.keys()])) {

@@ -2,6 +2,7 @@ import {
   exactTicks,
   type LimitPart,
   type LimitRule,
+  type LimitsOutage,
   leasedTicks,
   limitParts,
   type RouteLimits,
@@ -107,6 +108,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
 export function routeLimits(
   groups: readonly LimitGroup[],
   entry: RouteEntry,
+  onOutage: LimitsOutage,
   report: ReportProblem,
 ): RouteLimits | undefined {
   const isPublic = entry.require === 'public'
@@ -139,7 +141,7 @@ export function routeLimits(
     rules,
     shadows,
     byTokenAlone: byTokenAlone && !isPublic,
-    onOutage: entry.on_outage.limits,
+    onOutage,
     policyField: rules.map(({ policyItem }) => policyItem).join(', '),
   })
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { durationPattern, formatDuration, parseDuration } from '../../base/duration.ts'
+import type { LimitsOutage } from '../../base/limit-rule.ts'
 import { InvalidText } from '../../config/text-schemas.ts'
 
 const STALE_MIN_MS = 1000
@@ -22,7 +23,10 @@ function stale() {
     })
 }
 
-/** `on_outage` of a route: its behaviour while a dependency of the gate is unavailable. */
+/**
+ * `on_outage` of the policy, a service or a route: behaviour while a dependency of the gate is unavailable. Members have
+ * no defaults, because a member that is absent has the value of the next wider entry; see {@link outageTerms}.
+ */
 export const onOutage = z
   .strictObject({
     introspection: stale()
@@ -34,13 +38,13 @@ export const onOutage = z
       ),
     limits: z
       .enum(['local', 'closed', 'open'])
-      .prefault('local')
+      .optional()
       .describe(
         'Behaviour of limits while Redis is unavailable. local (default): each node grants its share of the limit, ' +
           'by the last known number of nodes. closed: 503. open: the limit is not enforced.',
       ),
     revocation: stale()
-      .prefault('closed')
+      .optional()
       .describe(
         'Behaviour while the node receives no revocations. closed (default): 503 after `revocation.max_staleness`. ' +
           '"stale N": 503 after N, if N is longer. For that time the route may admit revoked credentials, so every ' +
@@ -48,7 +52,7 @@ export const onOutage = z
       ),
     replay: z
       .enum(['closed', 'node'])
-      .prefault('closed')
+      .optional()
       .describe(
         'Behaviour with DPoP proofs while Redis is unavailable. closed (default): 503, because the node cannot know ' +
           'whether another node has admitted the proof. node: each node admits a proof once by its own records, so a ' +
@@ -57,7 +61,48 @@ export const onOutage = z
   })
   .prefault({})
 
+type OnOutageEntry = z.output<typeof onOutage>
+
+/** Effective values of `on_outage`. */
+export interface OutageTerms {
+  readonly limits: LimitsOutage
+  /** ms, or `closed`. */
+  readonly revocation: number | 'closed'
+  readonly replay: 'closed' | 'node'
+  /** ms, or `closed`; `undefined`: `introspection.stale` of the issuer. */
+  readonly introspection: number | 'closed' | undefined
+}
+
+const defaults: OutageTerms = { limits: 'local', revocation: 'closed', replay: 'closed', introspection: undefined }
+
+/**
+ * Returns the effective values for entries of the policy, a service and a route, in this order. Each member is that of
+ * the last entry which has the member.
+ */
+export function outageTerms(...entries: readonly OnOutageEntry[]): OutageTerms {
+  return Object.assign({}, defaults, ...entries) as OutageTerms
+}
+
+/** Effective values of `on_outage`, as a policy states them. */
+export interface PrintedOutage {
+  readonly limits: LimitsOutage
+  readonly revocation: string
+  readonly replay: 'closed' | 'node'
+  /** Absent: `introspection.stale` of the issuer. */
+  readonly introspection?: string
+}
+
+/** Formats effective values as a policy states them. */
+export function printedOutage({ limits, revocation, replay, introspection }: OutageTerms): PrintedOutage {
+  return {
+    limits,
+    revocation: printedStale(revocation),
+    replay,
+    ...(introspection !== undefined && { introspection: printedStale(introspection) }),
+  }
+}
+
 /** Formats `closed` or a stale time in ms as a policy states it. */
-export function printedStale(value: number | 'closed'): string {
+function printedStale(value: number | 'closed'): string {
   return value === 'closed' ? value : `stale ${formatDuration(value)}`
 }

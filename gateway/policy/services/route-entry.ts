@@ -69,7 +69,10 @@ export const routeEntry = z.strictObject({
     })
     .optional()
     .describe('Path that the service receives. Default: unchanged. Rules, logs and metadata use the original path.'),
-  on_outage: onOutage,
+  on_outage: onOutage.describe(
+    'Behaviour of the route while Redis or the issuer is unavailable. Keys that are absent have the value of the ' +
+      'service, else of the policy.',
+  ),
   streams: streamsEntry.describe('Event streams, long downloads and long uploads of the route.'),
   audit: auditEntry.optional().describe('Overrides `audit` of the service for this route.'),
   shadow: z

@@ -12,6 +12,7 @@ import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
 import { grpcEntry } from './grpc-entry.ts'
 import { limitEntries } from './limit-entry.ts'
+import { onOutage } from './on-outage.ts'
 import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
@@ -143,6 +144,10 @@ export const serviceEntry = z.strictObject({
         'only routes with `match.grpc` or `grpc` take gRPC calls, because `body.max` does not bound a gRPC call.',
     ),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
+  on_outage: onOutage.describe(
+    'Behaviour of the routes of the service while Redis or the issuer is unavailable. Keys that are absent have the ' +
+      'value of the policy; keys in `on_outage` of a route take precedence.',
+  ),
   routes: z
     .array(routeEntry)
     .min(1)

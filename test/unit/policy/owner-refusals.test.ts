@@ -152,6 +152,16 @@ test.each<[name: string, change: Changes, refusal: string]>([
     { route: { on_outage: { revocation: 'stale 60s' } } },
     'services.orders.routes[orders].on_outage.revocation: adds the relaxation stale 1m',
   ],
+  [
+    'a relaxation of the service',
+    { orders: { on_outage: { revocation: 'stale 60s' } } },
+    'services.orders.routes[orders].on_outage.revocation: adds the relaxation stale 1m',
+  ],
+  [
+    'a relaxation of the policy',
+    { policy: { on_outage: { limits: 'closed' } } },
+    'on_outage: changes outside services.orders',
+  ],
 ])('the owner of a service must not change the policy by %s', (_, change, refusal) => {
   expect(refused(change)).toContain(refusal)
 })

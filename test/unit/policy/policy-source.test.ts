@@ -461,7 +461,7 @@ test.each([
     'did you mean any?',
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
-  [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, services'],
+  [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, on_outage, services'],
 ])(
   'the error for an unknown policy key suggests a similar known key or lists the known keys: %j',
   (patch, path, hint) => {

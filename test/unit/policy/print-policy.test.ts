@@ -66,6 +66,7 @@ const full = {
       },
     },
   },
+  on_outage: { introspection: 'stale 90s' },
   services: {
     s: {
       upstreams: ['https://s.test/'],
@@ -197,6 +198,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
         },
       },
       limits: [],
+      on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },
       services: {
         s: {
           issuers: ['main'],
@@ -216,6 +218,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           pass_headers: [],
           audit: { when_full: 'open', query: false },
           limits: [],
+          on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },
           routes: [
             {
               id: 'r',
