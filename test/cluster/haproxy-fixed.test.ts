@@ -8,11 +8,11 @@ import { text } from 'node:stream/consumers'
 import { beforeAll, expect, test } from 'vitest'
 import { startFixedHaproxy, type TestHaproxy } from '../kit/balancer.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { startHostedNode } from '../kit/hosted-node.ts'
 import { Http2Client } from '../kit/http2-client.ts'
-import type { RunningNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts } from '../kit/ports.ts'
+import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -25,13 +25,13 @@ const running = ['nodes/node1', 'nodes/node2', 'nodes_http2/node1', 'nodes_http2
 
 let balancer: TestHaproxy
 let adminSocket: string
-let nodes: readonly [RunningNode, RunningNode]
+let nodes: readonly [TestNode, TestNode]
 
 beforeAll(async () => {
   const [nodePort, http2Port, probePort] = freePorts(3) as [number, number, number]
   const upstream = await startUpstream()
   const start = (address: string) =>
-    startHostedNode({
+    startNode({
       policy: testPolicy({ issuer: 'https://idp.test', orders: upstream.url }),
       settings: {
         listen: `${address}:${nodePort}`,
