@@ -72,6 +72,7 @@ export function appPage(claims: Readonly<Record<string, unknown>>): string {
     <pre>${escaped(JSON.stringify(claims, undefined, 2))}</pre>
     <ul>
       <li><a href="/app/hello">Allowed: the request as the service receives it</a></li>
+      <li><a href="/app/admin/">Refused: a page for the group admins, which has no members</a></li>
       <li><a href="/orders/42">Refused: a path for programs with an access token</a></li>
       <li><a href="/.gatehouse/session">Your session</a></li>
       <li><a href="/.gatehouse/logout">Log out</a></li>
