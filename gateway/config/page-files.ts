@@ -29,7 +29,7 @@ const svgScript = /<script|<foreignObject|\son[a-z]+\s*=|javascript:/i
 
 /**
  * Parts of a style sheet that load another file, or that end the `<style>` element. They are rejected, because the
- * pages load only files of the gate.
+ * pages load only files of the gate. A backslash is rejected too: it begins an escape, such as `u\72l(` for `url(`.
  */
 const foreignCss = ['@import', 'url(', 'image(', 'image-set(', '</style'] as const
 
@@ -67,9 +67,19 @@ export function readCss(file: string): PageFile {
   const lower = text.toLowerCase()
   const foreign = foreignCss.find((part) => lower.includes(part))
   if (foreign !== undefined) {
-    throw new Error(`${file} contains ${foreign}; remove it: the pages load nothing but pages.logo and pages.css`)
+    const where = placeOf(file, lower, foreign)
+    throw new Error(`${where} contains ${foreign}; remove it: the pages load nothing but pages.logo and pages.css`)
+  }
+  if (text.includes('\\')) {
+    const where = placeOf(file, text, '\\')
+    throw new Error(`${where} contains a backslash; write the character itself: an escape could hide url(`)
   }
   return { type: 'text/css; charset=utf-8', content }
+}
+
+/** Place of the first occurrence of a part of a file's text: file and line. */
+function placeOf(file: string, text: string, part: string): string {
+  return `${file}:${text.slice(0, text.indexOf(part)).split('\n').length}`
 }
 
 function textOf(content: Buffer): string | undefined {

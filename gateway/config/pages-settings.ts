@@ -65,7 +65,7 @@ export const pagesSettings = z
       .optional()
       .describe(
         'Style sheet that is applied after the own style of the pages, at most 64KiB. It must load nothing: no ' +
-          '`@import`, no `url()`. Read at start and on SIGHUP. Served to everybody at /.gatehouse/pages/css. Default none.',
+          '`@import`, no `url()`, no backslash. Read at start and on SIGHUP. Served to everybody at /.gatehouse/pages/css. Default none.',
       )
       .meta({ reload: 'live' }),
   })

@@ -48,6 +48,20 @@ test.each([
   expect(() => readCss(fileOf(content))).toThrow(`contains ${part}; remove it`)
 })
 
+test.each([
+  ['url( in the third line', 'a { color: red }\n\nb { background: URL(x) }', ':3 contains url(; remove it'],
+  [
+    'url( written with an escape',
+    'a { color: red }\nb { background: u\\72l(x) }',
+    ':2 contains a backslash; write the',
+  ],
+  ['an escape in a text', "a::before { content: '\\201C' }", ':1 contains a backslash; write the character itself'],
+])('the error for a style sheet with %s names file and line', (_, content, message) => {
+  const file = fileOf(content)
+
+  expect(() => readCss(file)).toThrow(`${file}${message}`)
+})
+
 test('a style sheet that is no valid UTF-8, no file or absent is rejected', () => {
   expect(() => readCss(fileOf(Buffer.from('fffe', 'hex')))).toThrow(/is not valid UTF-8/)
   expect(() => readCss(root)).toThrow(/is not a file/)
