@@ -34,6 +34,8 @@ export interface BrowserRequest {
   readonly isListed: (origin: string) => boolean
   /** Whether the login at `login.host` of the issuer also serves the host with this name. */
   readonly sharesLogin: (rules: IssuerRules, name: string) => boolean
+  /** Whether the policy has a route for `GET /` at the host of `publicUrl`. */
+  readonly hasStartPage: () => boolean
 }
 
 /** Session cookie of an origin. Under https the cookie's name has the prefix `__Host-`. */

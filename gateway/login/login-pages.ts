@@ -133,13 +133,14 @@ export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
   })
 }
 
-export function loggedOutPage(home: string, cookies: readonly string[]): LoginReply {
+/** @param home  URL of the start page; `undefined` if the host of the page has none, such as `login.host` */
+export function loggedOutPage(home: string | undefined, cookies: readonly string[]): LoginReply {
   return page({
     reason: 'logged-out',
     status: 200,
     title: 'You are logged out',
     says: ['This browser is no longer logged in here.'],
-    links: [{ href: home, text: 'Go to the start page' }],
+    links: home === undefined ? [] : [{ href: home, text: 'Go to the start page' }],
     cookies,
   })
 }

@@ -53,11 +53,12 @@ export class Logouts {
    * @throws {GatewayFault} `store-unavailable`: the revocation could not be written, and the browser is not logged out
    */
   async logout(request: BrowserRequest): Promise<LoginReply> {
-    const { publicUrl, cookies, sameOrigin, issuers } = request
+    const { publicUrl, cookies, sameOrigin, issuers, hasStartPage } = request
     const cookie = sessionCookieOf(publicUrl)
     const presented = await this.#presented(readCookies(cookies, cookie), publicUrl)
     const forget = cookies.includes(`${cookie.name}=`) ? [cookie.clear] : []
-    if (presented.length === 0) return loggedOutPage(`${publicUrl}/`, forget)
+    const loggedOut = () => loggedOutPage(hasStartPage() ? `${publicUrl}/` : undefined, forget)
+    if (presented.length === 0) return loggedOut()
     const sessions = presented.flatMap(({ session }) => session ?? [])
     const clientOf = (session: Session): LoginClient | undefined => {
       const rules = issuers.find(({ issuer }) => issuer === session.issuer)
@@ -81,8 +82,7 @@ export class Logouts {
     }
     // The issuer's logout URL is fetched after the sessions have ended, so that a slow issuer does not delay their end.
     const elsewhere = await issuerUrl()
-    const reply =
-      elsewhere === undefined ? loggedOutPage(`${publicUrl}/`, forget) : redirection('logged-out', elsewhere, forget)
+    const reply = elsewhere === undefined ? loggedOut() : redirection('logged-out', elsewhere, forget)
     return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }
   }
 

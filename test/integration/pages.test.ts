@@ -43,6 +43,7 @@ const options = loginNode({
     },
     { id: 'small', match: { path: '/small/**' }, require: session, body: { max: '8B' } },
     { id: 'slow', match: { path: '/slow/**' }, require: session, timeouts: { first_byte: '300ms' } },
+    { id: 'start', match: { path: '/' }, require: 'public' },
     { id: 'read', match: { path: '/read/**', methods: ['GET'] }, require: 'public' },
   ],
   settings: { check: { peers: ['127.0.0.1'] }, pages: { product: 'Shop & Co', support: 'mailto:help@shop.example' } },
@@ -110,7 +111,7 @@ test('a form that is sent without a session gets a page with a link to log in', 
   expect(page.body).toContain(`<a href="${url}/.gatehouse/login?issuer=main">Log in</a>`)
 })
 
-test('a request above a rate limit gets limit, window and time to wait, as page and as problem document', async () => {
+test('a request above a rate limit gets limit, window and once the time to wait, as page and as problem document', async () => {
   await browser.visit(`${url}/limited/`)
 
   const page = await browser.visit(`${url}/limited/`)
@@ -118,6 +119,7 @@ test('a request above a rate limit gets limit, window and time to wait, as page 
 
   expectPage(page, 429, 'Too many requests')
   expect(page.body).toMatch(/<p>The limit pages allows 1 request in 1h; try again in \d+ s\.<\/p>/)
+  expect(page.body).toContain('<p>Wait before you try again.</p>')
   const problem = JSON.parse(fetched.body) as { detail: string }
   expect(problem).toMatchObject({ status: 429, code: 'rate_limited', 'violated-policies': ['pages'] })
   expect(problem.detail).toMatch(/^the limit pages allows 1 request in 1h; try again in \d+ s$/)
@@ -142,6 +144,13 @@ test('the page for a user without access names the user, escaped, and has a link
   expect(page.body).toContain('You are logged in as alice &#60;b&#62; (alice@people.test).')
   expect(page.body).toContain(`<a href="${url}/.gatehouse/logout">Log out</a>`)
   expect(page.body).not.toMatch(/claim-mismatch|<b>/)
+})
+
+test('the page after a logout has a link to the start page if the policy has a route for it', async () => {
+  const page = await new HttpBrowser().visit(`${url}/.gatehouse/logout`)
+
+  expectPage(page, 200, 'You are logged out')
+  expect(page.body).toContain(`<a href="${url}/">Go to the start page</a>`)
 })
 
 test.each([
@@ -169,7 +178,7 @@ test.each([
   expect([page.status, page.field('content-type')]).toEqual([403, type])
 })
 
-test('SIGHUP reads the files of pages again, and a bad file changes nothing and is logged', async () => {
+test('SIGHUP reads the files of pages again; an invalid file is logged, changes nothing, and delays no changed policy', async () => {
   const [logo, css] = [node.folder.file('logo'), node.folder.file('pages.css')]
   const reload = async (line: string) => {
     const seen = node.log.length
@@ -192,4 +201,8 @@ test('SIGHUP reads the files of pages again, and a bad file changes nothing and 
 
   expect(JSON.stringify(rejected['problems'])).toContain('contains @import; remove it')
   expect((await browser.visit(`${url}/.gatehouse/pages/css`)).body).toBe('main{color:red}')
+
+  service('more', orders.url)
+  node.writePolicy(options.policy!)
+  await reload('policy changed')
 })

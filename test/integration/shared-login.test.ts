@@ -64,6 +64,7 @@ test('a logout at one host ends the session at every host, and the issuer return
   const done = await browser.submit(issuer, { logout: 'yes' })
   expect(done.url).toMatch(new RegExp(`^${at('auth')}/\\.gatehouse/logout`))
   expect(done.body).toContain('You are logged out')
+  expect(done.body, 'login.host has no route, so no start page').not.toContain('Go to the start page')
 })
 
 test('a browser that uses three hosts with one login has one session record in Redis', async () => {

@@ -259,6 +259,7 @@ function loginIssuers({ gate }: Resolved): BrowserRequest['issuers'] {
 
 function browserRequest(x: Resolved): BrowserRequest {
   const { head, path, address, gate } = x
+  const publicUrl = gate.publicUrls.forHost(head.host)
   return {
     path,
     query: loginQuery(x),
@@ -273,11 +274,12 @@ function browserRequest(x: Resolved): BrowserRequest {
     },
     refundAddress: () => gate.addressLimit.refund(address),
     userAgent: (head.field('user-agent') ?? '').slice(0, USER_AGENT_MAX),
-    publicUrl: gate.publicUrls.forHost(head.host),
+    publicUrl,
     sameOrigin: isSameOrigin(x),
     issuers: loginIssuers(x),
     urlOf: (name) => gate.publicUrls.forName(name),
     isListed: (origin) => gate.publicUrls.find(new URL(origin).host) === origin,
     sharesLogin: ({ issuer }, name) => hasHost(gate.runtime.snapshot.loginHosts.get(issuer), name),
+    hasStartPage: () => !('reason' in gate.runtime.snapshot.match(new URL(publicUrl).hostname, '/', 'GET')),
   }
 }

@@ -64,8 +64,9 @@ function sentenceOf(detail: string): string {
   return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`
 }
 
-/** Sentence with the time to wait, from `Retry-After`; `''` without this field. */
-function waitText({ fields }: Denial): string {
+/** Sentence with the time to wait, from `Retry-After`; `''` without this field, or if `detail` states the time. */
+function waitText({ detail, fields }: Denial): string {
+  if (detail !== undefined) return ''
   const seconds = Number(fields.find(([name]) => name === 'retry-after')?.[1])
   if (!(seconds > 5)) return ''
   const minutes = Math.ceil(seconds / 60)
