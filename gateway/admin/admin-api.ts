@@ -160,7 +160,7 @@ export class AdminApi {
       throw new ApiProblem('forbidden', detail)
     }
     call.caller = await this.#callers.identify(raw)
-    // Reject an unknown path before the body is read. fastify itself would do so only after the body.
+    // Reject an unknown path before the body is read. fastify itself would reject it only after the body.
     if (request.is404) throw noOperation(pathOf(request.originalUrl))
   }
 

@@ -114,7 +114,11 @@ export class ApiProblem extends Error {
     return apiProblemCodes[this.code].status
   }
 
-  /** @param id id of the call, as in the log */
+  /**
+   * Returns the problem document (RFC 9457) for the reply.
+   *
+   * @param id  id of the call, as in the log
+   */
   document(id: string): object {
     const { code, status, message: detail } = this
     const { errors, hint, members } = this.options

@@ -26,7 +26,7 @@ interface AdminVerifier {
 }
 
 export interface CallerOptions {
-  /** Returns the bootstrap token; `undefined` when the settings have none. */
+  /** Returns the bootstrap token; `undefined` when the settings have no bootstrap token. */
   readonly bootstrapToken: () => Pick<Secret, 'current' | 'previous'> | undefined
   /** Issuer of admin tokens; `undefined` when no access token is accepted. */
   readonly issuer: { readonly rules: IssuerRules; readonly verifier: AdminVerifier } | undefined

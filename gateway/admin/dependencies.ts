@@ -94,7 +94,7 @@ export interface AdminDependencies {
 
 export interface TraceDependencies {
   readonly recent: Pick<RecentTraces, 'find'>
-  /** Value of `telemetry.traces.link`. */
+  /** Value of the setting `telemetry.traces.link`; `undefined`: not set. */
   readonly link: string | undefined
 }
 

@@ -107,8 +107,8 @@ export function runningDocument(rollout: RunningRollout): z.output<typeof runnin
 }
 
 /**
- * Returns the difference between the share of refused requests on the canary nodes and on the other nodes, or that of
- * the share of faults, whichever is larger. 0 if one side has no requests.
+ * Returns by how much the share of refused requests, or the share of faults, is larger on the canary nodes than on the
+ * other nodes: the larger of both differences. 0 if one side has no requests.
  */
 function differenceOf({ canary, others }: CanaryRow): number {
   if (canary.requests === 0 || others.requests === 0) return 0
@@ -117,6 +117,8 @@ function differenceOf({ canary, others }: CanaryRow): number {
 }
 
 /**
+ * Returns the reply to a call that ends a rollout.
+ *
  * @param wanted  number of the revision in the rollout that the caller wanted to end; `undefined`: any
  * @throws {ApiProblem} 409 when no rollout was ended
  */

@@ -43,7 +43,11 @@ export class AuditLog {
     return this.#client.ready
   }
 
-  /** @returns the newest batch in the log before this append, and the number of batches in the log after this append */
+  /**
+   * Appends a batch to the log.
+   *
+   * @returns the newest batch in the log before this append, and the number of batches in the log after this append
+   */
   async append(batch: Batch): Promise<{ readonly seen: Witnessed | undefined; readonly batches: number }> {
     const { seal, packed } = batch
     const args = [JSON.stringify(seal), packed, witnessText(seal)]

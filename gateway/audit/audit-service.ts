@@ -75,7 +75,11 @@ export class AuditService {
     this.#schedule = new JobSchedule(shipAudit, link)
   }
 
-  /** @param from `next` of the previous search; `undefined` starts with the newest record */
+  /**
+   * Searches records of the log, from the newest to the oldest.
+   *
+   * @param from  `next` of the previous search; `undefined` starts with the newest record
+   */
   async search(
     filter: RecordFilter,
     from: string | undefined,

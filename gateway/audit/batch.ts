@@ -35,7 +35,11 @@ export function packLines(lines: Uint8Array): Buffer {
   return zstdCompressSync(lines, level)
 }
 
-/** @returns the unpacked lines; `undefined` when the data is not zstd or unpacks to more than `UNPACKED_MAX_BYTES` */
+/**
+ * Unpacks the lines of a batch.
+ *
+ * @returns the unpacked lines; `undefined` when the data is not zstd or unpacks to more than `UNPACKED_MAX_BYTES`
+ */
 export function unpackLines(packed: Uint8Array): Buffer | undefined {
   try {
     return zstdDecompressSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES })
@@ -95,7 +99,11 @@ export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   return read
 }
 
-/** @returns the parsed record; `undefined` when the line is not an audit record */
+/**
+ * Parses the line of an audit record.
+ *
+ * @returns the parsed record; `undefined` when the line is not an audit record
+ */
 export function readRecord(line: string): AuditRecord | undefined {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null) return undefined

@@ -101,7 +101,11 @@ export class Chain {
     this.#lost++
   }
 
-  /** @param seen newest batch in the audit log, of any chain; the next seal names this batch */
+  /**
+   * Notes the newest batch that the node knows in the log.
+   *
+   * @param seen  newest batch in the audit log, of any chain; the next seal names this batch
+   */
   witness({ chain, last, hash }: Witnessed): void {
     this.#seen = { chain, last, hash }
   }

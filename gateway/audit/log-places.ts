@@ -21,7 +21,11 @@ function suffix({ records }: LogPlace): string {
   return records === undefined ? '' : `.${records}`
 }
 
-/** @returns positions in the log; `undefined` when the text is malformed or has another number of shards */
+/**
+ * Decodes positions that `placesText` has encoded.
+ *
+ * @returns positions in the log; `undefined` when the text is malformed or has another number of shards
+ */
 export function readPlaces(text: string, shards: number): LogPlaces | undefined {
   const words = text.split('_')
   if (words.length !== shards) return undefined

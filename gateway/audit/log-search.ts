@@ -6,7 +6,7 @@ import type { AuditRecord } from './record.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 export interface Found {
-  /** Matching records, newest first. */
+  /** Records that match the filter, newest first. */
   readonly records: readonly AuditRecord[]
   /** Place in the log from which the next search continues; `undefined` when the log has no older records. */
   readonly next: LogPlaces | undefined
@@ -102,7 +102,11 @@ class Walk {
     this.#places[shard] = { id: entry.id }
   }
 
-  /** @param records number of the entry's records that were not searched yet */
+  /**
+   * Returns the positions from which a later search continues in this entry.
+   *
+   * @param records  number of the entry's records that were not searched yet
+   */
   placesAt({ shard, entry }: Step, records: number): LogPlaces {
     return this.#places.with(shard, records === 0 ? { id: entry.id } : { id: entry.id, records })
   }

@@ -54,6 +54,8 @@ export class LogTrimmer {
   }
 
   /**
+   * Deletes log entries that may be deleted now.
+   *
    * @returns number of deleted log entries
    * @throws {RedisFault} as a rejection
    */

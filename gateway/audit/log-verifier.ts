@@ -8,14 +8,14 @@ import { Verification, type VerificationReport } from './verification.ts'
 /** Number of batches that one call reads; each batch has up to 500 records. */
 const PAGE = 16
 
-/** One stream of the log. */
+/** One Redis stream (shard) of the audit log. */
 interface LogStream {
   readonly log: AuditLog
   readonly reader: LogReader
 }
 
 interface VerifierOptions {
-  /** All streams of the log. */
+  /** All Redis streams (shards) of the audit log. */
   readonly streams: readonly LogStream[]
   readonly trail: Pick<AuditTrail, 'head'>
   /** Returns the audit keys of this node. */

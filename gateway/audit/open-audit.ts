@@ -99,7 +99,11 @@ function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
   }))
 }
 
-/** @throws {ConfigError} when the folder of the spill files cannot be used */
+/**
+ * Opens the spill files of the node.
+ *
+ * @throws {ConfigError} when the folder of the spill files cannot be used
+ */
 function openSpill({ path, maxBytes }: NonNullable<Settings['audit']['spill']>): Spill {
   try {
     return new Spill(path, maxBytes)

@@ -28,7 +28,8 @@ export interface OutboxOptions {
 }
 
 /**
- * Time after the start for which a missing connection to Redis is no failure, because the node is still connecting, ms.
+ * For this time after the start, a missing connection to Redis does not count as a failure, because the node is still
+ * connecting, ms.
  */
 const START_MS = 1000
 const RETRY_MIN_MS = 100

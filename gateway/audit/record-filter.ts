@@ -26,7 +26,11 @@ export class RecordMatcher {
     this.#needles = this.#fields.flatMap(([, value]) => (plain.test(value) ? [value] : []))
   }
 
-  /** @returns the record when the line matches the filter, otherwise `undefined` */
+  /**
+   * Parses the line of a record if it matches the filter.
+   *
+   * @returns the record when the line matches the filter, otherwise `undefined`
+   */
   match(line: string): AuditRecord | undefined {
     if (!this.#needles.every((needle) => line.includes(needle))) return undefined
     const record = readRecord(line)

@@ -38,7 +38,7 @@ const sealForm = z.strictObject({
   hash,
   /** Id of the key with which `mac` was made. */
   key: name.optional(),
-  /** HMAC-SHA-256 of `hash`. */
+  /** HMAC-SHA-256 of `hash`, made with the audit key of the node. */
   mac: hash.optional(),
 })
 
@@ -73,7 +73,11 @@ export function isMadeWith({ hash, mac }: Seal, key: AuditKey): boolean {
   return mac !== undefined && timingSafeEqual(Buffer.from(macOf(hash, key), 'hex'), Buffer.from(mac, 'hex'))
 }
 
-/** @returns the parsed seal; `undefined` when the value is not a seal */
+/**
+ * Parses the seal of a batch.
+ *
+ * @returns the parsed seal; `undefined` when the value is not a seal
+ */
 export function readSeal(value: unknown): Seal | undefined {
   const { data } = sealForm.safeParse(value)
   return data === undefined || data.last < data.first ? undefined : data
@@ -91,7 +95,11 @@ export function witnessText({ chain, last, hash }: Witnessed): string {
   return `${chain} ${last} ${hash}`
 }
 
-/** @returns the parsed batch reference; `undefined` when the text is not a reference in the form of `witnessText` */
+/**
+ * Parses a text that names a batch of the log.
+ *
+ * @returns the parsed batch reference; `undefined` when the text is not a reference in the form of `witnessText`
+ */
 export function readWitnessed(text: string): Witnessed | undefined {
   const [, chain, last, hash] = /^([A-Za-z0-9._-]{1,128}) ([1-9][0-9]{0,14}) ([0-9a-f]{64})$/.exec(text) ?? []
   return hash === undefined ? undefined : { chain: chain!, last: Number(last), hash }

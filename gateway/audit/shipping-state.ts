@@ -89,7 +89,11 @@ export class ShippingStates {
     }
   }
 
-  /** @returns false when the cursor of the sink was no longer at `from`, and nothing was changed */
+  /**
+   * Moves the cursor of a sink from one log entry to a later one.
+   *
+   * @returns false when the cursor of the sink was no longer at `from`, and nothing was changed
+   */
   async move(sink: string, from: string, to: string, taken: { records: number; dead: number }): Promise<boolean> {
     const args = [sink, from, to, taken.records, taken.dead]
     return (await this.#move([this.#cursors, this.#state(sink)], args)) === 1
@@ -130,7 +134,7 @@ export class ShippingStates {
     )
   }
 
-  /** Returns the dead letters of a sink from the one after `id` to `until`, oldest first. */
+  /** Returns the dead letters of a sink whose ids are after `id` and at most `until`, oldest first. */
   async deadAfter(
     sink: string,
     id: string,

@@ -115,14 +115,22 @@ export class Verification {
     this.#keys = new Map(keys.map((key) => [key.id, key]))
   }
 
-  /** @param place position of the batch in its file or stream, for messages */
+  /**
+   * Verifies one batch of the log. Batches must be passed in the order of the log.
+   *
+   * @param place  position of the batch in its file or stream, for messages
+   */
   batch({ seal, packed }: Batch, place: string): void {
     const lines = unpackLines(packed)
     if (lines === undefined) this.#find('altered', seal, `the records cannot be decompressed (${place})`)
     this.#take(seal, lines, place)
   }
 
-  /** @param lines lines to compare with the seal, each with its line feed */
+  /**
+   * Verifies record lines against the seal that follows them in a file.
+   *
+   * @param lines  lines to compare with the seal, each with its line feed
+   */
   lines(seal: Seal, lines: Buffer, place: string): void {
     this.#take(seal, lines, place)
   }

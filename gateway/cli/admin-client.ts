@@ -133,7 +133,7 @@ export class AdminClient {
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const { body, accept = 'application/json', place } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    // Append the path to that of the base URL: a proxy can serve the admin API below a path prefix.
+    // Append the path to the path of the base URL, because a proxy can serve the admin API below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,

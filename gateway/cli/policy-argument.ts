@@ -7,8 +7,8 @@ export function policyName(path: string): string {
 }
 
 /**
- * Reads a policy from its path or from standard input. Standard input is read as a stream, because a read like that of
- * a file fails with EAGAIN while the pipe is empty.
+ * Reads a policy from its path or from standard input. Standard input is read as a stream, because `readFileSync` fails
+ * with EAGAIN while the pipe is empty.
  *
  * @throws {ConfigError} with all problems of the policy
  */

@@ -58,7 +58,7 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
    */
   readonly passThrough?: boolean
   readonly examples: readonly [VerbExample, VerbExample]
-  /** Meanings of those exit codes that have another meaning than for all verbs. */
+  /** Meanings of the exit codes for which this verb has a special meaning. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>
   /**
    * Runs the verb. An error is printed and ends the process with the exit code of the error. Absent for a group, which

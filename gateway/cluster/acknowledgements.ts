@@ -21,7 +21,7 @@ const COLLECTIONS_MAX = 1024
 export interface AwaitedMember {
   /** Key of the member in the list of members; new at each start of its process. */
   readonly key: string
-  /** Node id. */
+  /** Id of the node. */
   readonly id: string
 }
 
@@ -102,7 +102,11 @@ export class Acknowledgements {
     await this.#subscriber.close()
   }
 
-  /** @param message  acknowledgement of a member: `<member key> <position>` */
+  /**
+   * Notes the position of a member, and passes it to all calls of `collect` that wait.
+   *
+   * @param message  acknowledgement of a member: `<member key> <position>`
+   */
   #receive(message: string): void {
     const blank = message.lastIndexOf(' ')
     const key = message.slice(0, blank)

@@ -74,7 +74,7 @@ export interface ClusterDependencies {
   /** Redis connection for calls that can be slow. `Cluster.close` closes this connection. */
   readonly client: RedisClient
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
-  /** Revision of the current policy. */
+  /** Returns the revision of the policy that the node enforces. */
   readonly revision: () => string
   /**
    * Returns the revision of the cluster policy that this node enforces, and a later activation that the node could not
@@ -381,8 +381,8 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // Append an entry to the event log, and read from its position on. The state of before is read by `#catchUp`; all
-    // later events arrive through the log.
+    // Append an entry to the event log, and read from its position on. Events before this entry are part of the state that
+    // `#catchUp` reads; all later events arrive through the log.
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position

@@ -12,7 +12,7 @@ interface Members {
 }
 
 /**
- * Number of cluster members, read from Redis every 2 s. The number is 1 until the first read, and stays as it is while
+ * Number of cluster members, read from Redis every 2 s. The number is 1 until the first read, and does not change while
  * Redis is unavailable.
  */
 export class MemberCount {

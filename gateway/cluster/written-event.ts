@@ -4,13 +4,13 @@ import type { Position } from './position.ts'
 
 /** A node that was a member of the cluster when an event was written. */
 export interface WrittenMember extends AwaitedMember {
-  /** Kinds of events that the member applies. */
+  /** Kinds of cluster events that the member applies. */
   readonly eventKinds: readonly string[]
 }
 
 /** An event that Redis has accepted. */
 export interface WrittenEvent {
-  /** Position in the event log. */
+  /** Position of the event in the event log. */
   readonly position: Position
   /** Members of the cluster when the event was written. */
   readonly members: readonly WrittenMember[]
@@ -20,7 +20,11 @@ export interface WrittenEvent {
   readonly boundMs: number
 }
 
-/** @param reply  reply of a script: id of the log entry, then for each member: its key, and its facts or '' */
+/**
+ * Parses the reply of a script that has written an event to the event log.
+ *
+ * @param reply  reply of a script: id of the log entry, then for each member: its key, and its facts or ''
+ */
 export function readWrittenEvent([position, ...rest]: readonly string[]): WrittenEvent {
   const members: WrittenMember[] = []
   let boundMs = 0

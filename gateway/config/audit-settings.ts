@@ -68,7 +68,10 @@ export const auditSettings = z
     /** Minimum age at which audit records can be removed from Redis, ms, if every sink has received them. */
     recentMs: recent,
     memoryBytes: memory,
-    /** Folder for audit records while Redis does not accept them; `undefined` when none is configured. */
+    /**
+     * Folder in which the node stores audit records while Redis does not accept them; `undefined`: no folder is
+     * configured.
+     */
     spill,
     recordsFacts: decision_facts,
     sinks,

@@ -7,7 +7,7 @@ const names = ['redis.password', 'redis.sentinel.password', 'redis.tls.ca', 'red
  * Returns a source of the current settings of Redis, with the values that its secrets and certificate files have at the
  * time of a call. The addresses of Redis stay those of the start.
  *
- * @param inForce  returns the settings of Redis of the last accepted reload; `undefined`: those of the start
+ * @param inForce  returns the settings of Redis of the last accepted reload; `undefined`: the settings of the start
  */
 export function currentRedis(
   start: RedisSettings,

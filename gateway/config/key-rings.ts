@@ -40,7 +40,9 @@ export class KeyRings {
     if (this.policy.writer !== undefined) this.policy.replace(policy)
   }
 
-  /** Returns the kinds of which `keys` contains keys and this process has none: they need a restart. */
+  /**
+   * Returns the kinds of which `keys` contains keys but this process has no key. They take effect only after a restart.
+   */
   missingKinds(keys: SettingKeys): KeyKind[] {
     return keyKinds.filter((kind) => this.of(kind).writer === undefined && keys[kind].length > 0)
   }

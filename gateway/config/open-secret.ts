@@ -31,7 +31,7 @@ export interface SecretUse {
  */
 export interface SecretListing {
   readonly name: string
-  /** `file PATH` or `env NAME`. */
+  /** Source of the secret: `file PATH` or `env NAME`. */
   readonly source: string
   readonly used_by: string
   /** Time of the last change of the file, RFC 3339. For a secret in an environment variable: start of the process. */

@@ -60,8 +60,8 @@ export class Secrets implements ExpirySource {
   }
 
   /**
-   * Opens the secrets of new settings, and closes those that the new settings do not have. If the source of a secret
-   * has changed, the value from the old source becomes the previous value.
+   * Opens the secrets of new settings, and closes the secrets that the new settings no longer have. If the source of a
+   * secret has changed, the value from the old source becomes the previous value.
    *
    * @throws {ConfigError} when a secret cannot be read
    */

@@ -29,7 +29,7 @@ export interface SettingSecret {
 export interface KeyOrigin {
   readonly kind: KeyKind
   readonly id: string
-  /** `file PATH` or `env NAME`. */
+  /** Source of the key: `file PATH` or `env NAME`. */
   readonly source: string
 }
 
@@ -114,7 +114,7 @@ export function settingSecret(
   // The base folder is empty, because all file paths in a settings document are made absolute before its validation.
   const { secret, failure, warning } = readSecret(reference, env, '')
   if (warning !== undefined) warnings.push(warning)
-  // The path of the file is already absolute.
+  // No folder is needed here: the path of the file is already absolute.
   const place = reference.env === undefined ? { file: reference.file! } : { env: reference.env }
   if (use !== undefined) secrets.push({ place, use })
   if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: failure, path })

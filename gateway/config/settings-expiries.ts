@@ -5,7 +5,7 @@ import type { LoadedSettings } from './settings.ts'
 const filePrefix = 'file '
 
 /**
- * Lists the secrets and keys of the settings whose end is known: those with `expires`. With `keys.max_age`, also the
+ * Lists when secrets and keys of the settings expire, if this is known: by `expires`. With `keys.max_age`, also the
  * other keys in files; their end follows from the age of the file.
  */
 export function settingsExpiries({

@@ -11,7 +11,7 @@ export const statedTime = text(form, pattern).refine((written) => parseStatedTim
 })
 
 /**
- * Parses a time or a date. Returns ms since the Unix epoch, for a date those of its start in UTC; `undefined` for a
+ * Parses a time or a date. Returns ms since the Unix epoch; a date means its start in UTC. Returns `undefined` for a
  * date that does not exist.
  */
 export function parseStatedTime(written: string): number | undefined {

@@ -107,8 +107,10 @@ function failed(only: Problem): YamlDocument {
 }
 
 /**
+ * Parses a text as YAML.
+ *
  * @returns the parsed YAML documents of the text, or the offset at which the text has more than `maxDepth` nested
- * levels
+ *   levels
  */
 function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   const parser = new Parser(lines.addNewLine)

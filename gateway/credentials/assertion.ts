@@ -29,7 +29,9 @@ export class AssertionSigner {
   }
 
   /**
-   * @param keys    assertion keys. The first key signs; all are published, so that services can verify assertions
+   * Creates a signer of identity assertions.
+   *
+   * @param keys     assertion keys. The first key signs; all are published, so that services can verify assertions
    *   during a change of keys
    * @param options  `issuer`: value of the claim `iss` of the assertions; callers pass the first public URL of the gate
    * @throws {Error} when there is no key, a key is unusable, or two keys have the same id

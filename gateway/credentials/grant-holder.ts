@@ -85,8 +85,8 @@ export class GrantHolder {
 
   /**
    * Renews the token when it is due for renewal. First looks for a newer token in Redis, then lets a worker renew it.
-   * Requests a token itself when the worker has delivered none after a quarter of the remaining lifetime, when there is
-   * no worker, and when the node has no valid token.
+   * This node requests the token itself in three cases: the worker has delivered no token after a quarter of the
+   * remaining lifetime, the node uses no workers, or the node has no valid token.
    */
   async renew(): Promise<void> {
     const token = this.#token

@@ -16,7 +16,11 @@ export class GrantQueue {
     this.#log = log
   }
 
-  /** @param token  id of the token that is due for renewal */
+  /**
+   * Queues a job by which a worker renews the token of a grant.
+   *
+   * @param token  id of the token that is due for renewal
+   */
   order({ id, rules }: ClientGrant, token: string): void {
     const payload = { issuer: rules.name, grant: id, token }
     void this.#task.attempt(async () => {

@@ -71,7 +71,8 @@ export class GrantRequester implements MetricSource {
   }
 
   /**
-   * Returns the valid token that the cluster shares in Redis; `undefined` when it has none or its id is `known`.
+   * Returns the valid token that the cluster shares in Redis; `undefined` when there is no such token or its id is
+   * `known`.
    *
    * @throws {RedisFault} as a rejection
    */

@@ -127,7 +127,7 @@ export class Renewals {
     try {
       await this.#redis?.store.call('SET', this.#redis.keys.renewal(id), sealed, 'XX', 'KEEPTTL')
     } catch {
-      // Redis is unavailable: the other nodes do not get this credential. They can renew theirs after 30 s.
+      // Redis is unavailable: the other nodes do not get this credential. They can renew it themselves after 30 s.
     }
   }
 }

@@ -32,8 +32,8 @@ export interface ClientKey {
 const MIN_RSA_BITS = 2048
 
 /**
- * The credentials with which the gate authenticates to an issuer as a client. They follow changes of their secrets: the
- * newest credentials are presented first, and the previous ones when the issuer refuses the newest.
+ * The credentials with which the gate authenticates to an issuer as a client. When a secret changes, the gate presents
+ * the newest credentials first, and the previous credentials if the issuer refuses the newest.
  */
 export class ClientAuthentication {
   readonly #secrets: readonly Secret[]
@@ -133,7 +133,11 @@ function certificateError(text: string): string | undefined {
   }
 }
 
-/** @throws {ConfigError} when the key does not belong to the certificate */
+/**
+ * Returns the credentials for a TLS client certificate and its key.
+ *
+ * @throws {ConfigError} when the key does not belong to the certificate
+ */
 function certificateOf(
   place: ClientPlace,
   { certFile, key: keyPlace }: Extract<ClientAuth, { method: 'tls_client_auth' }>,
@@ -176,7 +180,7 @@ function readClientKey(text: string): ClientKey | string {
   return { key, algorithm: alg as string, keyId: typeof kid === 'string' ? kid : undefined }
 }
 
-/** Returns the signature algorithms that a private key supports. The first one is the most widely supported. */
+/** Returns the signature algorithms that a private key supports. The first algorithm is the most widely supported. */
 function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): readonly string[] {
   if (type === 'ed25519') return ['EdDSA', 'Ed25519']
   if (type === 'rsa') {

@@ -27,8 +27,10 @@ export class FairQueue<T extends object> {
   }
 
   /**
-   * Adds a request to the queue. @returns the rejected request: the new one, or an older one that was removed for it;
-   * `undefined` when no request was rejected
+   * Adds a request to the queue.
+   *
+   * @returns the rejected request: the new request, or an older request that was removed for it; `undefined` when no
+   *   request was rejected
    */
   add(client: string, question: T): T | undefined {
     const line = this.#lines.get(client)

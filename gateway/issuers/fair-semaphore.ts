@@ -47,7 +47,7 @@ interface Group {
   waiters: number
 }
 
-/** While waiters of known and of unknown keys wait, every slot of this number goes to a waiter with an unknown key. */
+/** While waiters of both known and unknown keys wait, one slot in this many goes to a waiter with an unknown key. */
 const UNKNOWN_AMONG_KNOWN = 4
 
 /**
@@ -174,7 +174,7 @@ function leave(group: Group, name: string, key: string, settle: Settle): void {
 }
 
 /**
- * Makes room for a new waiter by rejecting another one: the newest waiter of the key with the most waiters, in the
+ * Makes room for a new waiter by rejecting another waiter: the newest waiter of the key with the most waiters, in the
  * network with the most waiters. If the new waiter would give its own network as many waiters as that network or more,
  * the rejected waiter comes from its own network.
  *

@@ -31,7 +31,11 @@ export class GrantClient {
     return this.#endpoint.patienceMs
   }
 
-  /** @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses */
+  /**
+   * Requests one token.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
+   */
   request(): Promise<Grant> {
     const { scopes, resources, audience } = this.#grant
     const form = {

@@ -12,7 +12,7 @@ const MAX_BYTES = 1024 * 1024
 export interface IssuerFetchOptions {
   readonly authentication: ClientAuthentication
   readonly clientId: string
-  /** Issuer identifier. */
+  /** Identifier of the issuer, which is the `aud` of client assertions. */
   readonly issuer: string
   /** Maximum number of concurrent connections to one origin. */
   readonly connections: number

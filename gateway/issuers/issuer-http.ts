@@ -102,7 +102,11 @@ export class IssuerHttp {
     })
   }
 
-  /** @throws {Error} when the URL is rejected or the issuer cannot be reached */
+  /**
+   * Sends one request. The body of the reply is not read yet.
+   *
+   * @throws {Error} when the URL is rejected or the issuer cannot be reached
+   */
   async send(address: string, { method, headers, body, signal }: IssuerRequest): Promise<IssuerReply> {
     const url = readIssuerUrl(address)
     const reply = await this.#agent.request({

@@ -17,8 +17,8 @@ export type FetchOutcome = 'succeeded' | 'failed'
 /** The keys of exactly one issuer. A token is never verified with the keys of another issuer (RFC 8725 §3.8). */
 export interface TokenKeys {
   /**
-   * Returns the cached keys that could have signed a token: those of its algorithm that have its `kid`, at most 4. For
-   * a token without `kid`: the key of the algorithm if there is exactly one, else no key.
+   * Returns the cached keys that could have signed a token: the keys with the algorithm and the `kid` of the token, at
+   * most 4. For a token without `kid`: the key of the algorithm if there is exactly one, else no key.
    */
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
   /**

@@ -65,7 +65,7 @@ export class QuestionQueue {
   readonly #rechecks = new FairQueue<Waiter>(RECHECKS_MAX, RECHECKS_MAX)
   readonly #known = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
   readonly #unknown = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
-  /** Number of introspection requests in progress. `#busyUnknown`: those from unknown addresses. */
+  /** Number of requests in progress. `#busyUnknown`: number of requests in progress for unknown addresses. */
   #busy = 0
   #busyUnknown = 0
   /**

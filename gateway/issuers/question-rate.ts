@@ -19,7 +19,7 @@ const MEASURED_MS = 1000
 /**
  * Limits the rate of introspection requests to an issuer. The rate is unlimited until the issuer sends a rate-limit
  * reply: 429 (RFC 6585 §4), or 503 with `Retry-After`. After that, a rate-limit reply halves the rate, at most once per
- * second, and the rate rises linearly in between (additive increase, multiplicative decrease). Until the end of
+ * second. Between decreases the rate rises linearly (additive increase, multiplicative decrease). Until the end of
  * `Retry-After`, only one request at a time is sent.
  */
 export class QuestionRate {

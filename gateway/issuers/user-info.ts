@@ -25,6 +25,8 @@ export class UserInfoCall {
   }
 
   /**
+   * Asks for the claims about the user whose access token is sent.
+   *
    * @param subject  `sub` of the ID token. Claims about another subject are not used (OpenID Connect Core §5.3.2)
    * @returns `none` when the issuer rejects the access token, or when its response is invalid or about another subject
    * @throws {Error} when the issuer is unavailable

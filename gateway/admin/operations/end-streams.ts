@@ -91,6 +91,8 @@ function replyOf() {
 }
 
 /**
+ * Returns the selector of the streams to end that the caller gave.
+ *
  * @throws {ApiProblem} unless exactly one of subject, session, route and id selects the streams to end; also when the
  *   issuer of a subject is unknown or missing, or an issuer is given without a subject
  */

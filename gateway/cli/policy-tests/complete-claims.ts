@@ -7,14 +7,14 @@ import type { StatedCredential } from '../stated-credential.ts'
 const LIFETIME_S = 300
 
 /**
- * Complete claims; or, when several issuers or none are possible, the identifiers of those from which the test must
- * choose.
+ * Complete claims; or, when not exactly one issuer is possible, the identifiers of the possible issuers, from which the
+ * test must choose.
  */
 type Completion = { readonly complete: JsonObject } | { readonly candidates: readonly string[] }
 
 /**
- * Completes the claims of a test with those that every token needs: issuer, audience, subject and times. Never replaces
- * a claim of the test, and never adds a claim that could grant access, such as a scope.
+ * Adds to the claims of a test the claims that every token needs: issuer, audience, subject and times. Never replaces a
+ * claim of the test, and never adds a claim that could grant access, such as a scope.
  *
  * @param x  exchange of the same request without a credential, which shows the route
  */

@@ -11,7 +11,7 @@ import { type ReplayReport, replayRecords } from './replay-report.ts'
 interface AuditWish {
   /** Time from which recorded requests are used: RFC 3339, or a duration before now. */
   readonly fromAudit: string
-  /** Maximum number of audit records. */
+  /** Maximum number of audit records that are read. */
   readonly records: number
   readonly admin: string | undefined
 }

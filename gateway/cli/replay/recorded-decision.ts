@@ -58,7 +58,7 @@ export function recordedDecision(record: AuditLine): RecordedDecision {
   const position = policyPositions.get(known)
   const isRouted = record['gatehouse.route'] !== undefined
   // Ignore a request that an earlier phase rejected, for example on a path of the gate itself: such phases share some
-  // reasons with those of the policy.
+  // reasons with the phases in which the policy decides.
   if (!isRouted && (position !== first || isReserved(record['url.path']))) return { ignored: true }
   if (position !== undefined) return { reason: known, position }
   if (record['gatehouse.decision'] === 'answered') return { ignored: true }

@@ -54,7 +54,11 @@ function printFiles(files: Shown['files'], output: Output): void {
   }
 }
 
-/** @throws {CliError} when a file exists or cannot be written */
+/**
+ * Writes the files of a policy revision to a folder. Replaces no file.
+ *
+ * @throws {CliError} when a file exists or cannot be written
+ */
 function writeFiles(folder: string, files: Shown['files']): void {
   for (const { name, text } of files) {
     const path = join(folder, basename(name))

@@ -5,7 +5,7 @@ import { activatePolicy, changeExitCodes, changeFlags, comparePolicies, withPoli
 import { defineVerb, flag } from '../verb.ts'
 import { waitMsOf } from '../wait-flag.ts'
 
-/** `gatehouse rollback [N]`: makes a new revision with the content of an earlier one. */
+/** `gatehouse rollback [N]`: makes a new policy revision with the content of an earlier revision. */
 export const verb = defineVerb({
   description: 'Activate the content of an earlier revision of the policy again, as a new revision',
   arguments: {

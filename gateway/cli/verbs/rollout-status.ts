@@ -3,7 +3,7 @@ import { exitCodes } from '../output.ts'
 import { outcomeText, printRoutes, progressText, readRollout } from '../rollout-text.ts'
 import { defineVerb } from '../verb.ts'
 
-/** `gatehouse rollout status`: shows the running rollout, or how the last one ended. */
+/** `gatehouse rollout status`: shows the running rollout, or how the last rollout ended. */
 export const verb = defineVerb({
   description: 'Show the running rollout of a revision with its requests by route, or how the last one ended',
   flags: { admin: adminFlag },

@@ -46,6 +46,8 @@ export class SinkCall {
   }
 
   /**
+   * Sends one request to the receiver.
+   *
    * @throws {SinkFault} when no complete reply arrives within the time-out. The receiver may have stored the records
    *   nevertheless.
    */

@@ -77,7 +77,11 @@ class HttpSink implements Sink {
     return { rejected: [...first.rejected, ...second.rejected], retry: [...first.retry, ...second.retry] }
   }
 
-  /** @returns the outcome for each record, or the reason why the receiver rejected the whole request */
+  /**
+   * Sends records to the receiver in one request.
+   *
+   * @returns the outcome for each record, or the reason why the receiver rejected the whole request
+   */
   async #post(records: readonly ShippedRecord[]): Promise<RecordOutcomes | string> {
     const { call, format, gzip: compress } = this.#dependencies
     const body = Buffer.from(format.body(records))

@@ -45,8 +45,10 @@ export async function endOfSealedFile(
 }
 
 /**
+ * Finds the last seal line in the last part of a file.
+ *
  * @returns offset after the last seal line that begins at or after offset `from`; `undefined` when there is no such
- * line
+ *   line
  */
 function endOfLastSeal(tail: Buffer, from: number, isSealLine: (line: string) => boolean): number | undefined {
   let end = tail.lastIndexOf(LF)

@@ -23,13 +23,13 @@ export async function setAside(path: string): Promise<void> {
   }
 }
 
-/** Compresses the rotated files of a sink that are not compressed yet, one after the other. */
+/** Compresses each rotated file of a sink that is not compressed yet, in order of their names. */
 export async function compressAside(path: string, compression: Exclude<Compression, 'none'>): Promise<void> {
   const folder = dirname(path)
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // Another worker can compress the same file at the same time. Each worker writes its own part file. The first
+    // Another worker may compress the same file at the same time. Each worker writes its own part file. The first
     // worker that finishes removes the part files of the others.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()

@@ -27,7 +27,7 @@ export interface SinkCredential {
 
 interface SinkAccessDependencies {
   readonly source: FollowedSource<SinkCredential>
-  /** Returns the CA certificates that are trusted now; `undefined` for those of the system. */
+  /** Returns the CA certificates that are trusted now; `undefined`: the CA certificates of the system. */
   readonly ca: () => string | undefined
   readonly serverName: string | undefined
 }

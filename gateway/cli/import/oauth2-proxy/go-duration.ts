@@ -3,8 +3,8 @@ import { formatDuration } from '../../../base/duration.ts'
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /**
- * Converts a duration in the syntax of Go, such as `1h30m`, into that of the gate. A duration outside of the bounds
- * (ms) becomes the nearest bound. Returns `undefined` for any other text.
+ * Converts a duration in the syntax of Go, such as `1h30m`, into the syntax of the gate. A duration outside of the
+ * bounds (ms) becomes the nearest bound. Returns `undefined` for any other text.
  */
 export function durationFromGo(text: string, minMs: number, maxMs: number): string | undefined {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return undefined

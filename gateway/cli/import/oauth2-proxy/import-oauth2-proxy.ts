@@ -109,8 +109,8 @@ const groupOptions = [
 ]
 
 /**
- * Scopes for a configuration without the option `scope`: those that oauth2-proxy requests by default, and `groups` if
- * an option requires groups.
+ * Scopes for a configuration without the option `scope`: the scopes that oauth2-proxy requests by default, and `groups`
+ * if an option requires groups.
  */
 function standardScopes(draft: ProxyDraft): string[] {
   const groups = groupOptions.some((key) => draft.option(key) !== undefined) ? ['groups'] : []

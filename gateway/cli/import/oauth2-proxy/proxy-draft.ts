@@ -31,7 +31,7 @@ export class ProxyDraft {
   readonly service: Record<string, unknown> = {}
   /** Keys of `redis` in gatehouse.yaml. */
   readonly redis: Record<string, unknown> = {}
-  /** Other keys of gatehouse.yaml. */
+  /** All other keys of gatehouse.yaml, except `redis`. */
   readonly settings: Record<string, unknown> = {}
   readonly upstreams: DraftUpstream[] = []
   readonly publicPaths: DraftPublic[] = []
