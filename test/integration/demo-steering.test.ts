@@ -14,7 +14,7 @@ import { LogLines, type LogRecord } from '../kit/log-lines.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
-import { runVerb } from '../kit/run-verb.ts'
+import { runVerbProcess } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
 
 // docs/design/contract.md §13: the demo with an existing Redis that requires a password, and the use of `demo env`.
@@ -71,7 +71,7 @@ function commandLines(): string[] {
 }
 
 test('with the two environment variables that `demo env` prints, the CLI lists both nodes of the demo and revokes a token at both', async () => {
-  const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
+  const { exitCode, stdout } = await runVerbProcess(['demo', 'env', ...atOffset], {})
   expect(exitCode).toBe(0)
   const [, url, token] =
     /^export GATEHOUSE_ADMIN_URL='([^'\n]+)'\nexport GATEHOUSE_ADMIN_TOKEN='([^'\n]+)'\nexport PATH='[^'\n]+\/bin':"\$PATH"\n$/.exec(
@@ -80,12 +80,12 @@ test('with the two environment variables that `demo env` prints, the CLI lists b
   expect(url).toBe(`http://127.0.0.1:${9090 + offset}`)
 
   const environment = { GATEHOUSE_ADMIN_URL: url!, GATEHOUSE_ADMIN_TOKEN: token! }
-  const json = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const json = await runVerbProcess(['demo', 'env', ...atOffset, '--output', 'json'], {})
   expect(JSON.parse(json.stdout)).toEqual(environment)
 
-  const { stdout: listed } = await runVerb(['nodes', '--output', 'json'], environment)
+  const { stdout: listed } = await runVerbProcess(['nodes', '--output', 'json'], environment)
   expect(JSON.parse(listed)).toMatchObject({ nodes: [{ id: 'node-1' }, { id: 'node-2' }] })
-  const revoked = await runVerb(['revoke', '--jti', 'nobody', '--wait=all', '--output', 'json'], environment)
+  const revoked = await runVerbProcess(['revoke', '--jti', 'nobody', '--wait=all', '--output', 'json'], environment)
   expect(revoked.exitCode).toBe(0)
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
 })
@@ -96,18 +96,18 @@ test('the demo exports the traces of its nodes to the collector that OTEL_EXPORT
 })
 
 test('a token of the demo client ops authorizes a call of the admin API', async () => {
-  const { stdout } = await runVerb(['demo', 'token', ...atOffset, '--client', 'ops'], {})
+  const { stdout } = await runVerbProcess(['demo', 'token', ...atOffset, '--client', 'ops'], {})
   const environment = {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${9091 + offset}`,
     GATEHOUSE_ADMIN_TOKEN: stdout.trim(),
   }
 
-  expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
+  expect(await runVerbProcess(['nodes'], environment)).toMatchObject({ exitCode: 0 })
 })
 
 test('the WebSocket command that the demo prints sends lines and prints the echo of each line, and ends when the token is revoked', async () => {
-  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset], {})
-  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const { stdout: token } = await runVerbProcess(['demo', 'token', ...atOffset], {})
+  const { stdout: variables } = await runVerbProcess(['demo', 'env', ...atOffset, '--output', 'json'], {})
   const command = webSocketCommand(portsAt(offset))
   const child = spawn('sh', ['-c', command], { cwd: checkout, env: { ...process.env, TOKEN: token.trim() } })
   const ended = once(child, 'close').finally(guard(child.pid!))
@@ -116,22 +116,22 @@ test('the WebSocket command that the demo prints sends lines and prints the echo
   child.stdin.write('tea\n')
   await until('the echo', () => output.text.includes('tea'))
 
-  await runVerb(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
+  await runVerbProcess(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
 
   expect(await within(20_000, 'the end of the WebSocket client', ended)).toEqual([0, null])
   expect(errors.text.at(-1)).toBe('closed: 4401 the authorization has ended')
 })
 
 test('the gRPC command that the demo prints shows an order per second, and ends when the token is revoked', async () => {
-  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset], {})
-  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const { stdout: token } = await runVerbProcess(['demo', 'token', ...atOffset], {})
+  const { stdout: variables } = await runVerbProcess(['demo', 'env', ...atOffset, '--output', 'json'], {})
   const command = grpcCommand(portsAt(offset))
   const child = spawn('sh', ['-c', command], { cwd: checkout, env: { ...process.env, TOKEN: token.trim() } })
   const ended = once(child, 'close').finally(guard(child.pid!))
   const [output, errors] = [new LogLines(child.stdout!), new LogLines(child.stderr!)]
   await until('an order', () => output.text.length > 0)
 
-  await runVerb(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
+  await runVerbProcess(['revoke', '--token', token.trim(), '--wait=all'], JSON.parse(variables))
 
   expect(JSON.parse(output.text[0]!)).toEqual({ id: '1', item: 'tea', version: 1, caller: 'reader' })
   expect(await within(20_000, 'the end of the gRPC client', ended)).toEqual([1, null])
@@ -144,14 +144,14 @@ test('`demo add` adds a service to both nodes of the demo, and a second `demo ad
   atEnd(() => void service.close())
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
   const add = async (...words: string[]) => {
-    const { stdout } = await runVerb(['demo', 'add', ...words, ...atOffset, '--output', 'json'], {})
+    const { stdout } = await runVerbProcess(['demo', 'add', ...words, ...atOffset, '--output', 'json'], {})
     return JSON.parse(stdout) as { at: string; client: string; revision: number }
   }
   await add('http://127.0.0.1:1', '--name', 'tickets')
   const { at, client, revision } = await add(`${url}/v1/`, '--name', 'tickets', '--scope', 'orders:write')
-  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset, '--client', client], {})
-  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
-  const { stdout: nodes } = await runVerb(['nodes', '--output', 'json'], JSON.parse(variables))
+  const { stdout: token } = await runVerbProcess(['demo', 'token', ...atOffset, '--client', client], {})
+  const { stdout: variables } = await runVerbProcess(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const { stdout: nodes } = await runVerbProcess(['nodes', '--output', 'json'], JSON.parse(variables))
 
   const numbers = JSON.parse(nodes).nodes.map((node: { policy_number: number }) => node.policy_number)
   expect(numbers).toEqual([revision, revision])
@@ -172,7 +172,7 @@ test.each([
 ])('`demo add` with the arguments $words fails, says why, and changes no policy', async ({ words, exit, message }) => {
   const policy = () => readFileSync(`${ready['state']}/policy.yaml`, 'utf8')
   const before = policy()
-  const { exitCode, stderr } = await runVerb(['demo', 'add', ...words, ...atOffset], {})
+  const { exitCode, stderr } = await runVerbProcess(['demo', 'add', ...words, ...atOffset], {})
 
   expect([exitCode, policy()]).toEqual([exit, before])
   expect(stderr).toContain(message)
@@ -181,7 +181,7 @@ test.each([
 test('`demo add` writes the service to policy.yaml, unless the file has changes that are not active', async () => {
   const path = `${ready['state']}/policy.yaml`
   const add = async (name: string) => {
-    const { stdout } = await runVerb(['demo', 'add', 'http://127.0.0.1:1', '--name', name, ...atOffset], {})
+    const { stdout } = await runVerbProcess(['demo', 'add', 'http://127.0.0.1:1', '--name', name, ...atOffset], {})
     return stdout.includes('The service is not in policy.yaml')
   }
   const notes = [await add('written')]
@@ -206,7 +206,10 @@ test('the nodes of the demo join the cluster without waiting for members of an e
 test('`demo add` exits with 3 when no demo is running', async () => {
   const words = ['demo', 'add', 'http://127.0.0.1:3000', '--port-offset', String(offset + 10)]
 
-  expect(await runVerb(words, {})).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('is not running') })
+  expect(await runVerbProcess(words, {})).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('is not running'),
+  })
 })
 
 test('all Redis keys of the demo start with `gh-demo-` and the same 12 hexadecimal digits', async () => {
@@ -229,7 +232,7 @@ test('the demo shows the Redis password neither in the command line of a process
 })
 
 test('`demo env` exits with 3 when no demo is running', async () => {
-  const { exitCode, stdout, stderr } = await runVerb(['demo', 'env', '--port-offset', String(offset + 10)], {})
+  const { exitCode, stdout, stderr } = await runVerbProcess(['demo', 'env', '--port-offset', String(offset + 10)], {})
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
   expect(stderr).toContain('the demo is not running')

@@ -17,11 +17,31 @@ export interface EndOrder {
   readonly endMark: string
 }
 
-export type HostOrder = NodeOrder | EndOrder
+/** Runs `gatehouse <words>` once. */
+export interface VerbOrder {
+  readonly kind: 'verb'
+  readonly words: readonly string[]
+  /** Working folder of the verb. */
+  readonly cwd: string
+  /** All environment variables of the verb. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Standard input of the verb. */
+  readonly input: string
+}
+
+/** Exit code and output of a verb. */
+export interface VerbRun {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type HostOrder = NodeOrder | EndOrder | VerbOrder
 
 export interface HostAnswer {
-  readonly kind: 'ended'
-  /** Resources that the closed node left open in the process, such as sockets and files. */
+  /** Result of a verb. */
+  readonly run?: VerbRun
+  /** Resources that the closed node or the verb left open in the process, such as sockets and files. */
   readonly left: readonly string[]
   /** Whether the host can run another node. */
   readonly isFree: boolean

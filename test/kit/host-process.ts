@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { guard } from '../../deploy/guard.ts'
-import type { HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
-import type { LogLines } from './log-lines.ts'
+import type { EndOrder, HostAnswer, HostOrder, NodeOrder, VerbOrder, VerbRun } from './host-order.ts'
+import { LogLines } from './log-lines.ts'
 import { heapFlags, programPath } from './programs.ts'
 
-/** Longest time in which a node stops or closes, ms. After that, its host is killed. */
-const endLimitMs = { stop: 50_000, close: 10_000 }
+/** Longest time in which a verb ends, or a node stops or closes, ms. After that, its host is killed. */
+const endLimitMs = { verb: 50_000, stop: 50_000, close: 10_000 }
 
 /** Largest number of hosts of this test process that wait for their next node. Each takes about 150 MB of memory. */
 const idleMost = 3
@@ -16,7 +16,7 @@ const idleMost = 3
 const idle: HostProcess[] = []
 let ends = 0
 
-/** A process that runs the nodes of the tests one after the other (`program-host.ts`). */
+/** A process that runs nodes and verbs of the tests one after the other (`program-host.ts`). */
 export class HostProcess {
   readonly #process: ChildProcess
   readonly #out: HostStream
@@ -70,17 +70,39 @@ export class HostProcess {
     if (!this.#process.connected) return this.kill()
     const endMark = `end of node ${++ends} of a host`
     const marks = [this.#out, this.#err].map((stream) => stream.reads(endMark))
-    const late = AbortSignal.timeout(endLimitMs[how])
-    const answered = once(this.#process, 'message', { signal: late })
-    this.#send({ kind: how, endMark })
-    const answer = await Promise.race([answered, this.exited]).catch(() => undefined)
-    if (!this.#process.connected || answer === undefined) {
+    const answer = await this.#answerTo({ kind: how, endMark })
+    if (answer === undefined) {
       console.warn('a node did not close, so its process was killed')
       return this.kill()
     }
     await Promise.all(marks)
-    const { left, isFree } = (answer as [HostAnswer])[0]
-    if (left.length > 0) console.warn(`a closed node left in its process: ${left.join(', ')}`)
+    await this.#release(answer)
+  }
+
+  /** Runs a verb. The host is then free. @throws {Error} when the verb does not end, or crashes */
+  async runVerb(order: VerbOrder): Promise<VerbRun> {
+    const err = new LogLines()
+    this.#err.lines = err
+    const answer = await this.#answerTo(order)
+    if (answer?.run === undefined) {
+      await this.kill()
+      throw new Error(`gatehouse ${order.words[0]} did not end, or crashed:\n${err.text.join('\n')}`)
+    }
+    await this.#release(answer)
+    return answer.run
+  }
+
+  /** Carries out an order. @returns `undefined` when the host gives no answer in time */
+  async #answerTo(order: EndOrder | VerbOrder): Promise<HostAnswer | undefined> {
+    const late = AbortSignal.timeout(endLimitMs[order.kind])
+    const answered = once(this.#process, 'message', { signal: late })
+    this.#send(order)
+    const answer = await Promise.race([answered, this.exited]).catch(() => undefined)
+    return this.#process.connected ? (answer as [HostAnswer] | undefined)?.[0] : undefined
+  }
+
+  async #release({ left, isFree }: HostAnswer): Promise<void> {
+    if (left.length > 0) console.warn(`a closed node or verb left in its process: ${left.join(', ')}`)
     if (isFree && idle.length < idleMost) idle.push(this)
     else await this.kill()
   }

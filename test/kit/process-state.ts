@@ -9,7 +9,6 @@ const ownVariables: ReadonlySet<string> = new Set(['NODE_COMPILE_CACHE', 'UWS_HT
 
 /** State of this process before it runs a node: listeners, sockets and timers. */
 export class ProcessState {
-  readonly ownVariables = ownVariables
   readonly #streams: readonly NodeJS.EventEmitter[] = [process, process.stdout, process.stderr]
   readonly #listeners: readonly Listeners[]
   readonly #sockets: ReadonlySet<string>
@@ -23,6 +22,13 @@ export class ProcessState {
 
   static now(): ProcessState {
     return new ProcessState()
+  }
+
+  /** Sets the working folder and all environment variables of this process. */
+  enter(cwd: string, env: Readonly<Record<string, string | undefined>>): void {
+    process.chdir(cwd)
+    for (const name of Object.keys(process.env)) if (!ownVariables.has(name)) delete process.env[name]
+    Object.assign(process.env, env)
   }
 
   /** Removes the listeners that were added to the process, and leaves the working folder, which will be removed. */

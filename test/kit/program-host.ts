@@ -1,5 +1,5 @@
-// A process that runs nodes one after the other, each by `gatehouse serve`. `host-process.ts` starts it and sends orders
-// to it as messages. A start in a process that has loaded the product takes a tenth of the CPU time of a new process.
+// A process that runs nodes, each by `gatehouse serve`, and verbs, one after the other. `host-process.ts` starts it and
+// sends orders to it as messages. A start in a process that has loaded the product takes a tenth of the CPU time of a new process.
 
 import './checked-phases.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,8 @@ import { run } from '../../gateway/cli/cli.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { redisDeadlineMs } from '../../gateway/redis/redis-link.ts'
 import { flushCompiled } from './flush-compiled.ts'
-import type { EndOrder, HostAnswer, HostOrder, NodeOrder } from './host-order.ts'
+import type { EndOrder, HostAnswer, HostOrder, NodeOrder, VerbOrder } from './host-order.ts'
+import { runHostedVerb } from './hosted-verb.ts'
 import { ProcessState } from './process-state.ts'
 
 /** Longest time in which the operating system and Node end the sockets and timers of a closed node, ms. */
@@ -30,13 +31,16 @@ Object.assign(GatewayNode, {
 
 void flushCompiled()
 process.on('disconnect', () => process.exit(0))
-process.on('message', (order: HostOrder) => void (order.kind === 'node' ? runNode(order) : endNode(order)))
+process.on('message', (order: HostOrder) => void carryOut(order))
+
+function carryOut(order: HostOrder): Promise<void> {
+  if (order.kind === 'node') return runNode(order)
+  return order.kind === 'verb' ? runVerbOnce(order) : endNode(order)
+}
 
 async function runNode({ settingsFile, cwd, env, redisDeadlineMs: store }: NodeOrder): Promise<void> {
   before = ProcessState.now()
-  process.chdir(cwd)
-  for (const name of Object.keys(process.env)) if (!before.ownVariables.has(name)) delete process.env[name]
-  Object.assign(process.env, env)
+  before.enter(cwd, env)
   Object.assign(redisDeadlineMs, { store })
   await run([process.execPath, 'gatehouse', 'serve', '--config', settingsFile])
 }
@@ -44,14 +48,25 @@ async function runNode({ settingsFile, cwd, env, redisDeadlineMs: store }: NodeO
 async function endNode({ kind, endMark }: EndOrder): Promise<void> {
   await node![kind]()
   node = undefined
-  before!.restore()
-  const left = await leftBehind(before!)
+  const left = await restored(before!)
   for (const stream of [process.stdout, process.stderr]) stream.write(`${endMark}\n`)
-  const isFull = process.memoryUsage.rss() > MEMORY_MAX_BYTES
-  answer({ kind: 'ended', left, isFree: left.length === 0 && !isFull })
+  answer({ left, isFree: isFree(left) })
 }
 
-async function leftBehind(state: ProcessState): Promise<readonly string[]> {
+async function runVerbOnce(order: VerbOrder): Promise<void> {
+  const state = ProcessState.now()
+  state.enter(order.cwd, order.env)
+  const run = await runHostedVerb(order)
+  const left = await restored(state)
+  answer({ run, left, isFree: isFree(left) })
+}
+
+function isFree(left: readonly string[]): boolean {
+  return left.length === 0 && process.memoryUsage.rss() <= MEMORY_MAX_BYTES
+}
+
+async function restored(state: ProcessState): Promise<readonly string[]> {
+  state.restore()
   for (const deadline = performance.now() + CLEAN_MS; ; ) {
     const left = state.leftBehind()
     if (left.length === 0 || performance.now() > deadline) return left
