@@ -14,7 +14,7 @@ export interface StreamEvent {
   readonly data: string
 }
 
-/** If the client reads nothing for this time, the stream is closed, ms. */
+/** If the client reads nothing for this time (ms), the stream is closed. */
 const STALL_MS = 10_000
 /**
  * Number of unsent bytes of a stream above which the node takes no further event until the client has read. The last
@@ -22,7 +22,7 @@ const STALL_MS = 10_000
  */
 const WAITING_MAX_BYTES = 256 * 1024
 /**
- * If a stream has no event for this time, the node sends a comment line, ms. It shows clients and proxies that the
+ * If a stream has no event for this time (ms), the node sends a comment line. It shows clients and proxies that the
  * connection is alive.
  */
 const SIGN_OF_LIFE_MS = 15_000

@@ -31,7 +31,7 @@ const DELAY_MAX_MS = 1000
  */
 const DELAYED_MAX = 32
 /**
- * For this time after a token was accepted from a client address, ms, calls with this token from this address are
+ * For this time (ms) after a token was accepted from a client address, calls with this token from this address are
  * processed, also when too many other calls from the address failed.
  */
 const KNOWN_MS = 10 * 60_000

@@ -28,8 +28,8 @@ export interface OutboxOptions {
 }
 
 /**
- * For this time after the start, a missing connection to Redis does not count as a failure, because the node is still
- * connecting, ms.
+ * For this time (ms) after the start, a missing connection to Redis does not count as a failure, because the node is
+ * still connecting.
  */
 const START_MS = 1000
 const RETRY_MIN_MS = 100

@@ -8,7 +8,7 @@ const PATH = '/api/v1/policy/rollout'
 const ASK_EVERY_MS = 1000
 /** Time between two lines about the progress of a rollout, ms. */
 const LINE_EVERY_MS = 10_000
-/** If the node does not reply for this time, the command ends, but the rollout continues, ms. */
+/** If the node does not reply for this time (ms), the command ends, but the rollout continues. */
 const SILENT_MS = 30_000
 /** Exit code of a process that SIGINT ended. */
 const INTERRUPTED = 130

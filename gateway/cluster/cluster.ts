@@ -381,7 +381,7 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // Append an entry to the event log, and read from its position on. Events before this entry are part of the state that
+    // Append an entry to the event log, and read from its position on. Events before this entry are in the state that
     // `#catchUp` reads; all later events arrive through the log.
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()

@@ -117,9 +117,9 @@ export class ConfigError extends Error {
 }
 
 /**
- * Does all pieces of work, and reports the problems of all of them together.
+ * Calls all functions in `works`, and reports the problems of all calls together.
  *
- * @throws {ConfigError} when at least one piece of work throws one; any other error at once
+ * @throws {ConfigError} when at least one call throws a ConfigError; any other error ends the calls at once
  */
 export function attemptAll<T>(works: Iterable<() => T>): T[] {
   const problems: Problem[] = []

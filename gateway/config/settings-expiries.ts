@@ -5,8 +5,8 @@ import type { LoadedSettings } from './settings.ts'
 const filePrefix = 'file '
 
 /**
- * Lists when secrets and keys of the settings expire, if this is known: by `expires`. With `keys.max_age`, also the
- * other keys in files; their end follows from the age of the file.
+ * Lists when secrets and keys of the settings expire. Includes those that have `expires`. With `keys.max_age`, also
+ * includes all other keys in files: they expire at this age of their file.
  */
 export function settingsExpiries({
   settings: { secretExpiries, keys },

@@ -39,8 +39,8 @@ const LOG_INTERVAL_MS = 5000
 /** Minimum time between two look-ups of the introspection endpoint after replies that reject the request, ms. */
 const LOOK_UP_MS = 1000
 /**
- * For this time after a valid introspection response, the error `invalid_request` of the issuer means an inactive
- * token, ms: 5 minutes.
+ * For this time (5 minutes, in ms) after a valid introspection response, the error `invalid_request` of the issuer
+ * means an inactive token.
  */
 const RECENT_ANSWER_MS = 5 * 60_000
 

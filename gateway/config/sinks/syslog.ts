@@ -53,7 +53,7 @@ interface SyslogSinkDependencies {
 }
 
 /**
- * If the receiver closes the connection more than this time after the last write, ms, it has probably received all
+ * If the receiver closes the connection more than this time (ms) after the last write, it has probably received all
  * records. Otherwise the newest records may be lost.
  */
 const QUIET_MS = 5000
