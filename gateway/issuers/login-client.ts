@@ -493,9 +493,12 @@ export class LoginClient {
     if (this.#warnedOfNoRefreshToken) return
     this.#warnedOfNoRefreshToken = true
     const { name } = this.#rules
+    const remedy = this.#login.scopes.includes('offline_access')
+      ? 'the login requests the scope offline_access: allow refresh tokens for this client at the issuer'
+      : `request the scope offline_access under issuers.${name}.login.scopes`
     this.#dependencies.log('warn', 'the issuer grants no refresh token: sessions end with their access tokens', {
       issuer: name,
-      problem: `request the scope offline_access under issuers.${name}.login.scopes, or see "Obtain a refresh token" in docs/guide/login.md`,
+      problem: `${remedy}, or see "Obtain a refresh token" in docs/guide/login.md`,
     })
   }
 
@@ -603,8 +606,9 @@ function reasonOf(error: unknown): string {
   if (error instanceof openid.ResponseBodyError) return cut(`status ${error.status}, ${error.error}`)
   if (!(error instanceof Error)) return 'unknown error'
   const { cause } = error
-  const beneath = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ''
-  return cut(`${error.message}${beneath}`)
+  if (!(cause instanceof Error) || cause.message === error.message) return cut(error.message)
+  // openid-client gives every network error this message.
+  return cut(error.message === 'something went wrong' ? cause.message : `${error.message}: ${cause.message}`)
 }
 
 /** Cuts a text from a browser or an issuer to 200 characters, for a log line. */

@@ -79,7 +79,11 @@ test('an issuer that gives no refresh tokens causes one warning, and the session
   const warning = 'the issuer grants no refresh token: sessions end with their access tokens'
   await until('the warning', () => lines(warning).length > 0)
   expect(lines(warning)).toMatchObject([
-    { level: 'warn', issuer: 'main', problem: expect.stringContaining('offline_access') },
+    {
+      level: 'warn',
+      issuer: 'main',
+      problem: expect.stringContaining('allow refresh tokens for this client at the issuer'),
+    },
   ])
 })
 
