@@ -16,19 +16,31 @@ interface Candidate {
   readonly at: readonly (string | number)[]
 }
 
+/** Facts about a policy that the comparison of two routes needs. */
+interface KnownPolicy {
+  readonly snapshot: Snapshot
+  /** Sample hosts, each with its description. */
+  readonly hosts: ReadonlyMap<string, string>
+  /** Public routes. */
+  readonly open: ReadonlySet<unknown>
+}
+
 /**
  * Finds routes that expose the paths of a stronger route under another host. Such a weaker route has the same upstream
  * and an equally or less literal path pattern. It lacks a condition of the stronger route, or accepts an additional
- * issuer. Under the same host this cannot happen: for other methods, the more literal pattern replies 405.
+ * issuer. Under the same host this cannot happen: for other methods, the more literal pattern replies 405. A request
+ * that a public route of the stronger route's host and service admits too is no exposure.
  *
  * @param snapshot  snapshot compiled from `source`
  * @returns one problem per pair of routes (the first 100), at the `match` of the weaker route
  */
 export function weakerRoutes(source: PolicySource, snapshot: Snapshot): Problem[] {
-  const hosts = hostsOf(snapshot)
+  const candidates = candidatesOf(source, snapshot)
+  const open = new Set(candidates.flatMap(({ route, demands }) => (demands === undefined ? [route] : [])))
+  const known = { snapshot, hosts: hostsOf(snapshot), open }
   const problems: Problem[] = []
-  for (const [stronger, weaker] of pairsOf(candidatesOf(source, snapshot))) {
-    const under = reachedUnder(stronger, weaker, hosts, snapshot)
+  for (const [stronger, weaker] of pairsOf(candidates)) {
+    const under = reachedUnder(stronger, weaker, known)
     if (under === undefined) continue
     const [strong, weak] = [stronger.route, weaker.route]
     const ofHost = strong.host === undefined ? 'which names no host' : `of host ${strong.host}`
@@ -81,12 +93,8 @@ function beginAlike({ segments: [a] }: PathPattern, { segments: [b] }: PathPatte
  * Describes a host under which the weaker route accepts requests for a path of the stronger route; `undefined` if there
  * is no such host.
  */
-function reachedUnder(
-  stronger: Candidate,
-  weaker: Candidate,
-  hosts: ReadonlyMap<string, string>,
-  snapshot: Snapshot,
-): string | undefined {
+function reachedUnder(stronger: Candidate, weaker: Candidate, known: KnownPolicy): string | undefined {
+  const { snapshot, hosts } = known
   if (stronger.demands === undefined) return undefined
   const paths = commonPaths(stronger.pattern, weaker.pattern)
   if (paths.length === 0) return undefined
@@ -96,10 +104,17 @@ function reachedUnder(
     // `fall_through`.
     if (isMoreLiteral(stronger.route.host, weaker.route.host) && matchesHost(stronger.route.host, host)) continue
     for (const path of paths) {
-      if (methods.some((method) => snapshot.match(host, path, method) === weaker.route)) return name
+      const reached = (method: string) => snapshot.match(host, path, method) === weaker.route
+      if (methods.some((method) => reached(method) && !isPublicAnyway(stronger, path, method, known))) return name
     }
   }
   return undefined
+}
+
+/** Whether a public route of the stronger route's service admits a request under the stronger route's own host. */
+function isPublicAnyway({ route }: Candidate, path: string, method: string, { snapshot, open }: KnownPolicy): boolean {
+  const found = snapshot.match(sampleHost(route.host), path, method)
+  return open.has(found) && 'service' in found && found.service === route.service
 }
 
 /**
@@ -119,9 +134,15 @@ function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): 
 function hostsOf({ routes }: Snapshot): Map<string, string> {
   const hosts = new Map<string, string>()
   for (const { host } of routes) {
-    if (host !== undefined) hosts.set(host.startsWith('*.') ? `${anySegment}${host.slice(1)}` : host, `host ${host}`)
+    if (host !== undefined) hosts.set(sampleHost(host), `host ${host}`)
   }
   return hosts.set(unnamedHost, 'a host that no route names')
+}
+
+/** Returns a host that matches a host pattern. */
+function sampleHost(pattern: string | undefined): string {
+  if (pattern === undefined) return unnamedHost
+  return pattern.startsWith('*.') ? `${anySegment}${pattern.slice(1)}` : pattern
 }
 
 function isMoreLiteral(host: string | undefined, than: string | undefined): boolean {

@@ -165,6 +165,15 @@ test.each<[string, Record<string, Entry>]>([
       w: { path: '/**' },
     },
   ],
+  [
+    'the stronger route has the other methods of a path that is public under both hosts',
+    {
+      sPublic: { host: 'a.test', path: '/x', methods: ['GET'] },
+      s: { host: 'a.test', path: '/x', methods: ['POST'], require: admin },
+      w: { host: 'b.test', path: '/x', methods: ['GET'] },
+      s2: { host: 'b.test', path: '/x', methods: ['POST'], require: admin },
+    },
+  ],
 ])('the policy check reports no weaker route for: %s', (_, routes) => {
   expect(reported(routes)).toEqual([])
 })
