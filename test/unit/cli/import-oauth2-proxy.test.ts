@@ -10,6 +10,7 @@ import { proxyOptions } from '../../../gateway/cli/import/oauth2-proxy/proxy-opt
 import { loadSettings } from '../../../gateway/config/settings.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
 import { readPolicy } from '../../../gateway/policy/policy-source.ts'
+import { weakerRoutes } from '../../../gateway/policy/weaker-routes.ts'
 import { documentedOptions } from './imports/documented-options.ts'
 
 interface Made {
@@ -26,13 +27,15 @@ interface Made {
 function importedTexts(texts: readonly string[], issuer?: string) {
   const files = texts.map((text, i) => ({ file: `file-${i + 1}`, bytes: Buffer.from(text) }))
   const { policy, settings, notes } = importOAuth2Proxy(files, issuer)
-  const compiled = compilePolicy(readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(stringify(policy)) }]))
+  const source = readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(stringify(policy)) }])
+  const compiled = compilePolicy(source)
   const made = policy as Made
   return {
     made,
     settings,
     notes: notes.map(formatImportNote),
     compiled,
+    weaker: weakerRoutes(source, compiled),
     routes: Object.values(made.services).flatMap((each) => each.routes),
   }
 }
@@ -59,7 +62,7 @@ test('the import of an oauth2-proxy config file gives an issuer with login, a se
     {
       id: 'all',
       match: { path: '/**' },
-      require: { all: [{ session: 'main' }, verified, { email: { domain: ['example.com'] } }] },
+      require: { all: [{ session: 'main' }, { email: { domain: ['example.com'] } }] },
       websocket: {},
     },
   ])
@@ -131,7 +134,7 @@ test('the import of oauth2-proxy reads flags from a script, also flags that are 
   })
   expect(Object.keys(made.services)).toEqual(['a', 'b'])
   expect(routes[0]!.require).toEqual({
-    all: [{ session: 'main' }, verified, { email: { domain: ['acme.test', 'acme.example'] } }],
+    all: [{ session: 'main' }, { email: { domain: ['acme.test', 'acme.example'] } }],
   })
 })
 
@@ -179,10 +182,10 @@ test('the import of oauth2-proxy requires one of the addresses in authenticated_
   }
 
   expect(required('emails')).toEqual({
-    all: [{ session: 'main' }, verified, { email: { addresses: { file: join(folder, 'emails') } } }],
+    all: [{ session: 'main' }, { email: { addresses: { file: join(folder, 'emails') } } }],
   })
   expect(required('missing')).toEqual({
-    all: [{ session: 'main' }, verified, { email: { domain: ['none.invalid'] } }],
+    all: [{ session: 'main' }, { email: { domain: ['none.invalid'] } }],
   })
 })
 
@@ -215,6 +218,34 @@ test.each([
     expect(notes.join('\n')).toMatch(new RegExp(`whitelist_domains: ${expected.outcome}: `))
   },
 )
+
+test.each([
+  ['static://202', ['auth.acme.test', 'shop.acme.test', 'wiki.acme.test']],
+  ['http://app/', ['app']],
+])(
+  'the policy imported for several hosts with the upstream %s has the services %j, and no route is weaker than another',
+  (upstream, services) => {
+    const stated = hosts('https://auth.acme.test/oauth2/callback', ['acme.test'], ['shop.acme.test', 'wiki.acme.test'])
+    const text = `${stated.replace('http://app/', upstream)}skip_auth_routes=["GET=^/healthz$", "^/static/"]\n`
+
+    const { made, weaker } = importedTexts([text])
+
+    expect(Object.keys(made.services)).toEqual(services)
+    expect(weaker).toEqual([])
+  },
+)
+
+test('an import names the redirect and post-logout URIs to register, and the proxies that ask', () => {
+  const { notes, settings } = importedTexts([
+    `${base.replace('http://app/', 'static://202')}redirect_url="https://a.test/oauth2/callback"\n`,
+  ])
+
+  const uris =
+    /https:\/\/a\.test\/\.gatehouse\/callback and https:\/\/a\.test\/oauth2\/callback as redirect URIs .* https:\/\/a\.test\/\.gatehouse\/logout as post-logout/
+  expect(notes.join('\n')).toMatch(uris)
+  expect(notes.join('\n')).toMatch(/upstreams: decide: .*check\.peers of the settings is 127\.0\.0\.1: list/)
+  expect(settings).toMatchObject({ check: { peers: ['127.0.0.1'] } })
+})
 
 test.each([
   ['a host that no cookie domain covers', ['.acme.test'], ['shop.other.test']],

@@ -125,10 +125,14 @@ function offlineAccess(issuer: string): object {
 function protection(draft: ProxyDraft, issuers: readonly string[]): Record<string, unknown> {
   const session = { session: 'main' }
   const subject = draft.acceptsTokens ? { any: [session, claimIsOneOf('iss', issuers)] } : session
-  const verified = isOn(draft.option('insecure_oidc_allow_unverified_email'))
-    ? []
-    : [{ not: { claims: { email_verified: { any: [false] } } } }]
-  const emails = draft.emails === 'all' || draft.emails === undefined ? [] : [anyOf(draft.emails)]
+  const addresses = draft.emails === 'all' ? [] : (draft.emails ?? [])
+  const emails = addresses.length === 0 ? [] : [anyOf(addresses)]
+  // A requirement on `email` demands a verified address already. Its reason in the log is more exact than that of `not`.
+  const demandsVerified = addresses.length > 0 && addresses.every((each) => 'email' in each)
+  const verified =
+    demandsVerified || isOn(draft.option('insecure_oidc_allow_unverified_email'))
+      ? []
+      : [{ not: { claims: { email_verified: { any: [false] } } } }]
   const groups = draft.groups.length === 0 ? [] : [anyOf(draft.groups)]
   const all = [subject, ...verified, ...emails, ...groups, ...draft.conditions]
   return all.length === 1 ? all[0]! : { all }

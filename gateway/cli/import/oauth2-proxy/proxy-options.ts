@@ -132,7 +132,7 @@ function readRedirect(option: ProxyOption, draft: ProxyDraft): OptionTold {
   draft.settings['public_url'] ??= origin
   return [
     'decide',
-    `register ${origin}/.gatehouse/callback and ${origin}/oauth2/callback as redirect URIs at the issuer`,
+    `register ${origin}/.gatehouse/callback and ${origin}/oauth2/callback as redirect URIs at the issuer, and ${origin}/.gatehouse/logout as post-logout redirect URI`,
   ]
 }
 

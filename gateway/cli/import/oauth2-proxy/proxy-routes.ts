@@ -1,6 +1,7 @@
 import { forwardedMethods } from '../../../base/methods.ts'
 import { nameFrom } from '../plain-value.ts'
 import type { DraftPublic, DraftUpstream, ProxyDraft } from './proxy-draft.ts'
+import { hostService } from './proxy-upstream.ts'
 
 type Requirement = 'public' | Readonly<Record<string, unknown>>
 
@@ -15,11 +16,12 @@ export function proxyServices(draft: ProxyDraft, protection: Requirement): Recor
   const services = new Map<string, { upstreams: string[]; routes: DraftRoute[] }>()
   const ids = new Set<string>()
   for (const [pattern, upstream] of patternsOf(draft)) {
-    const name = nameFrom(new URL(upstream.origin).host, 'service')
-    const service = services.get(name) ?? { upstreams: [upstream.origin], routes: [] }
-    services.set(name, service)
-    for (const host of draft.hosts.length === 0 ? [undefined] : draft.hosts)
+    for (const host of draft.hosts.length === 0 ? [undefined] : draft.hosts) {
+      const { name, origin } = hostService(upstream, host)
+      const service = services.get(name) ?? { upstreams: [origin], routes: [] }
+      services.set(name, service)
       service.routes.push(...routesOf(pattern, host, upstream, draft, protection, ids))
+    }
   }
   return Object.fromEntries(
     [...services].map(([name, { upstreams, routes }]) => [name, { upstreams, ...draft.service, routes }]),

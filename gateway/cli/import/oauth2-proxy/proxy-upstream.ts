@@ -1,4 +1,4 @@
-import { mappingOf, textOf } from '../plain-value.ts'
+import { mappingOf, nameFrom, textOf } from '../plain-value.ts'
 import type { OptionTold } from './option-rule.ts'
 import type { DraftUpstream, ProxyDraft } from './proxy-draft.ts'
 
@@ -8,9 +8,19 @@ import type { DraftUpstream, ProxyDraft } from './proxy-draft.ts'
  */
 const placeholder = 'http://upstream.invalid'
 
+/**
+ * Returns name and upstream of the service to which a request for a host goes. Behind another proxy each host is a
+ * separate service, which log lines and the `aud` of assertions name.
+ */
+export function hostService({ origin }: DraftUpstream, host: string | undefined): { name: string; origin: string } {
+  if (origin !== placeholder || host === undefined) return { name: nameFrom(new URL(origin).host, 'service'), origin }
+  const name = nameFrom(host, 'service')
+  return { name, origin: `http://${name}.invalid` }
+}
+
 const staticTold: OptionTold = [
   'decide',
-  `a static reply is for forward authentication: the upstream ${placeholder} is a placeholder. List the asking proxy under check.peers of the settings (docs/guide/forward-auth.md)`,
+  'a static reply is for forward authentication: upstreams below .invalid are placeholders. check.peers of the settings is 127.0.0.1: list the proxies that ask (docs/guide/forward-auth.md)',
 ]
 
 /**
