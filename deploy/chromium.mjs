@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { hasApt, unpackDebian } from './debian.mjs'
 import { libraryPath } from './library-path.mjs'
 
-/** Folder of the Chromium that `npm run setup` unpacks if the machine has none. */
+/** Folder into which `npm run setup` unpacks a Chromium if the machine has no Chromium. */
 export const privateChromium = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'chromium')
 
 const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
@@ -31,7 +31,7 @@ export function findChromium() {
 /** Finds the Chromium below `root`, an unpacked tree of Debian packages: the program, not its wrapper script. */
 export function unpackedChromium(root = join(privateChromium, 'root')) {
   const env = { LD_LIBRARY_PATH: libraryPath(root) }
-  // The unpacked tree has fonts if the machine has none. The sysroot makes the absolute paths in the fonts'
+  // The unpacked tree contains fonts if the machine has no fonts. The sysroot makes the absolute paths in the fonts'
   // configuration relative to the tree.
   if (existsSync(join(root, 'usr', 'share', 'fonts'))) env.FONTCONFIG_SYSROOT = root
   return usable(join(root, 'usr', 'lib', 'chromium', 'chromium'), env)

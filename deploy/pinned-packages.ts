@@ -22,7 +22,7 @@ export async function installPinned(
   mkdirSync(folder, { recursive: true })
   const lock = await waitForLock(`${folder}.lock`)
   try {
-    // Another process can have installed the packages while this one waited for the lock.
+    // Another process may have installed the packages while this process waited for the lock.
     if (pinnedInstalled(source, folder)) return
     for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(source, name), join(folder, name))
     announce(packageCount(folder))

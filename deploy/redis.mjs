@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { libraryPath } from './library-path.mjs'
 
-/** Folder of the Redis that `npm run setup` unpacks if the machine has none. */
+/** Folder into which `npm run setup` unpacks a Redis if the machine has no Redis. */
 export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
 
 /** Oldest supported release of Redis and of Valkey. */

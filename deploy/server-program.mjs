@@ -7,7 +7,8 @@ import { libraryPath } from './library-path.mjs'
 const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
 
 /**
- * A server for tests and benches: that of the machine, else the one that `npm run setup` unpacked from Debian packages.
+ * A program that tests and benches start: the program of the machine, or else the program that `npm run setup` unpacked
+ * from Debian packages.
  */
 export class ServerProgram {
   #name

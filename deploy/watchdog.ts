@@ -24,7 +24,10 @@ const deadlineMs = performance.now() + graceMs
 while (rest().length > 0 && performance.now() < deadlineMs) await sleep(50)
 signalRest('SIGKILL')
 
-/** Returns the supervised children, newest first, because later processes depend on earlier ones. */
+/**
+ * Returns the supervised children, newest first, because processes that were started later depend on the earlier
+ * processes.
+ */
 function rest(): string[] {
   return [...watched].filter(isRunning).reverse()
 }

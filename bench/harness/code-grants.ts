@@ -19,7 +19,11 @@ interface Asked extends CodeGrant {
 export class CodeGrants {
   readonly #asked = new Map<string, Asked>()
 
-  /** @returns the redirect URI with a code; `undefined` when a parameter of the authorization request is missing */
+  /**
+   * Handles an authorization request.
+   *
+   * @returns the redirect URI with a code; `undefined` when a parameter of the request is missing
+   */
   authorize(issuer: string, query: URLSearchParams): string | undefined {
     const { redirect_uri: redirectUri, code_challenge: challenge, state, nonce, ...more } = Object.fromEntries(query)
     const { client_id: client, person } = more

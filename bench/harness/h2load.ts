@@ -41,8 +41,9 @@ export interface H2LoadResult {
 }
 
 /**
- * Downloads and unpacks h2load if the machine has none. @throws {Error} when that is impossible; the message names the
- * package
+ * Downloads and unpacks h2load if the machine does not have it.
+ *
+ * @throws {Error} when that is impossible; the message names the package
  */
 export async function needH2load(progress: (line: string) => void): Promise<void> {
   if (h2load.look() !== undefined) return

@@ -21,7 +21,11 @@ export class Memory {
     this.#most = Math.max(this.#most, residentBytes(this.#pid))
   }
 
-  /** @returns the largest rise of the resident memory since the constructor was called, MiB */
+  /**
+   * Ends the measurement.
+   *
+   * @returns the largest rise of the resident memory since the constructor was called, MiB
+   */
   end(): number {
     clearInterval(this.#timer)
     this.#look()

@@ -16,7 +16,7 @@ export interface NodePlan {
   readonly settings?: Entry
   /** URL of Redis. Default: the node runs without Redis. */
   readonly redis?: string
-  /** Environment variables beside those of the bench. */
+  /** Environment variables in addition to those that the bench sets. */
   readonly env?: Readonly<Record<string, string>>
   /** Path of the checkout whose gate is started. Default: this checkout. */
   readonly tree?: string

@@ -5,8 +5,9 @@ export interface Admission {
 }
 
 /**
- * Returns those of the given times at which an exact sliding window would have admitted a request. @param sent  times
- * in ms, ascending
+ * Returns the times in `sent` at which an exact sliding window would have admitted the request.
+ *
+ * @param sent  times in ms, ascending
  */
 export function perfectLog(sent: readonly number[], limit: number, windowMs: number): number[] {
   const log: number[] = []

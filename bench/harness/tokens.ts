@@ -100,7 +100,7 @@ export class BenchIssuer {
     return this.#opaque.get(token) ?? { active: false }
   }
 
-  /** Token response for an authorization code: an access token like that of `token`, and an ID token. */
+  /** Token response for an authorization code: an access token like those that `token` makes, and an ID token. */
   async #redeem(form: URLSearchParams): Promise<object | undefined> {
     const grant = this.#codes.redeem(form)
     if (grant === undefined) return undefined

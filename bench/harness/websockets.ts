@@ -36,7 +36,10 @@ function openOne(port: number, authorization: string): Promise<WebSocket> {
   })
 }
 
-/** Exchanges messages over each socket without a pause: sends the next message when the last one has come back. */
+/**
+ * Exchanges messages over each socket without a pause: sends the next message when the service has returned the last
+ * message.
+ */
 export class EchoLoad {
   /** Number of messages that the service returned. */
   returned = 0

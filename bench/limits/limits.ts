@@ -16,7 +16,10 @@ const SENT_MIN = 0.95
 
 type Limit = Pick<LimitRow, 'requests' | 'windowS'>
 
-/** Rate limits to try in order. The first limit whose load the machine sustains is reported, else the last one. */
+/**
+ * Rate limits to try in order. The first limit whose load the machine sustains is reported; if it sustains none, the
+ * last limit.
+ */
 type Ladder = readonly Limit[]
 
 const minute: Ladder = [{ requests: 100, windowS: 60 }]

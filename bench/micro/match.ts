@@ -57,7 +57,11 @@ function compile(texts: readonly string[]): { snapshot: Snapshot; readMs: number
   return { snapshot, readMs: read - started, compileMs: performance.now() - read }
 }
 
-/** @returns nanoseconds per match */
+/**
+ * Measures how long a match takes.
+ *
+ * @returns nanoseconds per match
+ */
 function matchNs(snapshot: Snapshot, requests: readonly Look[]): number {
   const started = performance.now()
   let found = 0

@@ -56,7 +56,10 @@ export interface Resource {
 /** Lifetime of access tokens, s. The issuer also publishes a retired signing key for this time. */
 export const tokenLifeS = 600
 
-/** Resources of the demo issuer by resource indicator (RFC 8707). The first one is the gate, which is the default. */
+/**
+ * Resources of the demo issuer by resource indicator (RFC 8707). The first resource is the gate; it is also the
+ * default.
+ */
 export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   const gate = gateUrl(ports)
   return {

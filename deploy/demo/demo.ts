@@ -86,7 +86,11 @@ export class Demo {
     for (const port of admin) await this.#answers(`${loopback(port)}/readyz`)
   }
 
-  /** Starts Redis, or finds that of GATEHOUSE_REDIS_URL. @returns its URL with credentials */
+  /**
+   * Starts a Redis, or uses the Redis that GATEHOUSE_REDIS_URL names.
+   *
+   * @returns its URL with credentials
+   */
   async #startRedis(): Promise<string> {
     const given = process.env.GATEHOUSE_REDIS_URL
     if (given) {
@@ -136,8 +140,8 @@ export class Demo {
   }
 
   /**
-   * Stops the nodes first, then the other processes in reverse order of their start, because later processes depend on
-   * earlier ones.
+   * Stops the nodes first, then the other processes in reverse order of their start, because processes that were
+   * started later depend on the earlier processes.
    */
   async stop(): Promise<void> {
     this.#stopping = true

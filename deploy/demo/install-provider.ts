@@ -5,7 +5,7 @@ import { provider } from './provider-place.ts'
 
 /**
  * Installs oidc-provider and its dependencies if neither the checkout nor the image contains them. The versions and
- * hashes are those of `provider/package-lock.json`.
+ * hashes come from `provider/package-lock.json`.
  *
  * @param say  called with one line before the installation begins
  * @throws {Error} with the end of npm's output, for example when a package has another hash

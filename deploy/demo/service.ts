@@ -15,7 +15,7 @@ export interface Echo {
   /** Header fields in the order and case in which they arrived. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: { readonly bytes: number; readonly sha256: string }
-  /** Claims of the gate's assertion about the caller; absent in a request without one. */
+  /** Claims of the gate's assertion about the caller; absent when the request has no assertion. */
   readonly assertion?: Claims
 }
 
@@ -71,7 +71,10 @@ async function answer(name: string, request: IncomingMessage, response: ServerRe
   sendJson(response, request, commands.status, echo, commands)
 }
 
-/** Returns the claims of the gate's assertion; `undefined` for a request without one, or with another text. */
+/**
+ * Returns the claims of the gate's assertion; `undefined` when the request has no assertion, or a text that is no
+ * assertion.
+ */
 function assertionOf({ headers }: IncomingMessage): Claims | undefined {
   const assertion = headers['x-gatehouse-jwt-assertion']
   try {
@@ -120,7 +123,7 @@ function sendApp(response: ServerResponse, request: IncomingMessage): void {
   response.end(appPage(assertionOf(request) ?? {}))
 }
 
-/** Sends server-sent events: the first one immediately, then one per second until the client disconnects. */
+/** Sends server-sent events: the first event immediately, then one event per second until the client disconnects. */
 function sendTicks(response: ServerResponse): void {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
   let count = 0

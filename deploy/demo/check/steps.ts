@@ -5,7 +5,7 @@ import type { CheckStep } from './step.ts'
 import { streamSteps } from './stream-steps.ts'
 
 /**
- * All steps of `gatehouse demo --check`. The step about the audit log is the last one, because it looks for the requests
- * of the other steps.
+ * All steps of `gatehouse demo --check`. The step about the audit log must be the last, because it looks for the
+ * requests of all other steps.
  */
 export const checkSteps: readonly CheckStep[] = [...accessSteps, ...loginSteps, ...streamSteps, ...operateSteps]
