@@ -114,6 +114,27 @@ test.runIf(nginx !== undefined)(
   },
 )
 
+test.runIf(nginx !== undefined)(
+  'with the documented nginx configuration, a refused user gets a page with a link to log out and the request id of the check',
+  async () => {
+    const port = await atNginx()
+    const seen = nodes[0]!.log.length
+
+    const page = await browser.visit(`http://127.0.0.1:${port}/app/x.css`, {
+      method: 'POST',
+      headers: { accept: 'text/html', origin: 'https://evil.test' },
+      redirects: 0,
+    })
+
+    expect([page.status, page.field('content-type')]).toEqual([403, 'text/html; charset=utf-8'])
+    expect(page.body).toContain('<a href="/.gatehouse/logout">Log out</a>')
+    const record = await nodes[0]!.waitForLine(
+      (line) => nodes[0]!.log.indexOf(line) >= seen && line['reason'] === 'cross-site',
+    )
+    expect(page.body).toContain(`Request id: ${String(record['id'])}<`)
+  },
+)
+
 test.runIf(caddy !== undefined)(
   'with the documented Caddy configuration, a page request without a session is redirected to the login, and a page request with a session is admitted',
   async () => {
