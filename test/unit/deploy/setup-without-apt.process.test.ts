@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 test('on a machine without apt, `npm run setup` prints one message that names the missing programs, and fetches no package', () => {
   const root = mkdtempSync(join(tmpdir(), 'setup-'))
   const checkout = join(import.meta.dirname, '..', '..', '..')
-  for (const part of ['deploy', 'package-lock.json', join('gateway', 'cli', 'compile-cache.mjs')]) {
+  for (const part of ['deploy', 'package-lock.json', join('gateway', 'cli')]) {
     cpSync(join(checkout, part), join(root, part), { recursive: true })
   }
 
