@@ -1,7 +1,8 @@
 // The schema of the Helm chart accepts the default values of the chart and the values with which the chart is tested,
 // and rejects misspelt and invalid values.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { JsonSchema } from '../../../gateway/config/json-schema.ts'
@@ -28,4 +29,14 @@ test.each([
   [{ service: { type: 'Balancer' } }, '/service/type: must be equal to one of the allowed values'],
 ])('the schema of the Helm chart rejects the values %j with the error: %s', (values, fault) => {
   expect(faultsIn(values, schema, schema)).toEqual([fault])
+})
+
+test.each([
+  ['prometheus-alerts.yml', 'prometheus-alerts.yml'],
+  ['gatehouse-traffic.json', 'grafana/gatehouse-traffic.json'],
+  ['gatehouse-cluster.json', 'grafana/gatehouse-cluster.json'],
+])('the file %s of the Helm chart is a link to deploy/%s, not a copy', (name, source) => {
+  const inChart = realpathSync(new URL(`helm/gatehouse/files/${name}`, deploy))
+
+  expect(inChart).toBe(fileURLToPath(new URL(source, deploy)))
 })
