@@ -8,6 +8,7 @@ import { ConfigError } from './config/problem.ts'
 import { readSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
+import { ServiceManager } from './probes/service-manager.ts'
 
 /** Stop signals that follow the first one within this time are ignored, ms. */
 const SAME_REQUEST_MS = 1000
@@ -23,7 +24,8 @@ export interface ServeOptions {
 
 /**
  * Runs one node until it is stopped. SIGTERM and SIGINT stop the node gracefully; a second signal stops it immediately.
- * On SIGHUP the node reads settings, keys, secrets and certificates again, and checks for a changed policy.
+ * On SIGHUP the node reads settings, keys, secrets and certificates again, and checks for a changed policy. The service
+ * manager (systemd) learns when the node has started, reloads and stops.
  *
  * @throws {ConfigError} with all errors in settings and policy. No listener is then opened.
  */
@@ -33,6 +35,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const loaded = readSettings({ path: options.config, env: process.env, flags: options.flags })
   let node: GatewayNode | undefined
   let requestedAt: number | undefined
+  const manager = new ServiceManager(process.env)
   const stop = (): void => {
     // A start can wait for Redis. Nothing is served yet. The first process of a container gets no default handler.
     if (node === undefined) process.exit(0)
@@ -45,6 +48,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       process.exit(1)
     }
     requestedAt = performance.now()
+    manager.stopping()
     node.stop().then(
       () => process.exit(0),
       (error) => {
@@ -55,8 +59,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   const reloading = new Supervisor('reload')
-  process.on('SIGHUP', () => void reloading.attempt(async () => node?.reload()))
+  process.on('SIGHUP', () => void reloading.attempt(() => manager.reload(async () => node?.reload())))
   node = await GatewayNode.start(loaded, options.lifecycle)
+  manager.ready()
   process.on('uncaughtException', (error) => {
     node.crash(error)
     // The node finds some configuration errors only after it has connected to Redis, such as an unsuitable eviction

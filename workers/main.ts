@@ -9,6 +9,7 @@ import { ListenError } from '../gateway/base/listen-error.ts'
 import { Supervisor } from '../gateway/base/supervisor.ts'
 import { ConfigError, formatProblem, nowhere, type Problem } from '../gateway/config/problem.ts'
 import { readSettings } from '../gateway/config/settings.ts'
+import { ServiceManager } from '../gateway/probes/service-manager.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 const ONE_WISH_MS = 1000
@@ -31,12 +32,14 @@ async function run(): Promise<void> {
   const loaded = readSettings({ path: values.config, env: process.env, flags })
   let worker: WorkerProcess | undefined
   let askedAt: number | undefined
+  const manager = new ServiceManager(process.env)
   const stop = (): void => {
     // Ignore a second signal within 1 s: for one stop request two signals can arrive, one from the supervisor to the
     // whole process group and one from the parent process.
     if (askedAt !== undefined && performance.now() - askedAt < ONE_WISH_MS) return
     if (askedAt !== undefined || worker === undefined) process.exit(askedAt === undefined ? 0 : 1)
     askedAt = performance.now()
+    manager.stopping()
     worker.stop().then(
       () => process.exit(0),
       (error) => crash(error),
@@ -48,10 +51,11 @@ async function run(): Promise<void> {
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   const reloading = new Supervisor('reload')
-  process.on('SIGHUP', () => void reloading.attempt(() => worker?.reload()))
+  process.on('SIGHUP', () => void reloading.attempt(() => manager.reload(async () => worker?.reload())))
   process.on('disconnect', stop)
   process.on('uncaughtException', crash)
   worker = await WorkerProcess.start(loaded)
+  if (worker.started) manager.ready()
 }
 
 function explanation(error: unknown): string {

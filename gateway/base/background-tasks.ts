@@ -41,6 +41,7 @@ export const backgroundTasks = {
   reload: 'Reads settings, keys, secrets and certificates again after SIGHUP.',
   'revocation-sweep': 'Removes expired revocations from the memory of the node.',
   'secret-watch': 'Watches the files of secrets, keys and certificates for changes.',
+  'service-manager': 'Tells systemd that the process has started, reloads, stops, and still runs.',
   'service-grants': 'Keeps the tokens of the gate for services valid (client credentials).',
   'session-refresh': 'Refreshes the tokens of sessions before the tokens expire.',
   'session-upkeep': 'Records uses of sessions, and ends sessions above the limit.',
