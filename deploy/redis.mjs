@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { libraryPath } from './library-path.mjs'
+import { localCache } from './own-folder.mjs'
 
-/** Folder into which `npm run setup` unpacks a Redis if the machine has no Redis. */
-export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
+/** Folder into which set-up or the demo unpacks a Redis if the machine has no Redis. */
+export const privateRedis = join(localCache, 'redis')
 
 /** Oldest supported release of Redis and of Valkey. */
 const oldest = { redis: [7, 2], valkey: [8, 0] }

@@ -29,6 +29,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   dev             one node with a small policy, restarted when a source file changes
   docs            writes the pages of docs/ that are generated from sources and stored benchmark runs
   docs:site …     builds the documentation as a static site with search; --try searches it in Chromium
+  release         builds npm package, chart, image context, SBOM and checksums; --check installs the package and tries it
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
   watch [ARGS …]  runs tests again whenever a file that they import changes
   mutants [ARGS …]  removes one check of the gate at a time, and expects a test to fail`
@@ -52,6 +53,7 @@ const verbs = {
   'docs:site': (words) => docsSite(words),
   fix: () => [[biome, 'check', '--write', '.']],
   test: (words) => [...(words.length === 0 ? [checks()] : []), ['test/run.ts', ...words]],
+  release: (words) => [['deploy/release/main.ts', ...words]],
   watch: (words) => [[vitest, 'watch', ...words]],
   mutants: (words) => [['test/regression/mutants.ts', ...words]],
 }

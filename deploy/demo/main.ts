@@ -9,6 +9,7 @@ import { runCheck } from './check/run.ts'
 import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
 import { installProvider } from './install-provider.ts'
+import { provideRedis } from './install-redis.ts'
 import { showLive } from './live-view.ts'
 import { addedText, addService } from './own-service.ts'
 import { loopback, loopbackTls, type Ports, portsAt } from './ports.ts'
@@ -47,6 +48,7 @@ async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'add') return addOwnService(ports)
   watchSignals()
   await installProvider((line) => console.error(line))
+  await provideRedis((line) => console.error(line))
   const startedMs = performance.now()
   if (!json) console.error('Starting Redis, issuer, services, a worker and two nodes …')
   const demo = await Demo.start(ports, ending.signal)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { localFolder } from '../own-folder.mjs'
 
 const checkout = join(import.meta.dirname, '..', '..')
 /**
@@ -12,7 +13,7 @@ const { dependencies } = JSON.parse(readFileSync(join(source, 'package.json'), '
 }
 const version = dependencies['oidc-provider']
 /** Folder into which `gatehouse demo` installs oidc-provider when neither the checkout nor the image contains it. */
-const installed = join(checkout, '.gatehouse', 'demo-packages', version)
+const installed = join(localFolder, 'demo-packages', version)
 
 /**
  * Folders in which oidc-provider can be installed, in the order of the search. A checkout contains oidc-provider as a

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
+import { localFolder } from '../own-folder.mjs'
 import { clientSecret, introspectionClient, loginClient } from './accounts.ts'
 import type { DemoRedis } from './demo-redis.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
@@ -29,7 +30,7 @@ export interface State {
 
 /** Returns the path of the state folder for a port offset. The folder need not exist. */
 export function stateFolder({ offset }: Ports): string {
-  return join(checkout, '.gatehouse', `demo-${offset}`)
+  return join(localFolder, `demo-${offset}`)
 }
 
 /**

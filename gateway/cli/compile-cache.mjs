@@ -1,6 +1,6 @@
 import module from 'node:module'
 import { join } from 'node:path'
-import { ownCache } from './own-cache.mjs'
+import { ownCache } from './own-folder.mjs'
 
 const folder = join(ownCache, 'code')
 

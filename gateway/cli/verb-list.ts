@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, Help } from 'commander'
-import { ownCache } from './own-cache.mjs'
+import { ownCache } from './own-folder.mjs'
 
 /** One line of the list of verbs in `gatehouse --help`. */
 interface VerbLine {

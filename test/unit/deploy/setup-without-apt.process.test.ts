@@ -9,7 +9,8 @@ import { expect, test } from 'vitest'
 test('on a machine without apt, `npm run setup` prints one message that names the missing programs, and fetches no package', () => {
   const root = mkdtempSync(join(tmpdir(), 'setup-'))
   const checkout = join(import.meta.dirname, '..', '..', '..')
-  for (const part of ['deploy', 'package-lock.json', join('gateway', 'cli')]) {
+  const cli = ['compile-cache.mjs', 'own-folder.mjs'].map((name) => join('gateway', 'cli', name))
+  for (const part of ['deploy', 'package-lock.json', ...cli]) {
     cpSync(join(checkout, part), join(root, part), { recursive: true })
   }
 

@@ -1,0 +1,2 @@
+export const localFolder: string
+export const localCache: string

@@ -1,0 +1,3 @@
+import type { PackageLists } from './debian.mjs'
+
+export function installRedis(lists: PackageLists): Promise<void>

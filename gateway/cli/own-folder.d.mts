@@ -1,0 +1,2 @@
+export const ownFolder: string
+export const ownCache: string
