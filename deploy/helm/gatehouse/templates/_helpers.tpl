@@ -30,7 +30,27 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $policy = dict "source" "cluster" "seed" "/etc/gatehouse/policy" "copy" "/var/lib/gatehouse/policy-copy" -}}
 {{- end -}}
 {{- $own := dict "listen" ":8080" "probes" (dict "listen" ":9092") "policy" $policy -}}
+{{- if .Values.tlsSecret -}}
+{{- $certificate := dict "cert" "/tls/tls.crt" "key" (dict "file" "/tls/tls.key") -}}
+{{- $own = set $own "tls" (dict "certificates" (list $certificate)) -}}
+{{- end -}}
 {{- mergeOverwrite (deepCopy .Values.settings) $own | toYaml -}}
+{{- end }}
+
+{{/* SHA-256 of the Secrets that the pods use, except the TLS certificate. `helm template` cannot read Secrets: the sum is then constant. */}}
+{{- define "gatehouse.secretsChecksum" -}}
+{{- $names := list -}}
+{{- if .Values.existingSecret -}}{{- $names = append $names .Values.existingSecret -}}{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- $reference := dig "valueFrom" "secretKeyRef" "name" "" . -}}
+{{- if $reference -}}{{- $names = append $names $reference -}}{{- end -}}
+{{- end -}}
+{{- $data := list -}}
+{{- range $name := uniq $names -}}
+{{- $secret := lookup "v1" "Secret" $.Release.Namespace $name -}}
+{{- if $secret -}}{{- $data = append $data (get $secret "data") -}}{{- end -}}
+{{- end -}}
+{{- $data | toJson | sha256sum -}}
 {{- end }}
 
 {{/* Pod template of gateways and workers. Argument: a dict with root, part, verb and extra. */}}
@@ -115,9 +135,16 @@ capabilities: { drop: [ALL] }
 - name: secrets
   secret: { secretName: {{ $.Values.existingSecret | quote }}, defaultMode: 0440 }
 {{- end }}
+{{- if $.Values.tlsSecret }}
+- name: tls
+  secret: { secretName: {{ $.Values.tlsSecret | quote }}, defaultMode: 0440 }
+{{- end }}
 # Folder in which the gate buffers large uploads while a service reads slowly.
 - name: tmp
   emptyDir: {}
+{{- with $.Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- if eq .Values.policySource "cluster" }}
 - name: policy-copy
   {{- toYaml .Values.policyCopyVolume | nindent 2 }}
@@ -131,8 +158,14 @@ capabilities: { drop: [ALL] }
 {{- if $.Values.existingSecret }}
 - { name: secrets, mountPath: /secrets, readOnly: true }
 {{- end }}
+{{- if $.Values.tlsSecret }}
+- { name: tls, mountPath: /tls, readOnly: true }
+{{- end }}
 - { name: tmp, mountPath: /tmp }
 {{- if eq .Values.policySource "cluster" }}
 - { name: policy-copy, mountPath: /var/lib/gatehouse }
+{{- end }}
+{{- with $.Values.extraVolumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
