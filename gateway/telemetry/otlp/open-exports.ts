@@ -12,7 +12,7 @@ import { ExportAuthorization } from './export-authorization.ts'
 import { LogQueue } from './log-queue.ts'
 import { MetricPush } from './metric-push.ts'
 import { originOf } from './origin.ts'
-import { otlpAgent, type SignalVariable } from './otlp-agent.ts'
+import { OtlpAgent, type SignalVariable } from './otlp-agent.ts'
 import { SpanQueue } from './span-queue.ts'
 
 /** OTLP export of each signal; `undefined` for a signal that is not sent. */
@@ -67,7 +67,7 @@ export function openExports(
 interface SignalOptions {
   readonly url: string
   readonly headers: () => Promise<Record<string, string>>
-  readonly httpAgentOptions: ReturnType<typeof otlpAgent>
+  readonly httpAgentOptions: OtlpAgent['forProtocol']
 }
 
 /**
@@ -76,7 +76,7 @@ interface SignalOptions {
  *
  * @param url  receiver of the signal; `undefined` for a signal that is not sent
  */
-function authorized<Exporter extends { export(batch: never, done: ExportDone): void }>(
+function authorized<Exporter extends { export(batch: never, done: ExportDone): void; shutdown(): Promise<void> }>(
   signal: SignalVariable,
   url: string | undefined,
   secret: () => Secret | undefined,
@@ -84,10 +84,11 @@ function authorized<Exporter extends { export(batch: never, done: ExportDone): v
 ): Exporter | undefined {
   if (url === undefined) return undefined
   const authorization = new ExportAuthorization(secret)
-  const agent = otlpAgent(signal, process.env)
-  const exporter = open({ url, headers: authorization.headers, httpAgentOptions: agent })
-  const send = exporter.export.bind(exporter)
+  const agent = new OtlpAgent(signal, process.env)
+  const exporter = open({ url, headers: authorization.headers, httpAgentOptions: agent.forProtocol })
+  const [send, shutdown] = [exporter.export.bind(exporter), exporter.shutdown.bind(exporter)]
   exporter.export = (batch: never, done: ExportDone) =>
     send(batch, (result) => (authorization.refused(result.error) ? send(batch, done) : done(result)))
+  exporter.shutdown = () => shutdown().finally(() => agent.close())
   return exporter
 }

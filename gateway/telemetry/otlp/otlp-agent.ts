@@ -10,18 +10,38 @@ type Environment = Readonly<Record<string, string | undefined>>
 export type SignalVariable = 'TRACES' | 'METRICS' | 'LOGS'
 
 /**
- * Returns the factory of the HTTP agent of one signal. With https, each new connection reads the files of the variables
+ * The HTTP agent of one signal. With https, each new connection reads the files of the variables
  * `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY` again. The variables of the signal take
  * precedence.
  */
-export function otlpAgent(signal: SignalVariable, env: Environment) {
-  return (protocol: string): HttpAgent | HttpsAgent =>
-    protocol === 'http:'
-      ? new HttpAgent({ keepAlive: true })
-      : new VerifyingAgent(new OtlpCertificates((name) => variable(`${signal}_${name}`) ?? variable(name)))
+export class OtlpAgent {
+  readonly #signal: SignalVariable
+  readonly #env: Environment
+  #agent: HttpAgent | HttpsAgent | undefined
 
-  function variable(name: string): string | undefined {
-    const file = env[`OTEL_EXPORTER_OTLP_${name}`]
+  constructor(signal: SignalVariable, env: Environment) {
+    this.#signal = signal
+    this.#env = env
+  }
+
+  /** Returns the agent for the protocol of the receiver, `http:` or `https:`. */
+  readonly forProtocol = (protocol: string): HttpAgent | HttpsAgent => {
+    this.#agent ??=
+      protocol === 'http:'
+        ? new HttpAgent({ keepAlive: true })
+        : new VerifyingAgent(
+            new OtlpCertificates((name) => this.#variable(`${this.#signal}_${name}`) ?? this.#variable(name)),
+          )
+    return this.#agent
+  }
+
+  /** Closes all connections. The exporter of the SDK does not close its idle connections at its shutdown. */
+  close(): void {
+    this.#agent?.destroy()
+  }
+
+  #variable(name: string): string | undefined {
+    const file = this.#env[`OTEL_EXPORTER_OTLP_${name}`]
     return file === undefined || file.trim() === '' ? undefined : file
   }
 }

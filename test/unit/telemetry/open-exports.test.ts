@@ -1,6 +1,7 @@
 // The exporters of OTLP follow their secret and their certificate files while the process runs.
 
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +40,7 @@ function exportLogs(endpoint: string, secret?: ReturnType<Secrets['open']>) {
   )
   atEnd(() => logs!.close())
   const send = (message: string) => logs!.add({ timeMs: Date.now(), level: 'info', message, fields: {} })
-  return { send, reasons }
+  return { send, reasons, close: () => logs!.close() }
 }
 
 test('after the file of the authorization changed, telemetry exports send the new value, and the previous value when the receiver refuses the new one', async () => {
@@ -105,4 +106,29 @@ test('after the certificate files in the OpenTelemetry variables changed, a new 
   await until('the third export', () => bodies.length === 3)
 
   expect(reasons).toEqual([])
+})
+
+test('a closed telemetry export leaves no connection to the receiver open', async () => {
+  let connections = 0
+  const server = createPlainServer((request, response) => {
+    request.resume()
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+  })
+  server.keepAliveTimeout = 0
+  server.on('connection', (socket) => {
+    connections++
+    socket.on('close', () => connections--)
+  })
+  const port = await listen(server)
+  atEnd(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { send, close } = exportLogs(`http://127.0.0.1:${port}/v1/logs`)
+
+  send('only')
+  await until('the connection of the export', () => connections === 1)
+  await close()
+
+  await until('the end of the connection', () => connections === 0)
 })
