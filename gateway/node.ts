@@ -263,7 +263,7 @@ export class GatewayNode {
     this.#http2 = this.#closing.adopt(await this.#openHttp2(), (listener) => listener?.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
     this.#certificates = this.#closing.adopt(this.#openCertificateReload(), (reload) => reload.close())
-    this.#rooms.expiries.add(this.#listener)
+    this.#rooms.expiries.add(...this.#listeners)
     this.#rooms.expiryWatch.start()
     cluster?.cluster.start()
     this.started = true

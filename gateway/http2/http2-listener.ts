@@ -14,6 +14,7 @@ import { performance } from 'node:perf_hooks'
 import type { TLSSocket } from 'node:tls'
 import { ActiveSet } from '../base/active-set.ts'
 import { foldMapped, parseAddress } from '../base/addresses.ts'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { ListenError } from '../base/listen-error.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { Certificate } from '../config/certificates.ts'
@@ -72,7 +73,7 @@ export interface Http2Counts {
 }
 
 /** The HTTP/2 listener: accepts connections, and runs each request through the lifecycle of an exchange. */
-export class Http2Listener {
+export class Http2Listener implements ExpirySource {
   readonly #gate: Gate
   readonly #options: Http2ListenOptions
   readonly #now: () => number
@@ -132,6 +133,13 @@ export class Http2Listener {
     // A later error of the listening socket, such as too many open files, ends no connection.
     listener.#acceptor.on('error', () => undefined)
     return listener
+  }
+
+  /** Lists the certificates in use, by their first name. */
+  *expiries(): Iterable<Expiry> {
+    for (const { names, validUntilMs } of this.#certificates ?? []) {
+      yield { kind: 'certificate', name: names[0]!, expiresAtMs: validUntilMs }
+    }
   }
 
   get port(): number {

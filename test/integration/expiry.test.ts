@@ -167,3 +167,28 @@ test.each([
   expect(run.exitCode).toBe(exitCode)
   expect(run.stderr).toContain(message)
 })
+
+test('a certificate that only the HTTP/2 listener uses is listed', async () => {
+  const http2Only = await startNode({
+    policy: {
+      version: 1,
+      services: {
+        orders: {
+          upstreams: ['http://127.0.0.1:1'],
+          credentials: 'none',
+          routes: [{ id: 'orders', match: { path: '/**' }, require: 'public' }],
+        },
+      },
+    },
+    settings: {
+      tls: { listen: false, certificates: [listener] },
+      listen_h2: { address: '127.0.0.1:0', tls: true },
+      public_url: 'https://api.example',
+    },
+  })
+  const metrics = await readMetrics(http2Only.adminPort)
+
+  expect(metrics.sum('gatehouse_expires_at_seconds', { kind: 'certificate', name: 'api.example' })).toBe(
+    ends.listener.getTime() / 1000,
+  )
+})
