@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { startNode } from '../../kit/node.ts'
+import { startNodeProcess } from '../../kit/node.ts'
 import { type NotifySocket, openNotifySocket } from '../../kit/notify-socket.ts'
 import { testPolicy } from '../../kit/policy.ts'
 import { testRedis } from '../../kit/redis.ts'
@@ -41,7 +41,7 @@ test.each(['path', 'abstract'] as const)(
   'a node tells systemd at a socket with an address of the kind %s that it is ready, reloads, is ready again and stops, and sends watchdog messages',
   async (kind) => {
     const socket = await openNotifySocket(kind)
-    const node = await startNode({ policy, env: { ...socket.env, WATCHDOG_USEC: '300000' } })
+    const node = await startNodeProcess({ policy, env: { ...socket.env, WATCHDOG_USEC: '300000' } })
 
     await until('two watchdog messages', () => socket.messages.filter((one) => one === 'WATCHDOG=1').length >= 2)
     await expectStates(node, socket)
@@ -59,7 +59,7 @@ test('a worker tells systemd that it is ready, reloads, is ready again and stops
 })
 
 test('a node whose systemd-notify is missing logs the failure and serves', async () => {
-  const node = await startNode({ policy, env: { NOTIFY_SOCKET: '/nowhere', PATH: '/nowhere' } })
+  const node = await startNodeProcess({ policy, env: { NOTIFY_SOCKET: '/nowhere', PATH: '/nowhere' } })
 
   const line = await node.waitForLine(({ msg }) => msg === 'background task failed')
   expect(line).toMatchObject({
