@@ -15,7 +15,7 @@ const levels = [
   ['revisions'],
   ['login', 'streams'],
   ['pipeline'],
-  ['explain'],
+  ['explain', 'doctor'],
   ['http', 'http2', 'admin'],
   ['root'],
   ['cli'],

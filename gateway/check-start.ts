@@ -4,7 +4,7 @@ import { KeyRings } from './config/key-rings.ts'
 import { ConfigError, type DocumentPath, nowhere, type Place, type Problem } from './config/problem.ts'
 import type { SinkSettings } from './config/read-sinks.ts'
 import { Secrets } from './config/secrets.ts'
-import type { LoadedSettings } from './config/settings.ts'
+import { type LoadedSettings, readSettings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
 import { preparePolicy } from './follow-policy.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
@@ -53,6 +53,16 @@ export async function checkStart(loaded: LoadedSettings): Promise<StartCheck> {
   await attempt(() => checkPolicyNeeds(loaded.settings, snapshot), place)
   await attempt(() => prepareUnused(loaded, snapshot, secrets), place)
   return { policy, problems }
+}
+
+/** Reads the settings again from their sources, and checks them as {@link checkStart} does. */
+export async function checkNextStart({ sources }: LoadedSettings): Promise<readonly Problem[]> {
+  try {
+    return (await checkStart(readSettings(sources))).problems
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
 }
 
 /** The policy of the settings; that of the cluster only if the settings name its first revision. */

@@ -10,12 +10,14 @@ import { Expiries } from './base/expiries.ts'
 import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
+import { checkNextStart } from './check-start.ts'
 import { currentRedis } from './config/current-redis.ts'
 import { KeyRings } from './config/key-rings.ts'
 import { secretInventory } from './config/secret-inventory.ts'
 import { Secrets } from './config/secrets.ts'
 import type { LoadedSettings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
+import { Doctor } from './doctor/doctor.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
 import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
 import { CertificateReload } from './http/certificate-reload.ts'
@@ -360,6 +362,10 @@ export class GatewayNode {
       tokenMaxBytes: request.tokenMaxBytes,
       acceptsHttp2: settings.listenH2 !== undefined,
     })
+    const doctor = new Doctor(() => {
+      const loaded = reload.inForce
+      return { loaded, snapshot: this.#gate.runtime.snapshot, checkFiles: () => checkNextStart(loaded) }
+    })
     const { recent, sources } = telemetry
     const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
@@ -370,7 +376,7 @@ export class GatewayNode {
         keySources: reload.keySources,
         expiries: expiries.list(),
       })
-    const reads = { secrets: inventory, node, limits: limits.service, explainer, streams: streams.registry }
+    const reads = { secrets: inventory, node, limits: limits.service, explainer, doctor, streams: streams.registry }
     const dependencies = { ...reads, shared, traces }
     const metrics = [
       ...(activePolicy ? [activePolicy.policy] : []),

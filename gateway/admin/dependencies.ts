@@ -6,6 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { OwnerGrant } from '../config/owner-settings.ts'
 import type { InventoryEntry } from '../config/secret-inventory.ts'
 import type { GrantListing } from '../credentials/service-grants.ts'
+import type { Doctor } from '../doctor/doctor.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
@@ -85,6 +86,7 @@ export interface AdminDependencies {
   readonly node: NodeView
   readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
+  readonly doctor: Pick<Doctor, 'run'>
   readonly streams: Pick<StreamRegistry, 'list' | 'openByKind'>
   /** Components that need Redis; `undefined` when the node runs without Redis. */
   readonly shared: SharedDependencies | undefined

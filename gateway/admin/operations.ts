@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts'
 import { abortRollout } from './operations/abort-rollout.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { applyPolicy } from './operations/apply-policy.ts'
+import { checkNode } from './operations/check-node.ts'
 import { comparePolicy } from './operations/compare-policy.ts'
 import { describeApi } from './operations/describe-api.ts'
 import { endSessions } from './operations/end-sessions.ts'
@@ -38,6 +39,7 @@ export const operations: readonly Operation[] = [
   showStatus,
   listNodes,
   listExpiries,
+  checkNode,
   acceptLoss,
   explainRequest,
   comparePolicy,

@@ -11,6 +11,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   check: () => import('./verbs/check.ts'),
   diff: () => import('./verbs/diff.ts'),
   fmt: () => import('./verbs/fmt.ts'),
+  doctor: () => import('./verbs/doctor.ts'),
   explain: () => import('./verbs/explain.ts'),
   import: () => import('./verbs/import.ts'),
   'import openapi': () => import('./verbs/import-openapi.ts'),

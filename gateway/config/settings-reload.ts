@@ -63,6 +63,11 @@ export class SettingsReload implements ExpirySource {
     return settingsExpiries(this.#inForce)
   }
 
+  /** The settings of the last accepted reload, or of the start. */
+  get inForce(): LoadedSettings {
+    return this.#inForce
+  }
+
   /** Sources of the keys in force. */
   get keySources(): LoadedSettings['keySources'] {
     return this.#inForce.keySources

@@ -120,6 +120,7 @@ const demanded = [
   ['GET', '/status', 'gatehouse:read'],
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
   ['GET', '/api/v1/expiries', 'gatehouse:read'],
+  ['GET', '/api/v1/doctor', 'gatehouse:read'],
   ['POST', '/api/v1/explain', 'gatehouse:read'],
   ['POST', '/api/v1/policy/diff', 'gatehouse:read'],
   ['POST', '/api/v1/policy/apply', 'gatehouse:policy'],

@@ -24,6 +24,8 @@ interface LoginNodeParts {
   readonly login?: Readonly<Record<string, unknown>>
   readonly main?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Additional environment variables of the node. */
+  readonly env?: Readonly<Record<string, string>>
   /** Additional routes of the service `orders`. */
   readonly routes?: readonly object[]
 }
@@ -34,7 +36,7 @@ interface LoginNodeParts {
  * `/reports/**` belongs to the service reports.
  */
 export function loginNode(parts: LoginNodeParts): NodeOptions {
-  const { issuer, orders, reports, redisPort, port, login, main, settings, routes = [] } = parts
+  const { issuer, orders, reports, redisPort, port, login, main, settings, env, routes = [] } = parts
   const session = { session: 'main' }
   const route = (id: string, require: object, methods?: string[]) => ({
     id,
@@ -85,7 +87,7 @@ export function loginNode(parts: LoginNodeParts): NodeOptions {
       redis: { url: `redis://127.0.0.1:${redisPort}` },
       ...settings,
     },
-    env: loginSecrets,
+    env: { ...loginSecrets, ...env },
   }
 }
 

@@ -1,15 +1,12 @@
 import { z } from 'zod'
-import { KeyRings } from '../../config/key-rings.ts'
 import { ConfigError } from '../../config/problem.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { policyQueues } from '../../policy/job-queues.ts'
-import { PolicyFile } from '../../policy/policy-file.ts'
-import type { Snapshot } from '../../policy/snapshot.ts'
 import { type QueueListing, QueueView } from '../../queues/queue-view.ts'
 import { shipAudit } from '../../queues/ship-audit.ts'
 import { RedisLink } from '../../redis/redis-link.ts'
-import { openActivePolicy } from '../../revisions/open-active-policy.ts'
 import { CliError, exitCodes } from '../output.ts'
+import { policyOfSettings } from '../settings-policy.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 const REDIS_MS = 5000
@@ -38,7 +35,7 @@ export const verb = defineVerb({
   run: async ({ config, policy }, output) => {
     const flags = policy === undefined ? {} : { policy: { path: policy } }
     const settings = loadSettings({ path: config, env: process.env, flags })
-    const snapshot = await policyOf(settings)
+    const snapshot = await policyOfSettings(settings)
     const namesOf = (named: readonly { readonly name: string }[]) => named.map(({ name }) => name)
     const kinds = [
       ...policyQueues.map(({ kind, queuesOf }) => ({ kind, names: namesOf(queuesOf(snapshot)) })),
@@ -58,21 +55,6 @@ export const verb = defineVerb({
     output.document({ queues })
   },
 })
-
-/** Reads the policy that the settings name: the policy file, or the policy of the cluster in Redis. */
-async function policyOf({ policy, node, redis, keys, publicUrls }: Settings): Promise<Snapshot> {
-  if (policy.source === 'file') return new PolicyFile(policy.path).load()
-  const opened = await openActivePolicy({
-    settings: { policy, node },
-    redis: redis!,
-    keyRings: new KeyRings(keys),
-    publicUrls,
-    role: 'command',
-    check: () => undefined,
-    log: () => undefined,
-  })
-  return opened.policy.current
-}
 
 interface QueueKind {
   readonly kind: string

@@ -49,6 +49,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/streams/aside.ts', 'gateway/login/a.ts', 'level-5-streams'],
   ['gateway/pipeline/up-type.ts', 'gateway/http/a.ts', 'level-6-pipeline'],
   ['gateway/explain/up.ts', 'gateway/admin/a.ts', 'level-7-explain'],
+  ['gateway/doctor/up.ts', 'gateway/admin/a.ts', 'level-7-doctor'],
   ['gateway/http/aside.ts', 'gateway/admin/a.ts', 'level-8-http'],
   ['gateway/http2/aside.ts', 'gateway/http/a.ts', 'level-8-http2'],
   ['gateway/admin/up.ts', 'gateway/node.ts', 'level-8-admin'],

@@ -1,0 +1,60 @@
+import { connect } from 'node:net'
+import { connect as connectTls, TLSSocket } from 'node:tls'
+import type { ServicePolicy } from '../../policy/snapshot.ts'
+import { handshakeFault } from '../../upstream/tls/handshake-fault.ts'
+import { type SeenCertificate, seenCertificate } from '../../upstream/tls/seen-certificate.ts'
+import { defaultTlsMaterial, readTlsMaterial } from '../../upstream/tls/tls-material.ts'
+import { tlsOptions } from '../../upstream/tls/tls-options.ts'
+import { upstreamAddress } from '../../upstream/upstream-address.ts'
+import type { DoctorCheck } from '../doctor-check.ts'
+import { expiryOutcome } from '../expiry-outcome.ts'
+import { type Outcome, ok } from '../finding.ts'
+
+/** Checks that each upstream accepts a connection, with the TLS settings of its service. Sends no request. */
+export const upstreams: DoctorCheck = {
+  name: 'upstream',
+  remedy: 'check services.NAME.upstreams in the policy, that the service runs, and the way from this machine to it',
+  tasks: ({ snapshot, loaded }) =>
+    (snapshot?.services ?? []).flatMap((service) =>
+      service.upstreams.map((origin) => ({
+        subject: `${service.id} ${origin.origin}`,
+        run: (signal) => open(service, origin, loaded.sources.env, signal),
+      })),
+    ),
+}
+
+function open(service: ServicePolicy, origin: URL, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Outcome> {
+  const address = upstreamAddress(origin)
+  const isTls = origin.protocol === 'https:'
+  const material = isTls
+    ? service.upstreamTls === undefined
+      ? defaultTlsMaterial()
+      : readTlsMaterial(service.upstreamTls, env)
+    : undefined
+  const protocol = service.protocol === 'http1' ? 'http/1.1' : 'h2'
+  const socket =
+    material === undefined
+      ? connect(address)
+      : connectTls({ ...address, ...tlsOptions(address.host!, material, protocol) })
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+  let peer: SeenCertificate | undefined
+  signal.addEventListener('abort', () => socket.destroy(new Error('no connection in time')), { once: true })
+  if (socket instanceof TLSSocket)
+    socket.prependListener('secure', () => {
+      peer = seenCertificate(socket)
+    })
+  socket.once(material === undefined ? 'connect' : 'secureConnect', () => {
+    const text = material === undefined ? 'accepts connections' : 'accepts TLS connections'
+    resolve(
+      peer === undefined
+        ? ok(text)
+        : expiryOutcome(`${text}, certificate`, peer.validUntilMs, 'renew the certificate of the upstream'),
+    )
+    socket.destroy()
+  })
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    const authorizationError = socket instanceof TLSSocket ? socket.authorizationError : undefined
+    reject(handshakeFault({ origin: origin.origin, error, authorizationError, peer, open: false }) ?? error)
+  })
+  return promise
+}

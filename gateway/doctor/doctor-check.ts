@@ -1,0 +1,48 @@
+import type { RedisSettings } from '../base/redis-topology.ts'
+import type { Problem } from '../config/problem.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { LoadedSettings } from '../config/settings.ts'
+import type { IssuerClient } from '../issuers/issuer-client.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import type { RedisClient } from '../redis/redis-client.ts'
+import type { Outcome } from './finding.ts'
+
+/** The node that is checked, and the connections that its checks share. */
+export interface Examined {
+  readonly loaded: LoadedSettings
+  /** The policy; `undefined` when it is invalid or cannot be read. */
+  readonly snapshot: Snapshot | undefined
+  /** Checks the files again that a start reads. @returns their problems */
+  readonly checkFiles: () => Promise<readonly Problem[]>
+  /** Secrets with the values that their files have now. */
+  readonly secrets: Secrets
+  readonly issuers: IssuerClient
+  /** Settings of Redis with the current secrets; `undefined` without Redis. */
+  readonly redis: RedisSettings | undefined
+  /** Returns a connection to Redis. @throws {Error} that names the cause, when Redis does not reply in time */
+  readonly connectRedis: () => Promise<RedisClient>
+}
+
+/** One thing to check. */
+export interface DoctorTask {
+  /** Name of the thing, such as `issuer corp`. */
+  readonly subject: string
+  /**
+   * Checks the thing. An error that `run` throws counts as a failure with its message, which must contain no secret.
+   *
+   * @param signal  aborts when the time for the check has ended
+   */
+  run(signal: AbortSignal): Promise<Outcome> | Outcome
+}
+
+/**
+ * A kind of check of `gatehouse doctor`. A new kind is one file in `checks/` and one line in `doctor-checks.ts`. A check
+ * connects only to addresses that the settings, the policy or the metadata of an issuer name, and changes nothing.
+ */
+export interface DoctorCheck {
+  readonly name: string
+  /** Remedy for a check that throws or does not end in time. */
+  readonly remedy: string
+  /** Lists the things to check. Does no work. */
+  tasks(examined: Examined): readonly DoctorTask[]
+}
