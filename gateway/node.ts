@@ -4,6 +4,7 @@ import { AdminPlane } from './admin/admin-plane.ts'
 import type { SharedDependencies } from './admin/dependencies.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
+import { redisOutageText } from './admin/redis-outage-text.ts'
 import { settingsRelaxations } from './admin/settings-relaxations.ts'
 import { openAudit } from './audit/open-audit.ts'
 import { Expiries } from './base/expiries.ts'
@@ -295,6 +296,7 @@ export class GatewayNode {
       admin: hostPort(admin.listen.host, this.#admin!.port),
       ...(probes.listen && { probes: hostPort(probes.listen.host, this.#admin!.probesPort!) }),
       ...countsOf(policy.current),
+      without_redis: redisOutageText(settings, policy.current),
       relaxations: [...settingsRelaxations(settings), ...relaxationsOf(policy.current)],
     }
   }

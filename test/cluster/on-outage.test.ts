@@ -33,6 +33,10 @@ test('while Redis hangs, a route still admits requests by the on_outage `stale 1
   }
   const settings = { revocation: { max_staleness: '5s' } }
   const [node] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  expect(node!.log.find(({ msg }) => msg === 'node started')!['without_redis']).toBe(
+    'requests with a credential get 503 after 5s (revocation.max_staleness), and public routes continue; 1 route replies ' +
+      '503 only after 15s (on_outage.revocation), and may admit revoked credentials until then',
+  )
   const strict = await HeldConnection.open(node!.port, '/orders/1')
   const patient = await HeldConnection.open(node!.port, '/patient/1')
   const token = issuer.sign()

@@ -62,6 +62,7 @@ export const explainRequest = operation({
       decision: 'refused',
       reason: 'route-unknown',
       why: 'no route matches this path under this host',
+      first_step: 'compare the nearest routes with the path /order/1, or add a route for it to the policy',
       signature: null,
       node: 'node-a',
       revision: '3f2a9c1d04be',
