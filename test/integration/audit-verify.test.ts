@@ -112,8 +112,8 @@ test('`audit verify` at a running node verifies the log in Redis, and reports re
     },
     env: { BOOTSTRAP: bootstrap },
   })
-  const ask = () =>
-    runVerb(['audit', 'verify', '--output', 'json'], {
+  const ask = (output = 'json') =>
+    runVerb(['audit', 'verify', '--output', output], {
       GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
       GATEHOUSE_ADMIN_TOKEN: bootstrap,
     })
@@ -125,6 +125,9 @@ test('`audit verify` at a running node verifies the log in Redis, and reports re
   const whole = await ask()
   expect(whole.exitCode).toBe(0)
   expect(JSON.parse(whole.stdout)).toMatchObject({ findings: [], chains: [{ end: 'running', keyed: true }] })
+  const printed = await ask('text')
+  expect(printed.exitCode).toBe(0)
+  expect(printed.stdout).toMatch(/ continues: its node runs; records after \d+ are not verified yet\n/)
 
   const [[entry]] = (await link.store.call('XRANGE', link.keys.auditLog(0), '-', '+', 'COUNT', 1)) as [[string]]
   await link.store.call('XDEL', link.keys.auditLog(0), entry)

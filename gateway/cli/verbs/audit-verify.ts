@@ -45,6 +45,7 @@ export const verb = defineVerb({
     { run: 'gatehouse audit verify --key a1=audit.key archive/', does: 'archived files, without a cluster' },
   ],
   exitCodes: {
+    [exitCodes.done]: 'no violation; chains of running nodes are verified as far as they are written',
     [exitCodes.invalid]: 'records are missing, altered, reordered or forged; each finding is printed',
     ...adminUnreachable,
     [exitCodes.partly]: 'no violation, but a node was killed before it closed its chain, or reported lost records',
@@ -157,6 +158,7 @@ function print(report: VerificationReport, output: Output): ExitCode {
 
 function* remarks(chains: readonly ChainReport[]): Generator<string> {
   for (const { chain, last, end, lost } of chains) {
+    if (end === 'running') yield `${chain} continues: its node runs; records after ${last} are not verified yet`
     if (end === 'open') {
       yield `${chain} is open after ${last}: its node was killed or still runs; later records are not included`
     }
