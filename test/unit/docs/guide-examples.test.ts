@@ -22,6 +22,7 @@ const pages = [
   'http2',
   'mcp',
   'recipes',
+  'redis',
   'secrets',
   'service-credentials',
   'shared-login',
