@@ -72,7 +72,9 @@ export class AdminClient {
     const url = admin ?? (env['GATEHOUSE_ADMIN_URL'] || DEFAULT_ADMIN)
     const base = URL.parse(url)
     if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL must be an http or https URL without credentials')
+      const hint = `write it with its scheme, such as ${DEFAULT_ADMIN}`
+      const message = 'the admin URL must be an http or https URL without credentials'
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message, hint)
     }
     if (base.search !== '' || base.hash !== '') {
       throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL must not have a query or a fragment')
@@ -167,7 +169,10 @@ export class AdminClient {
   }
 
   #unreachable(cause: Error): CliError {
-    const message = `no reply from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
+    const { code = '', reason } = cause as NodeJS.ErrnoException & { readonly reason?: string }
+    // The message of OpenSSL contains a thread id and a source file; its reason alone says what happened.
+    const why = /^(?:ERR_SSL|EPROTO)/.test(code) ? `TLS handshake failed (${reason ?? code})` : cause.message || code
+    const message = `no reply from ${this.#base.origin}: ${why}`
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, this.#findNode(cause))
   }
 

@@ -21,9 +21,16 @@ export function readBytes(file: string): Uint8Array {
 }
 
 export function unreadable(file: string, error: unknown): ConfigError {
-  return refused('GH_CONFIG_UNREADABLE', `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, file)
+  const { code = 'unknown' } = error as NodeJS.ErrnoException
+  return refused('GH_CONFIG_UNREADABLE', `cannot be read (${code})`, file, remedies[code])
 }
 
-function refused(code: ProblemCode, message: string, file: string): ConfigError {
-  return new ConfigError([problem(code, message, [], { ...nowhere, file })])
+const remedies: Readonly<Record<string, string>> = {
+  ENOENT: 'no file or folder has this path; a relative path starts at the working directory',
+  EISDIR: 'this is a folder; name a file in it',
+  EACCES: 'the user of this process may not read it; change its owner or mode',
+}
+
+function refused(code: ProblemCode, message: string, file: string, hint?: string): ConfigError {
+  return new ConfigError([problem(code, message, [], { ...nowhere, file }, hint)])
 }

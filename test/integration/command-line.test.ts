@@ -195,7 +195,9 @@ test.concurrent('`gatehouse serve` exits with 1 and reports an invalid setting i
   const { exitCode, stdout, stderr } = await run(['serve', '--config', folder.file('absent.yaml')])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
-  expect(stderr).toMatch(/^\S+absent\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)\n$/)
+  expect(stderr).toMatch(
+    /^\S+absent\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)\n {2}hint: no file or folder has this path; .*\n$/,
+  )
 })
 
 test

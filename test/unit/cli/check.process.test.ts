@@ -113,7 +113,10 @@ test('the CLI command `check --strict` exits with an error for a policy with a w
 test('the CLI command `check` of a missing path exits with 1 and prints no stack', () => {
   const { status, stderr } = run(['check', join(root, 'nowhere')])
 
-  expect([status, stderr]).toEqual([1, `${join(root, 'nowhere')}: cannot be read (ENOENT) (GH_CONFIG_UNREADABLE)\n`])
+  expect([status, stderr]).toEqual([
+    1,
+    `${join(root, 'nowhere')}: cannot be read (ENOENT) (GH_CONFIG_UNREADABLE)\n  hint: no file or folder has this path; a relative path starts at the working directory\n`,
+  ])
 })
 
 test('the CLI command `keys generate assertion` prints a usable private JWK on one line', () => {
