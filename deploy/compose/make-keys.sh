@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates missing files that nodes, workers and HAProxy need to start: three keys, the token of the admin API, the secret
+# Creates missing files that nodes, workers and HAProxy need to start: the keys, the token of the admin API, the secret
 # for introspection at the demo issuer, and a self-signed certificate for localhost.
 set -eu
 umask 077
@@ -11,6 +11,7 @@ if [ ! -s /keys/admin-token ]; then
   gatehouse keys generate encryption > /keys/admin-token
 fi
 if [ ! -s /keys/policy-key ]; then gatehouse keys generate policy > /keys/policy-key; fi
+if [ ! -s /keys/audit.key ]; then gatehouse keys generate audit > /keys/audit.key; fi
 # User of the Gatehouse image, who reads the keys.
 chown -R 1000:1000 /keys
 

@@ -32,6 +32,7 @@ beforeAll(async () => {
     'assertion.jwk': 'assertion',
     'encryption-key': 'encryption',
     'policy-key': 'policy',
+    'audit.key': 'audit',
     'admin-token': 'encryption',
   }
   for (const [name, kind] of Object.entries(keys))
@@ -51,6 +52,8 @@ test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
     const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
 
     expect(settings.warnings).toEqual([])
+    expect(settings.keys.audit.map(({ id }) => id)).toEqual(['k1'])
+    expect(settings.sinks.map(({ name }) => name)).toEqual(['archive'])
     expect([settings.proxyProtocol, settings.listenH2?.port]).toEqual(['off', 8081])
     expect(settings.policy).toEqual({
       source: 'cluster',
