@@ -2,8 +2,11 @@ import { writeFileSync } from 'node:fs'
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 import type { FailedFile, TestResult } from './test-result.ts'
 
-/** Environment variable with the path of the file for the {@link TestResult} of a run. */
-export const RESULT_VARIABLE = 'GATEHOUSE_TEST_RESULT'
+/**
+ * Environment variable with the path of the file for the {@link TestResult} of a run. Its name must not begin with
+ * GATEHOUSE_: the nodes that tests start inherit it, and refuse unknown settings.
+ */
+export const RESULT_VARIABLE = 'TEST_RESULT_FILE'
 
 /** Writes the {@link TestResult} of a run to the file that the environment variable names. */
 export class ResultReporter implements Reporter {
