@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { documentedAcl } from '../kit/documented-acl.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, loginNode, loginSecrets } from '../kit/login-gate.ts'
 import { startLoginProvider } from '../kit/login-provider.ts'
@@ -14,12 +15,9 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-const page = readFileSync(new URL('../../docs/guide/redis.md', import.meta.url), 'utf8')
-const [, user] = /^user gate on >change-me (.*)$/m.exec(page)!
-
 test('a node and a worker with the ACL user of docs/guide/redis.md log in a user, limit, revoke, end sessions, and write, read and ship audit records', async () => {
   const { port: redisPort } = await testRedis()
-  await redisCli(redisPort, 'ACL', 'SETUSER', 'gate', 'on', '>change-me', ...user!.split(' '))
+  await redisCli(redisPort, 'ACL', 'SETUSER', 'gate', 'on', '>change-me', ...documentedAcl())
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
   const [provider, orders] = [await startLoginProvider({ gate: url, pushedRequests: false }), await startUpstream()]

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test, vi } from 'vitest'
 import type { Receipt } from '../../gateway/cluster/receipt.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
@@ -6,6 +5,7 @@ import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { Revocations } from '../../gateway/revocation/revocations.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { clusterView } from '../kit/cluster-view.ts'
+import { documentedAcl } from '../kit/documented-acl.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import { foundEpoch, startRevocationService, type TestService } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -105,14 +105,6 @@ test('the revocation service rejects a malformed revocation without calling Redi
   await expectSuccess()
 })
 
-/** ACL rules that these documentation pages list for the Redis user of a node. */
-function documentedRights(...pages: readonly string[]): string[] {
-  return pages.flatMap((page) => {
-    const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
-    return [...text.matchAll(/`(\+[a-z@][^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
-  })
-}
-
 // Attack case S-150, least privilege: a stolen Redis password of a node gives no access to keys outside the prefix of
 // Gatehouse, and no permission to delete all data or to change the configuration.
 const notPermitted = [
@@ -135,8 +127,7 @@ const notPermitted = [
 test.each(notPermitted.map((words) => ({ words, line: words.join(' ') })))(
   'S-150 the documented Redis ACL of a node does not permit the command `$line`',
   async ({ words: [command, ...parts] }) => {
-    const rights = documentedRights('guide/cluster', 'guide/sessions')
-    await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', ...rights)
+    await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', ...documentedAcl())
     const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
 
     await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
@@ -144,9 +135,7 @@ test.each(notPermitted.map((words) => ({ words, line: words.join(' ') })))(
 )
 
 test('a node whose Redis user has the ACL of docs/guide/redis.md can join the cluster and revoke credentials', async () => {
-  const docs = readFileSync(new URL('../../docs/guide/redis.md', import.meta.url), 'utf8')
-  const rights = /^user gate on >change-me (.*)$/m.exec(docs)![1]!.split(' ')
-  await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', ...rights)
+  await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', ...documentedAcl())
   await link.store.call('ACL', 'LOG', 'RESET')
   const own = await testLink(redisSettingsFor(port, { username: 'member', password: 'secret' }))
   const cluster = await clusterView(own, { id: 'member' })
