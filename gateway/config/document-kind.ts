@@ -14,7 +14,7 @@ export const ownKeys: Readonly<Record<FileKind, readonly string[]>> = {
     ...['tokens', 'sessions', 'worker', 'audit', 'revocation', 'dpop', 'streams', 'pages', 'drain_delay'],
     ...['drain_timeout', 'addon_sha256', 'addon_script_sha256', 'log', 'telemetry'],
   ],
-  policy: ['version', 'issuers', 'services'],
+  policy: ['version', 'issuers', 'on_outage', 'services'],
   'policy tests': ['tests'],
 }
 

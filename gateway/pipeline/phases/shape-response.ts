@@ -44,7 +44,7 @@ function keepCookies(head: ReplyHead, i: number): void {
 }
 
 function replaceLocation(x: Exchange, head: ReplyHead, i: number): void {
-  const location = ownLocation(head.value(i), x.target!.origin, x.route!.rewrite)
+  const location = ownLocation(head.value(i), x.target!.origin, x.route?.rewrite)
   if (location === undefined) return
   x.location = location
   head.drop(i)

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { shapeResponse } from '../../../gateway/pipeline/phases/shape-response.ts'
 import { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
+import type { UpstreamTarget } from '../../../gateway/upstream/target.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
 // docs/design/contract.md §6, S-047: the gate removes hop-by-hop fields and its own fields from the reply of a service.
 
 function shaped(fields: readonly FieldLine[]): FieldLine[] {
   const x = exchangeOf()
+  x.target = { origin: 'http://10.0.0.7:8080' } as UpstreamTarget
   const bytes = fields.flat().map((text) => Buffer.from(text, 'latin1'))
   x.replyHead = ReplyHead.of(200, 'OK', bytes, undefined)
   shapeResponse.run(x)
