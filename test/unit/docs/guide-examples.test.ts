@@ -23,6 +23,7 @@ const pages = [
   'mcp',
   'recipes',
   'redis',
+  'rotation',
   'secrets',
   'service-credentials',
   'shared-login',
