@@ -81,7 +81,7 @@ const loginUrls: Need = ({ publicUrls }, { loginIssuers, loginHosts }) => {
     const urls = new PublicUrls(publicUrls)
     const missing = [login.host, ...loginHosts.get(issuer)!].find((host) => urls.forName(host) === undefined)
     if (missing === undefined) continue
-    const message = `must list host ${missing}, which issuer ${name} names in login.host or login.return_to`
+    const message = `must list the host ${missing}: issuer ${name} uses it in login.host or login.return_to`
     return problem('GH_CONFIG_MISSING', message, ['public_url'], nowhere, `add https://${missing} to public_url`)
   }
   return undefined

@@ -30,7 +30,7 @@ export interface LoadOptions {
 export interface LoadResult {
   readonly requests: number
   readonly requestsPerSecond: number
-  /** User and system CPU time of the loaded processes per request, µs. */
+  /** User and system CPU time that the processes under load used per request, µs. */
   readonly cpuUsPerRequest: number
   /**
    * Share of the time in which the loaded processes ran or waited for a CPU core, %. Near 100 %, the processes are

@@ -17,7 +17,7 @@ export interface CallRecord {
   /** Error code when the call was rejected. */
   problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
-  /** Facts about the revocation; set when the call revoked something. */
+  /** Fields of the audit record that describe the revocation; set when the call revoked something. */
   revocation?: RecordFacts | undefined
 }
 

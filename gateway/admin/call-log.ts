@@ -71,8 +71,12 @@ export class CallLog {
   #sumUp(): void {
     const count = this.#unrecorded - this.#unrecordedSummed
     this.#unrecordedSummed = this.#unrecorded
-    this.#log('warn', 'failed calls of the admin API are only counted, not logged one by one: their rate is too high', {
-      count,
-    })
+    this.#log(
+      'warn',
+      'admin API calls of unauthenticated callers are only counted, not logged one by one: their rate is too high',
+      {
+        count,
+      },
+    )
   }
 }

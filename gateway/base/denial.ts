@@ -49,7 +49,7 @@ interface DenialOptions {
   /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly HeaderField[]
-  /** One challenge, or a list of challenges with the preferred one first. */
+  /** Value of `WWW-Authenticate`; a list becomes several challenges, the preferred one first. */
   readonly challenge?: string | readonly string[]
   readonly stepUp?: StepUp
 }

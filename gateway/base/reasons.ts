@@ -452,7 +452,11 @@ export const reasons = {
   'dpop-required': entry(401, 'invalid_token', 'the route requires a token that is bound to a key (dpop)'),
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route requires'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route requires'),
-  'email-mismatch': entry(403, 'forbidden', 'the token has no verified e-mail address that the route requires'),
+  'email-mismatch': entry(
+    403,
+    'forbidden',
+    'the token has no verified e-mail address, or its address is not one that the route admits',
+  ),
   'claim-mismatch': entry(403, 'forbidden', 'a claim of the token does not have a value that the route requires'),
   'client-not-allowed': entry(403, 'forbidden', 'the route does not allow the client of the token'),
   'certificate-not-allowed': entry(
@@ -630,7 +634,7 @@ export const reasons = {
   'stream-idle': closing(
     408,
     'request_timeout',
-    'for streams.idle of the route, no message was sent on the WebSocket, or the service sent nothing on the event stream',
+    'no message was sent on the WebSocket, or the service sent nothing on the event stream, for the time streams.idle of the route',
   ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
   'message-too-large': closing(

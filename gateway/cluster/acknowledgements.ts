@@ -9,7 +9,7 @@ import { comparePositions, type Position } from './position.ts'
  * also stores its position in Redis.
  */
 const LOOK_AGAIN_MS = 500
-/** Maximum number of members whose last position this node keeps in memory. */
+/** Maximum number of members whose last acknowledged position in the event log this node keeps in memory. */
 const MEMBERS_MAX = 4096
 /**
  * Maximum number of calls of `collect` that wait for acknowledgements at the same time. A further call returns without

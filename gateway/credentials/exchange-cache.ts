@@ -82,7 +82,10 @@ export class ExchangeCache<T> {
   }
 }
 
-/** Whether the result of an entry can be used now. A clock that was set back makes the entry unusable. */
+/**
+ * Whether the result of an entry can be used at this time. If the clock was set back to before the result was made, it
+ * cannot.
+ */
 export function isUsable<T>({ result, sinceMs, untilMs }: ExchangeEntry<T>, nowMs: number): boolean {
   return result !== undefined && nowMs < untilMs && nowMs >= sinceMs
 }

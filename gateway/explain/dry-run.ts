@@ -122,7 +122,7 @@ class DryRunExchange extends Exchange {
     return this.#field === undefined ? super.field(name) : this.#field(name)
   }
 
-  /** Does nothing instead of reading the clock, so that the exchange keeps the time of the hypothetical request. */
+  /** The clock is not read: the exchange keeps the time of the hypothetical request. */
   override readClock(): void {}
 }
 

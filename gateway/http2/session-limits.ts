@@ -26,8 +26,9 @@ export const SETTINGS: EventRate = { burst: 100, perSecond: 1 }
 /** Limit of the requests that the clients at one address cancel before the end of the reply, over all connections. */
 export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
 /**
- * Limit of the bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames,
- * and heads of DATA frames that are longer than the data. Node.js reports none of these frames, so bytes are counted.
+ * Limit of the bytes that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY and unknown frames, and the
+ * part of the head of a DATA frame (9 bytes) that exceeds its data. Node.js does not report these frames, so the gate
+ * counts the bytes.
  */
 export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
 

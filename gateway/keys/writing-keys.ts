@@ -20,7 +20,7 @@ export interface WritingKeysDependencies {
 
 /** Outcome of a switch of the writing key. */
 export interface Appointment {
-  /** Ids of the nodes that write with the key. */
+  /** Ids of the nodes that have acknowledged the switch, and now sign or encrypt with the key. */
   readonly acknowledged: readonly string[]
   /** Ids of the nodes that have not acknowledged the switch. */
   readonly missing: readonly string[]

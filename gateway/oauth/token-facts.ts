@@ -128,7 +128,10 @@ export interface IntrospectionTerms {
  * facts.
  */
 export interface Derived {
-  /** The compiled service, compared by identity: a new snapshot has new service objects. */
+  /**
+   * The compiled service for which the facts were derived. Compare it with `===`: each new snapshot has new service
+   * objects, so facts of an old policy are not used.
+   */
   readonly service: object
   readonly roles: ReadonlySet<string>
   /**

@@ -36,7 +36,7 @@ const passedDenials: RouteDenials = Object.freeze({
   credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),
 })
 
-/** Denials of a route that accepts a client id and secret: with access tokens, or alone. */
+/** Denials of a route that accepts access tokens, and also a client id and secret. */
 const bothDenials: RouteDenials = Object.freeze({
   ...bearerDenials,
   credentialMissing: denial('credential-missing', { challenge: [basicChallenge, ...tokenChallenges] }),

@@ -163,8 +163,8 @@ export class RedisLink {
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     driver.on('error', (error: Error) => {
       if (client.closing) return
-      // A server that does not use TLS waits for more bytes of the TLS handshake and sends nothing, so the connection
-      // times out.
+      // A server without TLS takes the TLS handshake for an incomplete request: it waits, sends nothing, and the
+      // connection times out.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
       const hint = silent ? ' (does the server use TLS, as the settings require?)' : ''
       this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)

@@ -92,7 +92,11 @@ export class Voter implements SharedState {
     const { policy } = this.#dependencies
     const { sequence } = policy.held.activation
     if (sequence > follows) {
-      return [{ message: `Redis lost activation ${sequence}, which this node enforces and restores; try again` }]
+      return [
+        {
+          message: `Redis lost activation ${sequence}, which this node still enforces. The node writes it back; try again then`,
+        },
+      ]
     }
     try {
       policy.tryCandidate(revision.files)

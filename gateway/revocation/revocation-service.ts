@@ -134,7 +134,7 @@ export class RevocationService {
     } catch (error) {
       log(
         'warn',
-        'opaque token revoked by its text only: the revocation by its identity failed, so another text of this token may still be accepted',
+        'opaque token revoked by its text only: the revocation by its identity failed, so the gate may still accept another text that the issuer takes for the same token',
         {
           error: (error as Error).message,
         },

@@ -97,8 +97,8 @@ export class Refresher {
   }
 
   /**
-   * Waits for the tokens that could not be stored in Redis at the first attempt, until they are stored or the attempts
-   * are given up after 5 min.
+   * Waits until every refreshed session token whose first write to Redis failed is written, or its retries have ended
+   * (after 5 min).
    */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)

@@ -5,7 +5,7 @@ import type { RedisClient } from '../redis/redis-client.ts'
 import type { ListedStream, StreamRegistry } from './stream-registry.ts'
 import type { StreamSelector } from './stream-view.ts'
 
-/** Time between two publications of a summary, ms. */
+/** Time between two writes of this node's stream summary to Redis, ms. */
 const PUBLISH_EVERY_MS = 5000
 /** Time for which Redis keeps a summary, ms. */
 const KEEP_MS = 15_000

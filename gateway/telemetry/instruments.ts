@@ -94,7 +94,7 @@ export const instruments = {
   ),
   http2StreamsRefused: counter(
     'http2_streams_refused_total',
-    'HTTP/2 requests that ended before the gate processed them, and that appear in no log, by cause: cancelled (by the client before the gate read them), address-full, node-full.',
+    'HTTP/2 requests that ended before the gate processed them, and that appear in no log, by cause: cancelled (by the client, before the gate read them), address-full (one client address has too many requests in progress), node-full (the node has).',
     ['cause'],
   ),
   upstreamResting: gauge(

@@ -31,7 +31,8 @@ export interface LockOptions {
   /** Maximum age of an acceptable stored response, ms. */
   readonly oldestMs: number
   /**
-   * Time since the caller began to wait, ms. A response is accepted if its introspection request was sent in this time.
+   * Time since the caller began to wait, ms. A stored response is accepted if its introspection request was sent after
+   * that.
    */
   readonly waitedMs: number
   /** Lease of the lock, ms. With 0, the call only reads and acquires no lock. */

@@ -11,7 +11,7 @@ import { startUpstream } from '../kit/upstream.ts'
 // The route has this key itself, or the policy has it and the route has no other value.
 // Revocation receipts state the longest such time.
 
-test('while Redis hangs, a route still admits requests by the on_outage `stale 15s` of the policy when a route with `closed` no longer does after 5 s; revocation receipts state 15 s', async () => {
+test('while Redis hangs, a route with `closed` stops admitting requests after 5 s; a route with `stale 15s` from the policy still admits them until 15 s, and revocation receipts state 15 s', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

@@ -527,7 +527,8 @@ test('the admin API limits calls without a valid token per address (429), and th
   expect((await ask(bootstrap)).status).toBe(200)
   await flooded.waitForLine(
     ({ msg }) =>
-      msg === 'failed calls of the admin API are only counted, not logged one by one: their rate is too high',
+      msg ===
+      'admin API calls of unauthenticated callers are only counted, not logged one by one: their rate is too high',
   )
   const metrics = await readMetrics(flooded.adminPort)
   const unrecorded = metrics.sum('gatehouse_admin_calls_unrecorded_total', {})

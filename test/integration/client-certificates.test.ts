@@ -381,7 +381,7 @@ test('a rate limit by subject counts the client certificates of one subject toge
   expect(statuses).toEqual([200, 200, 429, 200])
 })
 
-test('`gatehouse revoke` of the subject of a client certificate ends the requests and streams of the certificate, and affects no later certificate and no token', async () => {
+test('`gatehouse revoke` of the subject of a client certificate ends the requests and streams of this certificate; certificates issued later and tokens of the subject stay valid', async () => {
   const subject = 'spiffe://prod.example/leaving'
   const client = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
   const stream = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })

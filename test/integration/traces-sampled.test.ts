@@ -53,7 +53,7 @@ function isRecorded({ trace }: Sent): boolean {
 const start = (traces: Readonly<Record<string, unknown>>) =>
   startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
 
-test('the gate records a trace that a client started if the client set the sampled flag, and records the share `sample` of the traces that it starts itself', async () => {
+test('the gate records a trace of a client if the client set the sampled flag; of the traces that the gate starts itself, it records the share `sample`', async () => {
   const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
   const sent = [
     await send(none, '/s/1'),

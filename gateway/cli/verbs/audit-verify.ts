@@ -83,9 +83,9 @@ function keysOf(config: string | undefined, given: readonly string[]): AuditKey[
     const [, id, file] = /^([A-Za-z0-9._-]{1,64})=(.+)$/s.exec(each) ?? []
     if (file === undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', '--key must be ID=FILE')
     const { secret, failure } = readSecret({ file }, process.env, process.cwd())
-    const bytes = secret === undefined ? failure! : readAuditKey(secret)
-    if (typeof bytes === 'string') throw new CliError(exitCodes.usage, 'GH_USAGE', `--key ${id}: ${bytes}`)
-    keys.push({ id: id!, secret: bytes })
+    const keyOrFault = secret === undefined ? failure! : readAuditKey(secret)
+    if (typeof keyOrFault === 'string') throw new CliError(exitCodes.usage, 'GH_USAGE', `--key ${id}: ${keyOrFault}`)
+    keys.push({ id: id!, secret: keyOrFault })
   }
   return keys
 }

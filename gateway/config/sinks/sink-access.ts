@@ -65,7 +65,7 @@ export class SinkAccess {
     return this.#credential.refused(shown)
   }
 
-  /** TLS options of a new connection that presents these credentials. */
+  /** TLS options of a new connection to the sink, with the client certificate of these credentials. */
   tls({ cert, key }: SinkCredential): SinkTls {
     const ca = this.#ca()
     return {

@@ -7,7 +7,7 @@ import { issuersIn } from '../issuers-in.ts'
 export const discovery: DoctorCheck = {
   name: 'discovery',
   remedy:
-    'compare issuers.NAME.issuer in the policy with the issuer, and check DNS, TLS and the way from this machine to the issuer',
+    'check that issuers.NAME.issuer in the policy is the URL of the issuer, and check DNS, TLS and the network path from this machine to the issuer',
   tasks: ({ snapshot, issuers }) =>
     issuersIn(snapshot).map((rules) => ({
       subject: `issuer ${rules.name}`,

@@ -170,8 +170,8 @@ export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
 }
 
 /**
- * Ends an exchange whose reply has begun and does not become complete. A gRPC call gets the status of the denial in its
- * trailers, if there is a denial and no message is cut. Otherwise the reply is aborted.
+ * Ends an exchange after its reply has begun but before the reply is complete. If there is a denial, the request is
+ * gRPC and no gRPC message is half sent, the trailers carry the status of the denial. Otherwise the reply is aborted.
  */
 function breakReply(x: Exchange, reason: Reason, refusal: Denial | undefined): void {
   // Call `endCall` before `settle`, so that the exchange stays in flight while its last messages wait for a slow

@@ -261,7 +261,10 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     concludeWebSocket(this.#x, reason)
   }
 
-  /** Pings a silent service, and detects lost and stalled ones. */
+  /**
+   * Called every `SWEEP_MS`. Pings a silent service. Ends the WebSocket when the service is lost or stalled, or when no
+   * message was sent for `streams.idle`. Resumes a client that waits for a message limit.
+   */
   sweep(): void {
     if (this.#serviceOver) return
     this.#sweepReads()

@@ -66,7 +66,10 @@ function credentialsOf({ document, services }: PolicySide): Named<unknown> {
   return found
 }
 
-/** Keys of a service that the difference of two policies shows in separate lists. */
+/**
+ * Keys of a service that the comparison of the services leaves out, because the difference shows each of them in a list
+ * of its own.
+ */
 const apart = new Set(['routes', 'limits', 'credentials', 'upstreams'])
 
 /** Compares the upstreams of the services in two policies. */

@@ -12,15 +12,15 @@ export type HandOvers = ReadonlyMap<Route | undefined, ReadonlySet<Route | undef
 export interface MatchedRequests {
   readonly handOvers: HandOvers
   /**
-   * Routes of the new policy with the method OPTIONS that begin or cease to receive CORS preflights (Fetch §3.2.2),
-   * because the gate ceases or begins to answer these preflights itself.
+   * Routes of the new policy for OPTIONS whose CORS preflights (Fetch §3.2.2) change hands: the gate answered them
+   * itself and now forwards them, or the reverse.
    */
   readonly preflights: ReadonlySet<Route>
 }
 
 /**
- * Maximum number of sample requests that are compared. Only a policy that is written to exhaust the comparison needs
- * more: 50 patterns with several `*` under each of 100 hosts need far fewer.
+ * Maximum number of sample requests that are compared. A usual policy needs far fewer; even 50 patterns with several
+ * `*` under each of 100 hosts do. Only a policy that is written to exhaust the comparison reaches the limit.
  */
 const MAX_TARGETS = 200_000
 

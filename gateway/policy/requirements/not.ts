@@ -6,7 +6,8 @@ const unmet = denial('requirement-unmet')
 
 export const not = requirementKind({
   key: 'not',
-  // `readonly` wraps the recursive schema. `describe` on the recursive schema itself would copy the schema without end.
+  // Call `readonly` first: it wraps the recursive schema. `describe` on the recursive schema itself would copy that
+  // schema again and again, without end.
   schema: (requirement) => requirement.readonly().describe('Met when the nested requirement is not met.'),
   reasons: ['requirement-unmet'],
   compile: (tree, { path, negated, compile }) => new Not(compile(tree, path, !negated)),

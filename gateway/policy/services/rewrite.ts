@@ -44,7 +44,7 @@ export function compileRewrite(
   if (faults.length === 0 && strip_prefix !== undefined && pattern !== undefined && !leads(strip_prefix, pattern)) {
     faults.push({
       key: 'strip_prefix',
-      message: 'must be the beginning, in whole segments, of every path that the route matches',
+      message: 'must consist of the first segments of every path that the route matches, such as /api for /api/**',
     })
   }
   return faults.length > 0 ? faults : { stripPrefix: strip_prefix ?? '', addPrefix: add_prefix ?? '' }

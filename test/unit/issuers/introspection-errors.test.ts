@@ -53,7 +53,7 @@ const error =
 const inactive = { active: false, ended: false, claims: {} }
 const active = { active: true, ended: false }
 
-test('an introspection reply 400 unsupported_token_type means an inactive token that was not revoked, even from an issuer without a previous valid reply', async () => {
+test('400 unsupported_token_type from the introspection endpoint means that the token is inactive, but not revoked, even if the issuer has sent no valid reply before', async () => {
   issuer.script = error('unsupported_token_type')
 
   expect(await introspector().ask('garbage', rechecks)).toEqual(inactive)

@@ -11,7 +11,7 @@ import { processSecrets } from '../../kit/secrets.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 import { publicClient } from './public-client.ts'
 
-test('the fault of a refresh at an unreachable token endpoint states the network error, without an empty phrase', async () => {
+test('when the token endpoint is unreachable, the error of a session refresh contains the network error', async () => {
   const closed = `http://127.0.0.1:${freePort()}`
   const server = createServer((_, response) => {
     const metadata = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${closed}/token` }

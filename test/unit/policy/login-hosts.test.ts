@@ -107,7 +107,7 @@ test.each([
 
     const problems = problemsOf(() => checkPolicyNeeds(settings, snapshot))
 
-    expect(problems.map(({ path, message }) => `${path} ${message.split(' ')[3]?.replace(',', '')}`)).toEqual(
+    expect(problems.map(({ path, message }) => `${path} ${message.split(' ')[4]?.replace(':', '')}`)).toEqual(
       missing === undefined ? [] : [`public_url ${missing}`],
     )
   },

@@ -34,7 +34,7 @@ test.each([
 })
 
 const at = 'GH_POLICY_REWRITE services.s.routes[0].rewrite'
-const notLeading = 'must be the beginning, in whole segments, of every path that the route matches'
+const notLeading = 'must consist of the first segments of every path that the route matches, such as /api for /api/**'
 
 test.each([
   ['/orders/**', { strip_prefix: '/order' }, `${at}.strip_prefix: ${notLeading}`],

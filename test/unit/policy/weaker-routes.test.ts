@@ -178,7 +178,7 @@ test.each<[string, Record<string, Entry>]>([
   expect(reported(routes)).toEqual([])
 })
 
-test('the policy check reports a weaker route of another service only if both services have the same upstream', () => {
+test('the policy check reports a route that demands less than a route of another service only if both services have the same upstream', () => {
   const [strong, weak] = [{ s: { host: 'a.test', path: '/x', require: admin } }, { w: { path: '/**' } }]
 
   expect(reported(strong, weak)).toEqual([])

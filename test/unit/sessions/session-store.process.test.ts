@@ -213,7 +213,7 @@ test('refreshed tokens replace the stored session if it is an older version, as 
   expect(await store.use(session.id, 5)).toEqual(nextOf(known))
 })
 
-test('a failed refresh of a session is stored for the time that the caller states, and releases the lock', async () => {
+test('`fail` stores a failed session refresh for the given time, and releases the lock', async () => {
   const session = await stored()
   expect(await turns.fail(session, await turnOf(session), 'unavailable', 60_000)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })

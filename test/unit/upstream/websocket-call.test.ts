@@ -191,7 +191,7 @@ test('an invalid WebSocket frame of the service ends the WebSocket: the service 
   expect(Buffer.from(payload).readUInt16BE(0)).toBe(1002)
 })
 
-test('a WebSocket call counts each part of a message that arrives slowly as a read', async () => {
+test('a WebSocket call counts each part of a slowly arriving message as one read, so the service does not count as silent', async () => {
   const more = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     const head = (await wire.until('\r\n\r\n')).toString('latin1')
