@@ -1,5 +1,6 @@
 // `gatehouse fmt` formats a policy without changing its effect or losing a comment.
 
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { formatPolicy } from '../../../gateway/cli/format-policy.ts'
@@ -140,4 +141,9 @@ test('the formatter does not change the effect of a random policy, and a second 
     { numRuns: 60 },
   )
   expect(valid).toBeGreaterThan(20)
+})
+
+test.each(['compose/gatehouse', 'demo', 'dev'])('the policy in deploy/%s is formatted', (folder) => {
+  const text = readFileSync(new URL(`../../../deploy/${folder}/policy.yaml`, import.meta.url), 'utf8')
+  expect(format(text)).toBe(text)
 })
