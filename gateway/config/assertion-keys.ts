@@ -25,10 +25,10 @@ export const assertionKeys = (context: SettingsContext) =>
     form: keyForm,
     danger: 'An attacker with this key can impersonate every user.',
     description:
-      'Keys that sign identity assertions: a list, or { directory }. The first key signs; all keys are published. To ' +
-      'rotate: append the new key, later move it to the front, and remove the old key when its last assertion has ' +
-      'expired (60 s). All nodes share the keys. A reload without a key that is in use is rejected. Default []: no ' +
-      'service can receive assertions.',
+      'Keys that sign identity assertions: a list, or { directory }. The first key signs until the first ' +
+      '`gatehouse keys rotate assertion`; all keys are published. To rotate: append the new key, then run this command. ' +
+      'All nodes share the keys. A reload without a key that is in use is rejected. Default []: no service can receive ' +
+      'assertions.',
     read: readPrivateJwk,
   })
 

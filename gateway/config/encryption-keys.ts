@@ -14,7 +14,7 @@ export const encryptionKeys = (context: SettingsContext) =>
     danger: 'An attacker with this key and access to Redis can read stored tokens.',
     description:
       'Keys that encrypt data in Redis, such as tokens and replies of issuers about tokens: a list, or { directory }. ' +
-      'The first key encrypts; all keys decrypt. To rotate: append the new key, later move it to the front, then remove ' +
-      'the old key. All nodes and workers share the keys. A reload without a key that is in use is rejected. Default [].',
+      'The first key encrypts until the first `gatehouse keys rotate encryption`; all keys decrypt. To rotate: append ' +
+      'the new key, then run this command. All nodes and workers share the keys. A reload without a key that is in use is rejected. Default [].',
     read: (secret) => readRandomKey(secret, form),
   })
