@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { get } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -46,6 +46,7 @@ beforeAll(async () => {
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   adminSocket = join(folder, 'admin.sock')
   balancer = await startFixedHaproxy({ addresses, nodePort, http2Port, probePort, adminSocket })
+  await until('HAProxy has its admin socket', () => existsSync(adminSocket))
   await until('HAProxy considers both nodes ready', async () => (await usable()).length === 4)
   // On a busy machine a running node could miss its health checks. That is not the subject of these tests.
   await command(running.map((server) => `disable health ${server}`).join('; '))

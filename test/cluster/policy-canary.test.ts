@@ -8,6 +8,7 @@ import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { guard } from '../../deploy/guard.ts'
@@ -259,13 +260,17 @@ test('`gatehouse apply --canary` waits for the end of the canary, and exits with
     '--canary',
     '25%',
     '--for',
-    '4s',
+    '12s',
   )
   let isOver = false
   void following.finally(() => {
     isOver = true
   })
-  while (!isOver) await load(nodes, 40)
+  // A comparison needs 100 requests on each side. The pauses leave CPU time for the nodes on a busy machine.
+  while (!isOver) {
+    await load(nodes, 20)
+    await sleep(100)
+  }
   const promoted = await following
   expect(promoted.exitCode, promoted.stderr).toBe(0)
   expect(promoted.stdout).toMatch(/^Revision \d+ is active on every node /m)

@@ -90,7 +90,8 @@ test.concurrent('an upload that the service does not read gets 504 after timeout
   await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
   await sendUntilReply(wire, Buffer.alloc(500_000), 18)
 
-  expect((await readReply(wire))?.status).toBe(504)
+  // The gate closes the connection with unread bytes of the upload, so its reset can discard the reply (RFC 9112 §9.6).
+  expect([504, undefined]).toContain((await readReply(wire))?.status)
   replied.resolve()
   expect(await recordOf('/first/unread')).toMatchObject({ reason: 'upstream-timeout', status: 504 })
   await expectClosed('/first/unread')

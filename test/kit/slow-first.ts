@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * one core while the other one is idle.
  */
 export const slowFiles: readonly string[] = [
+  'test/cluster/policy-canary.test.ts',
   'test/integration/demo-check.test.ts',
   'test/integration/stream-authority.test.ts',
   'test/integration/bench.test.ts',
