@@ -11,7 +11,7 @@ import { Epoch } from './epoch.ts'
 import type { EpochFile } from './epoch-file.ts'
 import { type ClusterEvent, HEARTBEAT, KEEP_EVENTS_MS, readEvents } from './event.ts'
 import { Freshness } from './freshness.ts'
-import { type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
+import { heardMs, type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
 import { type Position, positionMs } from './position.ts'
 import { requireMinReplicas } from './require-min-replicas.ts'
 import { requireNoEviction } from './require-no-eviction.ts'
@@ -253,14 +253,21 @@ export class Cluster {
     const members: MemberListing[] = []
     const facts: MemberFacts[] = []
     let listed = false
-    for (let i = 0; i + 2 < rest.length; i += 3) {
+    for (let i = 0; i + 3 < rest.length; i += 4) {
       const read = readMemberFacts(rest[i + 1], rest[i]!)
       const { bound_ms: _, event_kinds: eventKinds, ...stated } = read
       facts.push(read)
       listed ||= rest[i] === this.#key
       const position = rest[i + 2]!
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
-      members.push({ ...stated, key: rest[i]!, eventKinds, position, lag_ms: Math.max(0, behindMs) })
+      members.push({
+        ...stated,
+        key: rest[i]!,
+        eventKinds,
+        position,
+        lag_ms: Math.max(0, behindMs),
+        heard_ms: heardMs(read, Number(rest[i + 3])),
+      })
     }
     if (listed && !this.#hasLost(true)) this.#lastListed = facts
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))

@@ -26,6 +26,11 @@ export interface MemberListing {
   readonly position: Position
   /** Time between the node's last applied event and the newest event in the log, ms. */
   readonly lag_ms: number
+  /**
+   * Time since the node last renewed its lease, ms by the Redis clock; `null` when the node did not publish how long its
+   * lease lasts.
+   */
+  readonly heard_ms: number | null
 }
 
 /** Node id in a member key, which is `<node id>~<random text>`. */
@@ -52,6 +57,7 @@ export interface MemberFacts {
   readonly policy_canary: boolean
   /**
    * Time without contact to Redis after which the member no longer admits requests, because its state is too old, ms.
+   * Also the duration of the lease that the member renewed when it published these facts.
    */
   readonly bound_ms: number
   /**
@@ -59,6 +65,15 @@ export interface MemberFacts {
    * them.
    */
   readonly event_kinds: readonly string[]
+}
+
+/**
+ * Returns the time since a member last renewed its lease, ms; `null` when its facts lack the duration of the lease.
+ *
+ * @param leftMs  time until the lease expires, ms
+ */
+export function heardMs({ bound_ms }: Pick<MemberFacts, 'bound_ms'>, leftMs: number): number | null {
+  return bound_ms === 0 ? null : Math.max(0, bound_ms - leftMs)
 }
 
 /**

@@ -172,7 +172,7 @@ export class RevisionStore {
   async isEnforced(): Promise<boolean> {
     const { members, memberFacts, positions, events } = this.#keys
     const [, ...rest] = (await this.#scripts.list([members, memberFacts, positions, events], [])) as string[]
-    for (let i = 0; i + 2 < rest.length; i += 3) {
+    for (let i = 0; i + 3 < rest.length; i += 4) {
       if (readMemberFacts(rest[i + 1], rest[i]!).policy_sequence !== null) return true
     }
     return false

@@ -73,6 +73,7 @@ test('`gatehouse nodes` lists every node of the cluster, whichever node receives
     revision: expect.stringMatching(/^[0-9a-f]{12}$/),
     position: expect.stringMatching(/^\d+-\d+$/),
     lag_ms: expect.any(Number),
+    heard_ms: expect.any(Number),
   })
   for (const node of nodes) {
     const { exitCode, stdout } = await runVerb(['nodes', '--output', 'json'], envOf(node))
@@ -80,7 +81,9 @@ test('`gatehouse nodes` lists every node of the cluster, whichever node receives
     expect(JSON.parse(stdout)).toEqual({ nodes: [listed, expect.objectContaining({ id: 'n2' })] })
   }
   const { stdout } = await run(['nodes'])
-  expect(stdout).toMatch(/^ID +ADDRESS +VERSION +REVISION +POSITION +LAG\nn1 +127\.0\.0\.1:\d+ .* \d+ ms\nn2 .*\n$/)
+  expect(stdout).toMatch(
+    /^ID +ADDRESS +VERSION +REVISION +POSITION +LAG +HEARD\nn1 +127\.0\.0\.1:\d+ .* \d+ ms +\d+\.\d s ago\nn2 .*\n$/,
+  )
 })
 
 test('/status and /metrics of a node show contact with Redis, whether the state of the cluster is loaded (`caught_up`), and max_staleness (`bound_ms`)', async () => {

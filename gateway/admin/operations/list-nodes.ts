@@ -28,6 +28,12 @@ const member = z.strictObject({
     .describe('Whether the node tries this revision as a canary, while other nodes enforce the previous revision.'),
   position: z.string().describe('Position of the last applied event of the cluster.'),
   lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
+  heard_ms: z
+    .number()
+    .nullable()
+    .describe(
+      'Time since the node last renewed its lease in Redis, ms; a running node renews it several times per second. `null`: the node did not state the duration of its lease.',
+    ),
 })
 
 export const listNodes = operation({
@@ -53,6 +59,7 @@ export const listNodes = operation({
           policy_canary: false,
           position: '1911902400000-0',
           lag_ms: 0,
+          heard_ms: 140,
         },
       ],
     },

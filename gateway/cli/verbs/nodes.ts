@@ -12,9 +12,14 @@ interface Member {
   readonly policy_canary?: boolean
   readonly position: string
   readonly lag_ms: number
+  /** Nodes of an older version do not send this member. */
+  readonly heard_ms?: number | null
 }
 
-/** `gatehouse nodes`: lists the nodes of the cluster and how far each has applied the cluster's events. */
+/**
+ * `gatehouse nodes`: lists the nodes of the cluster, how far each has applied the cluster's events, and when
+ * each last renewed its lease.
+ */
 export const verb = defineVerb({
   description: 'List the nodes of the cluster',
   flags: { admin: adminFlag },
@@ -36,8 +41,9 @@ export const verb = defineVerb({
       revisionOf(node),
       node.position,
       `${Math.round(node.lag_ms)} ms`,
+      heardOf(node),
     ])
-    output.table(['id', 'address', 'version', 'revision', 'position', 'lag'], rows)
+    output.table(['id', 'address', 'version', 'revision', 'position', 'lag', 'heard'], rows)
     output.document(document)
   },
 })
@@ -45,4 +51,8 @@ export const verb = defineVerb({
 function revisionOf({ revision, policy_number, policy_canary }: Member): string {
   if (policy_number === null) return revision
   return `${policy_number} (${revision}${policy_canary === true ? ', canary' : ''})`
+}
+
+function heardOf({ heard_ms }: Member): string {
+  return heard_ms == null ? '-' : `${(heard_ms / 1000).toFixed(1)} s ago`
 }

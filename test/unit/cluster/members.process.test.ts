@@ -62,6 +62,7 @@ test('the member list of the cluster contains the running members, and no member
       policy_canary: false,
       position: expect.stringMatching(/^\d+-\d+$/),
       lag_ms: expect.any(Number),
+      heard_ms: expect.any(Number),
     })),
   )
   await other.close()
@@ -152,4 +153,20 @@ test('a member releases its node id when it leaves; a second node that was refus
   expect(await link.store.call('GET', link.keys.nodeId('held'))).toBe(holder)
   await cluster.close()
   expect(await link.store.call('EXISTS', link.keys.nodeId('held'))).toBe(0)
+})
+
+test.each([
+  ['the time since the last renewal of its lease', { bound_ms: 600_000 }, 60_000],
+  ['`null` without the duration of its lease', {}, null],
+])('a silent member is listed with %s', async (_, facts, expected) => {
+  const { cluster } = await joinedWith('hears')
+  const [second, microsecond] = (await link.store.call('TIME')) as [string, string]
+  const nowMs = Number(second) * 1000 + Math.floor(Number(microsecond) / 1000)
+  await link.store.call('ZADD', link.keys.members, nowMs + 540_000, 'silent~1')
+  await link.store.call('HSET', link.keys.memberFacts, 'silent~1', JSON.stringify({ id: 'silent', ...facts }))
+  const { heard_ms } = (await cluster.list()).find(({ id }) => id === 'silent')!
+  await link.store.call('ZREM', link.keys.members, 'silent~1')
+  await cluster.close()
+  if (expected === null) expect(heard_ms).toBeNull()
+  else expect(heard_ms).toBeGreaterThanOrEqual(expected)
 })

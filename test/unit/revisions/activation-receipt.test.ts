@@ -9,6 +9,7 @@ const member = (id: string, revision: string, sequence: number) => ({
   eventKinds: [],
   position: '1-0',
   lag_ms: 0,
+  heard_ms: 0,
 })
 
 test('the receipt of a policy activation counts a node only if the hash of its policy matches too, because Redis can lose an activation and give its sequence number to the next one', async () => {
