@@ -499,6 +499,7 @@ function sharedOf({
     trail: audit.trail,
     auditVerifier: audit.verifier,
     sessions: sessions?.sessions,
+    sessionCount: sessions?.count,
     keys: ringKeys.service,
     revisions: revisions?.service,
     policyOwners: policy.source === 'cluster' ? policy.owners : {},

@@ -117,6 +117,8 @@ export interface SharedDependencies {
   readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
+  /** Metric of the number of login sessions; `undefined` when no encryption key for sessions is configured. */
+  readonly sessionCount: MetricSource | undefined
   /** Login sessions; `undefined` when no encryption key for sessions is configured. */
-  readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'cached' | 'refreshes'> | undefined
+  readonly sessions: Pick<Sessions, 'list' | 'listAll' | 'end' | 'endFound' | 'cached' | 'refreshes'> | undefined
 }

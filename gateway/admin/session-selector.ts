@@ -52,7 +52,7 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
  *
  * @throws {ApiProblem} 409 when the node has no Redis or no encryption key
  */
-export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'end'> {
+export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'listAll' | 'end'> {
   const { sessions } = requireRedis(dependencies)
   if (sessions !== undefined) return sessions
   throw new ApiProblem('sessions_unavailable', 'this node has no key to encrypt sessions', {

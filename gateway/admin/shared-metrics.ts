@@ -7,7 +7,10 @@ export function sharedMetrics(shared: SharedDependencies): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }
 
-function collect(sink: MetricSink, { cluster, redisMemory, revocations, trail, sessions }: SharedDependencies): void {
+function collect(
+  sink: MetricSink,
+  { cluster, redisMemory, revocations, trail, sessions, sessionCount }: SharedDependencies,
+): void {
   const status = cluster.status()
   sink.value(instruments.clusterContact, Number(status.in_contact), {})
   sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})
@@ -21,6 +24,7 @@ function collect(sink: MetricSink, { cluster, redisMemory, revocations, trail, s
   redisMemory.collect(sink)
   trail.collect(sink)
   if (sessions === undefined) return
+  sessionCount?.collect(sink)
   sink.value(instruments.sessionsHeld, sessions.cached, {})
   for (const [outcome, count] of Object.entries(sessions.refreshes)) {
     sink.value(instruments.sessionRefreshes, count, { outcome })

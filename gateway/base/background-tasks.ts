@@ -43,8 +43,9 @@ export const backgroundTasks = {
   'secret-watch': 'Watches the files of secrets, keys and certificates for changes.',
   'service-manager': 'Tells systemd that the process has started, reloads, stops, and still runs.',
   'service-grants': 'Keeps the tokens of the gate for services valid (client credentials).',
+  'session-count': 'Reads from Redis how many login sessions exist.',
   'session-refresh': 'Refreshes the tokens of sessions before the tokens expire.',
-  'session-upkeep': 'Records uses of sessions, and ends sessions above the limit.',
+  'session-upkeep': 'Records and lists uses of sessions, and ends sessions above the limit.',
   'sink-files': 'Compresses files of the file sink (worker).',
   'stream-summary': 'Writes a summary of the streams of the node to Redis.',
   'stream-watch':

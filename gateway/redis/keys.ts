@@ -219,6 +219,16 @@ export class RedisKeys {
   }
 
   /**
+   * Sorted set: ids of all sessions of an issuer, scored by the end of their idle lifetime, ms since the Unix epoch. The
+   * prefix starts with that of `subject`, as for `sid`.
+   *
+   * @param name  hash of the issuer identifier, in hexadecimal
+   */
+  sessionsAt(name: string): string {
+    return `${this.#prefix}{${listTags.subject}i:${name}}:s`
+  }
+
+  /**
    * Hash: the last logout of a subject or `sid` at the issuer. In the same slot as the `sessionsOf` key of the subject
    * or `sid`.
    */

@@ -8,6 +8,7 @@ import type { JobLog } from '../queues/job-producer.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { RefreshQueue } from './refresh-queue.ts'
 import type { Session } from './session.ts'
+import { SessionCount } from './session-count.ts'
 import { Sessions, type SessionsDependencies } from './sessions.ts'
 
 export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'askClaims' | 'leaseMs'> {
@@ -34,6 +35,8 @@ interface SessionRevocation {
 export interface SessionsRoom {
   /** Manager of the sessions; `undefined` when no encryption key is configured. */
   readonly sessions: Sessions | undefined
+  /** Metric of the number of sessions; `undefined` when no encryption key is configured. */
+  readonly count: SessionCount | undefined
   /** Prepares the job queues that refresh sessions, for the login issuers of a policy. */
   prepare(issuers: Iterable<IssuerRules>): Commit
   /** Waits for running session refreshes, for at most 15 s. */
@@ -63,9 +66,11 @@ export function openSessions(dependencies: SessionsRoomDependencies): SessionsRo
       ...(leaseMs !== undefined && { leaseMs }),
       log,
     })
+  const count = sessions && new SessionCount(sessions, issuers)
   const close = async (): Promise<void> => {
+    count?.close()
     await sessions?.close()
     await queue.close()
   }
-  return { sessions, prepare: (each) => queue.prepare(each), close }
+  return { sessions, count, prepare: (each) => queue.prepare(each), close }
 }

@@ -1,8 +1,10 @@
+import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
+import { SessionIndex } from './session-index.ts'
 
 /**
  * Maximum number of sessions of one person, and of one device: the person's browsers with the same User-Agent. Above a
@@ -53,6 +55,8 @@ type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
  * by another session or by an older version of itself. Methods reject with `RedisFault`.
  */
 export class SessionStore {
+  /** The list of all sessions. The store only removes entries from it; see {@link SessionIndex.add}. */
+  readonly index: SessionIndex
   readonly #client: RedisClient
   readonly #keys: RedisKeys
   readonly #sealer: Sealer
@@ -65,6 +69,7 @@ export class SessionStore {
     this.#client = client
     this.#keys = keys
     this.#sealer = sealer
+    this.index = new SessionIndex(client, keys)
     this.#create = client.script(new URL('./create-session.lua', import.meta.url))
     this.#use = client.script(new URL('./use-session.lua', import.meta.url))
     this.#list = client.script(new URL('./list-session.lua', import.meta.url))
@@ -148,7 +153,11 @@ export class SessionStore {
 
   /** Removes session ids from all lists in which `session` is or would be listed. */
   async unlist(ids: readonly string[], session: Listed): Promise<void> {
-    await Promise.all(listsOf(session).map((whose) => this.#unlist(ids, whose)))
+    await Promise.all([
+      ...listsOf(session).map((whose) => this.#unlist(ids, whose)),
+      // Only operators read this list, and its entries expire: a failure must not keep the session.
+      ignoreOutage(this.index.remove(ids, session.issuer)),
+    ])
   }
 
   async remove(session: Session): Promise<void> {

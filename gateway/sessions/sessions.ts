@@ -22,6 +22,7 @@ import {
 } from './session.ts'
 import { type CachedSession, SessionCache } from './session-cache.ts'
 import { SessionHosts } from './session-hosts.ts'
+import type { SessionCursor } from './session-index.ts'
 import { type ProviderLogout, SessionStore, type StoredUse } from './session-store.ts'
 
 /** An order to all nodes to end sessions. `issuer` is the issuer identifier. */
@@ -80,6 +81,15 @@ export interface EndedSessions {
   readonly receipt: Receipt | undefined
   /** Ids of the sessions that were found. Session ids without a record were revoked too, but are not in this list. */
   readonly ended: readonly string[]
+}
+
+/** A page of the list of all sessions. */
+export interface SessionPage {
+  readonly sessions: readonly SessionListing[]
+  /** Number of listed sessions on all pages. */
+  readonly total: number
+  /** Place at which the next page begins; `undefined` after the last page. */
+  readonly next: SessionCursor | undefined
 }
 
 /** Sessions to end: sessions with a record, and session ids whose record Redis has lost. */
@@ -171,6 +181,7 @@ export class Sessions implements ExpirySource {
     if (surplus === 'logged-out') return surplus
     if (surplus.length > 0) void this.#upkeep.attempt(() => this.#makeRoom(surplus, session))
     this.#keep(value, session.origin, session)
+    this.#store.index.add(session)
     return { cookie: value, session }
   }
 
@@ -187,6 +198,7 @@ export class Sessions implements ExpirySource {
     if (typeof session === 'string' || this.#dependencies.ended(session)) return undefined
     const { value, listed } = this.#cookies.mintFor(id, origin)
     if (!(await this.#hosts.add(id, origin, listed))) return undefined
+    this.#store.index.add(session)
     return { cookie: value, session: this.#keep(value, origin, session) }
   }
 
@@ -227,11 +239,10 @@ export class Sessions implements ExpirySource {
    * background.
    */
   use(session: Session): void {
-    const { id, version } = session
     const nowMs = Date.now()
-    const cached = this.#cache.of(id)
+    const cached = this.#cache.of(session.id)
     if (cached === undefined) {
-      void this.#upkeep.attempt(() => ignoreOutage(this.#store.use(id, version)))
+      void this.#upkeep.attempt(() => ignoreOutage(this.#useUncached(session)))
       return
     }
     cached.usedAtMs = nowMs
@@ -437,6 +448,33 @@ export class Sessions implements ExpirySource {
   async list(selector: SessionSelector): Promise<SessionListing[]> {
     const found = await this.#stored(selector)
     found.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
+    return this.#listingsOf(found)
+  }
+
+  /**
+   * Lists a page of all sessions at some issuers. The session that would expire first without a use is the first of its
+   * issuer. The page has fewer than `limit` sessions when listed sessions have ended.
+   *
+   * @param issuers  issuer identifiers
+   * @param after  place after which the page begins, of the previous page
+   * @throws {RedisFault} as a rejection
+   */
+  async listAll(issuers: readonly string[], limit: number, after: SessionCursor | undefined): Promise<SessionPage> {
+    const { index } = this.#store
+    const [{ ids, next }, counts] = await Promise.all([
+      index.page(issuers, limit, after),
+      Promise.all(issuers.map((issuer) => index.count(issuer))),
+    ])
+    const sessions = await this.#listingsOf(await this.#storedOf(ids))
+    return { sessions, total: counts.reduce((sum, count) => sum + count, 0), next }
+  }
+
+  /** Number of sessions at an issuer, as far as they are listed. @throws {RedisFault} as a rejection */
+  count(issuer: string): Promise<number> {
+    return this.#store.index.count(issuer)
+  }
+
+  async #listingsOf(found: readonly StoredUse[]): Promise<SessionListing[]> {
     const nowS = Date.now() / 1000
     const listed = found.map(async ({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS } = session
@@ -469,6 +507,7 @@ export class Sessions implements ExpirySource {
     const renewals = [...this.#refreshing.values(), ...this.#renewing.values()]
     const underWay = Promise.allSettled([...renewals, this.#refresher.settled()])
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
+    await ignoreOutage(this.#store.index.flush())
   }
 
   /**
@@ -497,7 +536,10 @@ export class Sessions implements ExpirySource {
    * may still be in creation.
    */
   async #stored(selector: SessionSelector): Promise<StoredUse[]> {
-    const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
+    return this.#storedOf('session' in selector ? [selector.session] : await this.#store.idsOf(selector))
+  }
+
+  async #storedOf(ids: readonly string[]): Promise<StoredUse[]> {
     const looked = await Promise.all(ids.map((id) => this.#store.read(id)))
     return looked.filter((each) => each !== undefined)
   }
@@ -543,6 +585,7 @@ export class Sessions implements ExpirySource {
       await this.#store.remove(stored)
       return undefined
     }
+    this.#store.index.add(stored)
     return this.#keep(cookie, ownOrigin, stored)
   }
 
@@ -575,16 +618,26 @@ export class Sessions implements ExpirySource {
    * Reports a use of a session to Redis in the background. The reply shows whether the session was changed or ended
    * elsewhere.
    */
-  async #reportUse({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
+  async #reportUse(session: Session, nowMs: number): Promise<void> {
+    const { id, version, lifetime } = session
     const cached = this.#cache.of(id)!
     cached.reportAtMs = nowMs + lifetime.idleMs / REPORT_FRACTION
     try {
       const stored = await this.#store.use(id, version)
-      if (stored === 'gone' || stored === 'unreadable') this.#cache.drop(id)
-      else if (stored !== 'same') this.#renew(stored)
+      if (stored === 'gone' || stored === 'unreadable') {
+        this.#cache.drop(id)
+        return
+      }
+      if (stored !== 'same') this.#renew(stored)
+      this.#store.index.add(session)
     } catch {
       cached.reportAtMs = nowMs + RETRY_MS
     }
+  }
+
+  async #useUncached(session: Session): Promise<void> {
+    const stored = await this.#store.use(session.id, session.version)
+    if (stored !== 'gone' && stored !== 'unreadable') this.#store.index.add(session)
   }
 
   /** Updates a cached session to a newer version, and keeps the result of its revocation check. */

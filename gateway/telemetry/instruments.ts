@@ -279,6 +279,11 @@ export const instruments = {
     'audit_log_batches',
     'Batches in the audit log in Redis. In Redis Cluster: in the shard that this node writes to.',
   ),
+  sessions: gauge(
+    'sessions',
+    'Login sessions of the cluster by login issuer, read from Redis every 10 s. Every node reports the same number: use max, not sum. Counts sessions that were created or used since the upgrade to a version with this metric, until their idle time-out. Absent while Redis does not answer.',
+    ['issuer'],
+  ),
   sessionsHeld: gauge('sessions_held', 'Login sessions in the memory of the node.'),
   serviceGrants: counter(
     'service_grants_total',

@@ -54,6 +54,7 @@ test('a node and a worker with the ACL user of docs/guide/redis.md log in a user
   expect((await logIn(browser, `${url}/app/`)).status).toBe(200)
   expect((await fetch(`${url}/limited/1`)).status).toBe(200)
   expect(await run('sessions', 'list', '--subject', 'alice')).toBe(0)
+  expect(await run('sessions', 'list')).toBe(0)
   expect(await run('keys', 'list')).toBe(0)
   expect(await run('nodes')).toBe(0)
   expect(await run('audit', 'search', '--subject', 'alice')).toBe(0)

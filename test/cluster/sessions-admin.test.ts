@@ -7,6 +7,7 @@ import { noRevocationLookup } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import { SessionHosts } from '../../gateway/sessions/session-hosts.ts'
+import { issuerName } from '../../gateway/sessions/session-index.ts'
 import { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { startNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -22,6 +23,7 @@ import {
   startSessionNodes,
 } from '../kit/session-node.ts'
 import type { TestNode } from '../kit/test-node.ts'
+import { until } from '../kit/until.ts'
 
 const key = encryptionKey('k')
 const bootstrap = `bootstrap-${randomBytes(24).toString('base64url')}`
@@ -32,14 +34,16 @@ let gate: TestNode
 let holder: SessionNode
 let link: RedisLink
 let env: Readonly<Record<string, string>>
+let gateOptions: Parameters<typeof startNode>[0]
+let redisPort: number
 
 beforeAll(async () => {
   provider = await startRefreshProvider()
-  const redisPort = (await testRedis()).port
+  redisPort = (await testRedis()).port
   link = await testLink(redisSettingsFor(redisPort))
   ;[holder] = (await startSessionNodes({ nodes: 1, provider, redisPort, keys: [key] })) as [SessionNode]
   const settings = sessionSettings(redisPort, 'gh:', [key]) as { keys: object }
-  gate = await startNode({
+  gateOptions = {
     policy: sessionPolicy(provider),
     settings: {
       ...settings,
@@ -47,7 +51,8 @@ beforeAll(async () => {
       admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
     },
     env: { ...sessionSecrets([key]), BOOTSTRAP: bootstrap },
-  })
+  }
+  gate = await startNode(gateOptions)
   env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${gate.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
 })
 
@@ -83,6 +88,8 @@ test('`gatehouse sessions list --subject` shows what identifies each session and
         ends_at: new Date(session.endsAtS * 1000).toISOString(),
       },
     ],
+    total: 1,
+    next: null,
   })
   expect(stdout).not.toContain(cookie.split('.')[0])
   expect(stdout).not.toContain('token')
@@ -182,7 +189,13 @@ test.each(['subject', 'session'])(
 )
 
 test.each([
-  [['list'], 2, 'give exactly one of --session, --device and --subject'],
+  [['end'], 2, 'give exactly one of --session, --device and --subject'],
+  [['end', '--issuer', 'main'], 2, 'give exactly one of --session, --device and --subject'],
+  [['list', '--subject', 'a', '--limit', '5'], 2, '--limit and --after page through all sessions'],
+  [['list', '--limit', '501'], 2, '--limit'],
+  [['list', '--after', 'nonsense'], 1, 'must be `next` of the previous page'],
+  [['list', '--after', `${'0'.repeat(32)}-1-${'0'.repeat(32)}`], 1, '`after` is `next` of a page of other issuers'],
+  [['list', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
   [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'give exactly one of'],
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
   [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
@@ -206,6 +219,66 @@ test('the session API of a node ends sessions with a receipt, and rejects unknow
   expect((await call('GET', '/api/v1/sessions?session=1&device=2')).status).toBe(400)
   expect((await call('GET', `/api/v1/sessions?subject=x&subject=y`)).status).toBe(400)
   expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
+})
+
+test('`gatehouse sessions list` without a selector shows all sessions page by page with their number, and the next page', async () => {
+  const opened = [await login('paged'), await login('paged-too'), await login('paged')]
+  const list = async (...words: string[]) =>
+    JSON.parse((await sessions('list', '--output', 'json', ...words)).stdout) as {
+      sessions: { session: string; subject: string }[]
+      total: number
+      next: string | null
+    }
+  const ids = opened.map(({ session }) => session.id)
+  await until('all sessions are listed', async () => {
+    const listed = (await list('--limit', '500')).sessions.map(({ session }) => session)
+    return ids.every((id) => listed.includes(id))
+  })
+  const { total } = await list()
+  const found: string[] = []
+  let after: string | null | undefined
+  for (let pages = 0; after !== null; pages++) {
+    expect(pages).toBeLessThan(total)
+    const page = await list('--issuer', 'main', '--limit', '2', ...(after === undefined ? [] : ['--after', after]))
+    expect(page).toMatchObject({ total })
+    found.push(...page.sessions.map(({ session }) => session))
+    after = page.next
+  }
+
+  expect(found).toEqual(expect.arrayContaining(ids))
+  const { stdout } = await sessions('list', '--limit', '1')
+  expect(stdout).toMatch(
+    /^[01] of \d+ sessions are listed\.\nThe next page: gatehouse sessions list --limit 1 --after \S+$/m,
+  )
+})
+
+test('a session from before the list of all sessions is in the list after its next use, and no use depends on the list', async () => {
+  const list = link.keys.sessionsAt(issuerName(provider.url))
+  await link.store.call('DEL', list)
+  const { cookie, session } = await login('older')
+  const isListed = async () => (await link.store.call('ZSCORE', list, session.id)) !== null
+  await until('the session is listed', isListed)
+  // As an earlier version has left it, and with a list that no command can read.
+  await link.store.call('DEL', list)
+  await link.store.call('SET', list, 'no list')
+  const late = await startSessionNodes({ nodes: 2, provider, redisPort, keys: [key] })
+  expect(await late[0]!.use(cookie)).toMatchObject([{ id: session.id }])
+  await link.store.call('DEL', list)
+  expect(await late[1]!.use(cookie)).toMatchObject([{ id: session.id }])
+  await until('the session is listed again', isListed)
+})
+
+test('a node exports the number of sessions of the cluster by issuer as `gatehouse_sessions`, also of sessions that it never loaded', async () => {
+  await login('counted')
+  const { settings } = gateOptions
+  const counted = await startNode({
+    ...gateOptions,
+    settings: { ...settings, node: { id: `counted-${randomBytes(4).toString('hex')}` } },
+  })
+  await until('the number is read', async () => {
+    const text = await (await fetch(`http://127.0.0.1:${counted.adminPort}/metrics`)).text()
+    return /^gatehouse_sessions\{issuer="main"\} [1-9]/m.test(text)
+  })
 })
 
 test('a node exports its session metrics before they are used: 0 cached sessions, and 0 refreshes for each outcome', async () => {

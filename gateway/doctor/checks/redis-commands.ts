@@ -35,6 +35,7 @@ const needed: readonly (readonly string[])[] = [
   ...[
     ['ZRANGE', 'KEY', '0', '1'],
     ['ZMSCORE', 'KEY', 'm'],
+    ['ZCOUNT', 'KEY', '0', '1'],
     ['ZREMRANGEBYSCORE', 'KEY', '0', '0'],
   ],
   ...[
