@@ -43,7 +43,7 @@ export const backgroundTasks = {
   'secret-watch': 'Watches the files of secrets, keys and certificates for changes.',
   'service-manager': 'Tells systemd that the process has started, reloads, stops, and still runs.',
   'service-grants': 'Keeps the tokens of the gate for services valid (client credentials).',
-  'session-count': 'Reads from Redis how many login sessions exist.',
+  'session-count': 'Reads from Redis how many login sessions exist, and removes ended ones from the list.',
   'session-refresh': 'Refreshes the tokens of sessions before the tokens expire.',
   'session-upkeep': 'Records and lists uses of sessions, and ends sessions above the limit.',
   'sink-files': 'Compresses files of the file sink (worker).',

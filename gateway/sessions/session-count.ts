@@ -13,11 +13,12 @@ type Counts = readonly (readonly [issuer: string, count: number])[]
 
 interface Counted {
   count(issuer: string): Promise<number>
+  trim(issuer: string): Promise<void>
 }
 
 /**
- * Number of login sessions of the cluster by login issuer, read from Redis every 10 s with one O(log n) command per
- * issuer. A scrape reads the last number. Without values while Redis does not answer.
+ * Number of login sessions of the cluster by login issuer, read from Redis every 10 s with one O(log n) call per issuer.
+ * Then removes ended sessions from the list that is counted. A scrape reads the last number. Without values while Redis does not answer.
  */
 export class SessionCount implements MetricSource {
   readonly #sessions: Counted
@@ -57,5 +58,6 @@ export class SessionCount implements MetricSource {
     )
     // An old number would look like a current one.
     if (!this.#known) this.#counts = []
+    for (const { issuer } of this.#known ? named : []) await ignoreOutage(this.#sessions.trim(issuer))
   }
 }

@@ -32,6 +32,10 @@ type Indexed = Pick<Session, 'id' | 'issuer' | 'lifetime' | 'endsAtS'>
 const BATCH_MS = 100
 /** Number of entries of one issuer that are written at once without further wait. Bounds the memory of waiting entries. */
 const BATCH_MAX = 500
+/** Maximum number of entries of ended sessions that one call of the script removes; also in index-sessions.lua. */
+const ENDED_MAX = 1000
+/** Maximum number of calls that one `trim` makes. */
+const TRIM_CALLS_MAX = 20
 
 /**
  * Lists the ids of all sessions in Redis, by their issuer and the end of their idle lifetime. The list is for operators
@@ -88,6 +92,19 @@ export class SessionIndex {
   /** Number of listed sessions of an issuer. Redis computes it in O(log n). @throws {RedisFault} as a rejection */
   async count(issuer: string): Promise<number> {
     return (await this.#read(issuerName(issuer), 0, undefined)).total
+  }
+
+  /**
+   * Removes up to 20,000 entries of sessions that have ended. Each entry that is written removes some too, so only the
+   * list of an issuer without logins and uses needs it.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async trim(issuer: string): Promise<void> {
+    const key = this.#keyOf(issuerName(issuer))
+    for (let calls = 0; calls < TRIM_CALLS_MAX; calls++) {
+      if (((await this.#write([key], [])) as number) < ENDED_MAX) return
+    }
   }
 
   /**

@@ -474,6 +474,11 @@ export class Sessions implements ExpirySource {
     return this.#store.index.count(issuer)
   }
 
+  /** Removes ended sessions of an issuer from the list of all sessions. @throws {RedisFault} as a rejection */
+  trim(issuer: string): Promise<void> {
+    return this.#store.index.trim(issuer)
+  }
+
   async #listingsOf(found: readonly StoredUse[]): Promise<SessionListing[]> {
     const nowS = Date.now() / 1000
     const listed = found.map(async ({ session, usedAtS }) => {

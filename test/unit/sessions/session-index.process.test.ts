@@ -136,6 +136,20 @@ test('the number of sessions counts an entry until its idle time-out or absolute
   expect(Number(await link.store.call('PTTL', keyOf(issuer)))).toBeGreaterThan(0)
 })
 
+test('a trim of the session list removes the entries of ended sessions, without a login or use', async () => {
+  const issuer = newIssuer()
+  const key = keyOf(issuer)
+  await index.trim(issuer)
+  const ended = Array.from({ length: 2500 }, () => [Date.now() - 1, newId()]).flat()
+  await link.store.call('ZADD', key, ...ended, Date.now() + 600_000, newId())
+  await index.trim(issuer)
+  expect(await link.store.call('ZCARD', key)).toBe(1)
+  expect(await index.count(issuer)).toBe(1)
+  await link.store.call('ZADD', key, 'XX', 1, ((await link.store.call('ZRANGE', key, 0, 0)) as string[])[0]!)
+  await index.trim(issuer)
+  expect(await link.store.call('EXISTS', key)).toBe(0)
+})
+
 test('a removed session is not in the session list, whatever other list it was found in', async () => {
   const session = aSession(newIssuer())
   await store.create(session, Date.now())
