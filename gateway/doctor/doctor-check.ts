@@ -28,7 +28,12 @@ export interface DoctorTask {
   /** Name of the thing, such as `issuer corp`. */
   readonly subject: string
   /**
-   * Checks the thing. An error that `run` throws counts as a failure with its message, which must contain no secret.
+   * Result when `run` throws or does not end in time. Default: `failed`. `unknown` where the error says nothing about
+   * the subject: without a connection to Redis, the rights of its user are unknown.
+   */
+  readonly onError?: 'unknown'
+  /**
+   * Checks the thing. The message of an error that `run` throws becomes the detail, and must contain no secret.
    *
    * @param signal  aborts when the time for the check has ended
    */

@@ -84,16 +84,17 @@ async function runTasks(planned: readonly PlannedTask[]): Promise<Finding[]> {
 
 /** Runs one check. A check that ignores its signal is abandoned after its time. */
 async function outcomeOf({ check, task }: PlannedTask): Promise<Outcome> {
+  const onError = task.onError === 'unknown' ? unknown : failedCheck
   const timeout = new AbortController()
   const { promise: late, resolve } = Promise.withResolvers<Outcome>()
   const timer = setTimeout(() => {
     timeout.abort()
-    resolve(failedCheck(`no result within ${TASK_MS / 1000} s`, check.remedy))
+    resolve(onError(`no result within ${TASK_MS / 1000} s`, check.remedy))
   }, TASK_MS)
   try {
     return await Promise.race([Promise.resolve().then(() => task.run(timeout.signal)), late])
   } catch (error) {
-    return failedCheck(errorReason(error), check.remedy)
+    return onError(errorReason(error), check.remedy)
   } finally {
     clearTimeout(timer)
   }

@@ -47,6 +47,8 @@ export function redisFault(error: unknown): RedisFault {
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   const remedy = code === undefined ? undefined : remedies[code]
   if (remedy !== undefined) return new RedisFault(code!, `${code} ${remedy}`)
+  if (last.startsWith('ERR No such master'))
+    return new RedisFault('ERR', 'the sentinels know no master of this name: check redis.sentinel.master')
   if (last.startsWith('Unknown RESP type'))
     return new RedisFault('DISCONNECTED', 'the server at this address is not Redis')
   if (name === 'ReplyError' && code !== undefined) return new RedisFault(code, last.slice(0, MESSAGE_MAX))

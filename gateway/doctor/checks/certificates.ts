@@ -36,7 +36,10 @@ function validity({ validFromMs, validUntilMs, names }: Certificate): Outcome {
   )
 }
 
-/** Checks that each certificate of the file is issued by the next one, and the last one by a known authority. */
+/**
+ * Checks that each certificate of the file is issued by the next one, the last one by a known authority, and that no
+ * certificate after the first has ended or ends soon. `validity` checks the first one.
+ */
 function chainOutcome(file: string): Outcome {
   const chain = pemCertificates(readFileSync(file, 'utf8'))
   const broken = chain.findIndex((each, i) => i + 1 < chain.length && !isIssuedBy(each, chain[i + 1]!))
@@ -46,12 +49,18 @@ function chainOutcome(file: string): Outcome {
       'put the certificate of the server first, and then each intermediate certificate after the one that it issued',
     )
   }
+  for (const [i, { validToDate }] of chain.entries()) {
+    const remedy = 'replace this certificate in the file; its authority publishes the newer one'
+    const outcome =
+      i === 0 ? undefined : expiryOutcome(`certificate ${i + 1} of the file`, validToDate.getTime(), remedy)
+    if (outcome?.result === 'failed') return outcome
+  }
   const last = chain.at(-1)!
   if (isIssuedBy(last, last)) return ok(`complete, up to its own root (${chain.length})`)
   if (rootCertificates.some((root) => isIssuedBy(last, new X509Certificate(root))))
     return ok(`complete, up to a public authority (${chain.length})`)
   return unknown(
-    'ends at a certificate that no public authority issued',
+    'the last certificate of the file is not issued by a public authority',
     'clients must trust its issuer; if the issuer is an intermediate, append its certificate to the file',
   )
 }

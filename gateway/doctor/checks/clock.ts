@@ -18,6 +18,7 @@ export const clock: DoctorCheck = {
 function redisClock({ connectRedis }: Examined): DoctorTask {
   return {
     subject: 'Redis',
+    onError: 'unknown',
     async run() {
       const client = await connectRedis()
       const sentMs = Date.now()
@@ -32,6 +33,7 @@ function redisClock({ connectRedis }: Examined): DoctorTask {
 function issuerClocks({ snapshot }: Examined): DoctorTask[] {
   return issuersIn(snapshot).map((rules) => ({
     subject: `issuer ${rules.name}`,
+    onError: 'unknown',
     async run(signal) {
       const http = new IssuerHttp({ maxBytes: 1 })
       try {
@@ -40,7 +42,8 @@ function issuerClocks({ snapshot }: Examined): DoctorTask[] {
         const receivedMs = Date.now()
         const statedMs = Date.parse(reply.field('date'))
         reply.discard()
-        if (Number.isNaN(statedMs)) return unknown('the issuer states no Date', 'compare the clocks of both machines')
+        if (Number.isNaN(statedMs))
+          return unknown('the reply of the issuer has no field Date', 'compare the clocks of both machines')
         const offsetMs = statedMs + DATE_STEP_MS / 2 - (sentMs + receivedMs) / 2
         const maxMs = rules.clockToleranceS * 1000 + DATE_STEP_MS + (receivedMs - sentMs) / 2
         return outcomeOf(offsetMs, maxMs, `issuer ${rules.name}`)

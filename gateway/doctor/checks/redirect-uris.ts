@@ -21,6 +21,8 @@ export const redirectUriCheck: DoctorCheck = {
   tasks: (examined) =>
     loginsOf(examined).map(({ rules, redirectUri }) => ({
       subject: `issuer ${rules.name} ${redirectUri}`,
+      // Only browsers must reach the authorization endpoint, so a failed request proves nothing.
+      onError: 'unknown',
       async run(signal) {
         const metadata = await discover(examined.issuers, rules, signal)
         if (metadata['require_pushed_authorization_requests'] === true) {

@@ -1,76 +1,11 @@
+import { RedisKeys } from '../../redis/keys.ts'
 import type { RedisClient } from '../../redis/redis-client.ts'
 import type { RedisFault } from '../../redis/redis-fault.ts'
 import type { DoctorCheck } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok, unknown } from '../finding.ts'
+import { harmlessCommands, neededCommands } from '../redis-command-list.ts'
 
-/** A command that a node calls, with valid arguments. `KEY` and `CHANNEL` stand for a name with the prefix of the settings. */
-const needed: readonly (readonly string[])[] = [
-  ...[['EVAL', 'return 1', '0'], ['EVALSHA', '0'.repeat(40), '0'], ['TIME'], ['ROLE'], ['INFO', 'server']],
-  ...[
-    ['GET', 'KEY'],
-    ['SET', 'KEY', '1'],
-    ['DEL', 'KEY'],
-    ['EXISTS', 'KEY'],
-    ['EXPIREAT', 'KEY', '1'],
-  ],
-  ...[
-    ['APPEND', 'KEY', ''],
-    ['GETRANGE', 'KEY', '0', '1'],
-    ['PEXPIRE', 'KEY', '1'],
-    ['PTTL', 'KEY'],
-  ],
-  ...[
-    ['HGET', 'KEY', 'f'],
-    ['HMGET', 'KEY', 'f'],
-    ['HSET', 'KEY', 'f', '1'],
-    ['HDEL', 'KEY', 'f'],
-    ['HGETALL', 'KEY'],
-  ],
-  ...[
-    ['HLEN', 'KEY'],
-    ['HINCRBY', 'KEY', 'f', '1'],
-    ['ZADD', 'KEY', '1', 'm'],
-    ['ZREM', 'KEY', 'm'],
-  ],
-  ...[
-    ['ZRANGE', 'KEY', '0', '1'],
-    ['ZMSCORE', 'KEY', 'm'],
-    ['ZCOUNT', 'KEY', '0', '1'],
-    ['ZREMRANGEBYSCORE', 'KEY', '0', '0'],
-  ],
-  ...[
-    ['XADD', 'KEY', '*', 'f', '1'],
-    ['XLEN', 'KEY'],
-    ['XRANGE', 'KEY', '-', '+'],
-    ['XREVRANGE', 'KEY', '+', '-'],
-  ],
-  ...[
-    ['XREAD', 'STREAMS', 'KEY', '0'],
-    ['XTRIM', 'KEY', 'MAXLEN', '1'],
-    ['MEMORY', 'USAGE', 'KEY'],
-  ],
-  ...[
-    ['PUBLISH', 'CHANNEL', ''],
-    ['SUBSCRIBE', 'CHANNEL'],
-    ['WAIT', '0', '1'],
-    ['WAITAOF', '0', '0', '1'],
-  ],
-]
-
-/** Commands of `needed` that change nothing, for a user who may not ask Redis for its rights. */
-const harmless: ReadonlySet<string> = new Set([
-  'EVAL',
-  'TIME',
-  'ROLE',
-  'INFO',
-  'GET',
-  'EXISTS',
-  'HGET',
-  'ZRANGE',
-  'XRANGE',
-  'XLEN',
-  'WAIT',
-])
+const DOCUMENTED = 'docs/guide/redis.md#one-acl'
 
 /**
  * Checks that the ACL of Redis allows the gate its commands, on keys and channels with its prefix. Asks Redis with `ACL
@@ -85,36 +20,51 @@ export const redisCommands: DoctorCheck = {
       : [
           {
             subject: redis.username === undefined ? 'user default' : `user ${redis.username}`,
+            onError: 'unknown',
             run: async () => examine(await connectRedis(), redis.username ?? 'default', redis.prefix),
           },
         ],
 }
 
-async function examine(client: RedisClient, user: string, prefix: string): Promise<Outcome> {
-  const commands = needed.map((words) =>
-    words.map((word) => (word === 'KEY' || word === 'CHANNEL' ? `${prefix}{rev}:doctor` : word)),
-  )
-  const denied: string[] = []
-  for (const command of commands) {
-    const allowed = await isAllowedTo(client, user, command)
-    if (allowed === undefined) return tryHarmless(client, commands)
-    if (!allowed) denied.push(command[0]!.toLowerCase())
-  }
-  if (denied.length === 0) return ok(`all ${commands.length} commands are allowed`)
-  return failedCheck(
-    `not allowed: ${denied.join(' ')}`,
-    `allow the commands: ACL SETUSER ${user} ${denied.map((each) => `+${each}`).join(' ')}`,
-  )
+/** Rights that a user does not have, as rules of an ACL: `+get`, `~gh:*`, `&gh:*`. */
+type MissingRights = Set<string>
+
+interface Needs {
+  readonly user: string
+  readonly prefix: string
+  readonly commands: readonly (readonly string[])[]
 }
 
-/** @returns `undefined` when the user may not ask, or when Redis is older than 7.0 */
-async function isAllowedTo(
-  client: RedisClient,
-  user: string,
-  [name, ...words]: readonly string[],
-): Promise<boolean | undefined> {
+async function examine(client: RedisClient, user: string, prefix: string): Promise<Outcome> {
+  const commands = neededCommands.map((words) => words.map((word) => nameFor(word, prefix)))
+  const missing: MissingRights = new Set()
+  for (const command of commands) {
+    const refusal = await dryRun(client, user, command)
+    if (refusal === undefined) return tryHarmless(client, { user, prefix, commands })
+    if (refusal !== '') missing.add(missingRight(refusal, command, prefix))
+  }
+  return missing.size === 0 ? ok(`all ${commands.length} commands are allowed`) : refused(missing, user)
+}
+
+function nameFor(word: string, prefix: string): string {
+  if (word === 'QUEUE') return queueKey(prefix)
+  return word === 'KEY' || word === 'CHANNEL' ? `${prefix}{rev}:doctor` : word
+}
+
+const queueKey = (prefix: string): string => new RedisKeys(prefix).queues('doctor')
+/** Pattern of the keys of all queues. */
+const queuePattern = (prefix: string): string => `~${queueKey(prefix).replace(/doctor\}$/, '*')}`
+
+/**
+ * Asks Redis whether the user may call a command, without calling it.
+ *
+ * @returns the refusal, or '' for a command that is allowed; `undefined` when the user may not ask, or when Redis is
+ *   older than 7.0
+ */
+async function dryRun(client: RedisClient, user: string, [name, ...words]: readonly string[]) {
   try {
-    return (await client.call('ACL', 'DRYRUN', user, name!, ...words)) === 'OK'
+    const reply = String(await client.call('ACL', 'DRYRUN', user, name!, ...words))
+    return reply === 'OK' ? '' : reply
   } catch (error) {
     const { redisCode } = error as RedisFault
     if (redisCode === 'NOPERM' || redisCode === 'ERR') return undefined
@@ -122,24 +72,44 @@ async function isAllowedTo(
   }
 }
 
-async function tryHarmless(client: RedisClient, commands: readonly (readonly string[])[]): Promise<Outcome> {
-  const tried = commands.filter(([name]) => harmless.has(name!))
-  const denied: string[] = []
-  for (const [name, ...words] of tried) {
+/**
+ * Returns the right that a refusal of Redis asks for. Redis states what it refuses at the end of the text: "the 'get'
+ * command", "the 'gh:a' key", "a key", "a channel".
+ */
+function missingRight(refusal: string, [name, key]: readonly string[], prefix: string): string {
+  if (refusal.endsWith('channel')) return `&${prefix}*`
+  if (refusal.endsWith('key')) return key === queueKey(prefix) ? queuePattern(prefix) : `~${prefix}*`
+  return name === 'MEMORY' ? '+memory|usage' : `+${name!.toLowerCase()}`
+}
+
+function refused(missing: MissingRights, user: string): Outcome {
+  const rules = [...missing]
+  const commands = rules.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1))
+  const others = rules.filter((rule) => !rule.startsWith('+'))
+  const parts = [
+    ...(commands.length === 0 ? [] : [`commands not allowed: ${commands.join(' ')}`]),
+    ...(others.length === 0 ? [] : [`no rights for the keys and channels ${others.join(' ')}`]),
+  ]
+  const shown = rules.map((rule) => (rule.startsWith('+') ? rule : `'${rule}'`)).join(' ')
+  return failedCheck(parts.join('; '), `give the rights: ACL SETUSER ${user} ${shown}; ${DOCUMENTED} has all of them`)
+}
+
+/** Calls the commands that change nothing, for a user who may not ask with `ACL DRYRUN`. */
+async function tryHarmless(client: RedisClient, { user, prefix, commands }: Needs): Promise<Outcome> {
+  const tried = commands.filter(([name]) => harmlessCommands.has(name!))
+  const missing: MissingRights = new Set()
+  for (const command of tried) {
     try {
-      await client.call(name!, ...words)
+      await client.call(command[0]!, ...command.slice(1))
     } catch (error) {
-      if ((error as RedisFault).redisCode !== 'NOPERM') throw error
-      denied.push(name!.toLowerCase())
+      const { redisCode, message } = error as RedisFault
+      if (redisCode !== 'NOPERM') throw error
+      missing.add(missingRight(message, command, prefix))
     }
   }
-  if (denied.length > 0)
-    return failedCheck(
-      `not allowed: ${denied.join(' ')}`,
-      `allow the commands: ${denied.map((each) => `+${each}`).join(' ')}`,
-    )
+  if (missing.size > 0) return refused(missing, user)
   return unknown(
     `the user may not call ACL DRYRUN; ${tried.length} of ${commands.length} commands were tried, and are allowed`,
-    'compare the ACL of the user with docs/guide/cluster.md#redis, or allow +acl|dryrun',
+    `compare the ACL of the user with ${DOCUMENTED}, or allow +acl|dryrun for a complete answer`,
   )
 }

@@ -2,8 +2,8 @@ import type { RedisClient } from '../../redis/redis-client.ts'
 import type { DoctorCheck, DoctorTask } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok } from '../finding.ts'
 
-/** Oldest version of Redis that has all commands of the gate. */
-const OLDEST_VERSION = 7
+/** Oldest version of Redis that the gate is tested with, as major and minor. Valkey 8 reports itself as Redis 7.2. */
+const OLDEST_VERSION = [7, 2] as const
 
 /** Checks that Redis replies, its version, and that it cannot lose revocations by eviction or a failover. */
 export const redisServer: DoctorCheck = {
@@ -17,18 +17,21 @@ export const redisServer: DoctorCheck = {
       subject,
       run: async () => examine(await examined.connectRedis()),
     })
-    const sentinel = redis.place.topology === 'sentinel' ? [task('min-replicas-to-write', minReplicas)] : []
-    return [task('connection', connection), task('maxmemory-policy', evictionPolicy), ...sentinel]
+    const setting = (...of: Parameters<typeof task>): DoctorTask => ({ ...task(...of), onError: 'unknown' })
+    const sentinel = redis.place.topology === 'sentinel' ? [setting('min-replicas-to-write', minReplicas)] : []
+    return [task('connection', connection), setting('maxmemory-policy', evictionPolicy), ...sentinel]
   },
 }
 
 async function connection(client: RedisClient): Promise<Outcome> {
   await client.call('PING')
-  const version = /^redis_version:(\d+)\.(\S+)/m.exec(String(await client.call('INFO', 'server')))
-  if (version === null) return ok('Redis replies')
-  const [, major, rest] = version
-  if (Number(major) >= OLDEST_VERSION) return ok(`Redis ${major}.${rest} replies`)
-  return failedCheck(`Redis ${major}.${rest} is too old`, `use Redis ${OLDEST_VERSION}.0 or newer`)
+  const found = /^redis_version:((\d+)\.(\d+)\S*)/m.exec(String(await client.call('INFO', 'server')))
+  if (found === null) return ok('Redis replies')
+  const [, version, major, minor] = found
+  const [oldestMajor, oldestMinor] = OLDEST_VERSION
+  const isOld = Number(major) < oldestMajor || (Number(major) === oldestMajor && Number(minor) < oldestMinor)
+  if (!isOld) return ok(`Redis ${version} replies`)
+  return failedCheck(`Redis ${version} is too old`, `use Redis ${OLDEST_VERSION.join('.')} or newer, or Valkey 8`)
 }
 
 async function evictionPolicy(client: RedisClient): Promise<Outcome> {

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import { clock } from '../../../gateway/doctor/checks/clock.ts'
+import { redisCommands } from '../../../gateway/doctor/checks/redis-commands.ts'
+import { redisServer } from '../../../gateway/doctor/checks/redis-server.ts'
+import { documentedAcl } from '../../kit/documented-acl.ts'
+import { freePort } from '../../kit/ports.ts'
+import { testRedis } from '../../kit/redis.ts'
+import { redisCli } from '../../kit/redis-cli.ts'
+import { findingsOf } from './findings-of.ts'
+
+// `gatehouse doctor` reports what a real Redis refuses to its user, and which rule of the ACL gives the right.
+
+const { port } = await testRedis()
+const documented = documentedAcl()
+const dryrun = '+acl|dryrun'
+const checks = [redisServer, redisCommands]
+
+/** Settings of the node for a new user of Redis with these rules; without rules, for the user `default`. */
+async function settingsWith(rules: readonly string[] | undefined, at = port) {
+  const url = `redis://127.0.0.1:${at}`
+  if (rules === undefined) return { redis: { url } }
+  await redisCli(at, 'ACL', 'SETUSER', 'gate', 'reset', 'on', '>change-me', ...rules)
+  return { redis: { url, username: 'gate', password: { env: 'REDIS_PASSWORD' } } }
+}
+
+const env = { REDIS_PASSWORD: 'change-me' }
+const without = (...patterns: string[]) => documented.filter((rule) => !patterns.includes(rule))
+
+test.each([
+  ['the user `default`', undefined, 'ok', /^all \d+ commands are allowed$/, /^null$/],
+  ['the documented ACL and +acl|dryrun', [...documented, dryrun], 'ok', /^all \d+ commands are allowed$/, /^null$/],
+  ['the documented ACL', documented, 'unknown', /may not call ACL DRYRUN/, /or allow \+acl\|dryrun/],
+  [
+    'two commands less',
+    [...documented, dryrun, '-xadd', '-hset'],
+    'failed',
+    /^commands not allowed: hset xadd$/,
+    /ACL SETUSER gate \+hset \+xadd; docs\/guide\/redis\.md/,
+  ],
+  [
+    'one command less and no ACL DRYRUN',
+    [...documented, '-xrange'],
+    'failed',
+    /^commands not allowed: xrange$/,
+    /\+xrange;/,
+  ],
+  [
+    'another pattern of keys',
+    ['~other:*', ...without('~gh:*'), dryrun],
+    'failed',
+    /keys and channels ~gh:\*$/,
+    /'~gh:\*'/,
+  ],
+  ['no pattern of queues', [...without('~{gh:*'), dryrun], 'failed', /keys and channels ~\{gh:\*$/, /'~\{gh:\*'/],
+  ['no pattern of queues and no ACL DRYRUN', without('~{gh:*'), 'failed', /keys and channels ~\{gh:\*$/, /'~\{gh:\*'/],
+  ['no channels', [...without('&gh:*'), dryrun], 'failed', /keys and channels &gh:\*$/, /'&gh:\*'/],
+] as const)(
+  'the check of the Redis commands for %s has the result, cause and remedy',
+  async (_, rules, result, detail, remedy) => {
+    const findings = await findingsOf({ checks, env, settings: await settingsWith(rules) })
+
+    const [found] = findings.filter(({ check }) => check === 'redis-commands')
+    expect(found).toMatchObject({ subject: `user ${rules === undefined ? 'default' : 'gate'}`, result })
+    expect(found!.detail).toMatch(detail)
+    expect(String(found!.remedy)).toMatch(remedy)
+    expect(findings[0]).toMatchObject({
+      subject: 'connection',
+      result: 'ok',
+      detail: expect.stringMatching(/^Redis 7|^Redis 8/),
+    })
+  },
+)
+
+test('a wrong password fails the check of the connection; the rights, settings and clock of this Redis are unknown', async () => {
+  const settings = await settingsWith(documented)
+  const findings = await findingsOf({
+    checks: [...checks, clock],
+    env: { REDIS_PASSWORD: 'mistyped-0123456789' },
+    settings,
+  })
+
+  expect(findings.map(({ check, subject, result }) => [check, subject, result])).toEqual([
+    ['redis', 'connection', 'failed'],
+    ['redis', 'maxmemory-policy', 'unknown'],
+    ['redis-commands', 'user gate', 'unknown'],
+    ['clock', 'Redis', 'unknown'],
+  ])
+  for (const { detail, remedy } of findings) {
+    expect(detail).toContain('check redis.username and redis.password')
+    expect(remedy).toBeTruthy()
+    expect(detail).not.toContain('mistyped')
+  }
+})
+
+test('a Redis at whose port nothing listens fails the check of the connection with the cause', async () => {
+  const [connection] = await findingsOf({ checks, settings: await settingsWith(undefined, freePort()) })
+
+  expect(connection).toMatchObject({ subject: 'connection', result: 'failed' })
+  expect(connection!.detail).toMatch(/ECONNREFUSED|no connection/)
+})
+
+test.each([
+  ['noeviction', '100mb', 'ok', 'noeviction'],
+  ['allkeys-lru', '0', 'ok', 'allkeys-lru, without effect because maxmemory is not set'],
+  ['allkeys-lru', '100mb', 'failed', 'allkeys-lru: Redis can evict revocations'],
+])(
+  'the check of a Redis with maxmemory-policy %s and maxmemory %s has the result %s',
+  async (policy, memory, result, detail) => {
+    await redisCli(port, 'CONFIG', 'SET', 'maxmemory-policy', policy, 'maxmemory', memory)
+    const findings = await findingsOf({ checks, settings: await settingsWith(undefined) })
+
+    expect(findings.find(({ subject }) => subject === 'maxmemory-policy')).toMatchObject({
+      result,
+      detail: expect.stringContaining(detail),
+    })
+  },
+)
