@@ -352,6 +352,7 @@ export class GatewayNode {
       http2: () => this.#http2?.counts,
       grants: credentials.grants,
       lines,
+      ejections: targets.ejections,
       expiries,
       warnings,
       relaxations: settingsRelaxations(settings),

@@ -23,6 +23,8 @@ import type { StreamSummaries } from '../streams/stream-summaries.ts'
 import type { MetricSource } from '../telemetry/metrics.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
+import type { UpstreamStateName } from '../upstream/balanced-target.ts'
+import type { EjectionCause } from '../upstream/ejection-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 
 /** State of the node that the admin API shows. Each access reads the current value. */
@@ -77,6 +79,12 @@ export interface UpstreamView {
   /** Number of open connections from this node to the upstream. */
   readonly connections: number
   readonly resting: boolean
+  readonly weight: number
+  /** Number of calls in flight. */
+  readonly calls: number
+  readonly state: UpstreamStateName
+  /** Number of ejections since the start of the node, by cause. */
+  readonly ejections: readonly (readonly [cause: EjectionCause, count: number])[]
 }
 
 /** Everything that the operations of the admin API need from the node. */

@@ -6,6 +6,7 @@ import type { Gate } from '../pipeline/gate.ts'
 import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
+import type { EjectionCounts } from '../upstream/ejection-counts.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 
@@ -24,6 +25,7 @@ export interface ReadingSources {
   readonly http2: () => NodeView['http2']
   readonly grants: Pick<ServiceGrants, 'list'>
   readonly lines: { readonly lost: number }
+  readonly ejections: Pick<EjectionCounts, 'of'>
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
   /** Settings of the node that weaken security, each as one text. */
@@ -111,14 +113,15 @@ export class NodeReadings implements NodeView {
   get upstreams(): readonly UpstreamView[] {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()
-    return snapshot.services.flatMap(({ id, index }) =>
-      (balancers[index]?.targets ?? []).map(({ origin, protocol, connections, health }) => ({
-        service: id,
-        origin,
-        protocol,
-        connections,
-        resting: health.restUntil > now,
-      })),
-    )
+    return snapshot.services.flatMap(({ id, index }) => {
+      const { members = [], slowStartMs = 0 } = balancers[index] ?? {}
+      return members.map((member) => {
+        const { origin, protocol, connections, calls, health } = member.target
+        const state = member.stateAt(now, slowStartMs)
+        const ejections = this.#sources.ejections.of(id, origin)
+        const own = { connections, calls, resting: health.restUntil > now, state, ejections }
+        return { service: id, origin, protocol, weight: member.weight, ...own }
+      })
+    })
   }
 }

@@ -53,6 +53,7 @@ export const backgroundTasks = {
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',
   'traces-recent': 'Writes recently recorded traces to Redis.',
   'upstream-certificates': 'Reads certificate files of services again when they change.',
+  'upstream-health': 'Compares the upstreams of each service, and ejects outliers.',
   'upstream-sweep': 'Enforces the time limits of connections to services.',
 } as const
 

@@ -31,6 +31,7 @@ import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileCredentials, type ServiceCredentials } from './services/credentials/compile-credentials.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
+import { compileEjection } from './services/ejection-entry.ts'
 import { grpcTerms } from './services/grpc-entry.ts'
 import { matchedMethods, matchedPath } from './services/match-entry.ts'
 import { type OutageTerms, outageTerms, printedOutage } from './services/on-outage.ts'
@@ -38,6 +39,7 @@ import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import type { StreamsEntry } from './services/streams-entry.ts'
+import { weightsOf } from './services/upstream-entry.ts'
 import { sessionClaimsOf } from './session-claims.ts'
 import type {
   PathRewrite,
@@ -144,7 +146,10 @@ function compileService(
     id,
     index,
     issuers,
-    upstreams: entry.upstreams,
+    upstreams: entry.upstreams.map(({ url }) => url),
+    weights: weightsOf(entry),
+    ejection: compileEjection(entry.ejection),
+    slowStartMs: entry.slow_start === 'none' ? 0 : entry.slow_start,
     protocol: compileProtocol(entry, ['services', id], report),
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credential: credentials.own,

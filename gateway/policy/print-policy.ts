@@ -12,12 +12,14 @@ import { auditTerms } from './services/audit-entry.ts'
 import { printAuthRequestHeaders } from './services/auth-request-headers.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
+import { printEjection } from './services/ejection-entry.ts'
 import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { matchedMethods } from './services/match-entry.ts'
 import { outageTerms, printedOutage } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
+import { printUpstream } from './services/upstream-entry.ts'
 import type { WebSocketEntry } from './services/websocket-entry.ts'
 
 /**
@@ -91,7 +93,9 @@ function printedService(
   const sole = issuers?.length === 1 ? issuers[0] : undefined
   return {
     ...(issuers && { issuers }),
-    upstreams: entry.upstreams.map(({ origin }) => origin),
+    upstreams: entry.upstreams.map(printUpstream),
+    ejection: printEjection(entry.ejection),
+    slow_start: entry.slow_start === 'none' ? 'none' : formatDuration(entry.slow_start),
     protocol: entry.protocol,
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),

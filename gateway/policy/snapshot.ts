@@ -6,6 +6,7 @@ import type { MessageLimit } from '../base/message-limit.ts'
 import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
 import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { EjectionRules } from '../upstream/ejection-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { CertificateIdentity } from '../x509/certificate-identity.ts'
@@ -73,6 +74,12 @@ export interface ServicePolicy {
   readonly index: number
   readonly issuers: ReadonlySet<IssuerRules>
   readonly upstreams: readonly URL[]
+  /** Weights of the upstreams, in the same order; `undefined`: all upstreams have the same weight. */
+  readonly weights: readonly number[] | undefined
+  /** When upstreams are ejected; `undefined`: never. */
+  readonly ejection: EjectionRules | undefined
+  /** Time in which an upstream that returns gets its whole share of the calls again, ms. */
+  readonly slowStartMs: number
   /** Protocol in which the gate calls the upstreams. */
   readonly protocol: ServiceProtocol
   readonly roles: readonly RoleMapping[]

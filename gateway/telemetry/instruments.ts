@@ -102,6 +102,21 @@ export const instruments = {
     '1 while the node avoids an upstream because a connection to the upstream failed, else 0. The upstream still gets requests when no other upstream is available.',
     ['service', 'upstream'],
   ),
+  upstreamState: gauge(
+    'upstream_state',
+    'Always 1. The label `state` is the state of the upstream on this node: up, slow-start, resting, ejected, failing or drained. An upstream gets calls in the states up and slow-start, and in other states only when no upstream of the service is in these two.',
+    ['service', 'upstream', 'state'],
+  ),
+  upstreamEjections: counter(
+    'upstream_ejections_total',
+    'Ejections of an upstream of a service by this node, by cause: failures (consecutive calls without a reply), errors (consecutive calls without a reply or with a 5xx status), error_rate (higher than that of the other upstreams), slower (than the other upstreams).',
+    ['service', 'upstream', 'cause'],
+  ),
+  upstreamCalls: gauge(
+    'upstream_calls',
+    'Calls of this node to an upstream that are in flight, WebSockets included. Services with the same upstream share the number.',
+    ['service', 'upstream'],
+  ),
   upstreamConnections: gauge(
     'upstream_connections',
     'Open connections of this node to an upstream, by protocol: http1, h2 or h2c. With h2 and h2c, one connection carries up to 100 calls.',

@@ -1,32 +1,133 @@
 import { performance } from 'node:perf_hooks'
+import { type BalancedTarget, Tier } from './balanced-target.ts'
+import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
+import { erring, slow } from './outliers.ts'
 import type { PooledTarget } from './target.ts'
 
-/** Round-robin over the upstreams of one service. Skips an upstream that is in back-off after a failed connection. */
-export class Balancer {
-  /** Upstreams of the service. Replaced when the certificates of the service change. */
-  targets: readonly PooledTarget[]
-  #turn = 0
+interface BalancerOptions {
+  /** When upstreams are ejected; `undefined`: never. */
+  readonly ejection?: EjectionRules | undefined
+  /** Time in which an upstream that returns gets its whole share of the calls again, ms. */
+  readonly slowStartMs?: number
+  /** Called when an upstream is ejected. @param ms  duration of the ejection */
+  readonly onEjected?: (member: BalancedTarget, cause: EjectionCause, ms: number) => void
+  /** Returns a random number from 0 to 1, 1 excluded. */
+  readonly random?: () => number
+}
 
-  /** @param targets  upstreams of the service, at least one */
-  constructor(targets: readonly PooledTarget[]) {
-    this.targets = targets
+/**
+ * Selects an upstream of one service for each call: of two random upstreams, the one with fewer calls in flight for its
+ * weight (power of two choices, Mitzenmacher 2001). An upstream that hangs or is overloaded therefore gets few calls.
+ *
+ * Prefers upstreams that are not drained, not ejected, not in back-off, and whose health checks succeed. When no
+ * upstream is available, it selects one of the others anyway: the attempt can succeed, and a failed attempt gives a more
+ * precise error. A drained upstream gets calls only when all upstreams of the service are drained.
+ */
+export class Balancer {
+  /** Upstreams of the service, at least one. */
+  readonly members: readonly BalancedTarget[]
+  readonly slowStartMs: number
+  readonly #rules: EjectionRules | undefined
+  readonly #onEjected: NonNullable<BalancerOptions['onEjected']>
+  readonly #random: () => number
+  /** Maximum number of upstreams that get no calls, up to which an upstream is ejected. */
+  readonly #ejectedMax: number
+
+  constructor(members: readonly BalancedTarget[], options: BalancerOptions = {}) {
+    const { ejection, slowStartMs = 0, onEjected = () => {}, random = Math.random } = options
+    this.members = members
+    this.slowStartMs = slowStartMs
+    this.#rules = members.length > 1 ? ejection : undefined
+    this.#onEjected = onEjected
+    this.#random = random
+    this.#ejectedMax = Math.min(members.length - 1, Math.floor(members.length * (ejection?.maxEjected ?? 0)))
+  }
+
+  get targets(): readonly PooledTarget[] {
+    return this.members.map(({ target }) => target)
+  }
+
+  /** Number of upstreams of the service. */
+  get size(): number {
+    return this.members.length
   }
 
   /**
-   * Returns the next upstream that is not in back-off. When every upstream is in back-off, returns the next one anyway:
-   * the attempt can succeed, and a failed attempt gives a more precise error.
+   * Returns the upstream for a call.
+   *
+   * @param tried  upstreams on which the request has failed; others are preferred
    */
-  next(): PooledTarget {
-    const { targets } = this
-    const count = targets.length
-    if (count === 1) return targets[0]!
-    const start = this.#turn
-    this.#turn = (start + 1) % count
+  next(tried?: readonly PooledTarget[]): PooledTarget {
+    const { members } = this
+    if (members.length === 1) return members[0]!.target
     const now = performance.now()
-    for (let i = 0; i < count; i++) {
-      const target = targets[(start + i) % count]!
-      if (target.health.restUntil <= now) return target
+    if (this.#rules !== undefined) this.#ejectFailed(this.#rules, now)
+    let best: number = Tier.none
+    let total = 0
+    for (const member of members) {
+      member.rate(now, this.slowStartMs, tried)
+      if (member.tier > best) continue
+      if (member.tier < best) {
+        best = member.tier
+        total = 0
+      }
+      total += member.share
     }
-    return targets[start]!
+    const first = this.#pick(best, total, undefined)
+    const rest = total - first.share
+    if (rest === 0) return first.target
+    const second = this.#pick(best, rest, first)
+    const isLess = second.target.calls * first.share < first.target.calls * second.share
+    return (isLess ? second : first).target
+  }
+
+  /** Picks one of the upstreams with this preference, at random by their shares. @param total  sum of their shares */
+  #pick(tier: number, total: number, except: BalancedTarget | undefined): BalancedTarget {
+    let left = this.#random() * total
+    let last: BalancedTarget | undefined
+    for (const member of this.members) {
+      if (member.tier !== tier || member === except) continue
+      last = member
+      left -= member.share
+      if (left < 0) break
+    }
+    return last!
+  }
+
+  /** Ejects the upstreams whose latest calls have all failed. */
+  #ejectFailed({ failures, errors }: EjectionRules, now: number): void {
+    for (const member of this.members) {
+      const { health } = member.target
+      if (health.failuresInRow >= failures) this.#eject(member, 'failures', now)
+      else if (health.errorsInRow >= errors) this.#eject(member, 'errors', now)
+    }
+  }
+
+  /**
+   * Compares the upstreams, and ejects at most one for its errors and one for its latency. Called every second.
+   *
+   * @param now  ms of the monotonic clock
+   */
+  compare(now: number): void {
+    const rules = this.#rules
+    if (rules === undefined) return
+    // Calls that began before the ejection still end during the ejection: they say nothing about the return.
+    for (const { state, target } of this.members) if (state.ejectedUntil > now) target.health.forget()
+    const compared = this.members.filter((member) => member.isAvailable(now))
+    const failing = erring(compared, rules)
+    if (failing !== undefined) this.#eject(failing, 'error_rate', now)
+    const late = slow(compared, rules)
+    if (late !== undefined && late !== failing) this.#eject(late, 'slower', now)
+  }
+
+  #eject(member: BalancedTarget, cause: EjectionCause, now: number): void {
+    const { state, target } = member
+    if (state.ejectedUntil > now) return
+    let unavailable = 0
+    for (const other of this.members) if (other !== member && !other.isAvailable(now)) unavailable++
+    if (unavailable >= this.#ejectedMax) return
+    const ms = state.eject(now, this.#rules!)
+    target.health.forget()
+    this.#onEjected(member, cause, ms)
   }
 }

@@ -35,6 +35,11 @@ export class ConcurrencyLimiter {
     this.#crowded = (max * SHARE) / (SHARE + 1)
   }
 
+  /** Number of calls in flight. */
+  get taken(): number {
+    return this.#taken
+  }
+
   /**
    * Takes a slot for a call.
    *

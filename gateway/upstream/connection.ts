@@ -4,6 +4,7 @@ import { GatewayFault } from '../base/fault.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { HeadBuffer } from './head-buffer.ts'
 import type { Http1Call } from './http1-call.ts'
+import { isLoss } from './is-loss.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import { type ParsedReply, parseReply } from './reply-parser.ts'
 import { type BodyKeeper, RequestBody } from './request-body.ts'
@@ -42,7 +43,9 @@ export interface ConnectionKeeper {
   /** Called when a connection to the upstream could not be established. */
   unreachable(): void
   /** Called when the head of a reply from the upstream has arrived. */
-  answered(): void
+  answered(status: number): void
+  /** Called when a call got no complete reply, because its connection was lost or a timeout ended it. */
+  broke(): void
   /**
    * Called when an exchange has ended and the connection can be reused.
    *
@@ -253,7 +256,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (upgrade === undefined) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
     const protocol = upgrade.accept(head)
     this.#held = undefined
-    this.#keeper.answered()
+    this.#keeper.answered(head.status)
     this.#stage = Stage.switched
     this.#deadline = 0
     upgrade.begin(head, protocol)
@@ -267,7 +270,7 @@ export class UpstreamConnection implements BodyKeeper {
     to: number,
   ): void {
     const { status, contentLength } = head
-    this.#keeper.answered()
+    this.#keeper.answered(status)
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
@@ -409,6 +412,7 @@ export class UpstreamConnection implements BodyKeeper {
     const call = this.#call
     this.destroy()
     if (!this.#open || fault.reason === 'upstream-handshake') this.#keeper.unreachable()
+    else if (this.#stage !== Stage.switched && isLoss(fault)) this.#keeper.broke()
     call?.fail(fault)
   }
 

@@ -112,6 +112,10 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     return call
   }
 
+  get calls(): number {
+    return this.#seats.taken
+  }
+
   #connect(): UpstreamConnection {
     this.connections++
     return new UpstreamConnection(this)
@@ -142,8 +146,12 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     this.health.failed()
   }
 
-  answered(): void {
-    this.health.succeeded()
+  answered(status: number): void {
+    this.health.succeeded(status)
+  }
+
+  broke(): void {
+    this.health.broke()
   }
 
   free(connection: UpstreamConnection, keepAliveS: number | undefined): void {

@@ -1,10 +1,15 @@
+import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
+import { inSlices } from '../base/in-slices.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { authorityEnds } from '../x509/authority-ends.ts'
+import { BalancedTarget } from './balanced-target.ts'
 import { Balancer } from './balancer.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
+import { EjectionCounts } from './ejection-counts.ts'
+import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
 import { Http1Target } from './http1-target.ts'
 import { Http2Target } from './http2/http2-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
@@ -13,15 +18,28 @@ import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
 import type { UpstreamTls } from './tls/upstream-tls.ts'
+import { UpstreamState } from './upstream-state.ts'
 
 /** Time between two checks of the certificate files of services, ms. */
 const POLL_MS = 1000
+/** Time between two comparisons of the upstreams of a service, ms. */
+const COMPARE_MS = 1000
+/** Number of comparisons in one part of the window of recent calls, which has two parts. */
+const PART_COMPARISONS = 5
+/** Number of services that are compared in one turn of the event loop. */
+const SLICE = 256
 
 /** Settings of a service that determine its upstreams and their connections. */
 export interface UpstreamSettings {
   /** Id of the service, for errors and log lines. */
   readonly id: string
   readonly upstreams: readonly URL[]
+  /** Weights of the upstreams, in the same order; `undefined`: all upstreams have the same weight. */
+  readonly weights?: readonly number[] | undefined
+  /** When upstreams are ejected; `undefined`: never. */
+  readonly ejection?: EjectionRules | undefined
+  /** Time in which an upstream that returns gets its whole share of the calls again, ms. Default: 0. */
+  readonly slowStartMs?: number
   /** Protocol of the service. Default: HTTP/1.1. */
   readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
@@ -56,6 +74,8 @@ interface Served {
 class InUse {
   readonly targets = new Map<string, PooledTarget>()
   readonly seats = new Map<string, ConcurrencyLimiter>()
+  /** States of the upstreams, by service and origin. */
+  readonly states = new Map<string, UpstreamState>()
   /** Certificate files, by the settings that name them. */
   readonly sources = new Map<string, TlsSource>()
 }
@@ -72,10 +92,15 @@ export class TargetRegistry implements ExpirySource {
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #watching = new Supervisor('upstream-certificates')
+  readonly #comparing = new Supervisor('upstream-health')
   readonly #default = lazy(defaultTlsMaterial)
   #used = new InUse()
   #served: readonly Served[] = []
   #endWatching: (() => void) | undefined
+  #endComparing: (() => void) | undefined
+  #comparisons = 0
+  /** Number of ejections since the start of the node, by service, origin and cause. */
+  readonly ejections = new EjectionCounts()
 
   constructor({ log = () => {}, nowMs = Date.now }: RegistryOptions = {}) {
     this.#log = log
@@ -100,10 +125,11 @@ export class TargetRegistry implements ExpirySource {
     const next = new InUse()
     const problems = services.flatMap((service) => this.#openSource(next, service))
     if (problems.length > 0) throw new ConfigError(problems)
-    const served = services.map((service) => ({ service, balancer: new Balancer(this.#targetsOf(next, service)) }))
+    const served = services.map((service) => ({ service, balancer: this.#balancerOf(next, service) }))
     const commit = (): void => {
       this.#adopt(next)
       this.#served = served
+      this.#compareTargets()
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
   }
@@ -133,8 +159,9 @@ export class TargetRegistry implements ExpirySource {
     }
   }
 
-  /** Starts to check the certificate files for changes. */
+  /** Starts to check the certificate files for changes, and to compare the upstreams of each service. */
   watch(): void {
+    this.#endComparing ??= this.#comparing.repeat(COMPARE_MS, () => this.#compare())
     this.#endWatching ??= this.#watching.repeat(POLL_MS, () => this.reload())
   }
 
@@ -166,8 +193,12 @@ export class TargetRegistry implements ExpirySource {
   #renewTargets(): void {
     const next = new InUse()
     for (const [key, source] of this.#used.sources) next.sources.set(key, source)
-    for (const { balancer, service } of this.#served) balancer.targets = this.#targetsOf(next, service)
+    for (const [key, state] of this.#used.states) next.states.set(key, state)
+    for (const { balancer, service } of this.#served) {
+      for (const [i, target] of this.#targetsOf(next, service).entries()) balancer.members[i]!.target = target
+    }
     this.#adopt(next)
+    this.#compareTargets()
   }
 
   #servicesOf(sources: ReadonlySet<string>): string[] {
@@ -188,6 +219,33 @@ export class TargetRegistry implements ExpirySource {
       const path = ['services', id, 'upstream_tls', error.key]
       return [problem('GH_CONFIG_SECRET', error.message, path, nowhere)]
     }
+  }
+
+  #balancerOf(next: InUse, service: UpstreamSettings): Balancer {
+    const { id, weights, ejection, slowStartMs = 0 } = service
+    const members = this.#targetsOf(next, service).map((target, i) => {
+      const state = found(next.states, this.#used.states, `${id} ${target.origin}`, () => new UpstreamState())
+      return new BalancedTarget(target, weights?.[i] ?? 1, state)
+    })
+    const onEjected = ({ target }: BalancedTarget, cause: EjectionCause, ms: number): void => {
+      this.ejections.count(id, target.origin, cause)
+      this.#log('warn', 'upstream ejected', { service: id, upstream: target.origin, cause, seconds: ms / 1000 })
+    }
+    return new Balancer(members, { ejection, slowStartMs, onEjected })
+  }
+
+  /** Counts the outcomes of calls to the upstreams of services with several upstreams. */
+  #compareTargets(): void {
+    for (const { balancer } of this.#served) {
+      if (balancer.size > 1) for (const { health } of balancer.targets) health.isCompared = true
+    }
+  }
+
+  async #compare(): Promise<void> {
+    const now = performance.now()
+    await inSlices(this.#served, SLICE, ({ balancer }) => balancer.compare(now))
+    if (++this.#comparisons % PART_COMPARISONS !== 0) return
+    for (const { health } of this.#used.targets.values()) if (health.isCompared) health.window.rotate()
   }
 
   #targetsOf(next: InUse, service: UpstreamSettings): PooledTarget[] {
@@ -217,10 +275,12 @@ export class TargetRegistry implements ExpirySource {
       if (!next.targets.has(key)) target.close()
     }
     this.#used = next
+    this.ejections.keep((key) => next.states.has(key))
   }
 
   close(): void {
     this.#endWatching?.()
+    this.#endComparing?.()
     this.#adopt(new InUse())
   }
 }

@@ -170,6 +170,8 @@ export interface UpgradeCall extends UpstreamCall {
 /** One upstream of a service. */
 export interface UpstreamTarget {
   readonly origin: string
+  /** Health of the upstream; `undefined` in a dry run. */
+  readonly health?: Health
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
   upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall
 }
@@ -190,6 +192,8 @@ export interface PooledTarget extends UpstreamTarget {
   readonly protocol: ServiceProtocol
   /** Number of connections to the upstream, including connections that are being opened or closed. */
   readonly connections: number
+  /** Number of calls in flight, WebSockets included. */
+  readonly calls: number
 }
 
 /** Parts of an upstream that continue when the upstream is replaced, or that several upstreams share. */

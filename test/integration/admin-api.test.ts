@@ -453,7 +453,7 @@ test('/status of the admin API shows the state of the node and the relaxations o
       relaxations: ['services.orders.encoded_slashes: keep'],
       warnings: [],
       issuers: [{ name: 'main', keys: 1, outcome: 'succeeded', error: null }],
-      upstreams: [{ service: 'orders', origin: orders.url, protocol: 'http1', resting: false }],
+      upstreams: [{ service: 'orders', origin: orders.url, protocol: 'http1', resting: false, state: 'up', weight: 1 }],
       cluster: null,
     })
   const listening = await node.waitForLine(({ msg }) => msg === 'node started')

@@ -4,7 +4,7 @@ import type { NodeProcess } from '../kit/node-process.ts'
 import type { TestNode } from '../kit/test-node.ts'
 
 interface PublicService {
-  readonly upstreams: readonly string[]
+  readonly upstreams: readonly (string | { readonly url: string; readonly weight: number })[]
   /** Overrides keys of the service in the policy. */
   readonly entry?: Readonly<Record<string, unknown>>
   /** Overrides keys of the only route of the service. */

@@ -77,7 +77,10 @@ test('an upload reaches the only healthy upstream of three completely', async ()
   expect(reply.json()).toMatchObject({
     body: { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') },
   })
-  expect(await recordOf(reply.field('x-request-id'))).toMatchObject({ attempts: 3, upstream: alive.url })
+  // At most one attempt for each upstream; none for an upstream in its back-off.
+  const record = await recordOf(reply.field('x-request-id'))
+  expect(record['attempts']).toBeLessThanOrEqual(3)
+  expect(record).toMatchObject({ upstream: alive.url })
 })
 
 test('the gate uses an upstream again when the upstream accepts connections again', async () => {
@@ -93,9 +96,11 @@ test('the gate uses an upstream again when the upstream accepts connections agai
   await expect.poll(served).toBeGreaterThan(0)
 })
 
-test('the gate alternates requests between two healthy upstreams', async () => {
+test('the gate distributes requests over two healthy upstreams', async () => {
   const before = [alive, alsoAlive].map(({ requests }) => requests.length)
-  for (let n = 0; n < 10; n++) await request(node.port, requestBytes({ target: '/both/1' }))
+  // The upstream is random: each of them gets none of 60 requests once in 10^17 runs.
+  for (let n = 0; n < 60; n++) await request(node.port, requestBytes({ target: '/both/1' }))
 
-  expect([alive, alsoAlive].map(({ requests }, index) => requests.length - before[index]!)).toEqual([5, 5])
+  for (const [index, { requests }] of [alive, alsoAlive].entries())
+    expect(requests.length).toBeGreaterThan(before[index]!)
 })

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import type { Snapshot } from '../../policy/snapshot.ts'
+import { upstreamStates } from '../../upstream/balanced-target.ts'
 import { serviceProtocols } from '../../upstream/service-protocol.ts'
 import { expiryExample, expiryShape, shapedExpiry } from '../expiry-shape.ts'
 import { operation } from '../operation.ts'
@@ -89,6 +90,15 @@ const status = z.strictObject({
       protocol: z.enum(serviceProtocols).describe('Protocol in which the gate calls the upstream.'),
       connections: z.int().describe('Open connections of the node to the upstream.'),
       resting: z.boolean().describe('True while the node avoids the upstream because a connection to it failed.'),
+      weight: z.int().describe('Weight of the upstream in the policy.'),
+      calls: z.int().describe('Calls of the node to the upstream that are in flight, WebSockets included.'),
+      state: z
+        .enum(upstreamStates)
+        .describe(
+          'State of the upstream on the node: up, slow-start after an outage, resting after a failed connection, ejected ' +
+            'as an outlier, failing its health checks, or drained. Only up and slow-start get calls, unless no upstream ' +
+            'of the service is in these states.',
+        ),
     }),
   ),
   credentials: z
@@ -147,7 +157,16 @@ export const showStatus = operation({
       warnings: [],
       issuers: [{ name: 'main', keys: 2, ignored_keys: 0, outcome: 'succeeded', age_ms: 42_000, error: null }],
       upstreams: [
-        { service: 'orders', origin: 'http://orders:8080', protocol: 'http1', connections: 12, resting: false },
+        {
+          service: 'orders',
+          origin: 'http://orders:8080',
+          protocol: 'http1',
+          connections: 12,
+          resting: false,
+          weight: 1,
+          calls: 3,
+          state: 'up',
+        },
       ],
       credentials: [{ service: 'orders', types: ['token'] }],
       expiries: [expiryExample],
@@ -185,7 +204,7 @@ export const showStatus = operation({
         age_ms: ageMs ?? null,
         error: error ?? null,
       })),
-      upstreams: [...node.upstreams],
+      upstreams: node.upstreams.map(({ ejections, ...shown }) => shown),
       credentials: credentialsOf(snapshot),
       expiries: node.expiries.map(shapedExpiry),
       grants: [...node.grants],

@@ -126,6 +126,7 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     const x = this.x
     if (head.status === 401 && isCredentialRefused(x, () => this.isValid())) return
     x.repliedAt = performance.now()
+    if (x.attempts === 1 && hasNoBody(x)) x.target.health?.timed(x.repliedAt - x.forwardedAt)
     x.status = head.status
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
@@ -310,14 +311,18 @@ const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
   if (neverSent(fault)) {
-    return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
+    return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.size, TRIES_MAX)
   }
   return x.attempts === 1 && isRepeatable(x)
 }
 
 /** Whether the request may be sent twice: a safe method (RFC 9110 §9.2.1), and no body. */
 function isRepeatable({ head, downstream }: Shaped): boolean {
-  return safe.has(head.method) && !head.chunked && (head.contentLength ?? 0) === 0 && !downstream.bodyTouched
+  return safe.has(head.method) && hasNoBody({ head }) && !downstream.bodyTouched
+}
+
+function hasNoBody({ head }: Pick<Shaped, 'head'>): boolean {
+  return !head.chunked && (head.contentLength ?? 0) === 0
 }
 
 /** Whether a retryable fault means that nothing of the request was sent, so that another upstream can be tried. */

@@ -30,8 +30,8 @@ export function upstreamRefusals(change: OwnedChange): OwnerRefusal[] {
 
 function ungrantedUpstreams({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
   const granted = grant.upstreams.map(({ origin }) => origin)
-  const known = new Set([...(old?.upstreams ?? []).map(({ origin }) => origin), ...granted])
-  return now.upstreams
+  const known = new Set([...urlsOf(old).map(({ origin }) => origin), ...granted])
+  return urlsOf(now)
     .filter(({ origin }) => !known.has(origin))
     .map(({ origin }) => ({
       place: `services.${service}.upstreams`,
@@ -44,7 +44,7 @@ function ungrantedUpstreams({ old, now, service, grant }: OwnedChange): OwnerRef
 function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
   const name = now.upstream_tls?.server_name
   if (name === undefined || name === old?.upstream_tls?.server_name) return []
-  if ([...(old?.upstreams ?? []), ...grant.upstreams].some(({ hostname }) => hostname === name)) return []
+  if ([...urlsOf(old), ...grant.upstreams].some(({ hostname }) => hostname === name)) return []
   return [
     {
       place: `services.${service}.upstream_tls.server_name`,
@@ -61,10 +61,10 @@ function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[
  */
 function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
   const others = Object.entries(after.document.services).filter(([id]) => id !== service)
-  const sharing = others.find(([, { upstreams }]) => upstreams.some((each) => isUpstreamOf(now, each)))
+  const sharing = others.find(([, { upstreams }]) => upstreams.some(({ url }) => isUpstreamOf(now, url)))
   if (sharing === undefined) return []
   const isMoved = others.some(([, { upstreams }]) =>
-    upstreams.some((each) => isUpstreamOf(now, each) && !isUpstreamOf(old, each)),
+    upstreams.some(({ url }) => isUpstreamOf(now, url) && !isUpstreamOf(old, url)),
   )
   return now.routes
     .filter(({ id, match, rewrite }) => {
@@ -81,5 +81,9 @@ function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal
 }
 
 function isUpstreamOf(service: ServiceEntry | undefined, { origin }: URL): boolean {
-  return service?.upstreams.some((each) => each.origin === origin) === true
+  return urlsOf(service).some((each) => each.origin === origin)
+}
+
+function urlsOf(service: ServiceEntry | undefined): readonly URL[] {
+  return service?.upstreams.map(({ url }) => url) ?? []
 }

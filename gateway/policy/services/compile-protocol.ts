@@ -27,7 +27,7 @@ export function compileProtocol(
     return protocol
   }
   const scheme = schemes[protocol]
-  for (const { protocol: given, origin } of upstreams) {
+  for (const { protocol: given, origin } of upstreams.map(({ url }) => url)) {
     if (given === `${scheme}:`) continue
     const other = protocol === 'h2' ? 'h2c' : 'h2'
     const message = `protocol ${protocol} needs upstreams with ${scheme}://, but ${origin} is not`

@@ -17,7 +17,7 @@ export function compileUpstreamTls(
   report: ReportProblem,
 ): UpstreamTls | undefined {
   if (entry === undefined) return undefined
-  for (const { protocol, origin } of upstreams) {
+  for (const { protocol, origin } of upstreams.map(({ url }) => url)) {
     if (protocol === 'https:') continue
     const message = `upstream_tls has no effect on upstream ${origin}, which the gate calls without TLS`
     report('GH_POLICY_UPSTREAM_TLS', message, at, 'change the upstream to https, or remove upstream_tls')

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
-import { parsedText } from '../../config/text-schemas.ts'
-import { readOrigin } from '../../config/web-url.ts'
+import { durationOrNone } from '../../config/text-schemas.ts'
 import { serviceProtocols } from '../../upstream/service-protocol.ts'
 import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
@@ -10,12 +9,14 @@ import { auditEntry } from './audit-entry.ts'
 import { authRequestHeaders } from './auth-request-headers.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
+import { ejectionEntry } from './ejection-entry.ts'
 import { grpcEntry } from './grpc-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
+import { upstreamEntries } from './upstream-entry.ts'
 import { upstreamTlsEntry } from './upstream-tls-entry.ts'
 
 const role = z.strictObject({
@@ -42,10 +43,21 @@ export const serviceEntry = z.strictObject({
       'Issuers whose tokens are accepted. Optional when the policy has exactly one issuer, or when each route is ' +
         'public or admits callers by their certificates.',
     ),
-  upstreams: z
-    .array(parsedText('an http or https origin such as http://orders-1:8080', readOrigin))
-    .min(1)
-    .describe('Origins of the service, without a path. Link-local addresses are rejected.'),
+  upstreams: upstreamEntries.describe(
+    'Origins of the service, without a path, or mappings with url and weight. Of two random upstreams, each call goes ' +
+      'to the one with fewer calls in flight. Link-local addresses are rejected. docs/guide/upstreams.md explains how ' +
+      'the gate avoids upstreams that fail.',
+  ),
+  ejection: ejectionEntry.describe(
+    'When the gate ejects an upstream whose calls fail or are slow, compared with the other upstreams of the service; ' +
+      'none: never. Default {}. No effect on a service with one upstream.',
+  ),
+  slow_start: durationOrNone({ min: '1s', max: '1h' })
+    .prefault('10s')
+    .describe(
+      'Time in which an upstream that returns after an outage gets its whole share of the calls again. Default 10s, 1s ' +
+        'to 1h; none: at once.',
+    ),
   protocol: z
     .enum(serviceProtocols)
     .prefault('http1')

@@ -4,6 +4,7 @@ import type { ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
 import type { Share } from '../client-counts.ts'
 import type { ConcurrencyLimiter, Seated } from '../concurrency-limiter.ts'
+import { isLoss } from '../is-loss.ts'
 import { MalformedReply } from '../malformed-reply.ts'
 import type { Sweep } from '../sweep.ts'
 import type { Trailers, UpstreamCall, UpstreamListener, UpstreamRequest } from '../target.ts'
@@ -26,7 +27,7 @@ export interface CallCarrier {
   /** Returns a number that is greater for each turn of the event loop in which the service has sent something. */
   turn(): number
   /** Called when the head of a reply has arrived. */
-  answered(): void
+  answered(status: number): void
   /** Whether the service has certainly not processed the request of a stream that ended without a reply. */
   isUnprocessed(stream: ClientHttp2Stream): boolean
   /** Describes why a stream ended. @returns a fault for a call without a complete reply */
@@ -46,6 +47,8 @@ export interface Http2CallKeeper {
   repeat(call: Http2Call): void
   /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
   cancelled(call: Http2Call): void
+  /** Called when a call got no complete reply, because its connection was lost or a timeout ended it. */
+  broke(): void
 }
 
 const ofStream: unique symbol = Symbol('call')
@@ -220,7 +223,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#answered = true
     this.#body?.commit()
     this.#whole = undefined
-    carrier.answered()
+    carrier.answered(head.status)
     this.reads = carrier.turn()
     this.#bodyless ||= head.status === 204 || head.status === 304
     this.#left = head.contentLength
@@ -324,12 +327,16 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   #fail(fault: GatewayFault): void {
-    if (this.#finish(false)) this.#listener.onFault(fault)
+    if (!this.#finish(false)) return
+    if (isLoss(fault)) this.#keeper.broke()
+    this.#listener.onFault(fault)
   }
 
   /** Ends the call, and resets its stream. */
   #reset(fault: GatewayFault): void {
-    if (this.#finish(true)) this.#listener.onFault(fault)
+    if (!this.#finish(true)) return
+    if (isLoss(fault)) this.#keeper.broke()
+    this.#listener.onFault(fault)
   }
 
   #failLater(fault: GatewayFault): void {

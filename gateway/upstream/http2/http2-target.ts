@@ -88,6 +88,10 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     return !this.#isClosed
   }
 
+  get calls(): number {
+    return this.#seats.taken
+  }
+
   get connections(): number {
     return this.#connections
   }
@@ -248,8 +252,12 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     this.health.failed()
   }
 
-  answered(): void {
-    this.health.succeeded()
+  answered(status: number): void {
+    this.health.succeeded(status)
+  }
+
+  broke(): void {
+    this.health.broke()
   }
 
   /** Fails the upgrade. Never called, because a policy with a WebSocket route is invalid if its service uses HTTP/2. */

@@ -57,7 +57,7 @@ export interface SessionKeeper {
   /** Called when a session could not be established. */
   unreachable(): void
   /** Called when the head of a reply from the service has arrived. */
-  answered(): void
+  answered(status: number): void
   /** Called when a session takes no more calls. */
   retired(session: UpstreamSession): void
   /** Moves a call to another session, because its own session cannot carry the call. */
@@ -256,9 +256,9 @@ export class UpstreamSession implements CallCarrier {
     return this.#turn
   }
 
-  answered(): void {
+  answered(status: number): void {
     this.#hasAnswered = true
-    this.#keeper.answered()
+    this.#keeper.answered(status)
   }
 
   isUnprocessed({ id, rstCode }: ClientHttp2Stream): boolean {

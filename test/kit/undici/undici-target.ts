@@ -26,6 +26,7 @@ export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly certificateUntilMs = undefined
   readonly protocol = 'http1'
   readonly connections = 0
+  readonly calls = 0
 
   /**
    * @param connectMs  longest time to establish a connection, ms

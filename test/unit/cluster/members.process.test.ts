@@ -83,7 +83,7 @@ test('a member applies each cluster event once and in order; an event of an unkn
   await cluster.close()
 })
 
-test('a member that has not read cluster events before they were trimmed joins again and reads all shared data anew', async () => {
+test('a member that has not read cluster events before they were trimmed joins again and reads all shared data again', async () => {
   const { cluster, notes } = await joinedWith('gap')
   await write('note', 'seen')
   await until(() => notes.taken.length === 1)

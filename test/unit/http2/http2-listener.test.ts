@@ -4,8 +4,10 @@ import { offlineGate } from '../../../gateway/cli/offline-gate.ts'
 import { Http2Listener, type Http2ListenOptions } from '../../../gateway/http2/http2-listener.ts'
 import type { SessionEndCause } from '../../../gateway/http2/session-limits.ts'
 import type { Gate } from '../../../gateway/pipeline/gate.ts'
+import { BalancedTarget } from '../../../gateway/upstream/balanced-target.ts'
 import { Balancer } from '../../../gateway/upstream/balancer.ts'
 import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
+import { UpstreamState } from '../../../gateway/upstream/upstream-state.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { FrameClient, frame, frameType, getFields, headers, uint32 } from '../../kit/http2-frames.ts'
 import { until } from '../../kit/until.ts'
@@ -21,7 +23,7 @@ const snapshot = snapshotOf(
 )
 const verifier = { verify: () => 'token-malformed' as const, knows: () => false, isIntrospected: () => false }
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
-const target = new Http1Target(new URL(upstream.url), 5000, 1000)
+const member = new BalancedTarget(new Http1Target(new URL(upstream.url), 5000, 1000), 1, new UpstreamState())
 
 class Clock {
   ms = 1000
@@ -38,7 +40,7 @@ class Clock {
 
 async function listen(options: Partial<Http2ListenOptions> = {}, members: Partial<Gate> = {}) {
   const clock = new Clock()
-  const gate = { ...offline, runtime: { snapshot, balancers: [new Balancer([target])] }, ...members }
+  const gate = { ...offline, runtime: { snapshot, balancers: [new Balancer([member])] }, ...members }
   const listener = await Http2Listener.open(gate, {
     host: '127.0.0.1',
     port: 0,

@@ -132,6 +132,16 @@ function lacking(schema: Schema, value: unknown, path = ''): string[] {
   return []
 }
 
+const defaultEjection = {
+  failures: 5,
+  errors: 'none',
+  error_rate: '25%',
+  slower: 5,
+  max_ejected: '50%',
+  time: '10s',
+  max_time: '5m',
+}
+
 test('a printed policy with all settings contains every key of the policy schema, except the second place (env or file) of a secret', () => {
   const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
 
@@ -203,6 +213,8 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
         s: {
           issuers: ['main'],
           upstreams: ['http://s.test'],
+          ejection: defaultEjection,
+          slow_start: '10s',
           protocol: 'http1',
           roles: {},
           credentials: 'assertion',

@@ -141,7 +141,7 @@ test('if a service disappears without closing its HTTP/2 connection, a PING dete
   const timeouts = { firstByteMs: 600_000, idleMs: 600_000 }
   const request = { method: 'GET', target: '/', fields: [], body: undefined, timeouts }
   const seats = new ConcurrencyLimiter(service.url, 10)
-  const owner = { origin: service.url, repeat: () => undefined, cancelled: () => undefined }
+  const owner = { origin: service.url, repeat: () => undefined, cancelled: () => undefined, broke: () => undefined }
   const call = new Http2Call(request, log, seats, owner)
   seats.take(call)
   call.list = requestList(request, 'http', 'api.test')

@@ -142,10 +142,12 @@ test.each([
   ['/cut', ['head', 'data', 'fault'], 'stream reset with INTERNAL_ERROR'],
   ['/cut-politely', ['head', 'data', 'fault'], 'the reply is incomplete'],
 ])('a reply that an HTTP/2 service breaks off (%s) is never reported as complete', async (path, events, message) => {
-  const log = await called(targetOf(service), { target: path })
+  const target = targetOf(service)
+  const log = await called(target, { target: path })
 
   expect(log.events).toEqual(events)
   expect(log.fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
+  expect(target.health.failuresInRow).toBe(1)
   expect(log.fault!.message).toContain(message)
 })
 

@@ -1,0 +1,57 @@
+import type { PooledTarget } from './target.ts'
+import type { UpstreamState } from './upstream-state.ts'
+
+/** Preference of an upstream for a call; a lower value is better. */
+export const Tier = { available: 0, tried: 1, avoided: 2, avoidedTried: 3, drained: 4, none: 5 } as const
+
+/** Smallest share of its weight that an upstream gets during its slow start. */
+const SLOW_START_MIN = 0.1
+/** Shares are whole numbers: the weight times this number. */
+const SHARE_UNIT = 100
+
+/** Names of the states of an upstream, as the admin API and the metrics show them. */
+export const upstreamStates = ['up', 'slow-start', 'resting', 'ejected', 'failing', 'drained'] as const
+export type UpstreamStateName = (typeof upstreamStates)[number]
+
+/** One upstream of a service, as the balancer of the service selects it. */
+export class BalancedTarget {
+  target: PooledTarget
+  readonly weight: number
+  readonly state: UpstreamState
+  /** Scratch values of one selection: preference, and share of the calls. */
+  tier: number = Tier.none
+  share = 0
+
+  constructor(target: PooledTarget, weight: number, state: UpstreamState) {
+    this.target = target
+    this.weight = weight
+    this.state = state
+  }
+
+  /** Whether the upstream gets calls while other upstreams do too. @param now  ms of the monotonic clock */
+  isAvailable(now: number): boolean {
+    const { state } = this
+    return !state.isDrained && !state.isFailing && state.ejectedUntil <= now && this.target.health.restUntil <= now
+  }
+
+  /** Computes preference and share of the upstream for one call. */
+  rate(now: number, slowStartMs: number, tried: readonly PooledTarget[] | undefined): void {
+    const { state, target } = this
+    const isTried = tried?.includes(target) === true
+    if (state.isDrained) this.tier = Tier.drained
+    else if (this.isAvailable(now)) this.tier = isTried ? Tier.tried : Tier.available
+    else this.tier = isTried ? Tier.avoidedTried : Tier.avoided
+    const agoMs = now - Math.max(state.returnedAt, target.health.returnedAt)
+    this.share = this.weight * SHARE_UNIT
+    if (agoMs < slowStartMs) this.share = Math.ceil(this.share * Math.max(SLOW_START_MIN, agoMs / slowStartMs))
+  }
+
+  stateAt(now: number, slowStartMs: number): UpstreamStateName {
+    const { state, target } = this
+    if (state.isDrained) return 'drained'
+    if (state.isFailing) return 'failing'
+    if (state.ejectedUntil > now) return 'ejected'
+    if (target.health.restUntil > now) return 'resting'
+    return now - Math.max(state.returnedAt, target.health.returnedAt) < slowStartMs ? 'slow-start' : 'up'
+  }
+}

@@ -1,0 +1,28 @@
+import { type EjectionCause, ejectionCauses } from './ejection-rules.ts'
+
+/** Number of ejections since the start of the node, by service, upstream and cause. */
+export class EjectionCounts {
+  readonly #counts = new Map<string, Record<EjectionCause, number>>()
+
+  count(service: string, origin: string, cause: EjectionCause): void {
+    const key = `${service} ${origin}`
+    let counts = this.#counts.get(key)
+    if (counts === undefined) {
+      counts = { failures: 0, errors: 0, error_rate: 0, slower: 0 }
+      this.#counts.set(key, counts)
+    }
+    counts[cause]++
+  }
+
+  /** Returns the causes with at least one ejection of the upstream, and their numbers. */
+  of(service: string, origin: string): readonly (readonly [cause: EjectionCause, count: number])[] {
+    const counts = this.#counts.get(`${service} ${origin}`)
+    if (counts === undefined) return []
+    return ejectionCauses.flatMap((cause) => (counts[cause] === 0 ? [] : [[cause, counts[cause]] as const]))
+  }
+
+  /** Forgets the upstreams that the policy no longer names. @param isNamed  says so of a service and an origin */
+  keep(isNamed: (key: string) => boolean): void {
+    for (const key of this.#counts.keys()) if (!isNamed(key)) this.#counts.delete(key)
+  }
+}

@@ -1,0 +1,29 @@
+import type { EjectionRules } from './ejection-rules.ts'
+import { LONG_AGO } from './health.ts'
+
+/** State of one upstream of one service on this node. The state stays when the policy or the certificates change. */
+export class UpstreamState {
+  /** End of the ejection, ms of the monotonic clock. */
+  ejectedUntil = LONG_AGO
+  /** Number of ejections of which each began soon after the previous one. The time of the ejection depends on it. */
+  #repeated = 0
+  /** Time at which the upstream became available again, ms of the monotonic clock. Slow start begins at this time. */
+  returnedAt = LONG_AGO
+  /** True while the active health checks of the upstream fail. */
+  isFailing = false
+  /** True while an operator has drained the upstream. */
+  isDrained = false
+
+  /**
+   * Ejects the upstream. The time doubles, unless the previous ejection ended more than `maxTimeMs` ago.
+   *
+   * @returns duration of the ejection, ms
+   */
+  eject(now: number, { timeMs, maxTimeMs }: EjectionRules): number {
+    if (now - this.ejectedUntil > maxTimeMs) this.#repeated = 0
+    const ms = Math.min(timeMs * 2 ** Math.min(this.#repeated++, 30), maxTimeMs)
+    this.ejectedUntil = now + ms
+    this.returnedAt = this.ejectedUntil
+    return ms
+  }
+}
