@@ -192,7 +192,8 @@ test.each([
   [['end'], 2, 'give exactly one of --session, --device and --subject'],
   [['end', '--issuer', 'main'], 2, 'give exactly one of --session, --device and --subject'],
   [['list', '--subject', 'a', '--limit', '5'], 2, '--limit and --after page through all sessions'],
-  [['list', '--limit', '501'], 2, '--limit'],
+  [['list', '--limit', '501'], 2, 'It must be a number from 1 to 500.'],
+  [['list', '--limit', 'x'], 2, 'It must be a number from 1 to 500.'],
   [['list', '--after', 'nonsense'], 1, 'must be `next` of the previous page'],
   [['list', '--after', `${'0'.repeat(32)}-1-${'0'.repeat(32)}`], 1, '`after` is `next` of a page of other issuers'],
   [['list', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
@@ -222,7 +223,8 @@ test('the session API of a node ends sessions with a receipt, and rejects unknow
 })
 
 test('`gatehouse sessions list` without a selector shows all sessions page by page with their number, and the next page', async () => {
-  const opened = [await login('paged'), await login('paged-too'), await login('paged')]
+  // A page reads 20 sessions at once.
+  const opened = await Promise.all(Array.from({ length: 25 }, (_, i) => login(`paged-${i % 20}`)))
   const list = async (...words: string[]) =>
     JSON.parse((await sessions('list', '--output', 'json', ...words)).stdout) as {
       sessions: { session: string; subject: string }[]
@@ -239,16 +241,16 @@ test('`gatehouse sessions list` without a selector shows all sessions page by pa
   let after: string | null | undefined
   for (let pages = 0; after !== null; pages++) {
     expect(pages).toBeLessThan(total)
-    const page = await list('--issuer', 'main', '--limit', '2', ...(after === undefined ? [] : ['--after', after]))
+    const page = await list('--issuer', 'main', '--limit', '12', ...(after === undefined ? [] : ['--after', after]))
     expect(page).toMatchObject({ total })
     found.push(...page.sessions.map(({ session }) => session))
     after = page.next
   }
 
   expect(found).toEqual(expect.arrayContaining(ids))
-  const { stdout } = await sessions('list', '--limit', '1')
+  const { stdout } = await sessions('list', '--limit', '1', '--admin', env['GATEHOUSE_ADMIN_URL']!, '--issuer', 'main')
   expect(stdout).toMatch(
-    /^[01] of \d+ sessions are listed\.\nThe next page: gatehouse sessions list --limit 1 --after \S+$/m,
+    /^[01] of \d+ sessions are listed\.\nThe next page: gatehouse sessions list --admin http:\S+ --issuer main --limit 1 --after \S+$/m,
   )
 })
 

@@ -30,10 +30,14 @@ export const verb = defineVerb({
       value: 'issuer',
       help: 'all sessions at this issuer; with --subject, the issuer of the subject, required if the policy has several issuers',
     }),
-    limit: z.coerce.number().int().min(1).max(500).optional().register(flag, {
-      value: 'n',
-      help: 'largest number of sessions in a page of all sessions, at most 500 (default: 100)',
-    }),
+    limit: z
+      .string()
+      .regex(/^([1-9][0-9]?|[1-4][0-9]{2}|500)$/, 'It must be a number from 1 to 500.')
+      .optional()
+      .register(flag, {
+        value: 'n',
+        help: 'largest number of sessions in a page of all sessions, at most 500 (default: 100)',
+      }),
     after: z.string().optional().register(flag, {
       value: 'next',
       help: 'the next page of all sessions, as the previous page prints it',
@@ -79,7 +83,7 @@ interface Given {
   readonly subject?: string | undefined
   readonly issuer?: string | undefined
   readonly admin?: string | undefined
-  readonly limit?: number | undefined
+  readonly limit?: string | undefined
   readonly after?: string | undefined
 }
 
@@ -92,7 +96,7 @@ function queryOf(given: Given): URLSearchParams {
   if (!isSelected(given)) {
     return new URLSearchParams({
       ...(issuer !== undefined && { issuer }),
-      ...(limit !== undefined && { limit: String(limit) }),
+      ...(limit !== undefined && { limit }),
       ...(after !== undefined && { after }),
     })
   }
@@ -104,8 +108,8 @@ function queryOf(given: Given): URLSearchParams {
 
 /** The flags of this page that the next page needs too, quoted for a shell. */
 function pageWords({ admin, issuer, limit }: Given): string {
-  const words = Object.entries({ admin, issuer, limit }).filter(([, value]) => value !== undefined)
-  return words.map(([name, value]) => `--${name} ${shellWord(String(value))} `).join('')
+  const words = Object.entries({ admin, issuer, limit })
+  return words.map(([name, value]) => (value === undefined ? '' : `--${name} ${shellWord(value)} `)).join('')
 }
 
 function shellWord(text: string): string {
