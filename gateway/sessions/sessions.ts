@@ -113,7 +113,7 @@ const EXPIRING_MS = 1000
 const REFRESHING_MAX = 4096
 /**
  * Number of sessions that one page of the list reads at once. Requests that arrive meanwhile wait for the decryption of
- * so many sessions: 2 ms, or 6 ms for sessions of the maximum size.
+ * these sessions: 2 ms, or 6 ms for sessions of the maximum size.
  */
 const READ_AT_ONCE = 20
 /** Minimum time between two checks whether a worker has refreshed a session, ms. */
