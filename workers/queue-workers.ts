@@ -26,6 +26,7 @@ export class QueueWorkers {
   readonly #dependencies: QueueWorkersDependencies
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #task = new Supervisor('queue-workers')
+  /** Workers by the name of their queue. @bound policy */
   readonly #workers = new Map<string, { readonly ratePerS: number; readonly worker: Worker }>()
 
   constructor(dependencies: QueueWorkersDependencies) {

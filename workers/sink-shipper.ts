@@ -65,6 +65,7 @@ export class SinkShipper {
   readonly #sink: Sink
   readonly #client: RedisClient
   readonly #keys: RedisKeys
+  /** Progress in each shard of the audit log. @bound code */
   readonly #shards = new Map<number, Shard>()
 
   constructor({ name, sink, client, keys }: SinkShipperDependencies) {

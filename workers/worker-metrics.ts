@@ -15,7 +15,9 @@ const REDIS_MS = 1000
 /** Metrics of a worker: records sent to sinks, failures, backlogs of sinks, and lengths of queues. */
 export class WorkerMetrics implements MetricSource {
   readonly #dependencies: WorkerMetricsDependencies
+  /** Lengths of the queues at the last reading. @bound policy */
   #queues: readonly QueueListing[] = []
+  /** Backlogs of the sinks at the last reading. @bound settings */
   #lags: readonly SinkLag[] = []
 
   constructor(dependencies: WorkerMetricsDependencies) {

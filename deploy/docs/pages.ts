@@ -6,6 +6,7 @@ import { packageVersion } from '../../gateway/base/version.ts'
 import { documentSchemas } from '../../gateway/cli/document-schemas.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
 import { auditFieldsPage } from './audit-fields-page.ts'
+import { boundsPage } from './bounds-page.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
@@ -30,6 +31,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],
     [adminApi, marked(readFileSync(join(docs, adminApi), 'utf8'), 'docs:operations', operationsTable())],
     ['reference/audit-fields.md', auditFieldsPage()],
+    ['reference/bounds.md', boundsPage()],
     ['reference/cli.md', await cliPage()],
     ['reference/configuration.md', configurationPage()],
     ['reference/errors.md', await errorsPage()],

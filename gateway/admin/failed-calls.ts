@@ -65,6 +65,8 @@ export class FailedCalls {
   /**
    * Recently accepted tokens, ordered by last use. Key: client address and hash of the token; value: end of the entry,
    * monotonic, ms.
+   *
+   * @bound {@link KNOWN_MAX} tokens | the least recently used is forgotten | none
    */
   readonly #known = new Map<string, number>()
   #delayed = 0

@@ -26,11 +26,23 @@ export class Chain {
    */
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #bytes = 0
-  /** CRC-32 of the line of each record that waits to be sealed. */
+  /**
+   * CRC-32 of the line of each record that waits to be sealed.
+   *
+   * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
+   */
   #sums: number[] = []
-  /** Offset of the end of the line of each record in the buffer, bytes. */
+  /**
+   * Offset of the end of the line of each record in the buffer, bytes.
+   *
+   * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
+   */
   #ends: number[] = []
-  /** For each record that waits to be sealed, whether the record has priority. */
+  /**
+   * For each record that waits to be sealed, whether the record has priority.
+   *
+   * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
+   */
   #priorities: boolean[] = []
   /** Number of records without priority that wait to be sealed. */
   #commonRecords = 0

@@ -56,6 +56,11 @@ interface Waiting {
 export class Outbox {
   readonly #options: OutboxOptions
   readonly #startedMs = Date.now()
+  /**
+   * Batches that wait for Redis or the spill, oldest first.
+   *
+   * @bound `audit.memory` | batches go to the spill, else records are lost and counted | gatehouse_audit_memory_bytes
+   */
   #queue: Waiting[] = []
   #queueBytes = 0
   /** Number of bytes in the queue that belong to records without priority. */
@@ -65,9 +70,16 @@ export class Outbox {
   /**
    * Batches that Redis accepted in the last `KEPT_MS`. The outbox sends these batches again after a reconnect, because
    * the new server may not have them.
+   *
+   * @bound batches of the last 3 s, at most 4 MiB | the oldest is dropped | gatehouse_audit_memory_bytes
    */
   #kept: Waiting[] = []
   #keptBytes = 0
+  /**
+   * Batches that are sent again after a reconnect.
+   *
+   * @bound batches of the last 3 s, at most 4 MiB | the oldest is dropped | gatehouse_audit_memory_bytes
+   */
   #again: Waiting[] = []
   #connections = 0
   /** True after a failed append: batches that Redis accepted before the failure may be lost. */

@@ -39,6 +39,7 @@ interface AggregatorDependencies {
 class Aggregate {
   readonly #firstId: string
   readonly #firstMs: number
+  /** Number of refusals by reason. @bound code */
   readonly #reasons = new Map<Reason, number>()
   #lastMs: number
   #count = 0
@@ -93,6 +94,12 @@ interface Counted {
 export class RefusalAggregator {
   readonly #dependencies: AggregatorDependencies
   readonly #now: () => number
+  /**
+   * Refusals of the current second, by IPv4 address or IPv6 /64.
+   *
+   * @bound 2 × {@link ADDRESSES_MAX} addresses | one record counts all other addresses |
+   * gatehouse_audit_aggregated_refusals_total
+   */
   readonly #byAddress = new Map<string, Counted>()
   #others: Aggregate | undefined
   #single = 0

@@ -10,9 +10,11 @@ type SinkLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record
 
 /** Builds sinks from their settings. Unreadable or invalid secrets and certificates are added to `problems`. */
 export class SinkMaker {
+  /** Problems of the settings that were found. @bound settings */
   readonly problems: Problem[] = []
   readonly #secrets: Secrets
   readonly #log: SinkLog
+  /** What each sink reads from files and secrets, by the name of the sink. @bound settings */
   readonly #resources = new Map<string, SinkResources>()
 
   constructor(secrets: Secrets, log: SinkLog) {

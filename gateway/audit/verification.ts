@@ -97,7 +97,7 @@ interface ChainState {
   closing: string | undefined
 }
 
-/** Verifies batches of any number of chains, fed in the order of the log, and collects the findings. */
+/** Verifies batches of any number of chains, fed in the order of the log, and collects the findings. @bound job */
 export class Verification {
   readonly #partial: boolean
   readonly #keys: ReadonlyMap<string, AuditKey>

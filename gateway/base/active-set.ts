@@ -8,6 +8,8 @@ export interface ActiveSetMember {
  * Set of the objects that are in progress, such as exchanges. The set is an array instead of a `Map` or `Set`, because
  * every exchange is added and removed. V8 reallocates a hash table that is modified this often, and each old table
  * keeps the next table alive (docs/design/decisions/0015).
+ *
+ * @bound owner
  */
 export class ActiveSet<Member extends ActiveSetMember> {
   readonly #members: Member[] = []

@@ -3,6 +3,8 @@
  * this often, and each old table keeps the next table alive (docs/design/decisions/0015). A look-up compares the members
  * one by one, newest first, so use this set for at most a few hundred members. `ActiveSet` is faster, but each of its
  * members needs a property `place`.
+ *
+ * @bound owner
  */
 export class ArraySet<Member> {
   readonly #members: Member[] = []

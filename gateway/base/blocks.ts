@@ -3,6 +3,11 @@ export const BLOCK_BYTES = 64 * 1024
 /** Largest number of free blocks in memory for reuse: 64 blocks are 4 MiB. */
 const WAITING_MAX = 64
 
+/**
+ * Free blocks of 64 KiB for reuse.
+ *
+ * @bound {@link WAITING_MAX} blocks | the block is left to the garbage collector | gatehouse_memory_external_bytes
+ */
 const waiting: ArrayBuffer[] = []
 /**
  * Memory blocks in use. `giveBack` accepts only these blocks: other buffers of the same size do not belong to the pool.

@@ -8,13 +8,14 @@ export interface RingKey {
  * removed and switched while the process runs.
  */
 export class KeyRing<Key extends RingKey> {
+  /** Functions that are called after a change of the keys. @bound code */
   readonly #listeners: (() => void)[] = []
   readonly #nowMs: () => number
   #keys: readonly Key[]
   #writer: Key | undefined
   /** Id of the key that the cluster appointed as the writing key. */
   #appointed: string | undefined
-  /** Time at which a key of this process stopped being the writing key, ms since the epoch. */
+  /** Time at which a key of this process stopped being the writing key, ms since the epoch. @bound settings */
   readonly #stoppedMs = new Map<string, number>()
 
   /** @param keys  the first key writes, until the cluster appoints another one */

@@ -39,7 +39,9 @@ export const processTimers: TaskTimers = {
   },
 }
 
+/** Number of failures by background task. @bound code */
 const failures = new Map<BackgroundTask, number>()
+/** Time of the last log line by background task. @bound code */
 const reportedAt = new Map<BackgroundTask, number>()
 let report: TaskReport = (task, fault) => console.error(`background task ${task} failed: ${fault}`)
 
@@ -66,6 +68,7 @@ export class Supervisor {
   readonly #task: BackgroundTask
   readonly #timers: TaskTimers
   #stopped = false
+  /** Functions that end the waits of the task. @bound code */
   readonly #pauses = new Set<() => void>()
 
   constructor(task: BackgroundTask, timers: TaskTimers = processTimers) {

@@ -45,7 +45,13 @@ export class Acknowledgements {
   readonly #client: RedisClient
   readonly #subscriber: RedisClient
   readonly #positionsKey: string
+  /**
+   * Position of each member, by its id.
+   *
+   * @bound {@link MEMBERS_MAX} members | the member heard of longest ago is forgotten | none
+   */
   readonly #received = new Map<string, { readonly position: Position; readonly at: number }>()
+  /** Waits for acknowledgements. @bound {@link COLLECTIONS_MAX} waits | a further call replies without a wait | none */
   readonly #open = new Set<Collection>()
 
   /** @param client  Redis connection to read the positions, in case a published acknowledgement was lost */
@@ -136,6 +142,7 @@ export class Acknowledgements {
 
 /** The acknowledgements of one event: members that applied the event, and members that are still missing. */
 export class Collection {
+  /** Members that have applied the event. @bound cluster */
   readonly acknowledged: Acknowledged[] = []
   readonly over: Promise<void>
   readonly #position: Position

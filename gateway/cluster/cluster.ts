@@ -119,9 +119,11 @@ export class Cluster {
   /**
    * Registered states by the kind of event that changes them. The states of one kind are in the order of their
    * registration.
+   *
+   * @bound code
    */
   readonly #states = new Map<string, SharedState[]>()
-  /** All registered states, also those without events, in the order of their registration. */
+  /** All registered states, also those without events, in the order of their registration. @bound code */
   readonly #registered = new Set<SharedState>()
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
@@ -161,7 +163,7 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
-  /** Members in the last list that Redis returned before it lost data. */
+  /** Members in the last list that Redis returned before it lost data. @bound cluster */
   #lastListed: readonly MemberFacts[] = []
   /** Time at which this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY

@@ -62,7 +62,7 @@ export function keyList<Key extends object>(context: SettingsContext, terms: Key
 const live = { reload: 'live' } as const
 const keyId = /^[A-Za-z0-9._-]{1,64}$/
 
-/** Reads the keys of one list, and adds every error to the validation of the settings. */
+/** Reads the keys of one list, and adds every error to the validation of the settings. @bound settings */
 class KeyReader<Key extends object> {
   readonly #terms: KeyListTerms<Key>
   readonly #ctx: z.RefinementCtx

@@ -68,6 +68,7 @@ export class OpenSecret implements Secret {
   #place: SecretPlace
   readonly #use: SecretUse
   readonly #value: Rotating<string>
+  /** Functions that are called after a change of the secret. @bound code */
   readonly #listeners: (() => void)[] = []
   /** Stamp (metadata) of the file when its value was read last. */
   #read: string

@@ -30,8 +30,11 @@ export class Secrets implements ExpirySource {
   /**
    * Open secrets, as weak references: a secret that nothing uses any more leaves this set also without a call of
    * `close`, for example after a rejected policy.
+   *
+   * @bound settings
    */
   readonly #open = new Set<WeakRef<OpenSecret>>()
+  /** Secrets of the settings, by the path of their key. @bound settings */
   readonly #ofSettings = new Map<string, OpenSecret>()
   readonly #host: SecretHost
   #endWatching: (() => void) | undefined

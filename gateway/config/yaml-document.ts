@@ -148,7 +148,7 @@ function syntaxMessage(code: string): string {
   }
 }
 
-/** Converts YAML nodes into plain data, and collects their problems. */
+/** Converts YAML nodes into plain data, and collects their problems. @bound job */
 class NodeReader {
   readonly problems: Problem[] = []
   readonly #placeOf: (offset: number) => Place

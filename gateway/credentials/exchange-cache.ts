@@ -22,6 +22,8 @@ const OVERHEAD_BYTES = 512
  * Cache of exchanged tokens. The keys are keyed hashes of the token and the parameters of its exchange. Limited in
  * entries and in bytes. Evicts the oldest entry that was not used since the previous search for an entry to evict
  * ("second chance").
+ *
+ * @bound owner
  */
 export class ExchangeCache<T> {
   readonly #limits: ExchangeCacheLimits

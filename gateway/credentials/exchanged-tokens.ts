@@ -72,7 +72,17 @@ const refusal = denial('exchange-refused')
 export class ExchangedTokens {
   readonly counts = new TokenRequestCounts('exchange')
   readonly #dependencies: ExchangedTokensDependencies
+  /**
+   * Exchanged tokens and refused exchanges, by a keyed hash of the token and the parameters.
+   *
+   * @bound 32,768 entries and 32 MiB | the oldest unused entry is dropped | none
+   */
   readonly #cache = new ExchangeCache<Result>(CACHE_LIMITS)
+  /**
+   * Exchanges in progress, which requests with the same token share.
+   *
+   * @bound {@link UNDER_WAY_MAX} exchanges | a further exchange is not shared | none
+   */
   readonly #underWay = new Map<string, Promise<Exchanged>>()
   /**
    * For each token and service: the cache entry that the last request used. Most requests then need no hash to find the

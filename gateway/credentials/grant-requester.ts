@@ -9,6 +9,7 @@ import { readJws } from '../oauth/jws.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import { NamedCounts } from '../telemetry/named-counts.ts'
 import { FAILURE_MAX_MS, type GrantStore, type GrantToken, newGrantToken } from './grant-store.ts'
 
 /** Lease of the lock for a token request, ms. The holder extends the lease until the issuer has replied. */
@@ -62,8 +63,13 @@ export class GrantRequester implements MetricSource {
   readonly #store: GrantStore | undefined
   readonly #now: () => number
   readonly #task = new Supervisor('service-grants')
-  /** Number of token requests by issuer and outcome. */
-  readonly #counts = new Map<string, Record<Outcome, number>>()
+  /** Number of token requests by issuer and outcome. @bound policy */
+  readonly #counts = new NamedCounts<Record<Outcome, number>>(() => ({
+    granted: 0,
+    repeated: 0,
+    unavailable: 0,
+    refused: 0,
+  }))
 
   constructor({ store, now }: GrantRequesterOptions) {
     this.#store = store
@@ -129,7 +135,7 @@ export class GrantRequester implements MetricSource {
   }
 
   collect(sink: MetricSink): void {
-    for (const [issuer, counts] of this.#counts) {
+    for (const [issuer, counts] of this.#counts.entries()) {
       for (const outcome of outcomes) sink.value(instruments.serviceGrants, counts[outcome], { issuer, outcome })
     }
   }
@@ -185,9 +191,7 @@ export class GrantRequester implements MetricSource {
   }
 
   #count({ rules: { name } }: ClientGrant, outcome: Outcome): void {
-    const counts = this.#counts.get(name) ?? { granted: 0, repeated: 0, unavailable: 0, refused: 0 }
-    counts[outcome]++
-    this.#counts.set(name, counts)
+    this.#counts.of(name)[outcome]++
   }
 }
 

@@ -46,6 +46,11 @@ export class Renewals {
   readonly #sealer: Sealer
   readonly #now: () => number
   readonly #claim: RedisScript | undefined
+  /**
+   * Renewals of the last 30 s, by the id of the credential.
+   *
+   * @bound {@link LOCAL_MAX} renewals | the oldest is forgotten | none
+   */
   readonly #local = new Map<string, LocalRenewal>()
 
   constructor({ redis, sealer, now }: RenewalsDependencies) {

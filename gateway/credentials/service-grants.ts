@@ -38,6 +38,7 @@ export class ServiceGrants implements MetricSource {
   readonly #task = new Supervisor('service-grants')
   /** Token holder of each grant, including grants of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<ClientGrant, GrantHolder>()
+  /** Token holder of each grant of the policy in force. @bound policy */
   #current: ReadonlyMap<string, GrantHolder> = new Map()
   #endChecking: (() => void) | undefined
 

@@ -8,7 +8,7 @@ export class ServiceSecrets {
   readonly #secrets: Pick<Secrets, 'open'>
   /** Open secrets, including those of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<NeededSecret, Secret>()
-  /** Secrets of the policy in force. The key is the source of the secret and its place in the policy. */
+  /** Secrets of the policy in force. The key is the source of the secret and its place in the policy. @bound policy */
   #current: ReadonlyMap<string, Secret> = new Map()
 
   constructor(secrets: Pick<Secrets, 'open'>) {

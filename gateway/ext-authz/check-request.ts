@@ -31,8 +31,15 @@ export class EnvoyCheckRequest {
   /**
    * Names of the header fields in their order, including the pseudo-header fields of HTTP/2. `values` has the values in
    * the same order.
+   *
+   * @bound {@link FIELDS_MAX} fields | the check is refused | none
    */
   readonly names: string[] = []
+  /**
+   * Values of the header fields, in the order of `names`.
+   *
+   * @bound {@link FIELDS_MAX} fields | the check is refused | none
+   */
   readonly values: string[] = []
   /** Form in which the message contains the header fields: `headers` (a map) or `header_map` (a list). */
   form: 'none' | 'map' | 'list' = 'none'

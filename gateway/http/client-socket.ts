@@ -54,9 +54,9 @@ export class UwsClientSocket implements ClientSocket {
   /** True when no further message is relayed in either direction. */
   #over = false
   #paused = false
-  /** Queued messages of the client for the service. */
+  /** Queued messages of the client for the service. @bound 64 MiB | the WebSocket is closed | none */
   readonly #incoming = new MessageQueue()
-  /** Queued messages of the service for the client. */
+  /** Queued messages of the service for the client. @bound 64 MiB | the WebSocket is closed | none */
   #outgoing: QueuedMessage[] = []
   /** True while uWebSockets.js holds bytes that the client has not read. */
   #backed = false

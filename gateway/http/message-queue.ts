@@ -12,6 +12,8 @@ const empty = Buffer.alloc(0)
 /**
  * FIFO queue of WebSocket messages of a client, which the service does not read yet. Has the memory limits of uploads;
  * beyond them the messages are stored in a temporary file.
+ *
+ * @bound owner
  */
 export class MessageQueue {
   readonly #stored = new UploadQueue()

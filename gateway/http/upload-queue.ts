@@ -19,6 +19,8 @@ let inMemory = 0
  * socket's buffer full, even if the client was paused again. A client on the same machine can add 100 MB in one tick.
  * Bytes above the memory limits go to an unnamed temporary file, so that a legitimate upload neither fails nor exhausts
  * the memory.
+ *
+ * @bound owner
  */
 export class UploadQueue {
   #chunks: Buffer[] = []

@@ -16,6 +16,12 @@ const SMALL_BYTES = 16 * 1024
  */
 export class Upload {
   readonly #res: HttpResponse
+  /**
+   * Bytes of the request body that the service has not taken.
+   *
+   * @bound 4 MiB for a request, 256 MiB for the node | further bytes go to a temporary file |
+   * gatehouse_memory_external_bytes
+   */
   readonly #queue = new UploadQueue()
   /** True when the stream has requested more bytes than the queue had. */
   #wanted = false

@@ -83,6 +83,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
   bytesOut = 0
   readonly #parts: CheckCallParts
   readonly #stream: ServerHttp2Stream
+  /** Parts of the message that have arrived. @bound 256 KiB | the check is refused | none */
   readonly #chunks: Buffer[] = []
   /** Set that contains this call: the exchanges in progress, or the calls that wait for their peers. */
   #in: InFlight | ActiveSet<CheckCall> | undefined

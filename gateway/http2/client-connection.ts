@@ -71,9 +71,9 @@ export class ClientConnection implements ActiveSetMember {
   /** Bytes of request heads and bodies since the last sweep. They do not count as overhead. */
   #credit = 0
   #sent = 0
-  /** Streams whose request body is not complete. */
+  /** Streams whose request body is not complete. @bound request */
   readonly #uploads = new ArraySet<ServerHttp2Stream>()
-  /** Streams with a complete reply whose request body is not complete. */
+  /** Streams with a complete reply whose request body is not complete. @bound request */
   readonly #refusedUploads = new ArraySet<ServerHttp2Stream>()
   /** Number of requests that the client has cancelled. */
   #cancels = 0

@@ -80,10 +80,16 @@ export class Http2Listener implements ExpirySource {
   readonly #scheme: 'http' | 'https'
   readonly #inFlight: InFlight
   readonly #counts: SessionCounts
+  /**
+   * Open connections.
+   *
+   * @bound `http2.max_sessions`, of one address `http2.max_sessions_per_address` | the connection is refused |
+   * gatehouse_http2_sessions
+   */
   readonly #connections = new ActiveSet<ClientConnection>()
-  /** Calls of Envoy's authorization service that wait for their peers. */
+  /** Calls of Envoy's authorization service that wait for their peers. @bound request */
   readonly #waitingCalls = new ActiveSet<CheckCall>()
-  /** Connections whose session has not begun, by the addresses of both ends. */
+  /** Connections whose session has not begun, by the addresses of both ends. @bound connection */
   readonly #beginning = new Map<string, ClientConnection>()
   readonly #ended = new Map<SessionEndCause, number>(sessionEndCauses.map((cause) => [cause, 0]))
   readonly #refused = new Map<StreamRefusalCause, number>(streamRefusalCauses.map((cause) => [cause, 0]))

@@ -231,5 +231,6 @@ class Http2BodyStream extends BodyStream implements RequestStream {
   }
 }
 
+/** Trailers of an upload without trailers. @bound code */
 const noTrailers: Trailers = []
 const noBytes = Buffer.alloc(0)

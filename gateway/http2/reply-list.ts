@@ -34,7 +34,7 @@ const aboveAscii = /[^\x00-\x7f]/
 /** The field list of a reply head. */
 export class ReplyList implements FieldWriter {
   readonly #fields: string[]
-  /** Names of fields that HPACK must not index. */
+  /** Names of fields that HPACK must not index. @bound request */
   readonly #unindexed: string[] = []
   /** False when a field contains a line break or another control character: the reply must then not be sent. */
   isSafe = true

@@ -15,6 +15,7 @@ export class SecureContexts {
   readonly standard: SecureContextOptions
   /** CAs of client certificates; `undefined`: no certificate is requested. */
   readonly trust: ClientTrust | undefined
+  /** Certificates by server name. @bound settings */
   readonly #byName = new Map<string, Served>()
 
   /** @throws {Error} when a file cannot be read, or a key does not belong to its certificate */

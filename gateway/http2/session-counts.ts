@@ -9,6 +9,9 @@ import {
   type StreamRefusalCause,
 } from './session-limits.ts'
 
+/** Number of peers above which peers without a connection are forgotten at the next sweep. */
+const PEERS_MAX = 65_536
+
 /** Counts of one peer over all its HTTP/2 connections. A peer is an IPv4 address or an IPv6 /64. */
 export class PeerCounts {
   sessions = 0
@@ -40,6 +43,11 @@ export interface SessionCountsOptions {
  */
 export class SessionCounts {
   readonly #options: SessionCountsOptions
+  /**
+   * Counts by IPv4 address or IPv6 /64.
+   *
+   * @bound {@link PEERS_MAX} addresses without a connection | their budgets of cancellations are forgotten | none
+   */
   readonly #peers = new Map<string, PeerCounts>()
   /** Number of open HTTP/2 connections of the node, and of requests in progress on them. */
   sessions = 0
@@ -87,11 +95,15 @@ export class SessionCounts {
     this.streams--
   }
 
-  /** Forgets each peer that has no connection and whose budget of cancellations is full again. */
+  /**
+   * Forgets each peer that has no connection and whose budget of cancellations is full again, and beyond `PEERS_MAX`
+   * every peer that has no connection.
+   */
   sweep(): void {
     const now = this.#options.now()
+    const isFull = this.#peers.size > PEERS_MAX
     for (const [key, peer] of this.#peers) {
-      if (peer.sessions === 0 && peer.streams === 0 && peer.cancels.isFull(now)) this.#peers.delete(key)
+      if (peer.sessions === 0 && peer.streams === 0 && (isFull || peer.cancels.isFull(now))) this.#peers.delete(key)
     }
   }
 

@@ -14,7 +14,7 @@ export class ExchangeClients {
   readonly #retiring = new Supervisor('issuer-retire')
   /** Exchange client of each entry, including entries of older policy snapshots that running requests still use. */
   readonly #of = new WeakMap<ExchangeTerms, ExchangeClient>()
-  /** Exchange clients of the policy in force. The key is the JSON text of all exchange parameters. */
+  /** Exchange clients of the policy in force. The key is the JSON text of all exchange parameters. @bound policy */
   #current: ReadonlyMap<string, ExchangeClient> = new Map()
 
   constructor(secrets: Secrets) {

@@ -5,6 +5,8 @@ type Line<T> = Set<T>
  * Queue of introspection requests that serves clients in rotation, so that a client with many requests delays only
  * itself. When the queue is full, a new request replaces the newest request of the client with the most requests. The
  * new request is rejected if its own client would then have the most.
+ *
+ * @bound owner
  */
 export class FairQueue<T extends object> {
   readonly #max: number

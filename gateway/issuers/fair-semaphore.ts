@@ -65,6 +65,11 @@ export class FairSemaphore {
   readonly #networkOf: (key: string) => string
   readonly #known: Group
   readonly #unknown: Group
+  /**
+   * Number of places that each key has taken.
+   *
+   * @bound as many as places | further callers wait, then are refused | none
+   */
   readonly #takenBy = new Map<string, number>()
   /** Number of consecutive slots that known keys got while unknown keys waited. */
   #knownRun = 0

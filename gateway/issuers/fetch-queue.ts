@@ -54,7 +54,9 @@ export class FetchSlot {
  * Background fetches from unresponsive issuers therefore always leave 16 slots for fetches that a token waits for.
  */
 export class FetchQueue {
+  /** Fetches that a token waits for. @bound policy */
   readonly #urgent = new Set<FetchSlot>()
+  /** Fetches of start-up and refresh. @bound policy */
   readonly #background = new Set<FetchSlot>()
   #running = 0
   #runningBackground = 0

@@ -11,6 +11,7 @@ export class GrantClients {
   readonly #secrets: Secrets
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
+  /** Clients of the policy in force, by the id of the grant. @bound policy */
   #current: ReadonlyMap<string, { readonly grant: ClientGrant; readonly client: GrantClient }> = new Map()
 
   constructor(secrets: Secrets) {

@@ -12,6 +12,7 @@ export class Introspectors {
   readonly #retiring = new Supervisor('issuer-retire')
   /** Introspection client of each issuer, including issuers of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, Introspector>()
+  /** Introspection clients of the policy in force. @bound policy */
   #current: ReadonlySet<Introspector> = new Set()
 
   constructor(dependencies: Omit<IntrospectorDependencies, 'client'>) {

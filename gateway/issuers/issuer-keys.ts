@@ -19,6 +19,8 @@ export class IssuerKeys implements KeySource, ExpirySource {
   /**
    * Key sets of the policy in force. The key is the text of all settings that determine the keys of an issuer, so that
    * a new policy with equal settings reuses the key set.
+   *
+   * @bound policy
    */
   readonly #sets = new Map<string, KeySet>()
   /** Key set for the rules of each issuer, including rules of older policy snapshots that exchanges still use. */

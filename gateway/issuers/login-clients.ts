@@ -12,6 +12,7 @@ export class LoginClients {
   readonly #retiring = new Supervisor('issuer-retire')
   /** Login client of each issuer, including issuers of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, LoginClient>()
+  /** Login clients of the policy in force. @bound policy */
   #current: ReadonlySet<LoginClient> = new Set()
 
   constructor(dependencies: Omit<LoginClientDependencies, 'client'>) {

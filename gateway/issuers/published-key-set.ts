@@ -12,6 +12,7 @@ export class PublishedKeySet {
 
   readonly keys: readonly PublishedKey[]
   readonly ignored: readonly IgnoredKey[]
+  /** Keys by their id. @bound {@link maxKeys} keys | the key set is rejected | gatehouse_issuer_keys_failing */
   readonly #byKeyId = new Map<string, PublishedKey[]>()
 
   private constructor(keys: readonly PublishedKey[], ignored: readonly IgnoredKey[]) {

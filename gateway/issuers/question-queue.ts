@@ -62,8 +62,25 @@ const everybody = ''
 export class QuestionQueue {
   readonly #atOnce: number
   readonly #rate: QuestionRate
+  /**
+   * Introspections that refresh a known answer.
+   *
+   * @bound {@link RECHECKS_MAX} requests | the newest request of the client with the most is refused | none
+   */
   readonly #rechecks = new FairQueue<Waiter>(RECHECKS_MAX, RECHECKS_MAX)
+  /**
+   * First introspections for addresses that have sent a valid token.
+   *
+   * @bound {@link FIRST_MAX} requests, {@link FIRST_MAX_OF_ONE} of one client | the newest request of the client with
+   * the most is refused | none
+   */
   readonly #known = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
+  /**
+   * First introspections for other addresses.
+   *
+   * @bound {@link FIRST_MAX} requests, {@link FIRST_MAX_OF_ONE} of one client | the newest request of the client with
+   * the most is refused | none
+   */
   readonly #unknown = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
   /** Number of requests in progress. `#busyUnknown`: number of requests in progress for unknown addresses. */
   #busy = 0

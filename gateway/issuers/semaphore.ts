@@ -3,6 +3,7 @@ export class Semaphore {
   readonly #atOnce: number
   readonly #waitingMax: number
   #taken = 0
+  /** Callers that wait for a place, oldest first. @bound stated where it is created | the caller is refused | none */
   readonly #waiting = new Set<(granted: boolean) => void>()
 
   constructor(atOnce: number, waitingMax: number) {

@@ -14,6 +14,7 @@ const TIMEOUT_MS = 10_000
 export class TokenEndpoints {
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
+  /** Token endpoint of each issuer. @bound policy */
   readonly #of = new Map<IssuerRules, TokenEndpoint>()
 
   of(rules: IssuerRules): TokenEndpoint {

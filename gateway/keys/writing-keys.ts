@@ -33,6 +33,7 @@ export class WritingKeys implements SharedState {
   readonly kinds = [EVENT]
   readonly #dependencies: WritingKeysDependencies
   readonly #append: RedisScript
+  /** Id of the writing key by kind of key. @bound code */
   readonly #appointed = new Map<KeyKind, string>()
   #hasJoined = false
   /** Error about a missing key in the last log line. */

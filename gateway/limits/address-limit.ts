@@ -41,8 +41,15 @@ export class AddressLimit {
   /**
    * Buckets in two generations. When the young generation is full, it replaces the old one, which is dropped. So recent
    * charges are not lost, the memory is bounded, and a flood of addresses causes no search for the oldest bucket.
+   *
+   * @bound {@link GENERATION_MAX} addresses | the older generation is dropped | none
    */
   #young = new Map<string, Bucket>()
+  /**
+   * Buckets of the previous generation.
+   *
+   * @bound {@link GENERATION_MAX} addresses | the older generation is dropped | none
+   */
   #old = new Map<string, Bucket>()
   /** Value of `Retry-After` for an exhausted address, s: the time in which one token is added, at least 1 s. */
   readonly retryAfterS: number

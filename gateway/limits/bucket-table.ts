@@ -22,6 +22,11 @@ export class BucketTable {
   readonly #max: number
   readonly #make: (rule: LimitRule, identity: string) => Bucket
   readonly #forgotten: (bucket: Bucket) => void
+  /**
+   * Windows by the name of the limit and the identity.
+   *
+   * @bound 100,000 windows | an idle or the least used of {@link TRIES} windows is dropped; Redis has its count | none
+   */
   readonly #buckets = new Map<string, Bucket>()
   #cursor = this.#buckets.entries()
   readonly #endSweeping: () => void

@@ -25,6 +25,11 @@ export class Bucket {
   readonly counts: LimitCounts
   /** Permits that this node has leased, for a limit in mode `leased`; else `undefined`. */
   readonly lease: Lease | undefined
+  /**
+   * Requests that wait for permits.
+   *
+   * @bound 1,024 requests for each window | the request is refused | gatehouse_limit_requests_total
+   */
   readonly waiters: LeaseWaiter[] = []
   /** False after the node dropped this bucket. The caller must then get a new bucket from the table. */
   live = true

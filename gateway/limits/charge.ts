@@ -19,6 +19,8 @@ export interface Windows {
 /**
  * Charges one request to several windows. If one window has no room, the request is refused and no window stays
  * charged.
+ *
+ * @bound request
  */
 export class Charge {
   readonly #windows: Windows

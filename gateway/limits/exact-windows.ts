@@ -44,6 +44,7 @@ const BATCH_MAX = 64
 export class ExactWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-permits')
+  /** Requests of this tick, by Redis slot. @bound request */
   readonly #batches = new Map<string, Batch>()
   readonly #send = (): void => {
     const batches = [...this.#batches.values()]

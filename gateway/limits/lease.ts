@@ -110,8 +110,15 @@ export class Lease {
   /**
    * Spent permits that Redis has not confirmed yet, in groups. `#times`: time of the latest spend of each group.
    * `#counts`: its number of permits.
+   *
+   * @bound {@link GROUPS} groups in a lease | neighbouring groups become one | none
    */
   #times: number[] = []
+  /**
+   * Number of permits of each group.
+   *
+   * @bound {@link GROUPS} groups in a lease | neighbouring groups become one | none
+   */
   #counts: number[] = []
   #groupMs = 1
   /** Number of permits that requests needed since the last call, including refused requests. */

@@ -20,8 +20,13 @@ export class LeasedWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
+  /** Calls to Redis in progress. @bound as many as windows | see `BucketTable.buckets` | none */
   readonly #calls = new Set<Promise<void>>()
-  /** Windows whose leases the timer wheel already watches: it calls back when a lease must be renewed or settled. */
+  /**
+   * Windows whose leases the timer wheel already watches: it calls back when a lease must be renewed or settled.
+   *
+   * @bound as many as windows | see `BucketTable.buckets` | none
+   */
   readonly #attended = new Set<Bucket>()
 
   constructor(store: PermitStore) {

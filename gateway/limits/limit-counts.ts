@@ -16,23 +16,7 @@ export interface LimitCounts {
   returned: number
 }
 
-/**
- * Counters of each limit, by label. A limit that was removed from the policy keeps its counters, because a counter must
- * never fall.
- */
-export class LimitCounters {
-  readonly #byLabel = new Map<string, LimitCounts>()
-
-  of(limit: string): LimitCounts {
-    let counts = this.#byLabel.get(limit)
-    if (counts === undefined) {
-      counts = { limit, admitted: 0, refused: 0, outage: 0, shadowRefused: 0, leased: 0, returned: 0 }
-      this.#byLabel.set(limit, counts)
-    }
-    return counts
-  }
-
-  list(): readonly Readonly<LimitCounts>[] {
-    return [...this.#byLabel.values()]
-  }
+/** Creates the counters of a limit with this label. */
+export function newLimitCounts(limit: string): LimitCounts {
+  return { limit, admitted: 0, refused: 0, outage: 0, shadowRefused: 0, leased: 0, returned: 0 }
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { LimitRule, LimitsOutage } from '../base/limit-rule.ts'
+import { NamedCounts } from '../telemetry/named-counts.ts'
 import { Bucket, type LeaseOutcome } from './bucket.ts'
 import { BucketTable } from './bucket-table.ts'
 import { Charge, type Windows } from './charge.ts'
 import { ExactWindows } from './exact-windows.ts'
 import { Lease } from './lease.ts'
 import { LeasedWindows } from './leased-windows.ts'
-import { LimitCounters, type LimitCounts } from './limit-counts.ts'
+import { type LimitCounts, newLimitCounts } from './limit-counts.ts'
 import { admittedByLease, type LimitOutcome, type LimitStatus, refusedStatus, tighter } from './limit-status.ts'
 import { LocalShares } from './local-shares.ts'
 import type { PermitStore } from './permit-store.ts'
@@ -30,7 +31,8 @@ export class Limiter {
   readonly #store: PermitStore | undefined
   readonly #windows: Windows | undefined
   readonly #shares: LocalShares
-  readonly #counters = new LimitCounters()
+  /** Counters by the label of the limit. @bound policy */
+  readonly #counters = new NamedCounts(newLimitCounts)
   readonly #table: BucketTable
   /** Random id of this process, a part of the id of each lease. */
   readonly #node = randomBytes(9).toString('base64url')
@@ -58,7 +60,7 @@ export class Limiter {
   }
 
   metrics(): readonly Readonly<LimitCounts>[] {
-    return this.#counters.list()
+    return [...this.#counters.values()]
   }
 
   /**

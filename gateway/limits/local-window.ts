@@ -10,8 +10,11 @@ export class LocalWindow {
   /**
    * Ticks in which requests were admitted, oldest first. The entries from index `#first` on are in the window. At most
    * `TICKS + 2` entries.
+   *
+   * @bound {@link TICKS} + 2 ticks | the oldest leave the window | none
    */
   #ticks: number[] = []
+  /** Number of requests in each tick. @bound {@link TICKS} + 2 ticks | the oldest leave the window | none */
   #counts: number[] = []
   #first = 0
   #used = 0

@@ -33,6 +33,7 @@ const FORGETTING_MAX = 256
 /** Logs browsers out: ends the session on all nodes, and redirects to the issuer's logout if the issuer has one. */
 export class Logouts {
   readonly #dependencies: LogoutsDependencies
+  /** Logouts in progress, by session. @bound request */
   readonly #ending = new Map<string, Promise<unknown>>()
   readonly #task = new Supervisor('logout-tokens')
   #forgetting = 0

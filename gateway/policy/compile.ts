@@ -167,7 +167,7 @@ function compileService(
   })
 }
 
-/** Collects the routes of a policy during compilation. */
+/** Collects the routes of a policy during compilation. @bound policy */
 class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()

@@ -12,6 +12,8 @@ const routeUnknown = denial('route-unknown')
  * exact host is more literal than `*.host` (exactly one label), and `*.host` is more literal than no host. Paths are
  * compared segment by segment. If no route of the winning pattern accepts the method, the request gets 405, unless the
  * pattern has `fall_through`.
+ *
+ * @bound policy
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()

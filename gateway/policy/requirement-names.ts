@@ -12,6 +12,8 @@ import type { CertificateCondition, ServicePolicy } from './snapshot.ts'
 /**
  * Resolves the names of roles, scopes and issuers in one requirement. Collects the scopes and the login issuers for the
  * route.
+ *
+ * @bound policy
  */
 export class RouteRequirementNames implements RequirementNames {
   /** Scopes that a client can request to meet the requirement. */

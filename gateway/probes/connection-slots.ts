@@ -29,8 +29,17 @@ interface Slot {
  */
 export class ConnectionSlots {
   readonly #limits: SlotLimits
-  /** Open connections, oldest first. */
+  /**
+   * Open connections, oldest first.
+   *
+   * @bound stated where it is created | an idle connection is closed, else the new one | none
+   */
   readonly #slots = new Map<Socket, Slot>()
+  /**
+   * Number of open connections by address.
+   *
+   * @bound stated where it is created | an idle connection is closed, else the new one | none
+   */
   readonly #ofPeer = new Map<string, number>()
   #reserved = 0
 

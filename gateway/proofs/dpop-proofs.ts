@@ -64,7 +64,17 @@ export class DpopProofs {
   readonly #iatWindowMs: number
   readonly #used: UsedProofs | undefined
   readonly #keys = new ProofKeys()
+  /**
+   * Proofs that this node has admitted, while Redis does not record them.
+   *
+   * @bound {@link OWN_RECORDS_MAX} proofs in each of two generations | further proofs are refused | none
+   */
   readonly #own: RecentSet
+  /**
+   * Thumbprints of keys with which a proof failed its verification.
+   *
+   * @bound {@link SUSPECTS_MAX} texts in each of two generations | further texts are not remembered | none
+   */
   readonly #suspects: RecentSet
 
   constructor({ iatWindowMs, nonces, used, now = () => performance.now() }: DpopProofsOptions) {

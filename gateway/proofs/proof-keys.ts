@@ -19,8 +19,13 @@ export interface KnownProofKey {
  */
 export class ProofKeys {
   readonly #max: number
-  /** The cache has two generations. When the young generation is full, it replaces the old one. */
+  /**
+   * The cache has two generations. When the young generation is full, it replaces the old one.
+   *
+   * @bound {@link GENERATION_MAX} keys | the older generation is dropped | none
+   */
   #young = new Map<string, KnownProofKey>()
+  /** Keys of the previous generation. @bound {@link GENERATION_MAX} keys | the older generation is dropped | none */
   #old = new Map<string, KnownProofKey>()
 
   constructor(max = GENERATION_MAX) {

@@ -49,7 +49,11 @@ export class ProofNonces {
   readonly #options: ProofNoncesOptions
   #epochId = ''
   #settledMs = 0
-  /** Nonces that were already computed for the current epoch and secret, by the second of their issue. */
+  /**
+   * Nonces that were already computed for the current epoch and secret, by the second of their issue.
+   *
+   * @bound {@link KNOWN_MAX} nonces | all are forgotten and computed again | none
+   */
   readonly #known = new Map<number, Buffer>()
   #knownFor: { readonly id: string; readonly secret: Buffer } | undefined
   #key: { readonly hour: number; readonly secret: Buffer; readonly bytes: Buffer } | undefined

@@ -3,6 +3,8 @@ import { performance } from 'node:perf_hooks'
 /**
  * Set of the texts that were added in the last `lifeMs`, with a limited size. Each text stays for at least `lifeMs` and
  * at most twice as long.
+ *
+ * @bound owner
  */
 export class RecentSet {
   readonly #lifeMs: number

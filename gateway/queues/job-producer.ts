@@ -24,6 +24,11 @@ export class JobProducer<Payload> {
   readonly #contract: JobContract<Payload>
   readonly #log: JobLog
   readonly #queues: Queues
+  /**
+   * Jobs that were not added yet, by queue and id.
+   *
+   * @bound {@link PENDING_MAX} jobs | further jobs are dropped; nothing depends on them | none
+   */
   readonly #pending = new Map<string, PendingJob<Payload>>()
   readonly #task = new Supervisor('job-producer')
   /** Cancels the timer for the next write of the collected jobs to Redis. */

@@ -5,6 +5,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
 export class Queues {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
+  /** Queues by name. @bound policy */
   readonly #queues = new Map<string, Queue>()
   /**
    * Resolves when the first attempt to connect to Redis has succeeded or failed. A call before this would fail

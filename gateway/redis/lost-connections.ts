@@ -13,7 +13,7 @@ const STRAGGLE_MS = 6000
 
 type Connection = Pick<RedisClient, 'closing'>
 
-/** Logs the lost connections of one link together, since one unavailable server is one incident. */
+/** Logs the lost connections of one link together, since one unavailable server is one incident. @bound code */
 export class LostConnections {
   readonly #log: RedisLog
   /** Names of the connections that are lost now. */

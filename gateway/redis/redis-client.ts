@@ -26,7 +26,9 @@ type Defined = Record<string, (...rest: RedisArgument[]) => Promise<unknown>>
 export class RedisClient {
   readonly #driver: Redis | Cluster
   readonly #breaker: Breaker | undefined
+  /** Scripts by name. @bound code */
   readonly #scripts = new Map<string, RedisScript>()
+  /** Functions that are called after a reconnect. @bound code */
   readonly #reconnected = new Set<() => void>()
   /** True after `close` was called. A lost connection is then expected and not logged. */
   closing = false

@@ -59,6 +59,7 @@ export class RedisLink {
   readonly #access: RedisAccess
   readonly #task = new Supervisor('redis-connection')
   readonly #lost: LostConnections
+  /** Connections of this process. @bound code */
   readonly #clients: RedisClient[] = []
 
   /**

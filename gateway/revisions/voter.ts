@@ -32,7 +32,17 @@ export class Voter implements SharedState {
   readonly kinds = [CANDIDATE_EVENT]
   readonly #dependencies: VoterDependencies
   readonly #task = new Supervisor('policy-vote')
+  /**
+   * Ids of candidates that were already received.
+   *
+   * @bound {@link REMEMBERED_MAX} candidates | the oldest is forgotten | none
+   */
   readonly #known = new Set<string>()
+  /**
+   * Ids of candidates that wait for the compiler, newest last.
+   *
+   * @bound {@link WAITING_MAX} candidates | the oldest gets no vote | none
+   */
   readonly #waiting: string[] = []
   #isVoting = false
 

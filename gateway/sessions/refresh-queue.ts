@@ -21,7 +21,7 @@ export interface SessionRefreshOrder {
 export class RefreshQueue {
   readonly #link: RedisLink
   readonly #log: JobLog
-  /** Issuer names by issuer identifier. Each queue is named after its issuer. */
+  /** Issuer names by issuer identifier. Each queue is named after its issuer. @bound policy */
   #names: ReadonlyMap<string, string> = new Map()
   readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined

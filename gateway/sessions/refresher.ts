@@ -74,6 +74,7 @@ export class Refresher {
   readonly #dependencies: RefresherDependencies
   readonly #leaseMs: number
   readonly #task = new Supervisor('session-refresh')
+  /** Refreshed tokens that are being written to Redis. @bound request */
   readonly #storing = new Set<Promise<void>>()
   readonly counts: RefreshCounts = { granted: 0, taken: 0, refused: 0, failed: 0 }
 

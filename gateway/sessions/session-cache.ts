@@ -28,6 +28,8 @@ export interface CachedCookie {
 /**
  * Sessions that this node has loaded, by the complete cookie value. When the cache is full, the least recently loaded
  * session is removed.
+ *
+ * @bound owner
  */
 export class SessionCache {
   readonly #max: number

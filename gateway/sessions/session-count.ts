@@ -25,6 +25,7 @@ export class SessionCount implements MetricSource {
   readonly #issuers: () => ReadonlyMap<string, IssuerRules>
   readonly #task = new Supervisor('session-count')
   readonly #end: () => void
+  /** Numbers at the last reading, by login issuer. @bound policy */
   #counts: Counts = []
   #known = false
 

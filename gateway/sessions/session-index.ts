@@ -48,7 +48,11 @@ export class SessionIndex {
   readonly #write: RedisScript
   readonly #page: RedisScript
   readonly #task = new Supervisor('session-upkeep')
-  /** Entries to write, by issuer and session id. */
+  /**
+   * Entries to write, by issuer and session id.
+   *
+   * @bound {@link BATCH_MAX} entries of each issuer | they are written at once | none
+   */
   readonly #waiting = new Map<string, Map<string, Indexed>>()
 
   constructor(client: RedisClient, keys: RedisKeys) {

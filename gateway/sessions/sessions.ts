@@ -127,12 +127,27 @@ export class Sessions implements ExpirySource {
   readonly #store: SessionStore
   readonly #hosts: SessionHosts
   readonly #cookies: CookieValues
+  /**
+   * Sessions that this node has loaded.
+   *
+   * @bound `sessions.cache` | the least recently loaded session is dropped | gatehouse_sessions_held
+   */
   readonly #cache: SessionCache
   readonly #refresher: Refresher
   readonly #claimRenewal: ClaimRenewal
   readonly #upkeep = new Supervisor('session-upkeep')
   readonly #refreshTask = new Supervisor('session-refresh')
+  /**
+   * Refreshes in progress, which requests of the same session share.
+   *
+   * @bound {@link REFRESHING_MAX} sessions | a further refresh is not shared | gatehouse_session_refreshes_total
+   */
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
+  /**
+   * Renewals in progress, which requests of the same session share.
+   *
+   * @bound {@link REFRESHING_MAX} sessions | a further renewal is not shared | gatehouse_session_refreshes_total
+   */
   readonly #renewing = new Map<string, Promise<Session | undefined>>()
 
   constructor(dependencies: SessionsDependencies) {

@@ -3,6 +3,8 @@ import { HASH_WORDS } from '../revocation/identity.ts'
 /**
  * Finds the streams whose credential has an identity, by the hash of the identity. Compares only the first 53 bits of a
  * hash, so a result can belong to another identity, and the caller must check it.
+ *
+ * @bound owner
  */
 export class HashIndex<Member extends object> {
   /** Set of members by hash. A single member is stored without a set, because most identities belong to one stream. */

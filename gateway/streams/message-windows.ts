@@ -90,8 +90,17 @@ export interface MessageMeter {
 
 /** Windows of all subjects that have sent messages to this node. */
 export class MessageWindows {
+  /**
+   * Windows by subject and limit.
+   *
+   * @bound as many as streams, and 10,000 that no stream uses | see `MessageWindows.unused` | none
+   */
   readonly #windows = new Map<string, MessageWindow>()
-  /** Keys of windows that no stream uses, the oldest first. */
+  /**
+   * Keys of windows that no stream uses, the oldest first.
+   *
+   * @bound {@link UNUSED_MAX} windows | the oldest is forgotten | none
+   */
   readonly #unused = new Set<string>()
 
   /** Opens the message windows of a stream. @param subject  key of the subject with its issuer */

@@ -14,7 +14,11 @@ export class RegisteredStream implements StreamWatch, ActiveSetMember {
   readonly #keeper: StreamKeeper
   readonly stream: WatchedStream
   place = -1
-  /** Hashes of identities under which the stream is found after a revocation; one list per credential. */
+  /**
+   * Hashes of identities under which the stream is found after a revocation; one list per credential.
+   *
+   * @bound request
+   */
   indexed: readonly (Uint32Array | undefined)[] = []
   /** Kind under which the stream is counted; `undefined` before its first successful check and after its end. */
   kind: StreamKind | undefined

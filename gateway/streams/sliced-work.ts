@@ -25,8 +25,9 @@ interface SlicedTask {
 export class SlicedWork {
   readonly #supervisor: Supervisor
   readonly #now: () => number
-  /** Urgent tasks, on whose end the acknowledgement of an event waits. They run before routine tasks. */
+  /** Urgent tasks, on whose end the acknowledgement of an event waits. They run before routine tasks. @bound code */
   readonly #urgent: SlicedTask[] = []
+  /** Tasks that repeat, such as the check of all streams. @bound code */
   readonly #routine: SlicedTask[] = []
   /** Cost that is left for work in this turn of the event loop. */
   #left = SLICE_COST

@@ -22,6 +22,11 @@ export interface StreamLimits {
  */
 export class StreamCounts {
   readonly #limits: StreamLimits
+  /**
+   * Number of streams by route, address and subject.
+   *
+   * @bound as many as streams | see `StreamRegistry.entries` | gatehouse_streams
+   */
   readonly #counts = new Map<string, number>()
   #total = 0
 

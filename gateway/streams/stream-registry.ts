@@ -67,12 +67,24 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly verifications = new VerificationLanes()
   readonly #holdMs: number
   readonly #now: () => number
+  /**
+   * Open streams.
+   *
+   * @bound `streams.max` WebSockets and event streams; downloads and uploads as exchanges | the request is refused |
+   * gatehouse_streams
+   */
   readonly #entries = new ActiveSet<RegisteredStream>()
+  /**
+   * Open streams by the hashes of their identities.
+   *
+   * @bound as many as streams | see `StreamRegistry.entries` | gatehouse_streams
+   */
   readonly #index = new HashIndex<RegisteredStream>()
   readonly #task = new Supervisor('stream-watch')
   readonly #endChecking: () => void
   readonly #work: SlicedWork
   readonly #openByKind: Record<StreamKind, number> = { websocket: 0, events: 0, download: 0, upload: 0 }
+  /** What reports exchanges that became streams. @bound code */
   readonly #sources: ((found: (candidate: StreamCandidate) => void) => void)[] = []
 
   constructor({ holdMs, now = () => performance.now(), ...limits }: StreamRegistryOptions) {

@@ -8,7 +8,11 @@ type Decide = () => Promise<void> | undefined
 /** The checks of streams whose tokens are from one issuer. */
 class Lane {
   #running = 0
-  /** Queued checks; `next` is the index of the first check that has not started. */
+  /**
+   * Queued checks; `next` is the index of the first check that has not started.
+   *
+   * @bound as many as streams | see `StreamRegistry.entries` | none
+   */
   #queue: (() => void)[] = []
   #next = 0
   #isPlanned = false
@@ -80,6 +84,7 @@ class Lane {
  * limit, verifications for requests would wait behind those for all streams of the node.
  */
 export class VerificationLanes {
+  /** Lanes by issuer. @bound policy */
   readonly #lanes = new Map<string, Lane>()
 
   /**

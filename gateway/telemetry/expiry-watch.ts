@@ -32,6 +32,8 @@ export class ExpiryWatch implements MetricSource {
   /**
    * For each secret, key or certificate: number of thresholds that it had passed at the last check. Omitted if it had
    * passed no threshold.
+   *
+   * @bound settings
    */
   #passed = new Map<string, number>()
   #endWatching: (() => void) | undefined

@@ -1,6 +1,7 @@
 import { GatewayFault } from '../base/fault.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource } from './metrics.ts'
+import { NamedCounts } from './named-counts.ts'
 
 /** Outcome of a request for a token. The help of `gatehouse_token_requests_total` explains each outcome. */
 type Outcome = 'granted' | 'refused' | 'misconfigured' | 'unavailable'
@@ -8,7 +9,13 @@ type Outcome = 'granted' | 'refused' | 'misconfigured' | 'unavailable'
 /** Counts the requests for tokens of callers, by issuer and outcome. */
 export class TokenRequestCounts implements MetricSource {
   readonly #purpose: 'exchange' | 'client'
-  readonly #counts = new Map<string, Record<Outcome, number>>()
+  /** Number of token requests by issuer and outcome. @bound policy */
+  readonly #counts = new NamedCounts<Record<Outcome, number>>(() => ({
+    granted: 0,
+    refused: 0,
+    misconfigured: 0,
+    unavailable: 0,
+  }))
 
   constructor(purpose: 'exchange' | 'client') {
     this.#purpose = purpose
@@ -28,7 +35,7 @@ export class TokenRequestCounts implements MetricSource {
   }
 
   collect(sink: MetricSink): void {
-    for (const [issuer, counts] of this.#counts) {
+    for (const [issuer, counts] of this.#counts.entries()) {
       for (const [outcome, count] of Object.entries(counts)) {
         sink.value(instruments.tokenRequests, count, { purpose: this.#purpose, issuer, outcome })
       }
@@ -36,8 +43,6 @@ export class TokenRequestCounts implements MetricSource {
   }
 
   #add(issuer: string, outcome: Outcome): void {
-    const counts = this.#counts.get(issuer) ?? { granted: 0, refused: 0, misconfigured: 0, unavailable: 0 }
-    counts[outcome]++
-    this.#counts.set(issuer, counts)
+    this.#counts.of(issuer)[outcome]++
   }
 }

@@ -151,8 +151,17 @@ class RouteTraffic {
 export class Traffic implements MetricSource {
   /** Counters of exchanges that matched no route. */
   readonly #unrouted = new RouteTraffic()
+  /**
+   * Counters by the id of the route.
+   *
+   * @bound the routes of the policy, and 1,000 removed routes | see `Traffic.gone` | none
+   */
   readonly #routes = new Map<string, RouteTraffic>()
-  /** Ids of removed routes, in the order of their removal. */
+  /**
+   * Ids of removed routes, in the order of their removal.
+   *
+   * @bound 1,000 routes | the counters of the route removed first are dropped | none
+   */
   readonly #gone = new Set<string>()
 
   /** Counts one finished exchange. On the hot path: allocates nothing. */

@@ -162,8 +162,18 @@ export function openClientCertificates(
  * A certificate that is found in the old generation moves to the young one.
  */
 class CertificateCache {
+  /**
+   * Parsed certificates by their text.
+   *
+   * @bound {@link GENERATION_MAX} certificates and 8 MiB | the older generation is dropped | none
+   */
   #young = new Map<string, KnownCertificate>()
   #youngText = 0
+  /**
+   * Parsed certificates of the previous generation.
+   *
+   * @bound {@link GENERATION_MAX} certificates and 8 MiB | the older generation is dropped | none
+   */
   #old: ReadonlyMap<string, KnownCertificate> = new Map()
 
   find(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {

@@ -72,8 +72,19 @@ const notAllowed: ReadonlySet<string> = new Set([
 export class ClientTokens {
   readonly counts = new TokenRequestCounts('client')
   readonly #dependencies: ClientTokensDependencies
+  /**
+   * Tokens by a keyed hash of client id and secret.
+   *
+   * @bound {@link CLIENTS_MAX} clients | the least recently used is dropped | none
+   */
   readonly #tokens = new Map<string, HeldToken>()
+  /** Refused client ids and secrets, by their keyed hash. @bound 8,192 refusals | the oldest is dropped | none */
   readonly #refusals = new Refusals<ClientReason | GatewayFault>()
+  /**
+   * Token requests in progress, which requests with the same secret share.
+   *
+   * @bound {@link UNDER_WAY_MAX} clients | a further token request is not shared | none
+   */
   readonly #underWay = new Map<string, Promise<ClientToken>>()
   /** Token endpoints that have granted a token. So the gate's own part of a request to such an endpoint is correct. */
   readonly #working = new WeakSet<TokenEndpoint>()

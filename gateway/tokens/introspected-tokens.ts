@@ -74,6 +74,7 @@ export class IntrospectedTokens {
   readonly #answers: TokenAnswers
   readonly #refresh: RefreshService | undefined
   readonly #task = new Supervisor('introspection-refresh')
+  /** Rejected opaque tokens. @bound 8,192 refusals | the oldest is dropped | none */
   readonly #refusals = new Refusals()
 
   constructor({ cache, answers, refresh }: IntrospectedTokensDependencies) {

@@ -9,6 +9,8 @@ interface Refusal<R> {
 /**
  * Bounded cache of recently rejected tokens or client secrets. A client that repeats a rejected token or secret then
  * causes no call to an issuer.
+ *
+ * @bound owner
  */
 export class Refusals<R = VerificationReason> {
   readonly #max: number

@@ -80,6 +80,11 @@ export class TokenAnswers {
   readonly #sealer: Sealer
   readonly #shared: SharedAnswers | undefined
   readonly #task = new Supervisor('introspection-refresh')
+  /**
+   * Introspections in progress, which requests with the same token share.
+   *
+   * @bound {@link UNDER_WAY_MAX} tokens | a further introspection is not shared | none
+   */
   readonly #underWay = new Map<string, Promise<Asked>>()
 
   constructor({ introspectors, sealer, shared }: TokenAnswersDependencies) {

@@ -57,10 +57,20 @@ const nobodyAsked: IntrospectionTerms = Object.freeze({ asked: [], staleMs: unde
 export class TokenVerifier {
   readonly #keys: KeySource
   readonly #tokenMaxBytes: number
+  /**
+   * Facts of valid tokens.
+   *
+   * @bound `tokens.cache` | an entry of the same set is dropped | gatehouse_token_cache_entries
+   */
   readonly #cache: FactsCache
   readonly #introspected: IntrospectedTokens | undefined
   readonly #isKnown: (address: Uint8Array, nowMs: number) => boolean
   #proofs = 0
+  /**
+   * Verifications in progress, which requests with the same token share.
+   *
+   * @bound 1,024 tokens | a further verification is not shared | none
+   */
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
   constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }: TokenVerifierDependencies) {

@@ -31,6 +31,11 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #key: string
   readonly #max: number
   readonly #delivery: Delivery
+  /**
+   * Traces that were not written yet, as JSON.
+   *
+   * @bound {@link BATCH_MAX} traces | the trace is dropped | gatehouse_telemetry_items_total
+   */
   #waiting: string[] = []
   readonly #task = new Supervisor('traces-recent')
   /** Cancels the timer for the next write of the waiting traces to Redis. */

@@ -2,6 +2,7 @@ import { type EjectionCause, ejectionCauses } from './ejection-rules.ts'
 
 /** Number of ejections since the start of the node, by service, upstream and cause. */
 export class EjectionCounts {
+  /** Number of ejections by cause, for each service and upstream of the policy in force. @bound policy */
   readonly #counts = new Map<string, Record<EjectionCause, number>>()
 
   count(service: string, origin: string, cause: EjectionCause): void {

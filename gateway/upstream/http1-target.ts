@@ -59,6 +59,11 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
    */
   #session: { readonly session: Buffer; readonly validUntilMs: number } | undefined
   readonly #host: string
+  /**
+   * Connections that wait for the next call, the most recently used last.
+   *
+   * @bound {@link IDLE_MAX} connections for each upstream | the connection is closed | gatehouse_upstream_connections
+   */
   readonly #idle: UpstreamConnection[] = []
   readonly #seats: ConcurrencyLimiter
   #closed = false

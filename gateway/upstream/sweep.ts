@@ -17,6 +17,11 @@ interface Watched {
  * resumes.
  */
 export class Sweep {
+  /**
+   * Calls and connections whose deadlines are checked.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
+   */
   readonly #watched = new Set<Watched>()
   readonly #task = new Supervisor('upstream-sweep')
   #endSweeping: (() => void) | undefined

@@ -70,7 +70,7 @@ interface Served {
   readonly balancer: Balancer
 }
 
-/** Upstreams and certificate files that a policy uses, by the settings for which they were created. */
+/** Upstreams and certificate files that a policy uses, by the settings for which they were created. @bound policy */
 class InUse {
   readonly targets = new Map<string, PooledTarget>()
   readonly seats = new Map<string, ConcurrencyLimiter>()
@@ -95,6 +95,7 @@ export class TargetRegistry implements ExpirySource {
   readonly #comparing = new Supervisor('upstream-health')
   readonly #default = lazy(defaultTlsMaterial)
   #used = new InUse()
+  /** Services of the policy in force with their balancers. @bound policy */
   #served: readonly Served[] = []
   #endWatching: (() => void) | undefined
   #endComparing: (() => void) | undefined

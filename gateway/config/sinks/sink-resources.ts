@@ -33,7 +33,7 @@ export class SinkResources {
   readonly isSealLine: (line: string) => boolean
   readonly #origin: SinkOrigin
   readonly #dependencies: SinkResourcesDependencies
-  /** Open secrets and certificates, by their name in the settings of the sink. */
+  /** Open secrets and certificates, by their name in the settings of the sink. @bound settings */
   readonly #opened = new Map<string, OpenSecret>()
 
   constructor(origin: SinkOrigin, dependencies: SinkResourcesDependencies) {

@@ -164,7 +164,7 @@ export class Exchange implements RequirementInput {
   upstreamCredential: string | undefined
   /** True when the request was sent again with a newer credential, after the service replied 401. */
   credentialReplaced = false
-  /** Header fields for the service, as alternating names and values. */
+  /** Header fields for the service, as alternating names and values. @bound request */
   requestFields: string[] = []
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined

@@ -20,12 +20,19 @@ export class PublicUrls {
   readonly primary: string
   /** Scheme of the first public URL. */
   readonly scheme: 'http' | 'https'
+  /** Public URLs by host and port. @bound settings */
   readonly #byHost = new Map<string, string>()
+  /** Public URLs by host, without the port. @bound settings */
   readonly #byName = new Map<string, string>()
-  /** Public URLs with `*`, by the part of the host after `*.`, with the port if the URL has one. */
+  /** Public URLs with `*`, by the part of the host after `*.`, with the port if the URL has one. @bound settings */
   readonly #patterns = new Map<string, UrlPattern>()
-  /** Public URLs with `*`, by the part of the host name after `*.`, without the port. */
+  /** Public URLs with `*`, by the part of the host name after `*.`, without the port. @bound settings */
   readonly #patternsByName = new Map<string, UrlPattern>()
+  /**
+   * Public URL of requested hosts that matched a pattern.
+   *
+   * @bound {@link REMEMBERED_MAX} hosts | all are forgotten | none
+   */
   readonly #remembered = new Map<string, string>()
 
   /** @param urls  absolute public URLs without a trailing slash; at least one, and the first is no pattern */

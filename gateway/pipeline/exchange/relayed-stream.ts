@@ -23,6 +23,8 @@ export class RelayedStream implements WatchedStream, Relay {
   /**
    * Parts of the reply that arrived while the exchange was held (paused). There are few, because the gate does not read
    * from the service meanwhile.
+   *
+   * @bound request
    */
   #kept: Buffer[] = []
   /** True when the reply became complete while the exchange was held (paused). */

@@ -26,7 +26,7 @@ export class RequestHead {
   /** HTTP version of the request. A request with HTTP/2 has no hop-by-hop fields, and its body has no framing fields. */
   readonly version: HttpVersion
 
-  /** Kind of each header field, at the same index as in `names`. */
+  /** Kind of each header field, at the same index as in `names`. @bound request */
   readonly kinds: FieldKind[] = []
   host = ''
   authorization: string | undefined

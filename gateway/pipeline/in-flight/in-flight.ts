@@ -69,8 +69,19 @@ interface Watched extends ActiveSetMember {
  * pace.
  */
 export class InFlight {
+  /**
+   * Client sides of the exchanges in progress.
+   *
+   * @bound one for each HTTP/1.1 connection and HTTP/2 stream | connections: the limit of open files |
+   * gatehouse_in_flight
+   */
   readonly #watched = new ActiveSet<Watched>()
-  /** Exchanges in progress that `visitUnregistered` found registered as streams. */
+  /**
+   * Exchanges in progress that `visitUnregistered` found registered as streams.
+   *
+   * @bound one for each HTTP/1.1 connection and HTTP/2 stream | connections: the limit of open files |
+   * gatehouse_in_flight
+   */
   readonly #registered = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void

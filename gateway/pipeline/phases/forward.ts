@@ -90,6 +90,7 @@ function targetOf({ head, route, path }: Shaped): string {
   return head.query === undefined ? rest : `${rest}?${head.query}`
 }
 
+/** Replaces the request fields of a WebSocket that is open. @bound code */
 const noRequestFields: string[] = []
 
 /** Sends a WebSocket handshake to the selected upstream. */

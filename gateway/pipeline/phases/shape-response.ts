@@ -78,7 +78,7 @@ function isDropped(head: ReplyHead, i: number): boolean {
   return false
 }
 
-/** Names of the response fields that are dropped, indexed by the length of the name. */
+/** Names of the response fields that are dropped, indexed by the length of the name. @bound code */
 const dropped: (readonly string[] | undefined)[] = []
 for (const name of [
   'te',

@@ -59,7 +59,11 @@ export function compileIntrospection(
   }
 }
 
-/** Lists of issuers at which services introspect opaque tokens. Services with equal lists share one array object. */
+/**
+ * Lists of issuers at which services introspect opaque tokens. Services with equal lists share one array object.
+ *
+ * @bound policy
+ */
 export class AskedIssuers {
   readonly #lists = new Map<string, readonly IssuerRules[]>()
   readonly #report: ReportProblem

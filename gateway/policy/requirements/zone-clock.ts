@@ -39,7 +39,7 @@ export class ZoneClock {
   }
 }
 
-/** Clocks by canonical zone name. Intl knows a few hundred zones, which limits the size of this map. */
+/** Clocks by canonical zone name. Intl knows a few hundred zones, which limits the size of this map. @bound code */
 const clocks = new Map<string, ZoneClock>()
 
 /**

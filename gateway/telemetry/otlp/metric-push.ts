@@ -75,6 +75,7 @@ export class MetricPush {
 
 type HistogramPoint = HistogramMetricData['dataPoints'][number]
 
+/** The values of one reading of all metrics. @bound job */
 class OtlpReading implements MetricSink {
   readonly #startTime = hrTime(performance.timeOrigin)
   readonly #endTime = hrTime(Date.now())

@@ -67,6 +67,7 @@ class VerifyingAgent extends HttpsAgent {
 /** The certificate files of one signal. If a file cannot be read or used, the last usable files stay in use. */
 class OtlpCertificates {
   readonly #fileOf: (variable: string) => string | undefined
+  /** Content of the certificate files, by environment variable. @bound code */
   readonly #texts = new Map<string, Buffer>()
   #usable: SecureContext | undefined
 

@@ -25,7 +25,11 @@ export class CallBody {
   readonly #contentLength: number | undefined
   readonly #listener: CallBodyListener
   #stream: ClientHttp2Stream | undefined
-  /** Bytes of the request body that were sent, in order; `undefined` when they can no longer be sent again. */
+  /**
+   * Bytes of the request body that were sent, in order; `undefined` when they can no longer be sent again.
+   *
+   * @bound request
+   */
   #kept: Buffer[] | undefined = []
   #bytes = 0
   #listening = false

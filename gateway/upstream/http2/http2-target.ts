@@ -58,14 +58,25 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   /**
    * Shared sessions that take calls of all clients. `#separate`: sessions for clients with too many cancels, by the key
    * of the client.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
    */
   readonly #shared: UpstreamSession[] = []
+  /**
+   * Sessions for clients with too many cancels, by the key of the client.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
+   */
   readonly #separate = new Map<string, UpstreamSession[]>()
   #separateCount = 0
   /** Number of sessions to the upstream, including sessions that take no more calls. */
   #connections = 0
   readonly #cancels = new ClientCancels()
-  /** Calls of HTTP/2 clients whose request bodies may be among the bytes that Node.js is parsing now. */
+  /**
+   * Calls of HTTP/2 clients whose request bodies may be among the bytes that Node.js is parsing now.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
+   */
   readonly #parsing = new ActiveSet<ActiveSetMember & Http2Call>()
   #afterParsing: NodeJS.Immediate | undefined
   #isClosed = false

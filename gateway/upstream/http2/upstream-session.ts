@@ -86,8 +86,17 @@ export class UpstreamSession implements CallCarrier {
   #hasAnswered = false
   /** Certificate of the upstream; `undefined` before the handshake, and without TLS. */
   #peer: SeenCertificate | undefined
+  /**
+   * Calls with an open stream.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
+   */
   readonly #calls = new ActiveSet<ActiveSetMember & Http2Call>()
-  /** Calls that wait until the session is open. */
+  /**
+   * Calls that wait until the session is open.
+   *
+   * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
+   */
   #waiting: Http2Call[] = []
   /** Number of calls that the service allows at the same time. */
   #allowed = CALLS_MAX
