@@ -24,6 +24,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Prometheus, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
+  test:chaos …    the chaos matrix: faults of every part under load, and invariants after each
   check           types, lint, import rules, commit subjects, idioms
   fix             formats the sources and applies safe lint fixes
   dev             one node with a small policy, restarted when a source file changes
@@ -47,6 +48,7 @@ const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
   bench: (words) => verbs.gatehouse(['bench', ...words]),
   chaos: (words) => [['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/chaos/vitest.config.ts', ...words]],
+  'test:chaos': (words) => [['test/chaos/main.ts', ...words]],
   check: () => [checks()],
   dev: () => [['deploy/dev/main.ts']],
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
