@@ -124,7 +124,8 @@ module.exports = {
     forbid(
       'declared-packages',
       'what ships imports only what package.json lists for those who install it',
-      { path: shipped },
+      // `npm run docs` runs in a checkout.
+      { path: shipped, pathNot: '^deploy/docs/' },
       // The demo installs it by itself: deploy/demo/install-provider.ts.
       { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '^node_modules/oidc-provider/' },
     ),

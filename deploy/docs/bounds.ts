@@ -35,7 +35,7 @@ export interface GrowingCollection {
   readonly line: number
   /** Class and field, or the name of the constant. */
   readonly name: string
-  /** What the collection holds: the first sentence of its comment, or else of the comment of its class. */
+  /** Content of the collection: the first sentence of its comment, or else of the comment of its class. */
   readonly meaning: string
   /** Text of the tag `@bound`, links replaced by the values of the constants; `undefined` without a tag. */
   readonly bound: string | undefined
@@ -149,7 +149,10 @@ function tagOf(node: ts.Node): string | undefined {
 function meaningOf(node: ts.Node): string {
   const [comment] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc)
   const text = ts.getTextOfJSDocComment(comment?.comment)?.replace(/\s+/g, ' ').trim() ?? ''
-  return text.replace(/\{@link (\w+)\}/g, '`$1`').replace(/[.:;] .*$/, '').replace(/[.:;]$/, '')
+  return text
+    .replace(/\{@link (\w+)\}/g, '`$1`')
+    .replace(/[.:;] .*$/, '')
+    .replace(/[.:;]$/, '')
 }
 
 /** Returns the numeric constants of a file by name. */

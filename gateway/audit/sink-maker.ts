@@ -14,7 +14,7 @@ export class SinkMaker {
   readonly problems: Problem[] = []
   readonly #secrets: Secrets
   readonly #log: SinkLog
-  /** What each sink reads from files and secrets, by the name of the sink. @bound settings */
+  /** Files and secrets of each sink, by the name of the sink. @bound settings */
   readonly #resources = new Map<string, SinkResources>()
 
   constructor(secrets: Secrets, log: SinkLog) {

@@ -40,7 +40,7 @@ const LATEST_MS = 8.64e15
 
 /** The certificates, secrets and keys of a process that end at a known time, read from their sources at each call. */
 export class Expiries {
-  /** What has certificates, secrets or keys with a known end. @bound code */
+  /** Sources of certificates, secrets and keys with a known end. @bound code */
   readonly #sources: ExpirySource[] = []
 
   add(...sources: readonly ExpirySource[]): void {

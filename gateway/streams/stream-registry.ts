@@ -84,7 +84,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly #endChecking: () => void
   readonly #work: SlicedWork
   readonly #openByKind: Record<StreamKind, number> = { websocket: 0, events: 0, download: 0, upload: 0 }
-  /** What reports exchanges that became streams. @bound code */
+  /** Functions that report exchanges which became streams. @bound code */
   readonly #sources: ((found: (candidate: StreamCandidate) => void) => void)[] = []
 
   constructor({ holdMs, now = () => performance.now(), ...limits }: StreamRegistryOptions) {
