@@ -18,10 +18,16 @@ import { Traffic } from './telemetry/traffic.ts'
 import { openTokens } from './tokens/open-tokens.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 
+/** A policy, and its document if it was read for this check. */
+interface ReadPolicy {
+  readonly source: PolicySource | undefined
+  readonly snapshot: Snapshot
+}
+
 /** Result of the checks of a start. */
 export interface StartCheck {
   /** The policy that the settings name; `undefined` if it is invalid, or is only in the cluster. */
-  readonly policy: { readonly source: PolicySource; readonly snapshot: Snapshot } | undefined
+  readonly policy: ReadPolicy | undefined
   readonly problems: readonly Problem[]
 }
 
@@ -29,12 +35,15 @@ export interface StartCheck {
  * Checks all that the settings name as a start does: the policy and its needs, secrets, keys, certificates and audit
  * sinks. Opens no listener and no connection, and reads no policy from the cluster. Problems in files that the policy
  * names have the place of their entry in the policy.
+ *
+ * @param read  reads the policy of the settings. Default: reads and compiles its files
  */
-export async function checkStart(loaded: LoadedSettings): Promise<StartCheck> {
+export async function checkStart(loaded: LoadedSettings, read = readAndCompile): Promise<StartCheck> {
   const secrets = new Secrets({ env: loaded.sources.env, log: () => {} })
   const problems: Problem[] = []
   const { document, layers, sources } = loaded
-  const inSettings = placeIn({ document, locate: layers.locate }, () => ({ ...nowhere, file: sources.path }))
+  const ofSettings = { document, locate: layers.locate }
+  const inSettings = placeIn(ofSettings, () => ({ ...nowhere, file: sources.path }))
   const attempt = async <T>(work: () => T | Promise<T>, place = inSettings): Promise<T | undefined> => {
     try {
       return await work()
@@ -46,31 +55,50 @@ export async function checkStart(loaded: LoadedSettings): Promise<StartCheck> {
   }
   await attempt(() => secrets.followSettings(loaded.secrets))
   await attempt(() => openSinks(loaded.settings.sinks, secrets))
-  const policy = await attempt(() => readPolicyOf(loaded))
+  const policy = await attempt(() => readPolicyOf(loaded, read))
   if (policy === undefined) return { policy, problems }
   const { snapshot, source } = policy
-  const place = placeIn(source, inSettings)
+  const inPolicyFiles = () => ({ ...nowhere, file: policyPathOf(loaded) })
+  const place = source === undefined ? placeIn(ofSettings, inPolicyFiles) : placeIn(source, inSettings)
   await attempt(() => checkPolicyNeeds(loaded.settings, snapshot), place)
   await attempt(() => prepareUnused(loaded, snapshot, secrets), place)
   return { policy, problems }
 }
 
-/** Reads the settings again from their sources, and checks them as {@link checkStart} does. */
-export async function checkNextStart({ sources }: LoadedSettings): Promise<readonly Problem[]> {
+/**
+ * Reads the settings again from their sources, and checks them as {@link checkStart} does.
+ *
+ * @param compiled  returns the compiled policy of a path, for a node that keeps it. Problems in files that this policy
+ *   names then have the path of the policy, and no line
+ */
+export async function checkNextStart(
+  { sources }: LoadedSettings,
+  compiled?: (path: string, publicUrls: readonly string[]) => Snapshot,
+): Promise<readonly Problem[]> {
+  const read: PolicyReader | undefined = compiled && ((...of) => ({ source: undefined, snapshot: compiled(...of) }))
   try {
-    return (await checkStart(readSettings(sources))).problems
+    return (await checkStart(readSettings(sources), read)).problems
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
   }
 }
 
-/** The policy of the settings; that of the cluster only if the settings name its first revision. */
-function readPolicyOf({ settings }: LoadedSettings): StartCheck['policy'] {
-  const path = settings.policy.source === 'file' ? settings.policy.path : settings.policy.seed
-  if (path === undefined) return undefined
+type PolicyReader = (path: string, publicUrls: readonly string[]) => ReadPolicy
+
+const readAndCompile: PolicyReader = (path, publicUrls) => {
   const source = loadPolicy(path)
-  return { source, snapshot: compilePolicy(source, { publicUrls: settings.publicUrls }) }
+  return { source, snapshot: compilePolicy(source, { publicUrls }) }
+}
+
+function readPolicyOf(loaded: LoadedSettings, read: PolicyReader): ReadPolicy | undefined {
+  const path = policyPathOf(loaded)
+  return path === undefined ? undefined : read(path, loaded.settings.publicUrls)
+}
+
+/** Path of the policy file or folder; with a policy of the cluster, that of its first revision, if the settings name it. */
+function policyPathOf({ settings: { policy } }: LoadedSettings): string | undefined {
+  return policy.source === 'file' ? policy.path : policy.seed
 }
 
 /**

@@ -39,6 +39,7 @@ import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { askedIssuers } from './policy/asked-issuers.ts'
+import { CompiledPolicies } from './policy/compiled-policies.ts'
 import { EmailLists } from './policy/email-lists.ts'
 import { limitRules } from './policy/limit-rules.ts'
 import { relaxationsOf } from './policy/relaxations.ts'
@@ -365,9 +366,11 @@ export class GatewayNode {
       tokenMaxBytes: request.tokenMaxBytes,
       acceptsHttp2: settings.listenH2 !== undefined,
     })
+    const policies = new CompiledPolicies()
     const doctor = new Doctor(() => {
       const loaded = reload.inForce
-      return { loaded, snapshot: this.#gate.runtime.snapshot, checkFiles: () => checkNextStart(loaded) }
+      const { snapshot } = this.#gate.runtime
+      return { loaded, snapshot, checkFiles: () => checkNextStart(loaded, (...of) => policies.at(...of, snapshot)) }
     })
     const { recent, sources } = telemetry
     const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]

@@ -24,13 +24,13 @@ export async function checkSettings(path: string, strict: boolean): Promise<Sett
     const { policy, problems } = await checkStart(loaded)
     const { settings, secrets, keySources } = loaded
     const risks = settings.warnings.map((text) => problem('GH_CONFIG_RISK', text, [], { ...nowhere, file: path }))
-    const warnings = [...risks, ...(policy === undefined ? [] : policyWarnings(policy.source, policy.snapshot))]
+    const warnings = [...risks, ...(policy?.source === undefined ? [] : policyWarnings(policy.source, policy.snapshot))]
     const counts = { secrets: secrets.length, keys: keySources.length, sinks: settings.sinks.length }
     const all = strict ? [...problems, ...warnings] : problems
     const result = { ...nothing, ...counts, valid: all.length === 0, problems: all, warnings: strict ? [] : warnings }
     if (policy === undefined) return result
     const { services, routes, revision } = policy.snapshot
-    const [file = null] = policy.source.files
+    const [file = null] = policy.source?.files ?? []
     return { ...result, services: services.length, routes: routes.length, revision, policy: file }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -22,6 +22,12 @@ export interface PolicySource {
   locate(path: DocumentPath): Place
 }
 
+/** One file of a policy, as read. */
+export interface PolicyBytes {
+  readonly file: string
+  readonly bytes: Uint8Array
+}
+
 interface PolicyFile {
   readonly file: string
   readonly document: PolicyDocument
@@ -36,7 +42,19 @@ const kinds = ['issuers', 'services'] as const
  * @throws {ConfigError} with all errors in all files, also when a file cannot be read
  */
 export function loadPolicy(path: string): PolicySource {
-  return readPolicy(policyFiles(path).map((file) => ({ file, bytes: readBytes(file) })))
+  return readPolicy(policyTexts(path))
+}
+
+/** Reads the files of a policy without parsing them. @throws {ConfigError} when a file cannot be read */
+export function policyTexts(path: string): readonly PolicyBytes[] {
+  return policyFiles(path).map((file) => ({ file, bytes: readBytes(file) }))
+}
+
+/** Revision of the policy in these files: see {@link PolicySource.revision}. */
+export function policyRevision(texts: readonly PolicyBytes[]): string {
+  const hash = createHash('sha256')
+  for (const { bytes } of texts) hash.update(bytes)
+  return hash.digest('hex').slice(0, 12)
 }
 
 /**
@@ -44,12 +62,10 @@ export function loadPolicy(path: string): PolicySource {
  *
  * @throws {ConfigError} with all errors in all texts
  */
-export function readPolicy(texts: readonly { readonly file: string; readonly bytes: Uint8Array }[]): PolicySource {
-  const hash = createHash('sha256')
+export function readPolicy(texts: readonly PolicyBytes[]): PolicySource {
   const problems: Problem[] = []
   const parts: PolicyFile[] = []
   for (const { file, bytes } of texts) {
-    hash.update(bytes)
     const part = readPart(file, bytes)
     if (Array.isArray(part)) problems.push(...part)
     else parts.push(part as PolicyFile)
@@ -70,7 +86,7 @@ export function readPolicy(texts: readonly { readonly file: string; readonly byt
       on_outage: Object.assign({}, ...parts.map(({ document }) => document.on_outage)),
       services: Object.assign({}, ...parts.map(({ document }) => document.services)),
     },
-    revision: hash.digest('hex').slice(0, 12),
+    revision: policyRevision(texts),
     files,
     locate: (path) => (parts.find((part) => owns(part, path)) ?? parts[0]!).locate(path),
   }
