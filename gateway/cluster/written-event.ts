@@ -1,6 +1,6 @@
 import type { AwaitedMember } from './acknowledgements.ts'
 import { readMemberFacts } from './member.ts'
-import type { Position } from './position.ts'
+import { type Position, positionMs } from './position.ts'
 
 /** A node that was a member of the cluster when an event was written. */
 export interface WrittenMember extends AwaitedMember {
@@ -18,6 +18,18 @@ export interface WrittenEvent {
    * Time without contact to Redis after which all of these members refuse requests that need current revocations, ms.
    */
   readonly boundMs: number
+}
+
+/**
+ * Returns the time from which every node applies an event or refuses requests (RFC 3339). Counts from the reply of Redis,
+ * not from the call: a read of the event log that a member sent between call and reply may not contain the event. Counts
+ * from the time at which Redis wrote the event if the wall clock of this node is behind the clock of Redis.
+ *
+ * @param repliedMs  time of the reply by the wall clock of this node, ms since the Unix epoch
+ * @param boundMs    time without contact to Redis after which nodes refuse, ms
+ */
+export function fencedBy({ position }: WrittenEvent, repliedMs: number, boundMs: number): string {
+  return new Date(Math.max(repliedMs, positionMs(position)) + boundMs).toISOString()
 }
 
 /**

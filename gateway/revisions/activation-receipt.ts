@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Acknowledged, AwaitedMember } from '../cluster/acknowledgements.ts'
 import type { MemberListing } from '../cluster/member.ts'
-import type { WrittenEvent } from '../cluster/written-event.ts'
+import { fencedBy, type WrittenEvent } from '../cluster/written-event.ts'
 import type { Route, Snapshot } from '../policy/snapshot.ts'
 import type { PolicyLog } from './active-policy.ts'
 
@@ -84,7 +84,7 @@ export class ActivationReceipts {
       acknowledged,
       missing: [...awaited],
       waited_ms: Math.round((performance.now() - startedAt) * 100) / 100,
-      fenced_by: new Date(sentMs + Math.ceil(tookMs) + boundMs).toISOString(),
+      fenced_by: fencedBy(written, sentMs + Math.ceil(tookMs), boundMs),
       not_fenced: before.routes.filter(isServedWithoutContact).map(({ id }) => id),
     }
     const { missing, waited_ms } = receipt

@@ -32,6 +32,14 @@ type Issuers = ReadonlyMap<string, IssuerRules>
 /** For each issuer identifier, the latest expiry of a login session created at that issuer, s since the Unix epoch. */
 export type SessionEnds = ReadonlyMap<string, number>
 
+/** Times that determine the records of an order. */
+export interface OrderTimes {
+  /** Current time, s since the Unix epoch, with fractions. */
+  readonly nowS: number
+  /** Latest session expiry per issuer, because sessions can last longer than the current policy allows. */
+  readonly sessionEnds: SessionEnds
+}
+
 /** A validated revocation order, as records to write to Redis. */
 export interface ReadOrder {
   /** One or more packed records, all with the same expiry. */
@@ -47,16 +55,13 @@ export interface ReadOrder {
  * Validates an order and converts it to records. The records match exactly the credentials that the order names. They
  * expire after the last of these credentials has expired.
  *
- * @param nowS         current time, s since the Unix epoch, with fractions
- * @param sessionEnds  latest session expiry per issuer, because sessions can last longer than the current policy allows
  * @throws {RevocationRefused} when the order is invalid
  */
 export function readOrder(
   order: RevocationOrder,
   issuers: Issuers,
   keys: HashKeys,
-  nowS: number,
-  sessionEnds: SessionEnds,
+  { nowS, sessionEnds }: OrderTimes,
 ): ReadOrder {
   if (order.reason !== undefined && !isReason(order.reason)) {
     throw malformed(`the reason must be 1 to ${REASON_MAX} printable characters`)

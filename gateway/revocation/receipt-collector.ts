@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Acknowledgements, AwaitedMember } from '../cluster/acknowledgements.ts'
 import type { AcknowledgementWait, Receipt } from '../cluster/receipt.ts'
-import type { WrittenEvent } from '../cluster/written-event.ts'
+import { fencedBy, type WrittenEvent } from '../cluster/written-event.ts'
 import type { Durability } from './durability.ts'
 
 export interface ReceiptCollectorDependencies {
@@ -54,8 +54,6 @@ export class ReceiptCollector {
     { wait, durable, sentAt, sentMs }: SentOrder,
   ): Promise<Receipt> {
     const { boundMs, lostMembers, acknowledgements } = this.#dependencies
-    // `fenced_by` counts from the reply of Redis, not from the call: a read of the event log that a member sent between
-    // call and reply may not contain the event.
     const tookMs = performance.now() - sentAt
     const more = lostMembers(written.members)
     const members = [...written.members, ...more.members]
@@ -80,7 +78,7 @@ export class ReceiptCollector {
       acknowledged: collection.acknowledged,
       missing: [...collection.missing, ...lateIds],
       waited_ms: Math.round(waitedMs * 100) / 100,
-      fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
+      fenced_by: fencedBy(written, sentMs + Math.ceil(tookMs), maxStalenessMs),
       max_staleness_ms: maxStalenessMs,
       replicas,
       fsynced,

@@ -7,7 +7,7 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
 import type { HashKeys } from './identity.ts'
-import { type ReadOrder, readOrder, recordOfIdentity, type SessionEnds } from './read-order.ts'
+import { type OrderTimes, type ReadOrder, readOrder, recordOfIdentity } from './read-order.ts'
 import { ReceiptCollector, type ReceiptCollectorDependencies, type ReceiptOptions } from './receipt-collector.ts'
 import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 import { RevocationStore } from './revocation-store.ts'
@@ -25,6 +25,8 @@ export interface RevocationServiceDependencies extends ReceiptCollectorDependenc
    * revoked by their text only.
    */
   readonly identify: IdentifyOpaque | undefined
+  /** Wall clock, ms since the Unix epoch. Default `Date.now`. */
+  readonly now?: () => number
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
@@ -40,6 +42,7 @@ interface OrderConnection {
 export class RevocationService {
   readonly #dependencies: RevocationServiceDependencies
   readonly #receipts: ReceiptCollector
+  readonly #now: () => number
   /**
    * Orders that wait for the disk use another connection than orders that do not, because the Redis commands WAIT and
    * WAITAOF block later calls on their connection.
@@ -50,6 +53,7 @@ export class RevocationService {
   constructor(dependencies: RevocationServiceDependencies) {
     this.#dependencies = dependencies
     this.#receipts = new ReceiptCollector(dependencies)
+    this.#now = dependencies.now ?? Date.now
     this.#quick = this.#openConnection('revocations')
     this.#durable = this.#openConnection('durable-revocations')
   }
@@ -64,7 +68,7 @@ export class RevocationService {
    */
   async revoke(order: RevocationOrder, options: ReceiptOptions): Promise<Receipt> {
     const sentAt = performance.now()
-    const sentMs = Date.now()
+    const sentMs = this.#now()
     const { store, durability } = options.durable ? this.#durable : this.#quick
     const { ordered, written, matchedBy } = await this.#write(order, store, sentMs)
     const receipt = {
@@ -100,14 +104,17 @@ export class RevocationService {
       throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
     }
     const rules = issuers()
-    const read = (ends: SessionEnds) => readOrder(order, rules, hashKeys, sentMs / 1000, ends)
-    // Validate the order first, so that an invalid order is reported even while Redis is unavailable.
-    read(new Map())
+    const read = (times: OrderTimes) => readOrder(order, rules, hashKeys, times)
+    const times = await store.times([...rules.keys()], sentMs).catch((error: unknown) => {
+      // An invalid order is reported as invalid even while Redis is unavailable.
+      read({ nowS: sentMs / 1000, sessionEnds: new Map() })
+      throw error
+    })
+    const ordered = read(times)
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
-    const ordered = read(await store.sessionEnds([...rules.keys()]))
-    const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
+    const text = await store.write(ordered.record, Math.floor(times.nowS))
     // Revoke the token by its text first, so that it is already revoked while its issuer is asked.
-    const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
+    const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys, times) : undefined
     // Use the position of the later write: a member that acknowledged the later position has acknowledged both writes.
     return { ordered, written: named?.written ?? text, matchedBy: named?.identity.by ?? matchOf(ordered) }
   }
@@ -122,13 +129,13 @@ export class RevocationService {
     order: RevocationOrder,
     store: RevocationStore,
     hashKeys: HashKeys,
+    { nowS }: OrderTimes,
   ): Promise<{ readonly identity: OpaqueIdentity; readonly written: WrittenEvent } | undefined> {
     const { identify, log } = this.#dependencies
     if (order.kind !== 'token' || identify === undefined) return undefined
     try {
       const identity = await identify(order.token, order.issuer)
       if (identity === undefined) return undefined
-      const nowS = Date.now() / 1000
       const written = await store.write(recordOfIdentity(identity, hashKeys, nowS), Math.floor(nowS))
       return { identity, written }
     } catch (error) {

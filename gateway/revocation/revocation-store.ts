@@ -3,7 +3,7 @@ import { KEEP_EVENTS_MS } from '../cluster/event.ts'
 import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
-import type { SessionEnds } from './read-order.ts'
+import type { OrderTimes } from './read-order.ts'
 import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
 /** Maximum number of bytes that one call reads from a bucket, a Redis key with revocations of a similar expiry. */
@@ -59,16 +59,25 @@ export class RevocationStore {
   }
 
   /**
-   * Returns the latest expiry of a login session created at each of these issuers, s since the Unix epoch; 0 if none is
-   * known.
+   * Returns the times that determine the records of an order: the current time, and the latest expiry of a login session
+   * created at each issuer.
+   *
+   * The current time is the later one of two clocks, of Redis and of this process. By a clock that is behind, the record
+   * of a subject would not match its newest tokens, and records would expire before the tokens that they match.
    *
    * @param issuers  issuer identifiers
+   * @param ownMs    wall clock of this process, ms since the Unix epoch
    * @throws {GatewayFault} when Redis fails
    */
-  async sessionEnds(issuers: readonly string[]): Promise<SessionEnds> {
-    if (issuers.length === 0) return new Map()
-    const ends = (await this.#client.call('ZMSCORE', this.#keys.sessionEnds, ...issuers)) as readonly (string | null)[]
-    return new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
+  async times(issuers: readonly string[], ownMs: number): Promise<OrderTimes> {
+    const client = this.#client
+    const [[seconds, micros], ends] = (await Promise.all([
+      client.call('TIME'),
+      issuers.length === 0 ? [] : client.call('ZMSCORE', this.#keys.sessionEnds, ...issuers),
+    ])) as [[string, string], readonly (string | null)[]]
+    const redisMs = Number(seconds) * 1000 + Math.ceil(Number(micros) / 1000)
+    const sessionEnds = new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
+    return { nowS: Math.max(ownMs, redisMs) / 1000, sessionEnds }
   }
 
   /** Reads all packed revocation records in Redis, in parts. @throws {GatewayFault} when Redis fails */

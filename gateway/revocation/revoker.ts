@@ -27,9 +27,8 @@ export class Revoker {
   async revoke(order: RevocationOrder): Promise<void> {
     const keys = HashKeys.read(await this.#store.adoptKeys([]))
     const issuers = this.#issuers()
-    const sessionEnds = await this.#store.sessionEnds([...issuers.keys()])
-    const nowMs = Date.now()
-    const { record } = readOrder(order, issuers, keys, nowMs / 1000, sessionEnds)
-    await this.#store.write(record, Math.floor(nowMs / 1000))
+    const times = await this.#store.times([...issuers.keys()], Date.now())
+    const { record } = readOrder(order, issuers, keys, times)
+    await this.#store.write(record, Math.floor(times.nowS))
   }
 }

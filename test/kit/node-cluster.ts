@@ -87,6 +87,8 @@ interface ServiceOptions {
   readonly maxEntries?: number
   /** Lost members of the cluster, as a node reports them. Default: none. */
   readonly forgotten?: RevocationServiceDependencies['lostMembers']
+  /** Wall clock of the service. Default: the wall clock of this machine. */
+  readonly now?: () => number
 }
 
 const nobody = () => ({ members: [], boundMs: 0 })
@@ -97,6 +99,7 @@ export async function startRevocationService({
   hashKeysFrom,
   maxEntries = 1e6,
   forgotten = nobody,
+  now = Date.now,
 }: ServiceOptions): Promise<TestService> {
   const from = hashKeysFrom ?? link
   const client = from.client('receipt', 'test')
@@ -113,6 +116,7 @@ export async function startRevocationService({
     lostMembers: forgotten,
     maxEntries,
     identify: undefined,
+    now,
     log: () => undefined,
   })
   atEnd(() => Promise.all([service.close(), acknowledgements.close()]))

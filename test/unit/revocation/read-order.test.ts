@@ -26,7 +26,7 @@ function token(claims: object, raw?: string): string {
 }
 
 function parts(order: RevocationOrder, known = one, sessionEnds: ReadonlyMap<string, number> = new Map()) {
-  const { record } = readOrder(order, known, keys, nowS, sessionEnds)
+  const { record } = readOrder(order, known, keys, { nowS, sessionEnds })
   return { hash: record.toString('hex', 0, 16), before: record.readUInt32BE(16), expires: record.readUInt32BE(20) }
 }
 
@@ -72,13 +72,10 @@ test('a revocation of one login session applies whatever its issue time, and las
 test('a revocation of session ids without an issuer applies to each issuer with a login, and lasts for the longest possible session lifetime', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const known = issuers({ ...main, login }, other)
-  const { record, issuer } = readOrder(
-    { kind: 'session', ids: ['x', 'y'], issuer: undefined },
-    known,
-    keys,
+  const { record, issuer } = readOrder({ kind: 'session', ids: ['x', 'y'], issuer: undefined }, known, keys, {
     nowS,
-    new Map(),
-  )
+    sessionEnds: new Map(),
+  })
 
   const expires = Math.ceil(nowS + 30 * 86_400 + 10 + 60)
   const expected = ['x', 'y'].map((id) => writeRecord(keys.hashOf('session', main.issuer, id), ANY_TIME, expires))
@@ -177,19 +174,16 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
     known: two,
   },
 ])('the gate rejects a revocation order with $what', ({ order, code, known = one }) => {
-  expect(() => readOrder(order as RevocationOrder, known, keys, nowS, new Map())).toThrowError(
+  expect(() => readOrder(order as RevocationOrder, known, keys, { nowS, sessionEnds: new Map() })).toThrowError(
     expect.objectContaining({ code }),
   )
 })
 
 test('a revocation of an opaque token stores two records with the same expiry: for its canonical text and for its exact text', () => {
-  const { record } = readOrder(
-    { kind: 'token', token: 'ory_at_K0.S1' },
-    issuers({ ...main, tokens: 'opaque' }),
-    keys,
+  const { record } = readOrder({ kind: 'token', token: 'ory_at_K0.S1' }, issuers({ ...main, tokens: 'opaque' }), keys, {
     nowS,
-    new Map(),
-  )
+    sessionEnds: new Map(),
+  })
 
   const hashes = [0, RECORD_BYTES].map((at) => record.toString('hex', at, at + 16))
   expect(record.length).toBe(2 * RECORD_BYTES)
