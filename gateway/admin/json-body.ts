@@ -6,6 +6,12 @@ import { ApiProblem } from './api-problem.ts'
 /** Maximum size of a request body, bytes, unless the operation sets another limit. */
 export const bodyMaxBytes = 64 * 1024
 
+/**
+ * Maximum size of a body that is too large but is read and discarded, bytes. Otherwise the reply closes the connection,
+ * and a client that still sends gets a reset connection instead of the reply.
+ */
+const DISCARDED_MAX_BYTES = 16 * 1024 * 1024
+
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
 
 /**
@@ -37,7 +43,7 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
   const chunks: Buffer[] = []
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > maxBytes) throw tooLarge(maxBytes)
+  if (announced > maxBytes) throw tooLarge(maxBytes, announced > DISCARDED_MAX_BYTES)
   // Read the body by events: `for await` would close the connection when it ends before the end of the body.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
@@ -55,6 +61,7 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
   return body.toString()
 }
 
-function tooLarge(maxBytes: number): ApiProblem {
-  return new ApiProblem('content_too_large', `the body is larger than ${maxBytes} bytes`, { close: true })
+/** @param close  close the connection instead of discarding the rest of the body */
+function tooLarge(maxBytes: number, close = true): ApiProblem {
+  return new ApiProblem('content_too_large', `the body is larger than ${maxBytes} bytes`, { close })
 }

@@ -396,19 +396,28 @@ test.each([
   expect(documentOf(reply)['errors']).toMatchObject([{ parameter }])
 })
 
-test('the admin API replies 413 to a body above 64 KiB before it reads the body, and closes the connection', async () => {
+/** Begins a call with a body of this size. Sends no byte of the body. */
+async function beginLarge(bytes: number) {
   const wire = await connect(node.adminPort)
-  const head = requestBytes({
-    method: 'POST',
-    target: '/api/v1/revocations',
-    host: 'localhost',
-    token: bootstrap,
-    fields: [json, ['Content-Length', '70000']],
-  })
-  await wire.send(head)
-  const reply = await readReply(wire)
-  await expectProblem(reply!, 413, 'content_too_large')
-  expect(reply!.field('connection')).toBe('close')
+  const fields = [json, ['Content-Length', String(bytes)]] as const
+  await wire.send(
+    requestBytes({ method: 'POST', target: '/api/v1/revocations', host: 'localhost', token: bootstrap, fields }),
+  )
+  return wire
+}
+
+test('the admin API replies 413 to a body above 64 KiB before it reads the body, discards the body, and keeps the connection', async () => {
+  const wire = await beginLarge(70_000)
+  await expectProblem((await readReply(wire))!, 413, 'content_too_large')
+  await wire.send('x'.repeat(70_000))
+  await wire.send(requestBytes({ method: 'GET', target: '/status', host: 'localhost', token: bootstrap }))
+  expect((await readReply(wire))!.status).toBe(200)
+})
+
+test('the admin API replies 413 to a body that is above 16 MiB or has no Content-Length, and closes the connection', async () => {
+  const huge = (await readReply(await beginLarge(17 * 1024 * 1024)))!
+  await expectProblem(huge, 413, 'content_too_large')
+  expect(huge.field('connection')).toBe('close')
 
   const chunked = await connect(node.adminPort)
   await chunked.send(
