@@ -26,6 +26,7 @@ import type { RecentTraces } from '../traces/recent-traces.ts'
 import type { UpstreamStateName } from '../upstream/balanced-target.ts'
 import type { EjectionCause } from '../upstream/ejection-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
+import type { ServiceRetries } from '../upstream/service-retries.ts'
 
 /** State of the node that the admin API shows. Each access reads the current value. */
 export interface NodeView {
@@ -46,6 +47,8 @@ export interface NodeView {
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
+  /** Failed attempts to forward requests since the start of the node, by service. */
+  readonly retries: readonly { readonly service: string; readonly counts: ServiceRetries['counts'] }[]
   /** Certificates, secrets and keys of the node that expire at a known time. The first to expire is first. */
   readonly expiries: readonly Expiry[]
   /** Settings and policy entries that weaken security, each as one text. */

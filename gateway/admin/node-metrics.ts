@@ -34,6 +34,11 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
     sink.value(instruments.upstreamState, 1, { ...upstream, state })
     for (const [cause, count] of ejections) sink.value(instruments.upstreamEjections, count, { ...upstream, cause })
   }
+  for (const { service, counts } of node.retries) {
+    for (const [cause, outcome, count] of counts) {
+      sink.value(instruments.upstreamRetries, count, { service, cause: String(cause), outcome })
+    }
+  }
   sink.value(instruments.tokensCached, verifier.cached, {})
   sink.value(instruments.tokensCachable, verifier.capacity, {})
   sink.value(instruments.verifications, verifier.verifications, {})

@@ -110,6 +110,11 @@ export class NodeReadings implements NodeView {
     return this.#sources.expiries.list()
   }
 
+  get retries(): NodeView['retries'] {
+    const { snapshot, balancers } = this.#sources.gate.runtime
+    return snapshot.services.map(({ id, index }) => ({ service: id, counts: balancers[index]?.retries.counts ?? [] }))
+  }
+
   get upstreams(): readonly UpstreamView[] {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()

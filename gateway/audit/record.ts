@@ -73,7 +73,7 @@ export const recordFields = {
   'gatehouse.upstream_ms': 'Time from forwarding the request to the response head of the service, ms.',
   'gatehouse.total_ms': 'Total time from the request head to the end of the exchange, ms.',
   'gatehouse.upstream': 'Origin of the upstream that received the request.',
-  'gatehouse.attempts': 'Number of upstreams tried, if more than one.',
+  'gatehouse.attempts': 'Number of attempts to forward the request, if more than one.',
 
   // Fields of a revocation; the caller's fields show who ordered the revocation.
   'gatehouse.revocation.id': 'Id of the revocation receipt.',

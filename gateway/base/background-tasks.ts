@@ -54,6 +54,7 @@ export const backgroundTasks = {
   'traces-recent': 'Writes recently recorded traces to Redis.',
   'upstream-certificates': 'Reads certificate files of services again when they change.',
   'upstream-health': 'Compares the upstreams of each service, and ejects outliers.',
+  'upstream-retries': 'Sends requests to services again after a wait.',
   'upstream-sweep': 'Enforces the time limits of connections to services.',
 } as const
 

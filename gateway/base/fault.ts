@@ -33,6 +33,8 @@ interface FaultOptions {
    * only a safe request without a body.
    */
   readonly retryable?: boolean
+  /** True when the connection to the service was lost before the first byte of a reply. */
+  readonly unanswered?: boolean
 }
 
 /**
@@ -46,12 +48,14 @@ export class GatewayFault extends Error {
   readonly reason: FaultReason
   readonly source: FaultSource
   readonly retryable: boolean
+  readonly unanswered: boolean
 
   constructor(reason: FaultReason, source: FaultSource, message: string, options: FaultOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.reason = reason
     this.source = source
     this.retryable = options.retryable ?? false
+    this.unanswered = options.unanswered ?? false
   }
 }
 

@@ -191,6 +191,7 @@ const ignore = (): void => {}
 const sentCall: UpgradeCall = {
   resume: ignore,
   allowSilence: ignore,
+  discard: ignore,
   abort: ignore,
   send: () => true,
   ping: ignore,

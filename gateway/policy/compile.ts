@@ -35,6 +35,7 @@ import { compileEjection } from './services/ejection-entry.ts'
 import { grpcTerms } from './services/grpc-entry.ts'
 import { matchedMethods, matchedPath } from './services/match-entry.ts'
 import { type OutageTerms, outageTerms, printedOutage } from './services/on-outage.ts'
+import { compileRetry } from './services/retry-entry.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -248,6 +249,7 @@ class RouteCollection {
   ): Route {
     const { require, shadow, rewrite } = entry
     const accept = this.#acceptOf(service, serviceEntry, entry, at)
+    const timeouts = timeoutsOf(serviceEntry.timeouts, entry.timeouts)
     const methods = withHead(matchedMethods(entry.match))
     const folder = this.#folderOf(at)
     const names = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
@@ -269,7 +271,8 @@ class RouteCollection {
       shadow: shadow && compileRequirement(shadow.require, [...at, 'shadow', 'require'], shadowNames),
       accept,
       addresses: entry.addresses && AddressList.compile(entry.addresses),
-      timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
+      timeouts,
+      retry: compileRetry(entry.retry ?? serviceEntry.retry, timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       credential,
       cors: compileCors(entry.cors ?? serviceEntry.cors, methods),

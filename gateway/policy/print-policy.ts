@@ -17,6 +17,7 @@ import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { matchedMethods } from './services/match-entry.ts'
 import { outageTerms, printedOutage } from './services/on-outage.ts'
+import { printRetry } from './services/retry-entry.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import { printUpstream } from './services/upstream-entry.ts'
@@ -96,6 +97,7 @@ function printedService(
     upstreams: entry.upstreams.map(printUpstream),
     ejection: printEjection(entry.ejection),
     slow_start: entry.slow_start === 'none' ? 'none' : formatDuration(entry.slow_start),
+    retry: printRetry(entry.retry),
     protocol: entry.protocol,
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),
@@ -147,6 +149,7 @@ function printedRoute(
       idle: timeouts?.idle ?? service.timeouts.idle,
       total: timeouts?.total ?? service.timeouts.total,
     }),
+    retry: printRetry(entry.retry ?? service.retry),
     credentials: printCredential(entry.credentials ?? service.credentials),
     ...(cors && { cors: printedCors(cors, matchedMethods(match)) }),
     ...(grpc && { grpc: printedGrpc(grpc) }),

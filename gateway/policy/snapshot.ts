@@ -7,6 +7,7 @@ import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
 import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { EjectionRules } from '../upstream/ejection-rules.ts'
+import type { RetryRules } from '../upstream/retry-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { CertificateIdentity } from '../x509/certificate-identity.ts'
@@ -193,6 +194,8 @@ export interface Route {
   readonly accept: RouteAccept
   readonly addresses: AddressList | undefined
   readonly timeouts: RouteTimeouts
+  /** When a request is sent again: `retry` of the route, or else of its service. `undefined`: never. */
+  readonly retry: RetryRules | undefined
   /** Change of the path before forwarding; `undefined` forwards the path unchanged. */
   readonly rewrite: PathRewrite | undefined
   /** Credential that the service receives on this route: the credential of the route, or else of the service. */

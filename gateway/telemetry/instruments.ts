@@ -68,8 +68,8 @@ export const instruments = {
   ),
   upstreamRetries: counter(
     'upstream_retries_total',
-    'Attempts after the first to forward a request: to another upstream because one was unreachable or full, or over a new connection because a pooled one had closed.',
-    ['route'],
+    'Failed attempts to forward a request that `retry` of the policy allows to repeat. `cause`: connect, full (no room for the call), reset, timeout, 502, 503, 504 or credential (rejected by the service). `outcome`: retried, attempts-exhausted, budget-exhausted, or not-in-time (the wait would be too long).',
+    ['service', 'cause', 'outcome'],
   ),
   received: counter('received_bytes_total', 'Bytes of request bodies received from clients.', ['route']),
   sent: counter(

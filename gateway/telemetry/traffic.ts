@@ -13,10 +13,9 @@ const indexOf = Object.fromEntries(reasonNames.map((reason, i) => [reason, i])) 
 /** Status classes 1xx to 5xx, and `none` for an exchange without a status. */
 const classNames = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
 
-/** Indexes in `#sums` of a route's counters for received bytes, sent bytes and retries. */
+/** Indexes in `#sums` of a route's counters for received bytes and sent bytes. */
 const received = 0
 const sent = 1
-const retries = 2
 
 /**
  * Maximum number of removed routes whose counters are kept. To a monitoring system, a counter that disappears looks
@@ -67,7 +66,6 @@ export interface EndedExchange {
   readonly startedAt: number
   readonly forwardedAt: number
   readonly repliedAt: number
-  readonly attempts: number
   readonly head: { readonly version: '1.1' | '2'; readonly grpc: boolean }
   readonly downstream: {
     readonly bytesIn: number
@@ -80,7 +78,7 @@ export interface EndedExchange {
 class RouteTraffic {
   readonly #reasons = new Float64Array(reasonNames.length)
   readonly #classes = new Float64Array(classNames.length)
-  readonly #sums = new Float64Array(3)
+  readonly #sums = new Float64Array(2)
   #http2 = 0
   /**
    * Number of gRPC calls by status; the last element counts the calls without a status. Created with the first gRPC
@@ -91,7 +89,7 @@ class RouteTraffic {
   readonly #upstream = new Histogram(instruments.upstreamTime.bounds)
 
   count(x: EndedExchange): void {
-    const { reason, status, startedAt, forwardedAt, repliedAt, attempts, downstream } = x
+    const { reason, status, startedAt, forwardedAt, repliedAt, downstream } = x
     this.#reasons[indexOf[reason]]!++
     this.#classes[status < 100 || status > 599 ? 0 : (status / 100) | 0]!++
     const leftAt = forwardedAt === 0 ? performance.now() : forwardedAt
@@ -100,7 +98,6 @@ class RouteTraffic {
     const sums = this.#sums
     sums[received]! += downstream.bytesIn
     sums[sent]! += downstream.bytesOut
-    if (attempts > 1) sums[retries]! += attempts - 1
     if (x.head.version === '2') this.#countHttp2(x)
   }
 
@@ -140,7 +137,6 @@ class RouteTraffic {
     if (this.#upstream.count > 0) sink.histogram(instruments.upstreamTime, this.#upstream, { route })
     sink.value(instruments.received, this.#sums[received]!, { route })
     sink.value(instruments.sent, this.#sums[sent]!, { route })
-    sink.value(instruments.upstreamRetries, this.#sums[retries]!, { route })
   }
 }
 

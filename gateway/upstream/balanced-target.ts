@@ -1,4 +1,4 @@
-import type { PooledTarget } from './target.ts'
+import type { PooledTarget, UpstreamTarget } from './target.ts'
 import type { UpstreamState } from './upstream-state.ts'
 
 /** Preference of an upstream for a call; a lower value is better. */
@@ -35,7 +35,7 @@ export class BalancedTarget {
   }
 
   /** Computes preference and share of the upstream for one call. */
-  rate(now: number, slowStartMs: number, tried: readonly PooledTarget[] | undefined): void {
+  rate(now: number, slowStartMs: number, tried: readonly UpstreamTarget[] | undefined): void {
     const { state, target } = this
     const isTried = tried?.includes(target) === true
     if (state.isDrained) this.tier = Tier.drained

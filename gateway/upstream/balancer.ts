@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks'
 import { type BalancedTarget, Tier } from './balanced-target.ts'
 import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
 import { erring, slow } from './outliers.ts'
-import type { PooledTarget } from './target.ts'
+import { ServiceRetries } from './service-retries.ts'
+import type { PooledTarget, UpstreamTarget } from './target.ts'
 
 interface BalancerOptions {
   /** When upstreams are ejected; `undefined`: never. */
@@ -11,6 +12,8 @@ interface BalancerOptions {
   readonly slowStartMs?: number
   /** Called when an upstream is ejected. @param ms  duration of the ejection */
   readonly onEjected?: (member: BalancedTarget, cause: EjectionCause, ms: number) => void
+  /** Retries of the service. Default: none so far. */
+  readonly retries?: ServiceRetries
   /** Returns a random number from 0 to 1, 1 excluded. */
   readonly random?: () => number
 }
@@ -27,6 +30,7 @@ export class Balancer {
   /** Upstreams of the service, at least one. */
   readonly members: readonly BalancedTarget[]
   readonly slowStartMs: number
+  readonly retries: ServiceRetries
   readonly #rules: EjectionRules | undefined
   readonly #onEjected: NonNullable<BalancerOptions['onEjected']>
   readonly #random: () => number
@@ -34,9 +38,10 @@ export class Balancer {
   readonly #ejectedMax: number
 
   constructor(members: readonly BalancedTarget[], options: BalancerOptions = {}) {
-    const { ejection, slowStartMs = 0, onEjected = () => {}, random = Math.random } = options
+    const { ejection, slowStartMs = 0, retries, onEjected = () => {}, random = Math.random } = options
     this.members = members
     this.slowStartMs = slowStartMs
+    this.retries = retries ?? new ServiceRetries()
     this.#rules = members.length > 1 ? ejection : undefined
     this.#onEjected = onEjected
     this.#random = random
@@ -57,7 +62,7 @@ export class Balancer {
    *
    * @param tried  upstreams on which the request has failed; others are preferred
    */
-  next(tried?: readonly PooledTarget[]): PooledTarget {
+  next(tried?: readonly UpstreamTarget[]): PooledTarget {
     const { members } = this
     if (members.length === 1) return members[0]!.target
     const now = performance.now()

@@ -431,8 +431,9 @@ export class UpstreamConnection implements BodyKeeper {
     }
     // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1): retry is
     // possible.
-    const retryable = this.#used && !this.#answered
-    return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
+    const unanswered = !this.#answered
+    const options = { cause: error, retryable: this.#used && unanswered, unanswered }
+    return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, options)
   }
 
   #handshakeFault(error: Error): GatewayFault | undefined {

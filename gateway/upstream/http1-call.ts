@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
 import type { Share } from './client-counts.ts'
 import type { ConcurrencyLimiter, Seated } from './concurrency-limiter.ts'
+import { DISCARD_IDLE_MS, DiscardedReply } from './discarded-reply.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { UpstreamRequestHead } from './request-head.ts'
 import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
@@ -39,7 +40,7 @@ export interface Upgrade {
 
 /** One request and its reply on one HTTP/1.1 connection. Ends exactly once: by completion, by a fault or by `abort`. */
 export class Http1Call implements UpstreamCall, Seated {
-  readonly listener: UpstreamListener
+  listener: UpstreamListener
   readonly timeouts: UpstreamRequest['timeouts']
   readonly body: Readable | undefined
   readonly client: Uint8Array | undefined
@@ -94,6 +95,12 @@ export class Http1Call implements UpstreamCall, Seated {
 
   allowSilence(): void {
     this.idleMs = Number.POSITIVE_INFINITY
+  }
+
+  discard(): void {
+    if (this.#over) return
+    this.idleMs = DISCARD_IDLE_MS
+    this.listener = new DiscardedReply(() => this.abort())
   }
 
   abort(): void {

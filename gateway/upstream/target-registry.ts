@@ -13,6 +13,7 @@ import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
 import { Http1Target } from './http1-target.ts'
 import { Http2Target } from './http2/http2-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
+import { ServiceRetries } from './service-retries.ts'
 import type { PooledTarget } from './target.ts'
 import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
@@ -76,6 +77,8 @@ class InUse {
   readonly seats = new Map<string, ConcurrencyLimiter>()
   /** States of the upstreams, by service and origin. */
   readonly states = new Map<string, UpstreamState>()
+  /** Retries of the services, by the id of the service. */
+  readonly retries = new Map<string, ServiceRetries>()
   /** Certificate files, by the settings that name them. */
   readonly sources = new Map<string, TlsSource>()
 }
@@ -195,6 +198,7 @@ export class TargetRegistry implements ExpirySource {
     const next = new InUse()
     for (const [key, source] of this.#used.sources) next.sources.set(key, source)
     for (const [key, state] of this.#used.states) next.states.set(key, state)
+    for (const [key, retries] of this.#used.retries) next.retries.set(key, retries)
     for (const { balancer, service } of this.#served) {
       for (const [i, target] of this.#targetsOf(next, service).entries()) balancer.members[i]!.target = target
     }
@@ -232,7 +236,8 @@ export class TargetRegistry implements ExpirySource {
       this.ejections.count(id, target.origin, cause)
       this.#log('warn', 'upstream ejected', { service: id, upstream: target.origin, cause, seconds: ms / 1000 })
     }
-    return new Balancer(members, { ejection, slowStartMs, onEjected })
+    const retries = found(next.retries, this.#used.retries, id, () => new ServiceRetries())
+    return new Balancer(members, { ejection, slowStartMs, onEjected, retries })
   }
 
   /** Counts the outcomes of calls to the upstreams of services with several upstreams. */

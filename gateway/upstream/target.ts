@@ -108,6 +108,11 @@ export interface UpstreamCall {
   resume(): void
   /** Call this when the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */
   allowSilence(): void
+  /**
+   * Ignores the rest of the reply, once its head has arrived. Reports no further event. Reads a small rest, so that the
+   * connection can be reused, and cancels the call when the rest is large or slow.
+   */
+  discard(): void
   /** Cancels the call: closes its connection and reports no further event. */
   abort(): void
 }

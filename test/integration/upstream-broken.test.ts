@@ -22,6 +22,9 @@ const early: Record<string, ScriptedReply> = {
   'a close after an interim reply': { bytes: 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', after: 'close' },
 }
 
+/** Faults before the first byte of a reply: the gate tries once more. */
+const unanswered = ['a close instead of a reply', 'a reset instead of a reply']
+
 /** Faults within the body of a service reply. */
 const late: Record<string, ScriptedReply> = {
   'a close before the end of Content-Length': { bytes: `${ok}Content-Length: 10\r\n\r\nhello`, after: 'close' },
@@ -49,16 +52,21 @@ const timesReceived = (title: string) =>
     .flat()
     .filter((line) => line.endsWith(`/s/${nameOf(title)}`)).length
 
-test.concurrent.each(Object.keys(early))('after %s, the gate replies 502 and sends no retry', async (title) => {
-  const reply = await request(node.port, requestBytes({ target: `/s/${nameOf(title)}` }))
+const earlyCases = Object.keys(early).map((title) => ({ title, attempts: unanswered.includes(title) ? 2 : 1 }))
 
-  expect(reply).toMatchObject({ status: 502, framing: 'length', complete: true })
-  expect(reply.json()).toMatchObject({ code: 'bad_gateway', status: 502 })
-  expect(reply.field('connection')).toBeUndefined()
-  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
-  expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts: 1 })
-  expect(timesReceived(title)).toBe(1)
-})
+test.concurrent.each(earlyCases)(
+  'after $title, the gate replies 502, and has sent the request $attempts times',
+  async ({ title, attempts }) => {
+    const reply = await request(node.port, requestBytes({ target: `/s/${nameOf(title)}` }))
+
+    expect(reply).toMatchObject({ status: 502, framing: 'length', complete: true })
+    expect(reply.json()).toMatchObject({ code: 'bad_gateway', status: 502 })
+    expect(reply.field('connection')).toBeUndefined()
+    const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+    expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts })
+    expect(timesReceived(title)).toBe(attempts)
+  },
+)
 
 test.concurrent.each(Object.keys(late))(
   'after %s of the service, the gate aborts the reply to the client and sends no retry',

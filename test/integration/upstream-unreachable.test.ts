@@ -27,7 +27,7 @@ const node = await startNode({
 
 const recordOf = (id: string | undefined) => node.waitForRecord((record) => record['id'] === id)
 
-test('when the only upstream refuses connections, the gate replies 502 after one attempt, and the log names the upstream', async () => {
+test('when the only upstream refuses connections, the gate replies 502 after two attempts, and the log names the upstream', async () => {
   const reply = await request(node.port, requestBytes({ target: '/none/1' }))
 
   expect(reply.status).toBe(502)
@@ -36,7 +36,7 @@ test('when the only upstream refuses connections, the gate replies 502 after one
   expect(await recordOf(reply.field('x-request-id'))).toMatchObject({
     decision: 'failed',
     reason: 'upstream-unreachable',
-    attempts: 1,
+    attempts: 2,
     fault: `${dead[0]}: ECONNREFUSED`,
   })
 })

@@ -149,13 +149,22 @@ export const mutations: readonly Mutation[] = [
         '  onOpen(): void {\n    this.isValid()',
         '  onOpen(): void {\n    this',
       ],
-      'validity is not checked before a retry': ['if (!this.isValid()) return\n      x.target', 'x.target'],
+      'validity is not checked before a retry': ['if (x.settled || !this.isValid()) return\n    x.target', 'x.target'],
       'validity is not checked before a WebSocket opens': [
         'if (!this.isValid()) return\n    const relay',
         'const relay',
       ],
     },
     waiting,
+  ),
+  ...inFile(
+    'pipeline/exchange/retry.ts',
+    {
+      'a request that the service may execute twice is sent again': ['(wasSent && !mayRepeat(x))', 'false'],
+      'retries have no budget': ['!isFree && !budget.allows(now, rules.budget)', 'false'],
+      'Retry-After is ignored': ['Math.max(backOffMs(x.attempts), statedWaitMs(head))', 'backOffMs(x.attempts)'],
+    },
+    ['test/integration/retries.test.ts'],
   ),
   ...inFile(
     'pipeline/websocket/websocket-relay.ts',

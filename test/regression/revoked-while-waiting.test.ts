@@ -70,6 +70,16 @@ const link = await testLink(redisSettingsFor(redis.port))
 await foundEpoch(link)
 const tls = new HeldTls()
 await tls.start()
+/** Replies 503, once `revoked` has resolved, and notes the targets of the requests. */
+const failed: string[] = []
+const revoked = Promise.withResolvers<void>()
+const failing = await startUpstream({
+  handler: async ({ url }, response) => {
+    failed.push(url)
+    if (url.endsWith('/revoked')) await revoked.promise
+    response.writeHead(503).end()
+  },
+})
 const [issuer, upstream, kept, relay, held, heldFirst] = await Promise.all([
   startIssuer(),
   startUpstream(),
@@ -104,6 +114,10 @@ const node = await startNodeProcess({
       ),
       held: service([held.url], '60s', route('held')),
       secure: service([`https://localhost:${tls.port}`], '60s', route('secure')),
+      failing: {
+        ...service([failing.url, failing.url.replace('127.0.0.1', 'localhost')], '2s', route('failing')),
+        retry: { on: [503] },
+      },
       retried: service([heldFirst.url, kept.url], '10s', route('retried')),
     },
   },
@@ -221,4 +235,18 @@ test('a request whose token is revoked while one upstream is silent is not retri
   expect(await status).toBe(401)
   expect(kept.requests.map(({ url }) => url)).not.toContain(target)
   expect(await recordOf(target)).toMatchObject({ reason: 'token-revoked', attempts: 1 })
+})
+
+test('a request whose token is revoked before the service replies 503 is not sent again', async () => {
+  const token = issuer.sign()
+  expect(await get('/failing/before', token)).toBe(503)
+  expect(failed).toEqual(['/failing/before', '/failing/before'])
+  const status = get('/failing/revoked', token)
+  await until('the request has reached the service', () => failed.includes('/failing/revoked'))
+  await revoke(token)
+  revoked.resolve()
+
+  expect(await status).toBe(401)
+  expect(failed.filter((target) => target === '/failing/revoked')).toHaveLength(1)
+  expect(await recordOf('/failing/revoked')).toMatchObject({ reason: 'token-revoked', attempts: 1 })
 })

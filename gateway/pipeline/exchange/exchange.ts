@@ -18,6 +18,7 @@ import type { MessageLine } from '../forward-auth/message-line.ts'
 import type { Gate, Runtime } from '../gate.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { Downstream } from './downstream.ts'
+import type { FailedAttempts } from './failed-attempts.ts'
 import type { Relay } from './relay.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
@@ -162,8 +163,8 @@ export class Exchange implements RequirementInput {
   target: UpstreamTarget | undefined
   /** Value of the field `route.credential.field` for the service; `undefined` when the service gets no credential. */
   upstreamCredential: string | undefined
-  /** True when the request was sent again with a newer credential, after the service replied 401. */
-  credentialReplaced = false
+  /** Failed attempts to forward the request; `undefined` before the first failure. */
+  failedAttempts: FailedAttempts | undefined
   /** Header fields for the service, as alternating names and values. @bound request */
   requestFields: string[] = []
   call: UpstreamCall | undefined

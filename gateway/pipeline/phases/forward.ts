@@ -1,16 +1,19 @@
 import { performance } from 'node:perf_hooks'
-import { GatewayFault } from '../../base/fault.ts'
-import { Supervisor } from '../../base/supervisor.ts'
+import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
 import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { Trailers, UpgradeCall, UpgradeListener, UpstreamListener } from '../../upstream/target.ts'
 import { claimStream } from '../exchange/claim-stream.ts'
+import { isCredentialRefused } from '../exchange/credential-refusal.ts'
 import { deadlineFault, deadlineOf, stateTimeLeft } from '../exchange/deadline.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
+import { hasNoBody } from '../exchange/repeatable.ts'
+import { attemptTimeouts, type Retry, retryAfterFault, retryAfterReply } from '../exchange/retry.ts'
+import { WaitingRetry } from '../exchange/waiting-retry.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 import { recordOpened } from '../records/record-audit.ts'
 import { WebSocketRelay } from '../websocket/websocket-relay.ts'
@@ -19,7 +22,8 @@ import { WebSocketRelay } from '../websocket/websocket-relay.ts'
  * Sends the request to the selected upstream. Upstream events then drive the exchange. The bodies of request and
  * response stream with backpressure, and the end of the response ends the exchange.
  *
- * When the service replies 401 to a credential of the gate, the request is sent once more with a newer credential.
+ * After some failures the request is sent again, as `retry` of the policy allows. When the service replies 401 to a
+ * credential of the gate, the request is sent once more with a newer credential, and never after that.
  *
  * The credential of the client is validated again before each retry. It is also validated before the request head is
  * sent on a newly opened connection, because connecting may take up to the connect timeout. Denials of these
@@ -48,6 +52,7 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
     x.forwardedAt = performance.now()
     x.deadlineAt = deadlineOf(x)
     if (x.head.grpc && x.deadlineAt !== 0 && x.deadlineAt <= x.forwardedAt) throw deadlineFault(x)
+    x.runtime.balancers[x.route.service.index]?.retries.budget.called(x.forwardedAt)
     send(x)
     return undefined
   },
@@ -64,7 +69,7 @@ function send(x: Shaped, fresh = false): void {
     sendUpgrade(x)
     return
   }
-  const { head, route } = x
+  const { head } = x
   if (head.grpc) stateTimeLeft(x, performance.now())
   const request = {
     method: head.method,
@@ -73,7 +78,7 @@ function send(x: Shaped, fresh = false): void {
     body: x.downstream.openBody(),
     client: x.address,
     fresh,
-    timeouts: head.grpc ? endless : route.timeouts,
+    timeouts: head.grpc ? endless : attemptTimeouts(x),
   }
   x.call = x.target.send(request, new ReplyForwarder(x))
 }
@@ -125,7 +130,13 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
 
   onHead(head: ReplyHead): void {
     const x = this.x
-    if (head.status === 401 && isCredentialRefused(x, () => this.isValid())) return
+    if (head.status === 401 && isCredentialRefused(x, this.#renewal())) return
+    const retry = retryAfterReply(x, head)
+    if (retry !== undefined) {
+      x.call!.discard()
+      this.#retry(retry)
+      return
+    }
     x.repliedAt = performance.now()
     if (x.attempts === 1 && hasNoBody(x)) x.target.health?.timed(x.repliedAt - x.forwardedAt)
     x.status = head.status
@@ -173,14 +184,27 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
   }
 
   onFault(fault: GatewayFault): void {
+    const retry = retryAfterFault(this.x, fault)
+    if (retry === undefined) fail(this.x, fault)
+    else this.#retry(retry)
+  }
+
+  /** Steps that send the request again with a newer credential. */
+  #renewal() {
+    return { isValid: () => this.isValid(), send: () => send(this.x, true) }
+  }
+
+  #retry(retry: Retry): void {
     const x = this.x
-    if (mayRetry(x, fault)) {
-      if (!this.isValid()) return
-      x.target = x.runtime.balancers[x.route.service.index]!.next()
-      send(x, !neverSent(fault))
-      return
-    }
-    fail(x, fault)
+    if (retry.waitMs > 0) x.call = new WaitingRetry(x, retry.waitMs, () => this.#sendAgain(retry))
+    else this.#sendAgain(retry)
+  }
+
+  #sendAgain({ target, fresh }: Retry): void {
+    const x = this.x
+    if (x.settled || !this.isValid()) return
+    x.target = target
+    send(x, fresh)
   }
 
   /**
@@ -242,91 +266,4 @@ class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
     if (this.#relay === undefined) super.onFault(fault)
     else this.#relay.onServiceLost(fault)
   }
-}
-
-const renewal = new Supervisor('credential-renewal')
-
-/**
- * Handles a 401 of the service to a credential of the gate. Sends the request again, once, with a newer credential, if
- * the request is repeatable. Otherwise the exchange ends with 502, without the challenge of the service, and the newer
- * credential serves the next requests.
- *
- * @param isValid  validates the credential of the client again after a wait
- * @returns false when the 401 passes to the client
- */
-function isCredentialRefused(x: Shaped, isValid: () => boolean): boolean {
-  const { credential } = x.route
-  const { upstreamCredential: refused } = x
-  if (refused === undefined || credential.replace === undefined) return false
-  const repeats = isRepeatable(x) && !x.credentialReplaced
-  const newer = x.credentialReplaced ? undefined : credential.replace(x, x.gate, refused)
-  if (credential.passesRefusal === true && !(repeats && newer !== undefined)) return false
-  x.call!.abort()
-  if (!repeats || newer === undefined) {
-    if (newer instanceof Promise) void renewal.attempt(() => newer)
-    fail(x, refusedFault(x))
-  } else if (newer instanceof Promise) {
-    void renewal.attempt(async () => {
-      const late = await newer
-      x.readClock()
-      if (!x.aborted && !x.settled) sendAgain(x, late, isValid)
-    })
-  } else sendAgain(x, newer, isValid)
-  return true
-}
-
-function sendAgain(x: Shaped, credential: string | undefined, isValid: () => boolean): void {
-  if (credential === undefined) {
-    fail(x, refusedFault(x))
-    return
-  }
-  if (!isValid()) return
-  x.credentialReplaced = true
-  x.upstreamCredential = credential
-  const { requestFields: fields } = x
-  const { field } = x.route.credential
-  for (let i = 0; i < fields.length; i += 2) if (fields[i] === field) fields[i + 1] = credential
-  // Use a new connection: a pooled one may be closed already, and the request must not be sent a third time.
-  send(x, true)
-}
-
-function refusedFault({ route, credentialReplaced }: Shaped): GatewayFault {
-  const { credential, service } = route
-  const renewed = credentialReplaced ? ', also after its renewal' : ''
-  const message =
-    `service ${service.id} replied 401 to the gate's credential (${credential.type})${renewed}; ` +
-    `check services.${service.id}.credentials in the policy, and the service`
-  return new GatewayFault('upstream-credential-refused', 'upstream', message)
-}
-
-/** Maximum number of attempts for one request, when each upstream is unreachable or full. */
-const TRIES_MAX = 3
-const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
-
-/**
- * Whether a failed request may be retried. If an upstream is unreachable or full, the next upstream is tried. A request
- * gets at most as many attempts as the service has upstreams, and at most `TRIES_MAX`. If a pooled connection closed
- * before the first response byte, the request is sent once more on a new connection. The service may have received such
- * a request, so this second case is limited to a safe method without a body.
- */
-function mayRetry(x: Shaped, fault: GatewayFault): boolean {
-  if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
-  if (neverSent(fault)) {
-    return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.size, TRIES_MAX)
-  }
-  return x.attempts === 1 && isRepeatable(x)
-}
-
-/** Whether the request may be sent twice: a safe method (RFC 9110 §9.2.1), and no body. */
-function isRepeatable({ head, downstream }: Shaped): boolean {
-  return safe.has(head.method) && hasNoBody({ head }) && !downstream.bodyTouched
-}
-
-function hasNoBody({ head }: Pick<Shaped, 'head'>): boolean {
-  return !head.chunked && (head.contentLength ?? 0) === 0
-}
-
-/** Whether a retryable fault means that nothing of the request was sent, so that another upstream can be tried. */
-function neverSent({ reason }: GatewayFault): boolean {
-  return reason !== 'upstream-broken'
 }

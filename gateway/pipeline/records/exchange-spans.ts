@@ -64,7 +64,7 @@ export function exchangeSpans(x: Exchange, now: number): Span[] {
     remoteParent: true,
   }
   const parts = phaseParts(x, now)
-  if (x.forwardedAt !== 0) parts.push(upstreamPart(x, now, failure))
+  if (x.forwardedAt !== 0) parts.push(...failedParts(x), upstreamPart(x, now, failure))
   return [whole, ...parts.map(spanOf)]
 }
 
@@ -153,11 +153,36 @@ function phaseParts(x: Exchange, now: number): Part[] {
   return parts
 }
 
+/** Spans of the attempts that were followed by another one, each with the cause as its error. */
+function failedParts({ failedAttempts, forwardedAt }: Exchange): Part[] {
+  let startedAt = forwardedAt
+  return (failedAttempts?.list ?? []).map(({ at, cause, origin }) => {
+    const attributes = { 'error.type': String(cause), ...placeOf(origin) }
+    const part: Part = {
+      name: 'failed attempt',
+      kind: 'internal',
+      startedAt,
+      endedAt: at,
+      error: String(cause),
+      attributes,
+    }
+    startedAt = at
+    return part
+  })
+}
+
+/** Attributes that name the server of an upstream. */
+function placeOf(origin: string): SpanAttributes {
+  const place = URL.parse(origin)
+  if (place === null) return {}
+  const port = Number(place.port) || (place.protocol === 'https:' ? 443 : 80)
+  return { 'server.address': place.hostname, 'server.port': port }
+}
+
 /** Span of the upstream call, from the start of forwarding until the end of the response. */
 function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
   const { head, target, replyHead, route } = x
   const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
-  const place = target === undefined ? null : URL.parse(target.origin)
   const status = replyHead?.status
   const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
   return {
@@ -173,9 +198,8 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
       'http.request.method': x.method,
       'http.response.status_code': status,
       'http.request.resend_count': x.attempts > 1 ? x.attempts - 1 : undefined,
-      'url.full': place === null ? undefined : bounded(place.origin + path, PATH_MAX),
-      'server.address': place?.hostname,
-      'server.port': place === null ? undefined : Number(place.port) || (place.protocol === 'https:' ? 443 : 80),
+      'url.full': target === undefined ? undefined : bounded(target.origin + path, PATH_MAX),
+      ...(target && placeOf(target.origin)),
       'error.type': error,
       'gatehouse.first_byte_ms': x.repliedAt === 0 ? undefined : x.repliedAt - x.forwardedAt,
     }),

@@ -10,6 +10,7 @@ import { grpcEntry } from './grpc-entry.ts'
 import { routeLimitEntries } from './limit-entry.ts'
 import { matchEntry } from './match-entry.ts'
 import { onOutage } from './on-outage.ts'
+import { retryEntry } from './retry-entry.ts'
 import { streamsEntry } from './streams-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
 import { websocketEntry } from './websocket-entry.ts'
@@ -46,6 +47,9 @@ export const routeEntry = z.strictObject({
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
+  retry: retryEntry
+    .optional()
+    .describe('Replaces `retry` of the service for this route, as a whole. Default: `retry` of the service.'),
   credentials: credentialEntry.optional().describe('Overrides `credentials` of the service for this route.'),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
   grpc: grpcEntry

@@ -14,6 +14,7 @@ import { grpcEntry } from './grpc-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { passHeaders } from './pass-headers.ts'
+import { retryEntry } from './retry-entry.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
 import { upstreamEntries } from './upstream-entry.ts'
@@ -57,6 +58,13 @@ export const serviceEntry = z.strictObject({
     .describe(
       'Time in which an upstream that returns after an outage gets its whole share of the calls again. Default 10s, 1s ' +
         'to 1h; none: at once.',
+    ),
+  retry: retryEntry
+    .prefault({})
+    .describe(
+      'When the gate sends a request again after a failed attempt; none: never, not even when an upstream cannot be ' +
+        'reached. Default {}: requests without a body, after a failed connection or a connection that is lost before ' +
+        'the response. docs/guide/retries.md explains the keys.',
     ),
   protocol: z
     .enum(serviceProtocols)

@@ -4,6 +4,7 @@ import type { ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
 import type { Share } from '../client-counts.ts'
 import type { ConcurrencyLimiter, Seated } from '../concurrency-limiter.ts'
+import { DISCARD_IDLE_MS, DiscardedReply } from '../discarded-reply.ts'
 import { isLoss } from '../is-loss.ts'
 import { MalformedReply } from '../malformed-reply.ts'
 import type { Sweep } from '../sweep.ts'
@@ -80,7 +81,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   tried = 0
   reads = 0
   readonly #keeper: Http2CallKeeper
-  readonly #listener: UpstreamListener
+  #listener: UpstreamListener
   readonly #seats: ConcurrencyLimiter
   readonly #request: UpstreamRequest
   #body: CallBody | undefined
@@ -123,6 +124,11 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
 
   get isOver(): boolean {
     return this.#over
+  }
+
+  /** True once the head of the reply has arrived. */
+  get isAnswered(): boolean {
+    return this.#answered
   }
 
   /** The session on which the call is sent, or for which the call waits. */
@@ -313,6 +319,12 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
 
   allowSilence(): void {
     this.#idleMs = Number.POSITIVE_INFINITY
+  }
+
+  discard(): void {
+    if (this.#over) return
+    this.#idleMs = DISCARD_IDLE_MS
+    this.#listener = new DiscardedReply(() => this.#finish(true))
   }
 
   abort(): void {

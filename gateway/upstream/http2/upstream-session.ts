@@ -289,7 +289,8 @@ export class UpstreamSession implements CallCarrier {
     // The session has carried other calls before this error. Most likely the connection broke while it was idle, before
     // the service read the request, so a retry is possible.
     const retryable = !isAnswered && this.#started > 1 && this.#error !== undefined
-    return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${why}`, { cause: this.#error, retryable })
+    const options = { cause: this.#error, retryable, unanswered: !isAnswered }
+    return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${why}`, options)
   }
 
   /**
@@ -401,14 +402,12 @@ export class UpstreamSession implements CallCarrier {
   /** Ends the calls that are still open when the session has ended, with a fault. */
   #loseCalls(): void {
     const { origin } = this.#keeper
-    const fault =
-      this.#lateHandshakeFault() ??
-      new GatewayFault(
-        'upstream-broken',
-        'upstream',
-        `${origin}: ${this.#error?.message ?? 'the HTTP/2 session with the service ended'}`,
-      )
-    for (const call of this.#calls.members()) call.lost(fault)
+    const late = this.#lateHandshakeFault()
+    const message = `${origin}: ${this.#error?.message ?? 'the HTTP/2 session with the service ended'}`
+    for (const call of this.#calls.members()) {
+      const unanswered = !call.isAnswered
+      call.lost(late ?? new GatewayFault('upstream-broken', 'upstream', message, { unanswered }))
+    }
   }
 
   /**

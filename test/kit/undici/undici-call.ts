@@ -100,6 +100,10 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   /** Does nothing: undici cannot change the timeouts of a request in progress. */
   allowSilence(): void {}
 
+  discard(): void {
+    this.abort()
+  }
+
   abort(): void {
     if (this.#end()) this.#controller?.abort(givenUp)
   }

@@ -80,6 +80,7 @@ const full = {
       },
       cors: { origins: ['https://app.test'] },
       limits,
+      retry: { on: ['timeout'], per_try: '90s' },
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
       accept: ['bearer', 'basic'],
       basic: { scopes: ['orders:read'] },
@@ -96,6 +97,7 @@ const full = {
           accept: ['basic'],
           basic: { issuer: 'main', scopes: ['orders:read'], resource: ['https://api.test'] },
           timeouts: { idle: '90s' },
+          retry: { on: [503, 'timeout'], methods: ['POST'], attempts: 3, budget: '5%', per_try: '90s' },
           streams: { max: 10, max_per_subject: 2, max_age: '1h', idle: '10m', hold: '10s', end: 'keep' },
           grpc: { max_message: '1MiB' },
           websocket: {
@@ -141,6 +143,8 @@ const defaultEjection = {
   time: '10s',
   max_time: '5m',
 }
+
+const defaultRetry = { on: ['connect', 'reset'], methods: ['GET', 'HEAD', 'OPTIONS'], attempts: 2, budget: '20%' }
 
 test('a printed policy with all settings contains every key of the policy schema, except the second place (env or file) of a secret', () => {
   const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
@@ -215,6 +219,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           upstreams: ['http://s.test'],
           ejection: defaultEjection,
           slow_start: '10s',
+          retry: defaultRetry,
           protocol: 'http1',
           roles: {},
           credentials: 'assertion',
@@ -243,6 +248,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               accept: ['bearer'],
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
+              retry: defaultRetry,
               credentials: 'assertion',
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },

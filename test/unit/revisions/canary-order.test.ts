@@ -46,7 +46,6 @@ const exchange = (more: Partial<EndedExchange>): EndedExchange => ({
   startedAt: 1,
   forwardedAt: 2,
   repliedAt: 3,
-  attempts: 1,
   head: { version: '1.1', grpc: false },
   downstream: { bytesIn: 0, bytesOut: 0 },
   ...more,

@@ -1,0 +1,73 @@
+import { performance } from 'node:perf_hooks'
+import { GatewayFault } from '../../base/fault.ts'
+import { Supervisor } from '../../base/supervisor.ts'
+import { fail } from './driver.ts'
+import type { Shaped } from './exchange.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { isRepeatable, safeMethods } from './repeatable.ts'
+
+const renewal = new Supervisor('credential-renewal')
+
+/** Steps of `forward` that repeat a request with a newer credential. */
+interface RepeatSteps {
+  /** Validates the credential of the client again. @returns false after ending the exchange */
+  isValid(): boolean
+  /** Sends the request again, on a new connection. */
+  send(): void
+}
+
+/**
+ * Handles a 401 of the service to a credential of the gate. Sends the request again, once, with a newer credential, if
+ * the request is repeatable. Otherwise the exchange ends with 502, without the challenge of the service, and the newer
+ * credential serves the next requests.
+ *
+ * @returns false when the 401 passes to the client
+ */
+export function isCredentialRefused(x: Shaped, steps: RepeatSteps): boolean {
+  const { credential } = x.route
+  const { upstreamCredential: refused } = x
+  if (refused === undefined || credential.replace === undefined) return false
+  const isReplaced = x.failedAttempts?.isCredentialReplaced === true
+  const repeats = isRepeatable(x, safeMethods) && !isReplaced
+  const newer = isReplaced ? undefined : credential.replace(x, x.gate, refused)
+  if (credential.passesRefusal === true && !(repeats && newer !== undefined)) return false
+  x.call!.abort()
+  if (!repeats || newer === undefined) {
+    if (newer instanceof Promise) void renewal.attempt(() => newer)
+    fail(x, refusedFault(x))
+  } else if (newer instanceof Promise) {
+    void renewal.attempt(async () => {
+      const late = await newer
+      x.readClock()
+      if (!x.aborted && !x.settled) sendAgain(x, late, steps)
+    })
+  } else sendAgain(x, newer, steps)
+  return true
+}
+
+function sendAgain(x: Shaped, credential: string | undefined, { isValid, send }: RepeatSteps): void {
+  if (credential === undefined) {
+    fail(x, refusedFault(x))
+    return
+  }
+  if (!isValid()) return
+  x.failedAttempts ??= new FailedAttempts()
+  x.failedAttempts.isCredentialReplaced = true
+  x.failedAttempts.add(performance.now(), 'credential', x.target)
+  x.runtime.balancers[x.route.service.index]?.retries.count('credential', 'retried')
+  x.upstreamCredential = credential
+  const { requestFields: fields } = x
+  const { field } = x.route.credential
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === field) fields[i + 1] = credential
+  // Use a new connection: a pooled one may be closed already, and the request must not be sent a third time.
+  send()
+}
+
+function refusedFault({ route, failedAttempts }: Shaped): GatewayFault {
+  const { credential, service } = route
+  const renewed = failedAttempts?.isCredentialReplaced === true ? ', also after its renewal' : ''
+  const message =
+    `service ${service.id} replied 401 to the gate's credential (${credential.type})${renewed}; ` +
+    `check services.${service.id}.credentials in the policy, and the service`
+  return new GatewayFault('upstream-credential-refused', 'upstream', message)
+}

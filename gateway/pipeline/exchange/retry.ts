@@ -1,0 +1,159 @@
+import { performance } from 'node:perf_hooks'
+import type { GatewayFault } from '../../base/fault.ts'
+import type { ReplyHead } from '../../upstream/reply-head.ts'
+import type { RetryCause, RetryCondition, RetryOutcome } from '../../upstream/retry-rules.ts'
+import type { RequestTimeouts, UpstreamTarget } from '../../upstream/target.ts'
+import type { Shaped } from './exchange.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { isRepeatable } from './repeatable.ts'
+
+/** Maximum number of upstreams that are tried for one request when they cannot be reached, whatever the policy says. */
+const UNREACHED_MAX = 3
+/** Maximum wait before a retry at the same upstream, if the service states the wait in `Retry-After`, ms. */
+const RETRY_AFTER_MAX_MS = 1000
+/**
+ * Maximum random wait before the second attempt at the same upstream, ms. Doubles with each further attempt. The wait
+ * is random, so that requests that failed together are not repeated together.
+ */
+const BACK_OFF_MS = 25
+
+/** Another attempt to forward a request. */
+export interface Retry {
+  readonly target: UpstreamTarget
+  /** True to use a new connection, because pooled ones may be closed too. */
+  readonly fresh: boolean
+  /** Wait before the attempt, ms. */
+  readonly waitMs: number
+}
+
+/** A failed attempt. */
+interface Failure {
+  readonly cause: RetryCause & (RetryCondition | 'full')
+  /** Whether the service may have received the request. */
+  readonly wasSent: boolean
+  /** Whether another attempt at the same upstream can succeed. */
+  readonly maySucceed: boolean
+  /** Shortest wait before the next attempt at the same upstream, ms; 0: none, also no random one. */
+  readonly waitMs: number
+  readonly fresh: boolean
+}
+
+/** Decides about a retry after a fault. @returns `undefined` when the exchange ends with the fault */
+export function retryAfterFault(x: Shaped, fault: GatewayFault): Retry | undefined {
+  const failure = failureOf(x, fault)
+  return failure === undefined ? undefined : retryAfter(x, failure)
+}
+
+/**
+ * Decides about a retry instead of this reply. Call this function before the reply is processed.
+ *
+ * @returns `undefined` when the client gets the reply
+ */
+export function retryAfterReply(x: Shaped, head: ReplyHead): Retry | undefined {
+  const { status } = head
+  if (status !== 502 && status !== 503 && status !== 504) return undefined
+  if (x.route.retry?.on.has(status) !== true) return undefined
+  const waitMs = Math.max(backOffMs(x.attempts), statedWaitMs(head))
+  return retryAfter(x, { cause: status, wasSent: true, maySucceed: true, waitMs, fresh: false })
+}
+
+/** Timeouts of the attempt that is about to be made, which `x.attempts` includes. */
+export function attemptTimeouts(x: Shaped): RequestTimeouts {
+  const { retry: rules, timeouts } = x.route
+  if (rules?.earlyTimeouts === undefined || x.attempts >= rules.attempts || !mayRepeat(x)) return timeouts
+  const { budget } = retriesOf(x)
+  return budget.allows(performance.now(), rules.budget) ? rules.earlyTimeouts : timeouts
+}
+
+function failureOf(x: Shaped, fault: GatewayFault): Failure | undefined {
+  const { reason, retryable, unanswered } = fault
+  switch (reason) {
+    case 'upstream-full':
+      return retryable ? neverSent('full', false, x) : undefined
+    case 'upstream-unreachable':
+      // A second connection that times out would double the time for which the client waits for the error.
+      return retryable ? neverSent('connect', !isTimedOut(fault), x) : undefined
+    case 'upstream-certificate':
+    case 'upstream-handshake':
+      return retryable ? neverSent('connect', false, x) : undefined
+    case 'upstream-broken': {
+      if (!unanswered) return undefined
+      // The service has most likely closed an idle connection, and works: no wait is needed.
+      const waitMs = retryable ? 0 : backOffMs(x.attempts)
+      return { cause: 'reset', wasSent: true, maySucceed: true, waitMs, fresh: true }
+    }
+    case 'upstream-timeout':
+      return { cause: 'timeout', wasSent: true, maySucceed: true, waitMs: backOffMs(x.attempts), fresh: false }
+    default:
+      return undefined
+  }
+}
+
+function neverSent(cause: 'connect' | 'full', maySucceed: boolean, x: Shaped): Failure {
+  return { cause, wasSent: false, maySucceed, waitMs: backOffMs(x.attempts), fresh: false }
+}
+
+function isTimedOut({ cause }: GatewayFault): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+}
+
+function retryAfter(x: Shaped, { cause, wasSent, maySucceed, waitMs, fresh }: Failure): Retry | undefined {
+  const rules = x.route.retry
+  if (rules === undefined || !rules.on.has(cause === 'full' ? 'connect' : cause)) return undefined
+  if (x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return undefined
+  if (x.failedAttempts?.isCredentialReplaced === true || (wasSent && !mayRepeat(x))) return undefined
+  x.failedAttempts ??= new FailedAttempts()
+  const { tried } = x.failedAttempts
+  tried.push(x.target)
+  const balancer = x.runtime.balancers[x.route.service.index]!
+  const target = balancer.next(tried)
+  const isSame = tried.includes(target)
+  if (isSame && !maySucceed) return undefined
+  const now = performance.now()
+  const { budget } = balancer.retries
+  // A request that reached no upstream costs the services nothing, so that another upstream is always tried.
+  const isFree = !wasSent && !isSame
+  let outcome: RetryOutcome = 'retried'
+  if (x.attempts >= (isFree ? Math.max(rules.attempts, UNREACHED_MAX) : rules.attempts)) outcome = 'attempts-exhausted'
+  else if (!isFree && !budget.allows(now, rules.budget)) outcome = 'budget-exhausted'
+  else if (isSame && !fits(x, now, waitMs)) outcome = 'not-in-time'
+  balancer.retries.count(cause, outcome)
+  if (outcome !== 'retried') return undefined
+  if (!isFree) budget.retried(now)
+  x.failedAttempts.add(now, cause, x.target)
+  return { target, fresh, waitMs: isSame ? waitMs : 0 }
+}
+
+/** Whether the exchange can wait before its next attempt. The node does not wait while it drains. */
+function fits({ deadlineAt, gate }: Shaped, now: number, waitMs: number): boolean {
+  if (waitMs > RETRY_AFTER_MAX_MS || (gate.draining && waitMs > 0)) return false
+  return deadlineAt === 0 || now + waitMs < deadlineAt
+}
+
+/** Whether the request may be repeated although the service may have received it. */
+function mayRepeat(x: Shaped): boolean {
+  return x.head.handshake === undefined && isRepeatable(x, x.route.retry!.methods)
+}
+
+function retriesOf({ runtime, route }: Shaped) {
+  return runtime.balancers[route.service.index]!.retries
+}
+
+/** Returns a random wait before the attempt after `attempts` attempts, ms. */
+function backOffMs(attempts: number): number {
+  return Math.random() * BACK_OFF_MS * 2 ** (attempts - 1)
+}
+
+/**
+ * Returns the wait that the service demands in `Retry-After` (RFC 9110 §10.2.3), ms; 0 without a valid field. The field
+ * is a number of seconds or a date.
+ */
+function statedWaitMs(head: ReplyHead): number {
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.nameLength(i) !== 11 || !head.nameStartsWith(i, 'retry-after')) continue
+    const value = head.value(i)
+    const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+    return Number.isNaN(ms) ? 0 : Math.max(0, ms)
+  }
+  return 0
+}
