@@ -1,12 +1,14 @@
 import { SinkMaker } from './audit/sink-maker.ts'
 import { findPath } from './config/find-path.ts'
 import { KeyRings } from './config/key-rings.ts'
-import { ConfigError, type DocumentPath, nowhere, type Place, type Problem } from './config/problem.ts'
+import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from './config/problem.ts'
 import type { SinkSettings } from './config/read-sinks.ts'
 import { Secrets } from './config/secrets.ts'
 import { type LoadedSettings, readSettings } from './config/settings.ts'
+import { checkWritablePaths } from './config/writable-paths.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
 import { preparePolicy } from './follow-policy.ts'
+import { checkAddon } from './http/addon.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
 import { compilePolicy } from './policy/compile.ts'
@@ -32,8 +34,8 @@ export interface StartCheck {
 }
 
 /**
- * Checks all that the settings name as a start does: the policy and its needs, secrets, keys, certificates and audit
- * sinks. Opens no listener and no connection, and reads no policy from the cluster. Problems in files that the policy
+ * Checks all that the settings name as a start does: the policy and its needs, secrets, keys, certificates, audit
+ * sinks, folders to write to, and the package of the listener. Opens no listener and no connection, and reads no policy from the cluster. Problems in files that the policy
  * names have the place of their entry in the policy.
  *
  * @param read  reads the policy of the settings. Default: reads and compiles its files
@@ -55,6 +57,8 @@ export async function checkStart(loaded: LoadedSettings, read = readAndCompile):
   }
   await attempt(() => secrets.followSettings(loaded.secrets))
   await attempt(() => openSinks(loaded.settings.sinks, secrets))
+  await attempt(() => requireNone(checkWritablePaths(loaded.settings)))
+  await attempt(() => requireNone(checkListenerAddon(loaded.settings)))
   const policy = await attempt(() => readPolicyOf(loaded, read))
   if (policy === undefined) return { policy, problems }
   const { snapshot, source } = policy
@@ -129,7 +133,21 @@ async function prepareUnused({ settings }: LoadedSettings, snapshot: Snapshot, s
 function openSinks(sinks: readonly SinkSettings[], secrets: Secrets): void {
   const maker = new SinkMaker(secrets, () => {})
   for (const sink of sinks) maker.make(sink)
-  if (maker.problems.length > 0) throw new ConfigError(maker.problems)
+  requireNone(maker.problems)
+}
+
+function requireNone(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** Returns a problem when the uWebSockets.js package is missing for this platform, or is not a known build. */
+function checkListenerAddon({ addonSha256, addonScriptSha256 }: LoadedSettings['settings']): Problem[] {
+  try {
+    checkAddon({ addon: addonSha256, script: addonScriptSha256 })
+    return []
+  } catch (error) {
+    return [problem('GH_CONFIG_VALUE', (error as Error).message, ['addon_sha256'], nowhere)]
+  }
 }
 
 interface Located {

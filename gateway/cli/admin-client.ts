@@ -9,7 +9,8 @@ import { flag } from './verb.ts'
 
 const { request: requestPlain } = nodeHttp
 
-const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
+/** Admin URL of a command without `--admin` and GATEHOUSE_ADMIN_URL. */
+export const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
 /** Reply timeout, ms. A revocation can wait up to 5 minutes for the slowest node. */
 const REPLY_MS = 6 * 60_000
@@ -23,6 +24,9 @@ export const adminFlag = z
     value: 'url',
     help: `admin listener of any node (default: GATEHOUSE_ADMIN_URL, then ${DEFAULT_ADMIN})`,
   })
+
+/** Hint for a command that gets no reply from the admin URL. */
+export const findNodeHint = 'name the admin listener of a running node with --admin URL or GATEHOUSE_ADMIN_URL'
 
 /** Meaning of exit code 3 for verbs that call the admin API. */
 export const adminUnreachable = {
@@ -180,7 +184,7 @@ export class AdminClient {
   #findNode(cause: Error): string {
     const { code = '' } = cause as NodeJS.ErrnoException
     if (/^(?:ERR_SSL|EPROTO)/.test(code)) return 'the admin listener speaks plain HTTP; use an http:// URL'
-    return 'name the admin listener of a running node with --admin URL or GATEHOUSE_ADMIN_URL'
+    return findNodeHint
   }
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
@@ -240,7 +244,9 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
   if (inline) return validToken(inline)
   if (!file) {
     const message = 'the admin API requires a token: set GATEHOUSE_ADMIN_TOKEN or GATEHOUSE_ADMIN_TOKEN_FILE'
-    throw new CliError(exitCodes.usage, 'GH_USAGE', message)
+    const hint =
+      'for a demo: eval "$(gatehouse demo env)"; otherwise a token of an issuer in admin.issuers, or the value of admin.bootstrap_token'
+    throw new CliError(exitCodes.usage, 'GH_USAGE', message, hint)
   }
   const { secret, failure } = readSecret({ file }, env, process.cwd())
   if (secret === undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', `GATEHOUSE_ADMIN_TOKEN_FILE: ${failure}`)

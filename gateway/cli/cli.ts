@@ -74,7 +74,11 @@ function usageHint(text: string, command: Command): string | undefined {
   const takesFile = command.options.some(({ long }) => long === '--config')
   if (text.includes('too many arguments') && takesFile)
     return `name the settings file with a flag: ${name} --config FILE`
-  if (/unknown command|did you mean/i.test(text)) return undefined
+  if (/did you mean/i.test(text)) return undefined
+  // commander reports a value of a flag without values, such as --ready=yes, as an unknown option.
+  const flag = /unknown option '(--[a-z-]+)=/.exec(text)?.[1]
+  if (command.options.some(({ long }) => long === flag)) return `${flag} takes no value`
+  if (text.includes('unknown command')) return `${name} --help lists the commands`
   return command.parent === null ? undefined : `${name} --help shows the arguments, flags and examples`
 }
 

@@ -3,13 +3,22 @@ import type { Problem } from '../config/problem.ts'
 import type { PolicyDifference } from '../policy/difference/policy-difference.ts'
 import { type AdminClient, AdminRefusal } from './admin-client.ts'
 import { differenceLines } from './difference-lines.ts'
-import { type ExitCode, exitCodes, type Output } from './output.ts'
+import { CliError, type ExitCode, exitCodes, type Output } from './output.ts'
 import { printAcknowledgements } from './receipt-text.ts'
 import { flag } from './verb.ts'
 import { waitFlags } from './wait-flag.ts'
 
+const revisionNumber = /^[1-9][0-9]{0,8}$/
+
+/** @throws {CliError} when the argument of a verb is not the number of a revision */
+export function requireRevisionNumber(argument: string): void {
+  if (revisionNumber.test(argument)) return
+  const message = 'the argument must be the number of a revision'
+  throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse revisions lists the revisions with their numbers')
+}
+
 /** Schema of a flag whose value is the number of a policy revision. */
-export const revisionFlag = z.string().regex(/^[1-9][0-9]{0,8}$/, { error: 'must be the number of a revision' })
+export const revisionFlag = z.string().regex(revisionNumber, { error: 'must be the number of a revision' })
 
 /** Flags of every verb that changes the policy of the cluster. */
 export const changeFlags = {

@@ -22,10 +22,11 @@ export function readBytes(file: string): Uint8Array {
 
 export function unreadable(file: string, error: unknown): ConfigError {
   const { code = 'unknown' } = error as NodeJS.ErrnoException
-  return refused('GH_CONFIG_UNREADABLE', `cannot be read (${code})`, file, remedies[code])
+  return refused('GH_CONFIG_UNREADABLE', `cannot be read (${code})`, file, unreadableRemedies[code])
 }
 
-const remedies: Readonly<Record<string, string>> = {
+/** Remedies for a file that cannot be read, by error code of the system. */
+export const unreadableRemedies: Readonly<Record<string, string>> = {
   ENOENT: 'no file or folder has this path; a relative path starts at the working directory',
   EISDIR: 'this is a folder; name a file in it',
   EACCES: 'the user of this process may not read it; change its owner or mode',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { knownAddons, knownScripts } from './known-addons.ts'
@@ -22,6 +22,12 @@ export interface AcceptedBuild {
 export function checkAddon(accepted: AcceptedBuild): void {
   const script = createRequire(import.meta.url).resolve('uWebSockets.js')
   const addon = join(dirname(script), `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`)
+  if (!existsSync(addon)) {
+    throw new Error(
+      `uWebSockets.js has no build for ${process.platform} ${process.arch} with Node ${process.versions.node}; ` +
+        'install the packages on this machine, with Node 20, 22, 24 or 25',
+    )
+  }
   check(script, knownScripts, accepted.script, "the listener's script", 'addon_script_sha256')
   check(addon, knownAddons, accepted.addon, "the listener's addon", 'addon_sha256')
 }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -63,6 +63,15 @@ test('S-147 a node whose native addon has an unknown hash exits with code 1 befo
   expect(status).toBe(1)
   expect(stderr).toContain('addon is not a known build of this version')
   expect(stdout).not.toContain('node started')
+})
+
+test('`gatehouse check --config` reports a native addon with an unknown hash, and exits with code 1', () => {
+  writeFileSync(join(tree, 'gatehouse.yaml'), 'policy: { path: policy.yaml }\n')
+  const words = ['gateway/cli/gatehouse.mjs', 'check', '--config', 'gatehouse.yaml']
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: tree, encoding: 'utf8' })
+
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/gatehouse\.yaml: addon_sha256: the listener's addon is not a known build of this version/)
 })
 
 test('S-147 a node starts with a changed native addon if GATEHOUSE_ADDON_SHA256 is the hash of the addon', async () => {

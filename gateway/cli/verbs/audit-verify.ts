@@ -7,6 +7,7 @@ import { readArchive } from '../../audit/read-archive.ts'
 import type { AuditKey } from '../../audit/seal.ts'
 import { type ChainReport, Verification, type VerificationReport } from '../../audit/verification.ts'
 import { readAuditKey } from '../../config/audit-keys.ts'
+import { unreadableRemedies } from '../../config/file-bytes.ts'
 import { readSecret } from '../../config/secret.ts'
 import { loadSettings } from '../../config/settings.ts'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
@@ -121,7 +122,8 @@ async function readFileInto(file: string, verification: Verification): Promise<v
 
 function unreadable(path: string, error: unknown): CliError {
   const { code, message } = error as NodeJS.ErrnoException
-  return new CliError(exitCodes.invalid, 'GH_AUDIT_UNREADABLE', `${path} cannot be read (${code ?? message})`)
+  const hint = unreadableRemedies[code ?? '']
+  return new CliError(exitCodes.invalid, 'GH_AUDIT_UNREADABLE', `${path} cannot be read (${code ?? message})`, hint)
 }
 
 function nothingIn(paths: readonly string[]): CliError {

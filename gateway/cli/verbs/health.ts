@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { nodeHttp } from '../../base/node-http.ts'
+import { DEFAULT_ADMIN, findNodeHint } from '../admin-client.ts'
 import { CliError, exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 const { get } = nodeHttp
 
 const TIMEOUT_MS = 3000
-const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 
 /** All reply texts of the probes of a node or worker. Another text shows that the server is not a node or worker. */
 const answers: ReadonlySet<string> = new Set(['alive', 'ready', 'not ready', 'misdirected request'])
@@ -44,7 +44,8 @@ export const verb = defineVerb({
 
 async function probe(base: string, path: string, output: Output): Promise<number> {
   if (!URL.canParse(base) || new URL(base).protocol !== 'http:') {
-    throw new CliError(exitCodes.usage, 'GH_USAGE', `the admin URL ${base} is not an http URL`)
+    const hint = `write it with its scheme, such as ${DEFAULT_ADMIN}`
+    throw new CliError(exitCodes.usage, 'GH_USAGE', `the admin URL ${base} must be an http URL`, hint)
   }
   const { status, text } = await fetchProbe(new URL(path, base))
   if (!answers.has(text)) {
@@ -64,7 +65,12 @@ function fetchProbe(url: URL): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const unreachable = (cause: Error): void =>
       reject(
-        new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', `no reply from ${url.origin}: ${cause.message}`),
+        new CliError(
+          exitCodes.unreachable,
+          'GH_ADMIN_UNREACHABLE',
+          `no reply from ${url.origin}: ${cause.message}`,
+          findNodeHint,
+        ),
       )
     const request = get(url, { timeout: TIMEOUT_MS, agent: false }, (response) => {
       let text = ''

@@ -64,7 +64,8 @@ interface QueueKind {
 async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Promise<QueueListing[]> {
   if (redis === undefined) {
     const message = 'redis is not set: without Redis there are no job queues'
-    throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', message)
+    const hint = 'set redis.url in the settings file, or GATEHOUSE_REDIS_URL'
+    throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', message, hint)
   }
   let lastError = `no reply within ${REDIS_MS / 1000} s`
   const link = new RedisLink(redis, (_, __, { reason }) => {
@@ -74,13 +75,14 @@ async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Pro
   try {
     await Promise.race([ready(link), late])
     const listed = Promise.all(kinds.map(({ kind, names }) => new QueueView(kind, link).list(names)))
-    const queues = (await Promise.race([listed, late])).flat()
-    await link.close()
-    return queues
+    return (await Promise.race([listed, late])).flat()
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const message = `Redis did not reply: ${(error as Error).message}`
-    throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', message)
+    const hint = 'check that Redis runs, and that `redis` in the settings names its address and password'
+    throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', message, hint)
+  } finally {
+    await link.close()
   }
 }
 

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes, type Output } from '../output.ts'
+import { requireRevisionNumber } from '../policy-change.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 interface Shown {
@@ -34,9 +35,7 @@ export const verb = defineVerb({
     ...adminUnreachable,
   },
   run: async ({ number, out, admin }, output) => {
-    if (!/^[1-9][0-9]{0,8}$/.test(number)) {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the argument must be the number of a revision')
-    }
+    requireRevisionNumber(number)
     const { document } = await AdminClient.from(admin).call('GET', `/api/v1/policy/revisions/${number}`, 'files')
     const { author, message, time, active, files } = document as unknown as Shown
     const about = `${active ? 'active, ' : ''}${time}, ${author}${message === '' ? '' : `: ${message}`}`

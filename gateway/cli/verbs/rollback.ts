@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
-import { activatePolicy, changeExitCodes, changeFlags, comparePolicies, withPolicyErrors } from '../policy-change.ts'
+import {
+  activatePolicy,
+  changeExitCodes,
+  changeFlags,
+  comparePolicies,
+  requireRevisionNumber,
+  withPolicyErrors,
+} from '../policy-change.ts'
 import { defineVerb, flag } from '../verb.ts'
 import { waitMsOf } from '../wait-flag.ts'
 
@@ -22,9 +29,7 @@ export const verb = defineVerb({
   exitCodes: changeExitCodes,
   run: async ({ number, message, wait, admin }, output) => {
     const wait_ms = waitMsOf(wait)
-    if (number !== undefined && !/^[1-9][0-9]{0,8}$/.test(number)) {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the argument must be the number of a revision')
-    }
+    if (number !== undefined) requireRevisionNumber(number)
     const client = AdminClient.from(admin)
     return withPolicyErrors(output, { refused: exitCodes.invalid }, async () => {
       const target = number === undefined ? await beforeActive(client) : { to: Number(number) }

@@ -77,6 +77,18 @@ const cases: readonly (readonly [subject: string, settings: string, policy: stri
     policy,
     /settings\d+\.yaml:\d+:\d+: audit\.sinks\.siem\.auth\.token: .*gone cannot be read/,
   ],
+  [
+    'a spill folder below a file',
+    `${redis}\naudit: { spill: { path: secret/spill } }`,
+    policy,
+    /settings\d+\.yaml:3:\d+: audit\.spill\.path: .*secret\/spill cannot be written: .*secret is not a folder/,
+  ],
+  [
+    'an epoch file below a file',
+    `${redis}\nrevocation: { epoch_file: secret/epoch }`,
+    policy,
+    /settings\d+\.yaml:3:\d+: revocation\.epoch_file: .*secret\/epoch cannot be written: .*secret is not a folder/,
+  ],
   ['a misspelt key', 'admni: {}', policy, /settings\d+\.yaml:1:1: admni: unknown key/],
 ]
 

@@ -37,9 +37,11 @@ const many = `
 /**
  * Runs several `gatehouse` command lines one after the other in one process, because most of the time of a command is
  * the start of its process.
+ *
+ * @param env  environment variables of the process
  */
-export function runEach(commandLines: readonly (readonly string[])[]): Run[] {
-  const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env: {}, timeout: 100_000 } as const
+export function runEach(commandLines: readonly (readonly string[])[], env: Record<string, string> = {}): Run[] {
+  const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env, timeout: 100_000 } as const
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', many], options)
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout)
