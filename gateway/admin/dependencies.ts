@@ -47,6 +47,8 @@ export interface NodeView {
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
+  /** Bytes of the request bodies that are kept to send requests again. */
+  readonly keptBodiesBytes: number
   /** Failed attempts to forward requests since the start of the node, by service. */
   readonly retries: readonly { readonly service: string; readonly counts: ServiceRetries['counts'] }[]
   /** Certificates, secrets and keys of the node that expire at a known time. The first to expire is first. */

@@ -34,6 +34,7 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
     sink.value(instruments.upstreamState, 1, { ...upstream, state })
     for (const [cause, count] of ejections) sink.value(instruments.upstreamEjections, count, { ...upstream, cause })
   }
+  sink.value(instruments.keptBodies, node.keptBodiesBytes, {})
   for (const { service, counts } of node.retries) {
     for (const [cause, outcome, count] of counts) {
       sink.value(instruments.upstreamRetries, count, { service, cause: String(cause), outcome })

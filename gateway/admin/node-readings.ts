@@ -12,7 +12,7 @@ import type { NodeState } from './probes.ts'
 
 /** Objects from which the state of a node is read. */
 export interface ReadingSources {
-  readonly gate: Pick<Gate, 'node' | 'runtime'>
+  readonly gate: Pick<Gate, 'node' | 'runtime' | 'keptBodies'>
   /** Version of Gatehouse. */
   readonly version: string
   readonly state: NodeState
@@ -108,6 +108,10 @@ export class NodeReadings implements NodeView {
 
   get expiries(): readonly Expiry[] {
     return this.#sources.expiries.list()
+  }
+
+  get keptBodiesBytes(): number {
+    return this.#sources.gate.keptBodies.bytes
   }
 
   get retries(): NodeView['retries'] {

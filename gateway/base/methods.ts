@@ -9,4 +9,7 @@ export function withHead(methods: readonly string[]): ReadonlySet<string> {
   return new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
 }
 
+/** Methods without an effect on the service (RFC 9110 §9.2.1). @bound code */
+export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 export type Method = (typeof forwardedMethods)[number]

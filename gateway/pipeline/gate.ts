@@ -23,6 +23,7 @@ import type { ClientTokens } from '../tokens/client-tokens.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
 import { Proxies } from './client-address/proxies.ts'
+import { KeptBodies } from './exchange/kept-body.ts'
 import { PublicUrls } from './exchange/public-urls.ts'
 import type { Lifecycle } from './exchange/steps.ts'
 
@@ -77,6 +78,8 @@ export interface Gate {
   readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined
   /** Signer of identity assertions; `undefined` when no signing key for them is configured. */
   readonly signer: AssertionSigner | undefined
+  /** Request bodies that are kept to send requests again. */
+  readonly keptBodies: KeptBodies
   readonly serviceSecrets: CredentialSources['serviceSecrets']
   readonly exchanges: CredentialSources['exchanges']
   readonly grants: CredentialSources['grants']
@@ -189,6 +192,7 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
     limits: { targetMaxBytes, headMaxBytes, fieldsMax, messageMaxBytes: settings.streams.maxMessageBytes },
     scheme: settings.listenTls ? 'https' : 'http',
     publicUrls: new PublicUrls(settings.publicUrls),
+    keptBodies: new KeptBodies(),
     proofs: openOwnProofs(settings),
     checksConsumeProofs: settings.checkDpop === 'consume',
     proxies: trustsNobody ? undefined : new Proxies(settings),

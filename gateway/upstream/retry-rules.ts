@@ -11,6 +11,8 @@ export interface RetryRules {
   readonly on: ReadonlySet<RetryCondition>
   /** Methods whose requests can be sent again after the service may have received them. */
   readonly methods: ReadonlySet<string>
+  /** Methods of `methods` whose requests are sent again also with a small body; `undefined`: none. */
+  readonly bodyMethods: ReadonlySet<string> | undefined
   /** Maximum number of attempts, the first included. */
   readonly attempts: number
   /** Maximum number of retries for each call of the service, from 0 to 1. */
@@ -28,7 +30,13 @@ export type RetryCause = (typeof retryCauses)[number]
 
 /**
  * Results of a failure that the rules allow to retry. `not-in-time`: the wait before the retry would be too long, or
- * would end after the deadline of the exchange.
+ * would end after the deadline of the exchange. `body-not-kept`: the request has a body that is not kept.
  */
-export const retryOutcomes = ['retried', 'attempts-exhausted', 'budget-exhausted', 'not-in-time'] as const
+export const retryOutcomes = [
+  'retried',
+  'attempts-exhausted',
+  'budget-exhausted',
+  'not-in-time',
+  'body-not-kept',
+] as const
 export type RetryOutcome = (typeof retryOutcomes)[number]

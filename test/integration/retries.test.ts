@@ -145,7 +145,9 @@ test.each([
   { method: 'POST', service: 'posts', attempts: 2 },
   { method: 'DELETE', service: 'posts', attempts: 2 },
   { method: 'GET', service: 'posts', attempts: 1 },
-  { method: 'POST', service: 'posts', attempts: 1, body: 'x' },
+  { method: 'POST', service: 'posts', attempts: 2, body: 'x' },
+  { method: 'DELETE', service: 'posts', attempts: 2, body: 'x' },
+  { method: 'PUT', service: 'posts', attempts: 1, body: 'x' },
   { method: 'GET', service: 'statuses', attempts: 1, body: 'x' },
 ])(
   'after a 503, $method to service $service with body $body is sent $attempts times in total',
@@ -166,7 +168,7 @@ test.each([
   { target: '/resets/delete', method: 'DELETE', attempts: 1 },
   { target: '/never/get', method: 'GET', attempts: 1 },
   { target: '/resets-posts/post', method: 'POST', attempts: 2 },
-  { target: '/resets-posts/post-with-body', method: 'POST', attempts: 1, body: 'x' },
+  { target: '/resets-posts/post-with-body', method: 'POST', attempts: 2, body: 'x' },
   { target: '/resets-posts/get', method: 'GET', attempts: 1 },
 ])(
   'a service whose connection is reset after $method $target receives it $attempts times',

@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../../base/fault.ts'
+import { safeMethods } from '../../base/methods.ts'
 import { Supervisor } from '../../base/supervisor.ts'
 import { fail } from './driver.ts'
 import type { Shaped } from './exchange.ts'
-import { FailedAttempts } from './failed-attempts.ts'
-import { isRepeatable, safeMethods } from './repeatable.ts'
+import { isRepeatable } from './repeatable.ts'
+import { RetryState } from './retry-state.ts'
 
 const renewal = new Supervisor('credential-renewal')
 
@@ -27,7 +28,7 @@ export function isCredentialRefused(x: Shaped, steps: RepeatSteps): boolean {
   const { credential } = x.route
   const { upstreamCredential: refused } = x
   if (refused === undefined || credential.replace === undefined) return false
-  const isReplaced = x.failedAttempts?.isCredentialReplaced === true
+  const isReplaced = x.retryState?.isCredentialReplaced === true
   const repeats = isRepeatable(x, safeMethods) && !isReplaced
   const newer = isReplaced ? undefined : credential.replace(x, x.gate, refused)
   if (credential.passesRefusal === true && !(repeats && newer !== undefined)) return false
@@ -51,9 +52,9 @@ function sendAgain(x: Shaped, credential: string | undefined, { isValid, send }:
     return
   }
   if (!isValid()) return
-  x.failedAttempts ??= new FailedAttempts()
-  x.failedAttempts.isCredentialReplaced = true
-  x.failedAttempts.add(performance.now(), 'credential', x.target)
+  x.retryState ??= new RetryState()
+  x.retryState.isCredentialReplaced = true
+  x.retryState.add(performance.now(), 'credential', x.target)
   x.runtime.balancers[x.route.service.index]?.retries.count('credential', 'retried')
   x.upstreamCredential = credential
   const { requestFields: fields } = x
@@ -63,9 +64,9 @@ function sendAgain(x: Shaped, credential: string | undefined, { isValid, send }:
   send()
 }
 
-function refusedFault({ route, failedAttempts }: Shaped): GatewayFault {
+function refusedFault({ route, retryState }: Shaped): GatewayFault {
   const { credential, service } = route
-  const renewed = failedAttempts?.isCredentialReplaced === true ? ', also after its renewal' : ''
+  const renewed = retryState?.isCredentialReplaced === true ? ', also after its renewal' : ''
   const message =
     `service ${service.id} replied 401 to the gate's credential (${credential.type})${renewed}; ` +
     `check services.${service.id}.credentials in the policy, and the service`

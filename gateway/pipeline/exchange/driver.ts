@@ -220,6 +220,7 @@ function settle(x: Exchange, reason: Reason): void {
   try {
     x.lifecycle.settle.run(x as never)
   } finally {
+    x.retryState?.close()
     if (!x.downstream.lingers) x.stream?.close()
     if (x.streamClaim !== undefined) x.gate.streams!.counts.giveBack(x.streamClaim)
     x.watch?.close()

@@ -18,9 +18,9 @@ import type { MessageLine } from '../forward-auth/message-line.ts'
 import type { Gate, Runtime } from '../gate.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { Downstream } from './downstream.ts'
-import type { FailedAttempts } from './failed-attempts.ts'
 import type { Relay } from './relay.ts'
 import type { RequestHead } from './request-head.ts'
+import type { RetryState } from './retry-state.ts'
 import type { Lifecycle } from './steps.ts'
 
 /**
@@ -163,8 +163,8 @@ export class Exchange implements RequirementInput {
   target: UpstreamTarget | undefined
   /** Value of the field `route.credential.field` for the service; `undefined` when the service gets no credential. */
   upstreamCredential: string | undefined
-  /** Failed attempts to forward the request; `undefined` before the first failure. */
-  failedAttempts: FailedAttempts | undefined
+  /** State for further attempts to forward the request; `undefined` before the first failure, without a kept body. */
+  retryState: RetryState | undefined
   /** Header fields for the service, as alternating names and values. @bound request */
   requestFields: string[] = []
   call: UpstreamCall | undefined

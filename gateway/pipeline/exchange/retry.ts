@@ -4,8 +4,8 @@ import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { RetryCause, RetryCondition, RetryOutcome } from '../../upstream/retry-rules.ts'
 import type { RequestTimeouts, UpstreamTarget } from '../../upstream/target.ts'
 import type { Shaped } from './exchange.ts'
-import { FailedAttempts } from './failed-attempts.ts'
-import { isRepeatable } from './repeatable.ts'
+import { hasNoBody } from './repeatable.ts'
+import { RetryState } from './retry-state.ts'
 
 /** Maximum number of upstreams that are tried for one request when they cannot be reached, whatever the policy says. */
 const UNREACHED_MAX = 3
@@ -60,7 +60,8 @@ export function retryAfterReply(x: Shaped, head: ReplyHead): Retry | undefined {
 /** Timeouts of the attempt that is about to be made, which `x.attempts` includes. */
 export function attemptTimeouts(x: Shaped): RequestTimeouts {
   const { retry: rules, timeouts } = x.route
-  if (rules?.earlyTimeouts === undefined || x.attempts >= rules.attempts || !mayRepeat(x)) return timeouts
+  if (rules?.earlyTimeouts === undefined || x.attempts >= rules.attempts) return timeouts
+  if (!mayRepeat(x) || !hasBodyToSend(x, true)) return timeouts
   const { budget } = retriesOf(x)
   return budget.allows(performance.now(), rules.budget) ? rules.earlyTimeouts : timeouts
 }
@@ -100,12 +101,16 @@ function isTimedOut({ cause }: GatewayFault): boolean {
 function retryAfter(x: Shaped, { cause, wasSent, maySucceed, waitMs, fresh }: Failure): Retry | undefined {
   const rules = x.route.retry
   if (rules === undefined || !rules.on.has(cause === 'full' ? 'connect' : cause)) return undefined
-  if (x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return undefined
-  if (x.failedAttempts?.isCredentialReplaced === true || (wasSent && !mayRepeat(x))) return undefined
-  x.failedAttempts ??= new FailedAttempts()
-  const { tried } = x.failedAttempts
-  tried.push(x.target)
+  if (x.aborted || x.replyHead !== undefined || x.retryState?.isCredentialReplaced === true) return undefined
+  if (wasSent && !mayRepeat(x)) return undefined
   const balancer = x.runtime.balancers[x.route.service.index]!
+  if (!hasBodyToSend(x, wasSent)) {
+    if (wasSent) balancer.retries.count(cause, 'body-not-kept')
+    return undefined
+  }
+  x.retryState ??= new RetryState()
+  const { tried } = x.retryState
+  tried.push(x.target)
   const target = balancer.next(tried)
   const isSame = tried.includes(target)
   if (isSame && !maySucceed) return undefined
@@ -120,7 +125,7 @@ function retryAfter(x: Shaped, { cause, wasSent, maySucceed, waitMs, fresh }: Fa
   balancer.retries.count(cause, outcome)
   if (outcome !== 'retried') return undefined
   if (!isFree) budget.retried(now)
-  x.failedAttempts.add(now, cause, x.target)
+  x.retryState.add(now, cause, x.target)
   return { target, fresh, waitMs: isSame ? waitMs : 0 }
 }
 
@@ -131,8 +136,14 @@ function fits({ deadlineAt, gate }: Shaped, now: number, waitMs: number): boolea
 }
 
 /** Whether the request may be repeated although the service may have received it. */
-function mayRepeat(x: Shaped): boolean {
-  return x.head.handshake === undefined && isRepeatable(x, x.route.retry!.methods)
+function mayRepeat({ head, route }: Shaped): boolean {
+  return route.retry!.methods.has(head.method) && !head.grpc && head.handshake === undefined
+}
+
+/** Whether another attempt could send the same body: nothing of the body was sent, or the gate has kept it. */
+function hasBodyToSend(x: Shaped, wasSent: boolean): boolean {
+  if (x.retryState?.body !== undefined) return true
+  return !x.downstream.bodyTouched && (!wasSent || hasNoBody(x))
 }
 
 function retriesOf({ runtime, route }: Shaped) {

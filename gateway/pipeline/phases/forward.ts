@@ -9,6 +9,7 @@ import { isCredentialRefused } from '../exchange/credential-refusal.ts'
 import { deadlineFault, deadlineOf, stateTimeLeft } from '../exchange/deadline.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
+import { keepBody } from '../exchange/keep-body.ts'
 import { phase } from '../exchange/phase.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
 import { hasNoBody } from '../exchange/repeatable.ts'
@@ -53,7 +54,7 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
     x.deadlineAt = deadlineOf(x)
     if (x.head.grpc && x.deadlineAt !== 0 && x.deadlineAt <= x.forwardedAt) throw deadlineFault(x)
     x.runtime.balancers[x.route.service.index]?.retries.budget.called(x.forwardedAt)
-    send(x)
+    if (!keepBody(x, () => isStillValid(x) && send(x))) send(x)
     return undefined
   },
 })
@@ -75,7 +76,7 @@ function send(x: Shaped, fresh = false): void {
     method: head.method,
     target: targetOf(x),
     fields: x.requestFields,
-    body: x.downstream.openBody(),
+    body: x.retryState?.body?.open() ?? x.downstream.openBody(),
     client: x.address,
     fresh,
     timeouts: head.grpc ? endless : attemptTimeouts(x),
@@ -137,6 +138,7 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
       this.#retry(retry)
       return
     }
+    x.retryState?.close()
     x.repliedAt = performance.now()
     if (x.attempts === 1 && hasNoBody(x)) x.target.health?.timed(x.repliedAt - x.forwardedAt)
     x.status = head.status
@@ -207,22 +209,25 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     send(x, fresh)
   }
 
-  /**
-   * Validates the credential again.
-   *
-   * @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused
-   */
   protected isValid(): boolean {
-    const x = this.x
-    try {
-      const verdict = validityVerdict(x)
-      if (verdict === undefined) return true
-      refuseForwarded(x, verdict)
-    } catch (error) {
-      fail(x, error)
-    }
-    return false
+    return isStillValid(this.x)
   }
+}
+
+/**
+ * Validates the credential of the client again.
+ *
+ * @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused
+ */
+function isStillValid(x: Shaped): boolean {
+  try {
+    const verdict = validityVerdict(x)
+    if (verdict === undefined) return true
+    refuseForwarded(x, verdict)
+  } catch (error) {
+    fail(x, error)
+  }
+  return false
 }
 
 /** Forwards the upstream's response to a WebSocket handshake: an ordinary reply, or 101 and then messages. */

@@ -154,9 +154,9 @@ function phaseParts(x: Exchange, now: number): Part[] {
 }
 
 /** Spans of the attempts that were followed by another one, each with the cause as its error. */
-function failedParts({ failedAttempts, forwardedAt }: Exchange): Part[] {
+function failedParts({ retryState, forwardedAt }: Exchange): Part[] {
   let startedAt = forwardedAt
-  return (failedAttempts?.list ?? []).map(({ at, cause, origin }) => {
+  return (retryState?.list ?? []).map(({ at, cause, origin }) => {
     const attributes = { 'error.type': String(cause), ...placeOf(origin) }
     const part: Part = {
       name: 'failed attempt',

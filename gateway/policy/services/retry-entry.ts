@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { formatDuration } from '../../base/duration.ts'
-import { forwardedMethods, withHead } from '../../base/methods.ts'
+import { forwardedMethods, safeMethods, withHead } from '../../base/methods.ts'
 import { formatPercent, percent } from '../../config/percent.ts'
 import { duration } from '../../config/text-schemas.ts'
 import type { RetryRules } from '../../upstream/retry-rules.ts'
@@ -24,8 +24,9 @@ const mapping = z
       .prefault(['GET', 'HEAD', 'OPTIONS'])
       .describe(
         'Methods whose requests are sent again when the service may have received them; GET includes HEAD. List only ' +
-          'methods that the service may execute twice. Such a request with a body, or a gRPC call, is never sent ' +
-          'again. Default [GET, HEAD, OPTIONS].',
+          'methods that the service may execute twice. Requests with a body are sent again with POST, PUT, PATCH and ' +
+          'DELETE, up to 64 KiB and with Content-Length; the gate reads such a body completely before the first ' +
+          'attempt. gRPC calls are not sent again. Default [GET, HEAD, OPTIONS].',
       ),
     attempts: z
       .int()
@@ -64,7 +65,16 @@ export function compileRetry(entry: RetryEntry, { firstByteMs, idleMs }: RouteTi
   if (entry === 'none') return undefined
   const { on, methods, attempts, budget, per_try: perTryMs } = entry
   const earlyTimeouts = perTryMs === undefined ? undefined : { firstByteMs: Math.min(perTryMs, firstByteMs), idleMs }
-  return Object.freeze({ on: new Set(on), methods: withHead(methods), attempts, budget, earlyTimeouts })
+  const unsafe = methods.filter((method) => !safeMethods.has(method))
+  return Object.freeze({
+    on: new Set(on),
+    methods: withHead(methods),
+    // A body is kept only if a failure of an attempt that sent it can be followed by another attempt.
+    bodyMethods: unsafe.length === 0 || on.every((each) => each === 'connect') ? undefined : new Set(unsafe),
+    attempts,
+    budget,
+    earlyTimeouts,
+  })
 }
 
 /** Returns `retry` as a policy states it. */

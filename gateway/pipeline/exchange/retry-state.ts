@@ -1,5 +1,6 @@
 import type { RetryCause } from '../../upstream/retry-rules.ts'
 import type { UpstreamTarget } from '../../upstream/target.ts'
+import type { KeptBody } from './kept-body.ts'
 
 /** An attempt to forward a request, after which the request was sent again. */
 interface FailedAttempt {
@@ -9,17 +10,25 @@ interface FailedAttempt {
   readonly origin: string
 }
 
-/** The failed attempts of one exchange. Created with the first failure, because most exchanges have none. */
-export class FailedAttempts {
+/** State of an exchange for further attempts. Created only for a kept body or after a failure. */
+export class RetryState {
   /** Upstreams on which an attempt failed. @bound request */
   readonly tried: UpstreamTarget[] = []
   /** Attempts that were followed by another one, for the trace. @bound request */
   readonly list: FailedAttempt[] = []
   /** True when the request was sent again with a newer credential, after the service replied 401. */
   isCredentialReplaced = false
+  /** The request body, kept for further attempts; `undefined` when it is not kept. */
+  body: KeptBody | undefined
 
   /** @param at  monotonic, ms */
   add(at: number, cause: RetryCause, { origin }: UpstreamTarget): void {
     this.list.push({ at, cause, origin })
+  }
+
+  /** Call this when no further attempt can follow. Frees the kept body. */
+  close(): void {
+    this.body?.release()
+    this.body = undefined
   }
 }
