@@ -59,6 +59,7 @@ beforeAll(async () => {
             route('fixed', { type: 'header', name: 'X-Fixed', secret: { env: 'FIXED' } }),
             route('assertion', 'assertion'),
             route('none', 'none'),
+            { ...route('retried', 'assertion'), retry: { on: [503], attempts: 3 } },
           ],
         },
       },
@@ -142,6 +143,21 @@ test('if a service refuses an assertion, it gets a new assertion, at most once i
   expect(refused.status).toBe(401)
   expect(refused.field('www-authenticate')).toBe('Basic realm="inner"')
   expect(upstream.requests).toHaveLength(4)
+})
+
+test('a request whose credential the gate has renewed is not sent again after a 503', async () => {
+  const echo = upstream.handler
+  upstream.handler = async (received, response, incoming) => {
+    if (upstream.requests.length === 1) return echo(received, response, incoming)
+    response.writeHead(503).end()
+  }
+  accepts = () => false
+  const reply = await send('/retried')
+  upstream.handler = echo
+
+  expect(reply.status).toBe(503)
+  expect(upstream.requests).toHaveLength(2)
+  expect(new Set(upstream.requests.map(assertionOf)).size).toBe(2)
 })
 
 test('a POST whose assertion the service refuses is sent once, and the 401 reaches the client', async () => {

@@ -1,4 +1,6 @@
+import { constants } from 'node:http2'
 import { expect, test } from 'vitest'
+import { Http2Service } from '../kit/http2-service.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNode } from '../kit/node.ts'
 import { freePorts } from '../kit/ports.ts'
@@ -58,6 +60,17 @@ const endless = await counting((attempt, _, response) => {
   response.write(Buffer.alloc(64 * 1024))
   response.on('close', () => endlessClosed++)
 })
+/** HTTP/2 service that resets the stream of each first attempt without a reply. */
+const resetting2 = await Http2Service.start({
+  onStream: ({ stream, head }) => {
+    const attempts = resetting2.received.filter((received) => received.head[':path'] === head[':path']).length
+    if (attempts === 1) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    else {
+      stream.respond({ ':status': 200 })
+      stream.end('served')
+    }
+  },
+})
 const [dead] = freePorts(1).map((port) => `http://127.0.0.1:${port}`)
 
 const node = await startNode({
@@ -69,6 +82,7 @@ const node = await startNode({
     posts: { upstreams: [flaky.url], entry: { retry: { on: [503], methods: ['POST', 'DELETE'] } } },
     deadline: { upstreams: [flaky.url], entry: { retry: { on: [503] }, timeouts: { total: '900ms' } } },
     resets: { upstreams: [resetting.url] },
+    'resets-h2': { upstreams: [resetting2.url], entry: { protocol: 'h2c' } },
     never: { upstreams: [resetting.url], entry: { retry: 'none' } },
     'resets-posts': { upstreams: [resetting.url], entry: { retry: { methods: ['POST'] } } },
     silent: { upstreams: [silent.url], entry: { retry: { on: ['timeout'], per_try: '100ms' } } },
@@ -178,6 +192,21 @@ test.each([
     expect(reply.status).toBe(attempts === 2 ? 200 : 502)
     expect(record).toMatchObject({ attempts })
     expect(resetting.attemptsOf(target)).toBe(attempts)
+  },
+)
+
+test.each([
+  { method: 'GET', attempts: 2 },
+  { method: 'POST', attempts: 1 },
+])(
+  'a $method whose HTTP/2 stream the service resets without a reply is sent $attempts times in total',
+  async ({ method, attempts }) => {
+    const target = `/resets-h2/${method}`
+    const { reply, record } = await send(target, { method })
+
+    expect(reply.status).toBe(attempts === 2 ? 200 : 502)
+    expect(record).toMatchObject({ attempts })
+    expect(resetting2.received.filter(({ head }) => head[':path'] === target)).toHaveLength(attempts)
   },
 )
 

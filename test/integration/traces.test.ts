@@ -185,6 +185,31 @@ test('spans of a request to an unreachable service have an error status with the
   })
 })
 
+test('the trace of a request that was sent three times has a span for each failed attempt, with its cause', async () => {
+  const flaky = await startUpstream()
+  flaky.handler = (_, response) => void response.writeHead(flaky.requests.length > 2 ? 200 : 503).end()
+  const alone = await startNode({
+    policy: testPolicy({
+      issuer: issuer.url,
+      orders: flaky.url,
+      ordersEntry: { retry: { on: [503], attempts: 3 } },
+    }),
+    settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
+  })
+  const { trace, fields } = begun()
+  await request(alone.port, requestBytes({ target: '/public/1', fields }))
+  const spans = await spansOf(trace)
+  const failed = spans.filter(({ name }) => name === 'failed attempt')
+  const upstream = of(spans, 'GET')
+
+  expect(failed).toHaveLength(2)
+  for (const { attributes, start, end } of failed) {
+    expect(attributes).toEqual({ 'error.type': '503', 'server.address': '127.0.0.1', 'server.port': flaky.port })
+    expect(start >= upstream.start && end >= start && end <= upstream.end).toBe(true)
+  }
+  expect(upstream.attributes).toMatchObject({ 'http.request.resend_count': 2, 'http.response.status_code': 200 })
+})
+
 test('the trace of a route with a shadow requirement has the shadow reason', async () => {
   const { trace, fields } = begun()
   await get('/tried/1', fields)

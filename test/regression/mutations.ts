@@ -167,6 +167,16 @@ export const mutations: readonly Mutation[] = [
     ['test/integration/retries.test.ts'],
   ),
   ...inFile(
+    'pipeline/exchange/retry.ts',
+    {
+      'a request is sent again after the renewal of its credential': [
+        ' || x.retryState?.isCredentialReplaced === true) return undefined',
+        ') return undefined',
+      ],
+    },
+    ['test/integration/refused-credential.test.ts'],
+  ),
+  ...inFile(
     'pipeline/websocket/websocket-relay.ts',
     {
       'a message to the service is relayed without a check': [
