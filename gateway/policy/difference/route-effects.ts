@@ -41,6 +41,7 @@ const ofRoute: Readonly<Record<string, Compare>> = {
   },
   body: ({ route: old }, { route: now }) => moreAdmits(orNoLimit(old.maxBodyBytes), orNoLimit(now.maxBodyBytes)),
   timeouts: unchanged,
+  retry: unchanged,
   credentials: ({ route: old }, { route: now }) =>
     old.credential.type === 'token_exchange' || now.credential.type === 'token_exchange' ? 'incomparable' : 'none',
   cors: unknown,

@@ -73,6 +73,7 @@ test.each<[name: string, before: object, after: object, change: string]>([
   ['takes no WebSockets', { websocket: {} }, {}, 'narrower'],
   ['is served during an outage', {}, { on_outage: { revocation: 'stale 60s' } }, 'wider!'],
   ['has other timeouts', {}, { timeouts: { idle: '1s' } }, 'settings'],
+  ['has other retries', {}, { retry: { on: [503], methods: ['POST'] } }, 'settings'],
   ['has CORS', {}, { cors: { origins: ['https://a.test'] } }, 'changed!'],
 ])('the policy comparison states the effect on access of a route that %s', (_, before, after, change) => {
   const found = difference({ routes: [orders(before)] }, { routes: [orders(after)] })

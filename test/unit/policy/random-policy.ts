@@ -113,6 +113,18 @@ const route = fc.record(
         { requiredKeys: [] },
       )
       .filter((rewrite) => Object.keys(rewrite).length > 0),
+    retry: fc.oneof(
+      fc.constant('none'),
+      fc.record(
+        {
+          on: fc.constantFrom(['connect'], ['reset', 'timeout'], [503, 'connect']),
+          methods: fc.constantFrom(['GET'], ['POST', 'PUT']),
+          attempts: fc.constantFrom(2, 5),
+          budget: fc.constantFrom('0%', '50%'),
+        },
+        { requiredKeys: [] },
+      ),
+    ),
     timeouts: fc.record(
       {
         first_byte: fc.constantFrom('1s', '90s'),
