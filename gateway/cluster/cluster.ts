@@ -22,11 +22,6 @@ import type { SharedState } from './shared-state.ts'
  * of the node is up to date.
  */
 const BLOCK_MS = 250
-/**
- * Time-out of a read of the event log, ms. After it the node opens a new connection, because the Redis server no longer
- * replies.
- */
-const READ_LIMIT_MS = BLOCK_MS + 1000
 const EVENTS_PER_READ = 512
 const HEARTBEAT_EVERY_MS = 10_000
 const RETRY_MS = 100
@@ -414,9 +409,8 @@ export class Cluster {
       const sentAt = performance.now()
       const sentWallMs = Date.now()
       const boundMs = this.#dependencies.boundMs()
-      const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
       // Send the renewal and then the read on one connection, so that the same server receives both.
-      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(), this.#read()]).finally(endWatch)
+      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(), this.#read()])
       if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
 import type { RedisSettings, RedisSource, RedisTopology } from '../base/redis-topology.ts'
 import { Supervisor } from '../base/supervisor.ts'
@@ -9,6 +10,7 @@ import { RedisClient } from './redis-client.ts'
 import { redisFault } from './redis-fault.ts'
 import { sentinelConnector } from './sentinel-connector.ts'
 import { serverConnector } from './server-connector.ts'
+import { SilentConnections } from './silent-connections.ts'
 
 /**
  * The use of a Redis connection. `store`: calls that an HTTP request may wait for. `reader`: blocking reads, which set
@@ -35,6 +37,19 @@ export const redisDeadlineMs = {
   producer: 3000,
   worker: undefined,
 } as const
+/**
+ * Time without a reply after which a connection is replaced, by its use, ms. Longer than the longest blocking call: 250
+ * ms of `reader`, 3 s of `receipt`, 10 s of `worker`.
+ */
+const silenceMs: Readonly<Record<ConnectionKind, number>> = {
+  store: 2000,
+  reader: 2000,
+  log: 2000,
+  receipt: 4000,
+  subscriber: 2000,
+  producer: 2000,
+  worker: 12_000,
+}
 /** Number of attempts from which the reconnection delay is computed after the driver stopped reconnecting. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
@@ -58,6 +73,7 @@ export class RedisLink {
   readonly #settings: RedisSettings
   readonly #access: RedisAccess
   readonly #task = new Supervisor('redis-connection')
+  readonly #silent = new SilentConnections(this.#task)
   readonly #lost: LostConnections
   /** Connections of this process. @bound code */
   readonly #clients: RedisClient[] = []
@@ -109,14 +125,16 @@ export class RedisLink {
   async close(): Promise<void> {
     this.#lost.close()
     await Promise.all(this.#clients.map((client) => client.close()))
+    this.#silent.close()
   }
 
   #connect(kind: ConnectionKind, name: string): Redis | Cluster {
     const { place } = this.#settings
     const hasTls = this.#settings.tls !== undefined
+    const opened = (stream: Socket): void => this.#silent.watch(stream, silenceMs[kind])
     // The connector gives each connection the current user, password and certificates.
     const common: RedisOptions = {
-      Connector: serverConnector(this.#access),
+      Connector: serverConnector({ access: this.#access, opened }),
       ...optional({ commandTimeout: redisDeadlineMs[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
@@ -142,7 +160,7 @@ export class RedisLink {
           sentinels: [...place.sentinels],
           name: place.master,
           enableTLSForSentinelMode: hasTls,
-          Connector: sentinelConnector(this.#access),
+          Connector: sentinelConnector({ access: this.#access, opened }),
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
           // Without the failover detector, connections stay with a replaced master, which accepts writes that are lost
@@ -156,6 +174,7 @@ export class RedisLink {
 
   #keep(driver: Redis | Cluster, name: string, client: RedisClient): void {
     this.#clients.push(client)
+    this.#silent.ping(driver)
     this.#report(driver, name, client)
     this.#reconnect(driver, client)
   }

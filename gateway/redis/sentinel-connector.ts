@@ -1,7 +1,6 @@
 import { type SentinelConnectionOptions, SentinelConnector } from 'ioredis'
 import { ConnectionAccess } from './connection-access.ts'
-import type { RedisAccess } from './redis-access.ts'
-import { serverConnector } from './server-connector.ts'
+import { type ConnectorDependencies, serverConnector } from './server-connector.ts'
 
 type Connect = SentinelConnector['connect']
 
@@ -12,7 +11,7 @@ type Connect = SentinelConnector['connect']
  * new connection while that connection is being opened, and the driver never reconnects. After QUIT, ioredis leaves the
  * detector running: its connections to the sentinels would stay open until the process ends.
  */
-export function sentinelConnector(access: RedisAccess) {
+export function sentinelConnector({ access, opened }: ConnectorDependencies) {
   return class SteadySentinelConnector extends SentinelConnector {
     readonly #access: ConnectionAccess
 
@@ -21,14 +20,15 @@ export function sentinelConnector(access: RedisAccess) {
       super(options as SentinelConnectionOptions)
       this.#access = new ConnectionAccess(access, access.servers, options)
       const open = this['connectToSentinel'].bind(this) as (endpoint: unknown, options?: object) => unknown
-      const Connector = serverConnector(access, access.sentinels)
+      const Connector = serverConnector({ access, opened }, access.sentinels)
       this['connectToSentinel'] = (endpoint: unknown, options?: object) => open(endpoint, { ...options, Connector })
     }
 
     override async connect(...given: Parameters<Connect>): ReturnType<Connect> {
       this['failoverDetector']?.cleanup()
-      const opened = this.#access.begin()
+      const detectRefusal = this.#access.begin()
       const stream = await super.connect(...given)
+      detectRefusal(stream)
       opened(stream)
       stream.once('close', () => this['failoverDetector']?.cleanup())
       return stream

@@ -15,8 +15,18 @@ interface ServerOptions {
   readonly disconnectTimeout: number
 }
 
+/** Dependencies of a connector. */
+export interface ConnectorDependencies {
+  readonly access: RedisAccess
+  /** Called with each new connection. */
+  readonly opened: (stream: Socket) => void
+}
+
 /** Returns the connector of ioredis for connections to one server, with the current credentials and certificates. */
-export function serverConnector(access: RedisAccess, credentials: Followed<RedisCredentials> = access.servers) {
+export function serverConnector(
+  { access, opened }: ConnectorDependencies,
+  credentials: Followed<RedisCredentials> = access.servers,
+) {
   return class ServerConnector extends AbstractConnector {
     readonly #options: ServerOptions
     readonly #access: ConnectionAccess
@@ -30,7 +40,7 @@ export function serverConnector(access: RedisAccess, credentials: Followed<Redis
     override async connect(): Promise<Socket> {
       const { host, port, family, path, tls } = this.#options
       const place = path === undefined ? { host, port, family } : { path }
-      const opened = this.#access.begin()
+      const detectRefusal = this.#access.begin()
       this.connecting = true
       // Wait one tick, like the connector of ioredis, because ioredis may disconnect in the same tick in which it
       // connects.
@@ -41,6 +51,7 @@ export function serverConnector(access: RedisAccess, credentials: Followed<Redis
       stream.once('error', (error) => {
         this.firstError = error
       })
+      detectRefusal(stream)
       opened(stream)
       this.stream = stream
       return stream

@@ -5,7 +5,7 @@ import { listen } from './ports.ts'
 /**
  * A TCP relay between a client and a real Redis, which can cause faults. `cut` stops all bytes in both directions and
  * closes nothing, as behind a dead switch. `replace` replaces the next reply. `breakAt` closes a connection on which
- * the client sends a word. `swallow` drops data that contain a word. `hold` delays data that contain a word until
+ * the client sends a word. `swallow` drops data that contain a word, and all later data of that client. `hold` delays data that contain a word until
  * `release`.
  */
 export class RedisRelay {
@@ -16,6 +16,8 @@ export class RedisRelay {
   #replacement: string | undefined
   #breakAt: string | undefined
   #swallowed: string | undefined
+  /** Clients whose data is dropped. */
+  readonly #unheard = new WeakSet<Socket>()
   #heldAt: string | undefined
   readonly #held: (() => void)[] = []
   /** Number of times that `swallow` has dropped data. */
@@ -58,7 +60,10 @@ export class RedisRelay {
     this.#breakAt = word
   }
 
-  /** Drops data of the client that contain `word`. `undefined` ends this behaviour. */
+  /**
+   * Drops data of a client that contain `word`, and all later data of the same connection: bytes cannot be missing in the
+   * middle of a TCP stream. `undefined` ends this behaviour for connections without dropped data.
+   */
   swallow(word: string | undefined): void {
     this.#swallowed = word
   }
@@ -85,8 +90,10 @@ export class RedisRelay {
 
   #heard(client: Socket, bytes: Buffer): Buffer {
     if (this.#breakAt !== undefined && bytes.includes(this.#breakAt)) client.destroy()
+    if (this.#unheard.has(client)) return Buffer.alloc(0)
     if (this.#swallowed === undefined || !bytes.includes(this.#swallowed)) return bytes
     this.swallows++
+    this.#unheard.add(client)
     return Buffer.alloc(0)
   }
 
