@@ -4,7 +4,7 @@ import { listen } from './ports.ts'
 
 /**
  * A TCP relay between a client and a real Redis, which can cause faults. `cut` stops all bytes in both directions and
- * closes nothing, as behind a dead switch. `replace` replaces the next reply. `breakAt` closes a connection on which
+ * closes nothing, as behind a dead switch. `replace` replaces the next reply, except to a PING. `breakAt` closes a connection on which
  * the client sends a word. `swallow` drops data that contain a word, and all later data of that client. `hold` delays data that contain a word until
  * `release`.
  */
@@ -99,9 +99,14 @@ export class RedisRelay {
 
   #replaced(bytes: Buffer): Buffer {
     if (this.#replacement === undefined) return bytes
-    const line = Buffer.from(`${this.#replacement}\r\n`)
+    const replies = bytes.toString('latin1')
+    let start = 0
+    // Replies to the PINGs of the client are replies to no call of the test.
+    while (replies.startsWith(PONG, start)) start += PONG.length
+    if (start === replies.length) return bytes
+    const replaced = `${replies.slice(0, start)}${this.#replacement}\r\n${replies.slice(endOfReply(replies, start))}`
     this.#replacement = undefined
-    return line
+    return Buffer.from(replaced, 'latin1')
   }
 
   #join(from: Socket, to: Socket, seen: (bytes: Buffer) => Buffer): void {
@@ -124,4 +129,18 @@ export class RedisRelay {
       to.destroy()
     })
   }
+}
+
+const PONG = '+PONG\r\n'
+
+/** Returns the position after the reply that begins at `start`. */
+function endOfReply(replies: string, start: number): number {
+  const head = replies.indexOf('\r\n', start) + 2
+  const count = Number(replies.slice(start + 1, head - 2))
+  const kind = replies[start]!
+  if ('$=!'.includes(kind)) return count < 0 ? head : head + count + 2
+  const parts = '*~>'.includes(kind) ? count : kind === '%' ? 2 * count : 0
+  let end = head
+  for (let i = 0; i < parts; i++) end = endOfReply(replies, end)
+  return end
 }
