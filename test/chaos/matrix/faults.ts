@@ -133,13 +133,16 @@ export function shiftedRedis(shiftS: number): FaultMaker {
 export function together(...makers: readonly FaultMaker[]): FaultMaker {
   return async (world, random) => {
     const active: ActiveFault[] = []
-    for (const make of makers) active.push(await make(world, random))
-    return {
-      proof: async () => (await Promise.all(active.map((each) => each.proof()))).join('; '),
-      async end() {
-        for (const each of active.toReversed()) await each.end()
-      },
+    const end = async (): Promise<void> => {
+      for (const each of active.toReversed()) await each.end()
     }
+    try {
+      for (const make of makers) active.push(await make(world, random))
+    } catch (error) {
+      await end()
+      throw error
+    }
+    return { proof: async () => (await Promise.all(active.map((each) => each.proof()))).join('; '), end }
   }
 }
 

@@ -42,6 +42,9 @@ const knownKinds = new Set(['orders', 'upload', 'audited', 'opaque', 'app', 'exa
  */
 const KILLED_TAIL_MS = 2700
 
+/** Name of the invariant that every part recovers. */
+export const WELL_AGAIN = 'well again in time'
+
 export const invariants: readonly Invariant[] = [
   {
     name: 'no request admitted after a receipt',
@@ -96,7 +99,7 @@ export const invariants: readonly Invariant[] = [
         ),
       ),
   },
-  { name: 'well again in time', check: ({ unwell }) => unwell },
+  { name: WELL_AGAIN, check: ({ unwell }) => unwell },
 ]
 
 /**

@@ -147,12 +147,14 @@ const redisRows: readonly MatrixRow[] = [
   row('sentinel', 'sentinel.kill', killed(aSentinel)),
   row('sentinel', 'sentinel.stop', stopped(aSentinel)),
   ...linkRows('sentinel', 'server-links', oneRedis, failover),
+  ...linkRows('sentinel', 'all-links', allRedis, failover),
   row('sentinel', 'node.kill', killed(aNode), { wellS: 30 }),
   row('cluster', 'master.kill', killed(aMaster), failover),
   row('cluster', 'master.stop', stopped(aMaster), failover),
   row('cluster', 'master.full-disk', full(aMaster), { ...failover, leastS: 2 }),
   row('cluster', 'replica.kill', killed(aReplica), failover),
   ...linkRows('cluster', 'server-links', oneRedis, failover),
+  ...linkRows('cluster', 'all-links', allRedis, failover),
   row('cluster', 'node.kill', killed(aNode), { wellS: 30 }),
 ]
 

@@ -18,7 +18,6 @@ function cellsOf(result: RowResult): readonly string[] {
   const replies = [...outcomes]
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([status, count]) => `${status}: ${count}`)
-  const kept = invariants.length - violations.size
   return [
     name,
     proof ?? 'NOT PROVEN',
@@ -26,7 +25,7 @@ function cellsOf(result: RowResult): readonly string[] {
     `${result.requests}`,
     replies.join(', '),
     `${receipts.complete} + ${receipts.partial} partial, ${receipts.none} none`,
-    violations.size === 0 ? `${kept} hold` : `VIOLATED: ${[...violations.keys()].join(', ')}`,
+    violations.size === 0 ? `${invariants.length} hold` : `VIOLATED: ${[...violations.keys()].join(', ')}`,
     result.wellS.toFixed(1),
   ]
 }

@@ -5,11 +5,12 @@ import type { ChaosLoad } from './load.ts'
 import type { MatrixRow } from './matrix.ts'
 import { lostSessions, untilRecorded, untilWell } from './recovery.ts'
 import { SeededRandom } from './seeded-random.ts'
+import type { ChaosWorld } from './world.ts'
 
 /** Result of one row. */
 export interface RowResult {
   readonly name: string
-  /** Text that proves that the fault was in effect; `undefined` when the row was left out. */
+  /** Text that proves that the fault was in effect; `undefined` without a proof, or when the row was left out. */
   readonly proof: string | undefined
   readonly leftOut: string | undefined
   readonly faultS: number
@@ -18,9 +19,12 @@ export interface RowResult {
   readonly outcomes: ReadonlyMap<string, number>
   readonly receipts: Evidence['receipts']
   readonly messages: number
-  /** Violations, by the name of the invariant. */
+  /** Violations, by the name of the invariant, or `FAULT_IN_EFFECT`. */
   readonly violations: ReadonlyMap<string, readonly string[]>
 }
+
+/** Name under which a result lists why the fault could not be caused, proven or ended. */
+export const FAULT_IN_EFFECT = 'fault in effect'
 
 interface RowPlan {
   readonly load: ChaosLoad
@@ -38,16 +42,7 @@ export async function runRow({ load, row, seed, seconds }: RowPlan): Promise<Row
   world.killedMs.clear()
   const lossesBefore = await world.counters(LOSSES)
   await sleep(seconds * 1000 * random.between(0.1, 0.3))
-  const startedMs = performance.now()
-  const fault = await row.fault(world, random)
-  let proof: string
-  try {
-    await sleep(Math.max(row.leastS, seconds * random.between(0.4, 0.7)) * 1000)
-    proof = await fault.proof()
-  } finally {
-    await fault.end()
-  }
-  const faultS = (performance.now() - startedMs) / 1000
+  const { proof, faultS, problems } = await causeFault(world, row, random, seconds)
   const { ms, unwell } = await untilWell(load, row.wellS * 1000)
   evidence.lostSessions.push(...(await lostSessions(load, row.wellS * 1000)))
   const unrecorded = await untilRecorded(load, row.wellS * 1000)
@@ -72,8 +67,35 @@ export async function runRow({ load, row, seed, seconds }: RowPlan): Promise<Row
     outcomes: evidence.outcomes(),
     receipts: evidence.receipts,
     messages: evidence.messages,
-    violations: violationsOf(facts),
+    violations: violationsOf(facts, problems),
   }
+}
+
+interface FaultResult {
+  readonly proof: string | undefined
+  readonly faultS: number
+  readonly problems: readonly string[]
+}
+
+/** Causes the fault of a row, keeps it for a part of `seconds`, and ends it. Errors are part of the result. */
+async function causeFault(
+  world: ChaosWorld,
+  row: MatrixRow,
+  random: SeededRandom,
+  seconds: number,
+): Promise<FaultResult> {
+  const startedMs = performance.now()
+  const problems: string[] = []
+  const attempt = <T>(step: string, work: () => Promise<T> | undefined): Promise<T | undefined> =>
+    Promise.resolve()
+      .then(work)
+      .catch((error: Error) => void problems.push(`${step}: ${error.message}`))
+  const fault = await attempt('start', () => row.fault(world, random))
+  const keepS = Math.max(row.leastS, seconds * random.between(0.4, 0.7))
+  if (fault !== undefined) await sleep(keepS * 1000)
+  const proof = await attempt('proof', () => fault?.proof())
+  await attempt('end', () => fault?.end())
+  return { proof, faultS: (performance.now() - startedMs) / 1000, problems }
 }
 
 const LOSSES = 'gatehouse_audit_lost_records_total'
@@ -83,7 +105,7 @@ function lossesSince(before: readonly number[], after: readonly number[]): numbe
   return after.reduce((sum, count, i) => sum + (count >= before[i]! ? count - before[i]! : count), 0)
 }
 
-function violationsOf(facts: RowFacts): ReadonlyMap<string, readonly string[]> {
+function violationsOf(facts: RowFacts, problems: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const found = invariants.map(({ name, check }) => [name, check(facts)] as const)
-  return new Map(found.filter(([, violations]) => violations.length > 0))
+  return new Map([[FAULT_IN_EFFECT, problems] as const, ...found].filter(([, violations]) => violations.length > 0))
 }
