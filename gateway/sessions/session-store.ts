@@ -76,6 +76,12 @@ export class SessionStore {
     this.#logOut = client.script(new URL('./log-out-at-issuer.lua', import.meta.url))
   }
 
+  /** Returns the time by the clock of Redis, ms since the Unix epoch. */
+  async nowMs(): Promise<number> {
+    const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  }
+
   /**
    * Stores a new session, unless the issuer has logged out the person or the `sid` since the login.
    *

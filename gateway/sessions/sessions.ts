@@ -103,6 +103,11 @@ interface SessionsToEnd {
  * time.
  */
 const REPORT_FRACTION = 10
+/**
+ * Step back of the wall clock since the last use of a cached session from which the node reads the session from Redis
+ * again, ms. Else the idle lifetime would not end on this node before the clock reached the last use.
+ */
+const CLOCK_BACK_MS = 1000
 const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
 const EXPIRING_MS = 1000
@@ -187,7 +192,9 @@ export class Sessions implements ExpirySource {
    */
   async create({ begunAfterMs, ...input }: NewSession): Promise<OpenedSession | 'logged-out'> {
     const { value, id } = this.#cookies.mint()
-    const nowS = Math.floor(Date.now() / 1000)
+    // By the clock of Redis: by a clock that is ahead, the session would outlast its absolute lifetime; by a clock that
+    // is behind, it would end early, and match revocations from before the login.
+    const nowS = Math.floor((await this.#store.nowMs()) / 1000)
     const session: Session = {
       ...input,
       device: { ...input.device, id: this.#store.deviceId(input.issuer, input.subject, input.device.userAgent) },
@@ -235,7 +242,8 @@ export class Sessions implements ExpirySource {
     if (found.origin !== undefined && found.origin !== origin) return undefined
     const { cached } = found
     const nowMs = Date.now()
-    if (nowMs >= cached.usedAtMs + cached.session.lifetime.idleMs) return this.#load(cookie, origin)
+    const idleMs = nowMs - cached.usedAtMs
+    if (idleMs >= cached.session.lifetime.idleMs || idleMs < -CLOCK_BACK_MS) return this.#load(cookie, origin)
     const { session } = cached
     if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {
       this.#cache.drop(session.id)
@@ -635,7 +643,11 @@ export class Sessions implements ExpirySource {
         ...refreshTimes(session, nowMs),
       }
       this.#cache.put(cached)
-    } else this.#renew(session)
+    } else {
+      this.#renew(session)
+      // The read was a use.
+      cached.reportAtMs = nowMs + session.lifetime.idleMs / REPORT_FRACTION
+    }
     cached.usedAtMs = nowMs
     // Copy the cookie value: a string cut out of a request head would keep the whole head in memory.
     this.#cache.addCookie(cached, Buffer.from(cookie, 'latin1').toString('latin1'), origin)
