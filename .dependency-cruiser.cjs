@@ -10,7 +10,7 @@
 const levels = [
   ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
-  ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes', 'pages'],
+  ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes', 'pages', 'overload'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
   ['revisions'],
   ['login', 'streams'],

@@ -4,6 +4,7 @@ import type { LoadedSettings, Settings } from './config/settings.ts'
 import { SettingsReload, type SettingsReloadOptions } from './config/settings-reload.ts'
 import type { CredentialsRoom } from './credentials/open-credentials.ts'
 import type { KeyChange } from './keys/key-change.ts'
+import type { Overload } from './overload/overload.ts'
 import type { Pages } from './pages/pages.ts'
 import type { PolicyRoom } from './policy/open-policy.ts'
 import { checkPolicyNeeds } from './policy-needs.ts'
@@ -20,12 +21,16 @@ interface NodeReloadDependencies {
   readonly credentials: Pick<CredentialsRoom, 'prepareKeys'>
   readonly policy: Pick<PolicyRoom, 'current'>
   readonly pages: Pick<Pages, 'replace'>
+  readonly overload: Pick<Overload, 'replace'>
   readonly log: SettingsReloadOptions['log']
 }
 
-/** Makes the reload of a node's settings: keys, secrets and pages take effect, other settings at the next start. */
+/**
+ * Makes the reload of a node's settings: keys, secrets, pages and overload limits take effect, other settings at the next
+ * start.
+ */
 export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): SettingsReload {
-  const { settings, inForce, secrets, keyRings, keyChange, credentials, policy, pages } = node
+  const { settings, inForce, secrets, keyRings, keyChange, credentials, policy, pages, overload } = node
   const prepare: SettingsReloadOptions['prepare'] = async (next) => {
     const { keys } = next.settings
     await keyChange.check(keys)
@@ -36,6 +41,7 @@ export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): Se
       inForce.settings = next.settings
       keyRings.replace(keys)
       pages.replace(next.settings.pages)
+      overload.replace(next.settings.overload)
     }
     return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }
   }

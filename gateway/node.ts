@@ -34,6 +34,7 @@ import { openNodeCluster } from './node-cluster.ts'
 import { openNodePolicy } from './node-policy.ts'
 import { nodeReload } from './node-reload.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
+import { openOverload } from './overload/open-overload.ts'
 import { Pages } from './pages/pages.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
@@ -96,7 +97,8 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   secrets.followSettings(loaded.secrets)
   const keyRings = new KeyRings(settings.keys)
   const inForce = { settings }
-  const common = { settings, inForce, secrets, keyRings, log: write, issuers: () => policy.current.issuers }
+  const overload = open(openOverload(settings.overload, write))
+  const common = { settings, inForce, secrets, keyRings, log: write, overload, issuers: () => policy.current.issuers }
   const expiries = new Expiries()
   const expiryWatch = open(new ExpiryWatch(expiries, write))
   const { redis, node } = settings
@@ -117,8 +119,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const telemetry = open(await startTelemetry(settings.telemetry, names, log, link, authorization))
   const members = cluster && (() => cluster.members.last)
   const limits = open(openLimits({ ...common, link, members, rules: () => limitRules(policy.current) }))
-  const { knownAddresses } = limits
-  const isKnown = (address: Uint8Array, nowMs: number): boolean => knownAddresses.has(address, nowMs)
+  const isKnown = (address: Uint8Array, nowMs: number): boolean => limits.knownAddresses.has(address, nowMs)
   const tokens = open(openTokens({ ...common, keys, link, asked: () => askedIssuers(policy.current), isKnown }))
   const credentials = open(await openCredentials({ ...common, link }))
   const revocable = (): ReadonlyMap<string, IssuerRules> =>
@@ -146,7 +147,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const ending = [stated, targets, keys, secrets, clientCertificates, sessions?.sessions, reload]
   expiries.add(...ending.filter((each) => each !== undefined))
   const needRedis = { ringKeys, cluster, revocation, audit, sessions, login, activePolicy, revisions }
-  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists, pages }
+  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists, pages, overload }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
   return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
@@ -161,6 +162,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     limiter: limits.limiter,
     addressLimit: limits.addressLimit,
     knownAddresses: limits.knownAddresses,
+    overload: rooms.overload,
     verifier: tokens.verifier,
     clientTokens: tokens.clientTokens,
     proofs: rooms.proofs,
@@ -353,6 +355,7 @@ export class GatewayNode {
       http2: () => this.#http2?.counts,
       grants: credentials.grants,
       lines,
+      overload: this.#rooms.overload,
       ejections: targets.ejections,
       expiries,
       warnings,
@@ -392,6 +395,7 @@ export class GatewayNode {
       ...requests,
       credentials.grants,
       expiryWatch,
+      this.#rooms.overload,
       ...sources,
     ]
     return AdminPlane.open(dependencies, metrics, {

@@ -11,6 +11,7 @@ import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
+import type { OverloadStatus } from '../overload/overload.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevisionService } from '../revisions/revision-service.ts'
 import type { Rollouts } from '../revisions/rollouts.ts'
@@ -45,6 +46,7 @@ export interface NodeView {
   /** Counters of the HTTP/2 listener; `undefined`: the node has no such listener. */
   readonly http2: Http2Reading | undefined
   readonly inFlight: number
+  readonly overload: OverloadStatus
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
   /** Bytes of the request bodies that are kept to send requests again. */

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { Expiries, Expiry } from '../base/expiries.ts'
 import type { GrantListing, ServiceGrants } from '../credentials/service-grants.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
+import type { OverloadStatus } from '../overload/overload.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -25,6 +26,7 @@ export interface ReadingSources {
   readonly http2: () => NodeView['http2']
   readonly grants: Pick<ServiceGrants, 'list'>
   readonly lines: { readonly lost: number }
+  readonly overload: { readonly status: OverloadStatus }
   readonly ejections: Pick<EjectionCounts, 'of'>
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
@@ -91,6 +93,10 @@ export class NodeReadings implements NodeView {
 
   get inFlight(): number {
     return this.#sources.listeners().reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
+  get overload(): OverloadStatus {
+    return this.#sources.overload.status
   }
 
   get logLinesLost(): number {

@@ -31,6 +31,7 @@ export const backgroundTasks = {
   'limit-sweep': 'Removes idle limit windows from memory.',
   'login-redemptions': 'Removes redemption markers of logins that Redis wrote although its reply did not arrive.',
   'logout-tokens': 'Revokes tokens of ended sessions at their issuer.',
+  overload: 'Measures the load of the node, and decides which requests it sheds.',
   'policy-rollout': 'Publishes the requests of the node during a rollout of a policy, and ends the rollout.',
   'policy-vote': 'Votes on policies that are to become the policy of the cluster.',
   'policy-watch': 'Watches the policy file, or the policy of the cluster, for changes.',

@@ -33,6 +33,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'service-stalled':
       return 'broken'
     case 'upgrade-unsupported':
+    case 'overloaded':
       return 'refused'
     default:
       return reasons[reason].status >= 500 ? 'failed' : 'refused'

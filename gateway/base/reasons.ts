@@ -338,6 +338,13 @@ export const reasons = {
   ),
   'logout-replayed': entry(400, 'invalid_request', 'the logout token was already used'),
 
+  // Reason of the phase `admit`, and of the start of a login.
+  overloaded: entry(
+    503,
+    'overloaded',
+    'the node is overloaded and sheds requests, of unknown callers and of low priority first; overload in the settings sets the limits',
+  ),
+
   // limit-address
   'address-limited': entry(
     429,

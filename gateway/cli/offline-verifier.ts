@@ -42,7 +42,7 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
     }
   }
   return {
-    verifier: { verify, knows: () => false, isIntrospected: () => false },
+    verifier: { verify, knows: () => false, holdsValid: () => false, isIntrospected: () => false },
     checksSignatures: false,
     ignoredKeys: () => [],
   }

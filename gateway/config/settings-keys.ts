@@ -10,6 +10,7 @@ import { limitsSettings } from './limits-settings.ts'
 import { listenAddress } from './listen-address.ts'
 import { logSettings } from './log-settings.ts'
 import { nodeSettings } from './node-settings.ts'
+import { overloadSettings } from './overload-settings.ts'
 import { pagesSettings } from './pages-settings.ts'
 import { policySettings } from './policy-settings.ts'
 import { trustedProxies } from './proxies.ts'
@@ -157,6 +158,7 @@ export const settingsKeys = (context: SettingsContext) =>
     tokens: tokenCacheSettings,
     sessions: sessionCacheSettings,
     limits: limitsSettings,
+    overload: overloadSettings,
     worker: workerSettings,
     audit: auditSettings,
     revocation: revocationSettings,

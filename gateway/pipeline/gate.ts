@@ -7,6 +7,7 @@ import type { AddressLimit } from '../limits/address-limit.ts'
 import type { KnownAddresses } from '../limits/known-addresses.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { LoginService } from '../login/login-service.ts'
+import type { Overload } from '../overload/overload.ts'
 import type { Pages } from '../pages/pages.ts'
 import type { CredentialSources } from '../policy/services/credentials/service-credential.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -57,6 +58,8 @@ export interface Gate {
   readonly addressLimited: Denial<'address-limited'>
   /** Client addresses that are known: their new tokens and logins have priority in the queue of calls to an issuer. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
+  /** Sheds requests while the node is overloaded. */
+  readonly overload: Pick<Overload, 'isWary' | 'refuse' | 'enter' | 'leave'>
   readonly limiter: Limiter
   /** Manager of the login sessions; `undefined` without Redis or an encryption key: no user can then log in. */
   readonly sessions:
@@ -65,7 +68,7 @@ export interface Gate {
   readonly loginService: LoginService | undefined
   /** Pages for people; `undefined` in a dry run, whose refusals are problem documents. */
   readonly pages: Pages | undefined
-  readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
+  readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'holdsValid' | 'isIntrospected'>
   /** Access tokens that issuers granted to callers with a client id and secret. */
   readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'rejected' | 'request'>
   /** Validates DPoP proofs, and admits each proof once. */
@@ -142,6 +145,7 @@ const hiddenSecret: Secret = {
 export const inertMembers = {
   clientCertificates: undefined,
   knownAddresses: { add: () => {}, has: () => false },
+  overload: { isWary: false, refuse: () => undefined, enter: () => {}, leave: () => {} },
   sessions: undefined,
   loginService: undefined,
   pages: undefined,

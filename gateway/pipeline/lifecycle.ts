@@ -1,5 +1,6 @@
 import { LifecycleBuilder } from './exchange/lifecycle-builder.ts'
 import type { Lifecycle } from './exchange/steps.ts'
+import { admit } from './phases/admit.ts'
 import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
 import { answerMaxForwards } from './phases/answer-max-forwards.ts'
@@ -46,6 +47,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)
+  .next(admit)
   .next(limitAddress)
   .next(authenticate)
   .next(checkRevocation)
@@ -79,6 +81,7 @@ export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)
+  .next(admit)
   .next(limitAddress)
   .next(authenticate)
   .next(checkRevocation)

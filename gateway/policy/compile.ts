@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import { withHead } from '../base/methods.ts'
+import { priorityIndex } from '../base/priority.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import { statedExpiries } from '../config/stated-expiry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -286,6 +287,7 @@ class RouteCollection {
       dpopRequired,
       replayOnOutage: outage.replay,
       streams: streamsOf(entry.streams),
+      priority: priorityIndex(entry.priority ?? serviceEntry.priority),
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],
       logins,

@@ -107,6 +107,7 @@ function printedService(
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     max_calls: entry.max_calls,
+    priority: entry.priority,
     encoded_slashes: entry.encoded_slashes,
     path_parameters: entry.path_parameters,
     chunked: entry.chunked,
@@ -165,6 +166,7 @@ function printedRoute(
       ...(streams.hold !== undefined && { hold: formatDuration(streams.hold) }),
       end: streams.end,
     },
+    priority: entry.priority ?? service.priority,
     audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printRequirement(shadow.require, soleIssuer) } }),
   }

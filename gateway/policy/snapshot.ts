@@ -223,6 +223,8 @@ export interface Route {
   /** Behaviour with DPoP proofs while Redis is unavailable. */
   readonly replayOnOutage: 'closed' | 'node'
   readonly streams: RouteStreams
+  /** Index in `priorities`: an overloaded node sheds the requests with a lower index first. */
+  readonly priority: number
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
   /** Whether a less literal pattern can match requests with methods that no route of this pattern accepts. */

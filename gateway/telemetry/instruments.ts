@@ -349,6 +349,27 @@ export const instruments = {
   resident: gauge('memory_resident_bytes', 'Resident memory of the process, in bytes.'),
   heapUsed: gauge('memory_heap_bytes', 'Used part of the JavaScript heap, in bytes.'),
   external: gauge('memory_external_bytes', 'Memory outside the JavaScript heap that JavaScript objects use, in bytes.'),
+  overloadLevel: gauge(
+    'overload_level',
+    'Number of classes of requests, of 9, of which the node sheds at least a part because of the event loop or the memory; 0 without overload. The classes are those of `gatehouse_overload_shed_total`: strangers, then known addresses, then users, each with priority batch, default and critical.',
+  ),
+  overloadShed: counter(
+    'overload_shed_total',
+    'Requests that the overloaded node shed with 503, or would have shed with `overload.mode: observe`. `caller`: stranger, address (the client address sent a valid credential in the last 10 minutes) or user (the credential is known). `priority`: that of the route. `cause`: delay (of the event loop), memory, or in_flight (exchanges in flight).',
+    ['caller', 'priority', 'cause'],
+  ),
+  overloadDelay: gauge(
+    'overload_delay_seconds',
+    'Median delay of the event loop in the last 100 ms. Above `overload.delay` the node sheds requests.',
+  ),
+  overloadMemory: gauge(
+    'overload_memory_ratio',
+    'Used part of the memory, 0 to 1: process memory, or JavaScript heap after its last full garbage collection, each of its limit. Above `overload.memory` the node sheds requests.',
+  ),
+  overloadInFlight: gauge(
+    'overload_in_flight',
+    'Admitted exchanges in progress, without event streams and WebSockets. `overload.in_flight` limits them.',
+  ),
   loopLag: histogram(
     'event_loop_lag_seconds',
     'Seconds by which a timer that is due every 100 ms is late. A high value: JavaScript work blocks the node, and every exchange may wait this long.',

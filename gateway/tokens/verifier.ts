@@ -123,6 +123,12 @@ export class TokenVerifier {
     return this.#cache.find(token)?.key.live === true
   }
 
+  /** Whether the facts of the token are cached, and the token is neither expired nor revoked. */
+  holdsValid(token: string, nowMs: number): boolean {
+    const known = this.#cache.find(token)
+    return known?.key.live === true && !known.revocation.revoked && nowMs < refusedFromMs(known)
+  }
+
   /** Whether the token is verified by introspection instead of a signature. */
   isIntrospected(token: string, { asked }: IntrospectionTerms): boolean {
     return asked.length > 0 && isOpaque(token)

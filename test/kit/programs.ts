@@ -9,6 +9,7 @@ export const programs = {
   worker: 'workers/main.ts',
   'checked-phases': 'test/kit/checked-phases.ts',
   'redis-deadline': 'test/kit/redis-deadline.ts',
+  'busy-loop': 'test/kit/busy-loop.ts',
   'session-process': 'test/kit/session-process.ts',
   'node-without-phase': 'test/kit/node-without-phase.ts',
   'program-host': 'test/kit/program-host.ts',

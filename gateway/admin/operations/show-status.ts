@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
+import type { OverloadStatus } from '../../overload/overload.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
 import { upstreamStates } from '../../upstream/balanced-target.ts'
 import { serviceProtocols } from '../../upstream/service-protocol.ts'
@@ -64,6 +65,19 @@ const auditStatus = z.strictObject({
   trouble: z.string().nullable().describe('Why records are not in Redis yet; null when there is no problem.'),
 })
 
+const overloadStatus = z.strictObject({
+  mode: z.enum(['shed', 'observe', 'off']),
+  level: z
+    .int()
+    .describe(
+      'Number of classes of requests, of 9, of which the node sheds at least a part because of the event loop or the memory; 0 without overload.',
+    ),
+  delay_ms: z.number().describe('Median delay of the event loop in the last 100 ms.'),
+  in_flight: z.int().describe('Admitted exchanges in progress, without event streams and WebSockets.'),
+  memory: z.number().describe('Used part of the memory, 0 to 1.'),
+  shed: z.int().describe('Requests shed since the start of the node; with mode observe, that it would have shed.'),
+})
+
 const status = z.strictObject({
   node: z.string(),
   version: z.string(),
@@ -119,6 +133,7 @@ const status = z.strictObject({
     .describe('Tokens of the gate for services (client credentials) on this node, without their values.'),
   in_flight: z.number(),
   connections: z.number(),
+  overload: overloadStatus.describe('Overload protection of the node.'),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
   log_lines_lost: z.number(),
   cluster: clusterStatus
@@ -173,6 +188,7 @@ export const showStatus = operation({
       grants: [],
       in_flight: 4,
       connections: 18,
+      overload: { mode: 'shed', level: 0, delay_ms: 0.4, in_flight: 4, memory: 0.21, shed: 0 },
       tokens: { cached: 120, capacity: 10_000, verifications: 512 },
       log_lines_lost: 0,
       cluster: null,
@@ -210,6 +226,7 @@ export const showStatus = operation({
       grants: [...node.grants],
       in_flight: node.inFlight,
       connections: node.connections.open,
+      overload: shownOverload(node.overload),
       tokens: node.verifier,
       log_lines_lost: node.logLinesLost,
       cluster: shared?.cluster.status() ?? null,
@@ -219,6 +236,11 @@ export const showStatus = operation({
     return { status: 200, document }
   },
 })
+
+function shownOverload({ delayMs, inFlight, memory, ...rest }: OverloadStatus): z.input<typeof overloadStatus> {
+  const rounded = { delay_ms: Number(delayMs.toFixed(1)), memory: Number(memory.toFixed(3)) }
+  return { ...rest, ...rounded, in_flight: inFlight }
+}
 
 function credentialsOf({ routes }: Pick<Snapshot, 'routes'>): z.input<typeof status>['credentials'] {
   const byService = Map.groupBy(routes, ({ service }) => service.id)

@@ -1,6 +1,7 @@
 import { addressKey } from '../../base/address-key.ts'
 import { denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
+import { priorityIndex } from '../../base/priority.ts'
 import type { Reason } from '../../base/reasons.ts'
 import { type BrowserRequest, sessionCookieOf } from '../../login/browser-request.ts'
 import { troublePage } from '../../login/login-pages.ts'
@@ -22,6 +23,7 @@ import {
 import type { LoginService } from '../../login/login-service.ts'
 import { loggedOutView, sessionView, userinfoClaims, userinfoView } from '../../login/session-view.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
+import { KNOWN_ADDRESS, STRANGER } from '../../overload/caller-class.ts'
 import { isCallbackPath } from '../../policy/issuers/callback-paths.ts'
 import { hasHost } from '../../policy/issuers/login-hosts.ts'
 import type { Session } from '../../sessions/session.ts'
@@ -44,6 +46,7 @@ import { isSameOrigin } from './same-origin.ts'
 export const browserReasons = [
   'method-not-mapped',
   'address-limited',
+  'overloaded',
   'cross-site',
   'session-missing',
   'logout-token',
@@ -61,6 +64,8 @@ interface OwnPath {
 /** Maximum size of a form body that the gate reads, bytes. The form contains a logout token. */
 const FORM_MAX = 32 * 1024
 const USER_AGENT_MAX = 256
+/** Priority of new logins for an overloaded node. */
+const LOGIN_PRIORITY = priorityIndex('default')
 const noSession = denial('session-missing', { challenge: bearerChallenge() })
 const notAForm = denial('logout-token')
 
@@ -114,12 +119,18 @@ function ownPathOf(path: string): OwnPath | undefined {
 export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerdict> {
   const own = ownPathOf(x.path)
   if ((own === handOver || own === enter) && x.gate.runtime.snapshot.loginHosts.size === 0) return undefined
-  const { loginService, addressLimit, addressLimited } = x.gate
+  const { loginService, addressLimit, addressLimited, overload } = x.gate
   if (own === undefined || loginService === undefined || loginIssuers(x).length === 0) return undefined
   if (!own.methods.includes(x.method)) {
     return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
+  // A login that has begun may complete.
+  if (own === login && overload.isWary) {
+    const isKnown = x.gate.knownAddresses.has(x.address, x.nowMs)
+    const refused = overload.refuse(isKnown ? KNOWN_ADDRESS : STRANGER, LOGIN_PRIORITY, x.address)
+    if (refused !== undefined) return refused
+  }
   return own.handle(x, loginService)
 }
 

@@ -24,6 +24,8 @@ export function claimStream(x: Recorded): Denial<'streams-full' | 'stream-limite
   const reason = gate.streams.counts.take(claim)
   if (reason === undefined) {
     x.streamClaim = claim
+    // A stream can stay open for hours. The limits of streams apply to it, instead of the limit of exchanges in flight.
+    gate.overload.leave(x)
     return undefined
   }
   return reason === 'streams-full' ? full : limited

@@ -221,6 +221,7 @@ function settle(x: Exchange, reason: Reason): void {
     x.lifecycle.settle.run(x as never)
   } finally {
     x.retryState?.close()
+    x.gate.overload.leave(x)
     if (!x.downstream.lingers) x.stream?.close()
     if (x.streamClaim !== undefined) x.gate.streams!.counts.giveBack(x.streamClaim)
     x.watch?.close()

@@ -191,6 +191,8 @@ export class Exchange implements RequirementInput {
   /** The WebSocket of the client, once the gate has sent 101. */
   socket: ClientSocket | undefined
   attempts = 0
+  /** True while the exchange counts as in flight for the overload protection. Only `Overload` writes it. */
+  inFlight = false
   /** True while the audit log keeps space for the record of this exchange. */
   auditReserved = false
 
@@ -286,8 +288,11 @@ export type Placed = Sized & After<'check-address'>
 /** An exchange whose credential was read; the credential is `''` on a public route. */
 export type Presented = Placed & After<'read-credential'>
 
+/** An exchange that the node has admitted although it may be overloaded. It counts as in flight until its end. */
+export type Admissible = Presented & After<'admit'>
+
 /** An exchange whose client address is within its limit of failed verifications, or whose token is in the cache. */
-export type Limited = Presented & After<'limit-address'>
+export type Limited = Admissible & After<'limit-address'>
 
 /** An exchange whose caller is authenticated (`facts`), or anonymous (`facts` is `undefined`) on a public route. */
 export type Identified = Limited & After<'authenticate'>

@@ -1,4 +1,4 @@
-import type { Limited, Presented } from '../exchange/exchange.ts'
+import type { Admissible, Limited } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 /**
@@ -6,7 +6,7 @@ import { phase } from '../exchange/phase.ts'
  * cache passes: it costs nothing, and clients that share an address must not block each other. A client id and secret
  * pass when the issuer has accepted them before.
  */
-export const limitAddress = phase<Presented, Limited>()({
+export const limitAddress = phase<Admissible, Limited>()({
   name: 'limit-address',
   waits: false,
   denies: ['address-limited'],

@@ -4,12 +4,13 @@ import type { Gate } from '../gate.ts'
 import { auditLine } from './audit-line.ts'
 
 /**
- * Adds the record of an exchange to the audit log. Refusals without a route that exceed a rate are aggregated into a
- * shared record.
+ * Adds the record of an exchange to the audit log. Refusals without a route, and refusals of an overloaded node, that
+ * exceed a rate are aggregated into a shared record.
  */
 export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): void {
   const decision = decisionOf(x.reason)
-  if (x.route === undefined && decision === 'refused' && audit.aggregate(x)) return
+  const isAggregated = (x.route === undefined && decision === 'refused') || x.reason === 'overloaded'
+  if (isAggregated && audit.aggregate(x)) return
   audit.add(auditLine(x), hasPriority(x, decision), x.auditReserved)
 }
 

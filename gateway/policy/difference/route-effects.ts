@@ -53,6 +53,7 @@ const ofRoute: Readonly<Record<string, Compare>> = {
   rewrite: unchanged,
   on_outage: outageEffect,
   streams: streamsEffect,
+  priority: unchanged,
   audit: ({ route: old }, { route: now }) =>
     moreAdmits(Number(old.audit.whenFull === 'open'), Number(now.audit.whenFull === 'open')),
   shadow: unchanged,

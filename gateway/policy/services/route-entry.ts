@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { priorities } from '../../base/priority.ts'
 import { sizeOrNone, text } from '../../config/text-schemas.ts'
 import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
@@ -79,6 +80,7 @@ export const routeEntry = z.strictObject({
   ),
   streams: streamsEntry.describe('Event streams, long downloads and long uploads of the route.'),
   audit: auditEntry.optional().describe('Overrides `audit` of the service for this route.'),
+  priority: z.enum(priorities).optional().describe('Overrides `priority` of the service for this route.'),
   shadow: z
     .strictObject({
       require: requirementTree.describe('Requirement that is evaluated and recorded, and never enforced.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { priorities } from '../../base/priority.ts'
 import { entryName } from '../../config/entry-name.ts'
 import { durationOrNone } from '../../config/text-schemas.ts'
 import { serviceProtocols } from '../../upstream/service-protocol.ts'
@@ -114,6 +115,13 @@ export const serviceEntry = z.strictObject({
       'Maximum concurrent calls of a node to one upstream, with HTTP/1.1 each on its own connection. Default 4096, 1 ' +
         'to 65536. Above it, the next upstream is called, or the response is 503. One client gets at most three ' +
         'quarters of these calls.',
+    ),
+  priority: z
+    .enum(priorities)
+    .prefault('default')
+    .describe(
+      'Which requests an overloaded node sheds first: batch before default (default) before critical. Unknown callers ' +
+        'are shed before users, whatever the priority. docs/guide/overload.md explains it.',
     ),
   encoded_slashes: z
     .enum(['refuse', 'keep'])

@@ -1,47 +1,10 @@
 import { expect, test } from 'vitest'
-import { reportTaskFailures, Supervisor, type TaskTimers, taskFailures } from '../../../gateway/base/supervisor.ts'
+import { reportTaskFailures, Supervisor, taskFailures } from '../../../gateway/base/supervisor.ts'
+import { ManualTimers } from '../../kit/manual-timers.ts'
 
 // The supervisor logs, counts and restarts a background task that fails; the failure is never an unhandled rejection.
 
 reportTaskFailures(() => undefined)
-
-/** Timers of the supervisor whose clock the test moves. */
-class ManualTimers implements TaskTimers {
-  #nowMs = 0
-  readonly #due = new Set<{ readonly atMs: number; readonly callback: () => void }>()
-
-  now(): number {
-    return this.#nowMs
-  }
-
-  after(ms: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + ms, callback }
-    this.#due.add(timer)
-    return () => this.#due.delete(timer)
-  }
-
-  get waiting(): number {
-    return this.#due.size
-  }
-
-  /** Moves the clock by `ms` from timer to timer, and waits after each callback until its promises are settled. */
-  async pass(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + ms
-    await settled()
-    for (;;) {
-      const [next] = [...this.#due].filter(({ atMs }) => atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs)
-      if (next === undefined) break
-      this.#due.delete(next)
-      this.#nowMs = next.atMs
-      next.callback()
-      await settled()
-    }
-    this.#nowMs = untilMs
-  }
-}
-
-/** Waits until all promises that can settle now are settled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 const failing = async () => {
   throw new Error('broken')

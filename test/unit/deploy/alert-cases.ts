@@ -127,6 +127,16 @@ export const alertCases: readonly AlertCase[] = [
     quiet: observations(stalls, '0.05'),
   },
   {
+    alert: 'GatehouseNodeSheds',
+    labels: onNode,
+    fires: {
+      [node('gatehouse_overload_shed_total', ',caller="user",priority="default",cause="delay"')]: growing(10),
+    },
+    quiet: {
+      [node('gatehouse_overload_shed_total', ',caller="stranger",priority="default",cause="delay"')]: growing(10),
+    },
+  },
+  {
     alert: 'GatehouseEventLoopStalls',
     labels: onNode,
     fires: { [node(`${stalls}_count`)]: growing(150), [node(`${stalls}_bucket`, ',le="0.5"')]: growing(149) },

@@ -35,6 +35,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/traces/aside.ts', 'gateway/cluster/a.ts', 'level-2-traces'],
   ['gateway/probes/aside.ts', 'gateway/queues/a.ts', 'level-2-probes'],
   ['gateway/pages/aside.ts', 'gateway/queues/a.ts', 'level-2-pages'],
+  ['gateway/overload/aside.ts', 'gateway/queues/a.ts', 'level-2-overload'],
   ['gateway/policy/aside-type.ts', 'gateway/tokens/a.ts', 'level-3-policy'],
   ['gateway/tokens/aside.ts', 'gateway/policy/a.ts', 'level-3-tokens'],
   ['gateway/revocation/up.ts', 'gateway/pipeline/a.ts', 'level-3-revocation'],

@@ -56,7 +56,7 @@ test('every promise in the source of nodes and workers has a handler for its rej
 test.each(Object.keys(backgroundTasks))(
   'a source file of nodes or workers creates a supervisor for the background task %s',
   (task) => {
-    const supervised = sources.filter(({ text }) => text.includes(`new Supervisor('${task}')`))
+    const supervised = sources.filter(({ text }) => text.includes(`new Supervisor('${task}'`))
     expect(supervised.map(({ path }) => path)).not.toEqual([])
   },
 )

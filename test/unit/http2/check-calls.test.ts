@@ -16,7 +16,12 @@ const path = '/envoy.service.auth.v3.Authorization/Check'
 const snapshot = snapshotOf(
   '{ version: 1, services: { s: { upstreams: ["http://127.0.0.1:1"], credentials: none, routes: [{ id: r, match: { path: /s/** }, require: public }] } } }',
 )
-const verifier = { verify: () => 'token-malformed' as const, knows: () => false, isIntrospected: () => false }
+const verifier = {
+  verify: () => 'token-malformed' as const,
+  knows: () => false,
+  holdsValid: () => false,
+  isIntrospected: () => false,
+}
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
 
 interface Peers {

@@ -21,7 +21,12 @@ const upstream = await startUpstream({ handler: (_, response) => void held.push(
 const snapshot = snapshotOf(
   `{ version: 1, services: { s: { upstreams: ['${upstream.url}'], credentials: none, routes: [{ id: r, match: { path: /s/** }, require: public }] } } }`,
 )
-const verifier = { verify: () => 'token-malformed' as const, knows: () => false, isIntrospected: () => false }
+const verifier = {
+  verify: () => 'token-malformed' as const,
+  knows: () => false,
+  holdsValid: () => false,
+  isIntrospected: () => false,
+}
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
 const member = new BalancedTarget(new Http1Target(new URL(upstream.url), 5000, 1000), 1, new UpstreamState())
 

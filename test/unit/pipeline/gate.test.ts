@@ -7,7 +7,12 @@ import { snapshotOf } from '../policy/policy-text.ts'
 const snapshot = snapshotOf(
   '{ version: 1, services: { s: { upstreams: [http://s.test], routes: [{ id: r, match: { path: /** }, require: public }] } } }',
 )
-const verifier = { verify: () => 'token-malformed' as const, knows: () => false, isIntrospected: () => false }
+const verifier = {
+  verify: () => 'token-malformed' as const,
+  knows: () => false,
+  holdsValid: () => false,
+  isIntrospected: () => false,
+}
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
 const address = Uint8Array.of(192, 0, 2, 1)
 

@@ -7,6 +7,7 @@ import type { Credentialed, Placed, Shaped, Sized, Valid } from '../../../gatewa
 import { LifecycleBuilder } from '../../../gateway/pipeline/exchange/lifecycle-builder.ts'
 import { phase, waitingPhase } from '../../../gateway/pipeline/exchange/phase.ts'
 import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
+import { admit } from '../../../gateway/pipeline/phases/admit.ts'
 import { allowOrigin } from '../../../gateway/pipeline/phases/allow-origin.ts'
 import { answerCheck } from '../../../gateway/pipeline/phases/answer-check.ts'
 import { answerReserved } from '../../../gateway/pipeline/phases/answer-reserved.ts'
@@ -52,7 +53,9 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   traced.next(checkBody).next(readCredential)
   // @ts-expect-error authenticate needs limit-address
   placed.next(readCredential).next(authenticate)
-  const limited = placed.next(readCredential).next(limitAddress)
+  // @ts-expect-error limit-address needs admit
+  placed.next(readCredential).next(limitAddress)
+  const limited = placed.next(readCredential).next(admit).next(limitAddress)
   // @ts-expect-error authorize needs authenticate
   limited.next(authorize)
   // @ts-expect-error authorize needs check-revocation
@@ -107,6 +110,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
     'check-body',
     'check-address',
     'read-credential',
+    'admit',
     'limit-address',
     'authenticate',
     'check-revocation',
@@ -175,6 +179,7 @@ test('a lifecycle that has a phase with a wait between check-validity and its la
     .next(checkBody)
     .next(checkAddress)
     .next(readCredential)
+    .next(admit)
     .next(limitAddress)
     .next(authenticate)
     .next(checkRevocation)

@@ -1,0 +1,219 @@
+import { type Denial, denial } from '../base/denial.ts'
+import { processTimers, Supervisor, type TaskTimers } from '../base/supervisor.ts'
+import { instruments } from '../telemetry/instruments.ts'
+import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import { AddressShares } from './address-shares.ts'
+import { CLASSES, classNames, classOf, KNOWN_ADDRESS, STRANGER } from './caller-class.ts'
+import type { Pressure, PressureReading } from './node-pressure.ts'
+import type { OverloadLimits, OverloadMode } from './overload-limits.ts'
+import { Shedder } from './shedder.ts'
+
+/** Interval at which the node is measured, ms. */
+const INTERVAL_MS = 100
+/** Intervals in a period of the shares of addresses: 1 s. */
+const PERIOD_INTERVALS = 10
+/** Time without a shed request after which an overload has ended in the log, ms. */
+const QUIET_MS = 5000
+/**
+ * Part of the exchanges in flight that each class may use, by class. Strangers get no further exchange when 70 % are in
+ * use, so that users find the rest.
+ */
+const IN_FLIGHT_SHARES = [0.7, 0.74, 0.78, 0.8, 0.83, 0.86, 0.9, 0.95, 1]
+
+export const shedCauses = ['delay', 'memory', 'in_flight'] as const
+
+export type ShedCause = (typeof shedCauses)[number]
+
+const IN_FLIGHT = shedCauses.indexOf('in_flight')
+
+/**
+ * Denials with different values of `Retry-After`, s. They are used in turn, so that the clients do not all return at
+ * once.
+ */
+const denials = [1, 2, 3, 4, 5].map((seconds) => denial('overloaded', { fields: [['retry-after', String(seconds)]] }))
+
+/** State of the overload protection, shown to operators. */
+export interface OverloadStatus extends PressureReading {
+  readonly mode: OverloadMode
+  /** Number of classes of requests, of 9, of which the node sheds at least a part now. */
+  readonly level: number
+  readonly inFlight: number
+  /** Number of requests shed since the start of the node; with `observe`, of requests that it would have shed. */
+  readonly shed: number
+}
+
+/** An exchange that counts as in flight from its admission to its end, or until it becomes a stream. */
+export interface Admitted {
+  /** True while the exchange counts as in flight. Only `Overload` writes it. */
+  inFlight: boolean
+}
+
+export interface OverloadDependencies {
+  readonly limits: OverloadLimits
+  readonly pressure: Pressure
+  readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly timers?: TaskTimers
+}
+
+/**
+ * Sheds requests before latency or memory of an overloaded node grows. Two controls work beside each other.
+ *
+ * - The delay of the event loop and the memory limit the rate of admitted requests ({@link Shedder}), every 100 ms.
+ * - The exchanges in flight limit each class of requests at once, because a slow service can fill the memory within the
+ *   100 ms.
+ *
+ * Without pressure, a request costs one comparison and two additions.
+ */
+export class Overload implements MetricSource {
+  readonly #pressure: Pressure
+  readonly #log: OverloadDependencies['log']
+  readonly #timers: TaskTimers
+  readonly #task: Supervisor
+  readonly #endMeasuring: () => void
+  readonly #shedder = new Shedder()
+  readonly #addresses = new AddressShares()
+  /** Number of shed requests, by class and cause. */
+  readonly #shed = new Float64Array(CLASSES * shedCauses.length)
+  /** Number of exchanges in flight at which each class is shed, by class. */
+  readonly #inFlightMax = new Float64Array(CLASSES)
+  #limits: OverloadLimits
+  #reading: PressureReading = { delayMs: 0, memory: 0 }
+  /** Index of the cause for which the shedder sheds. */
+  #cause = 0
+  #inFlight = 0
+  #turn = 0
+  #intervals = 0
+  #measuredAt: number
+  #shedTotal = 0
+  /** Number of shed requests at the last measurement, and at the begin of the logged overload. */
+  #shedBefore = 0
+  #episode: { readonly sinceMs: number; readonly shedBefore: number; lastMs: number } | undefined
+
+  constructor({ limits, pressure, log, timers = processTimers }: OverloadDependencies) {
+    this.#pressure = pressure
+    this.#log = log
+    this.#timers = timers
+    this.#limits = limits
+    this.#measuredAt = timers.now()
+    this.replace(limits)
+    this.#task = new Supervisor('overload', timers)
+    this.#endMeasuring = this.#task.repeat(INTERVAL_MS, () => this.#measure())
+  }
+
+  /**
+   * Whether requests must be passed to `refuse`. False without pressure; the class of a request then need not be found.
+   */
+  get isWary(): boolean {
+    return (this.#shedder.isCounting && this.#limits.mode !== 'off') || this.#inFlight >= this.#inFlightMax[0]!
+  }
+
+  /** Puts changed settings into effect. */
+  replace(limits: OverloadLimits): void {
+    this.#limits = limits
+    const max = limits.mode === 'off' ? Number.POSITIVE_INFINITY : limits.inFlight
+    for (let i = 0; i < CLASSES; i++) this.#inFlightMax[i] = Math.max(1, Math.floor(max * IN_FLIGHT_SHARES[i]!))
+    this.#shedder.reset()
+  }
+
+  /**
+   * Decides whether a request is shed. Allocates nothing.
+   *
+   * @param kind      index in `callerKinds`
+   * @param priority  index in `priorities`
+   * @param address   address of the client, 4 or 16 bytes
+   * @returns the denial 503 with `Retry-After`; `undefined` when the request is admitted
+   */
+  refuse(kind: number, priority: number, address: Uint8Array): Denial<'overloaded'> | undefined {
+    const isAboveShare = kind === KNOWN_ADDRESS && !this.#addresses.take(address)
+    const class_ = classOf(isAboveShare ? STRANGER : kind, priority)
+    if (this.#inFlight >= this.#inFlightMax[class_]!) return this.#refusal(class_, IN_FLIGHT)
+    return this.#shedder.admits(class_) ? undefined : this.#refusal(class_, this.#cause)
+  }
+
+  /** Counts an admitted exchange as in flight. */
+  enter(x: Admitted): void {
+    x.inFlight = true
+    this.#inFlight++
+  }
+
+  /** Counts an exchange as in flight no longer. Does nothing when the exchange is not counted. */
+  leave(x: Admitted): void {
+    if (!x.inFlight) return
+    x.inFlight = false
+    this.#inFlight--
+  }
+
+  get status(): OverloadStatus {
+    const { level } = this.#shedder
+    return { ...this.#reading, mode: this.#limits.mode, level, inFlight: this.#inFlight, shed: this.#shedTotal }
+  }
+
+  collect(sink: MetricSink): void {
+    const { delayMs, memory, level, inFlight } = this.status
+    sink.value(instruments.overloadLevel, level, {})
+    sink.value(instruments.overloadDelay, delayMs / 1000, {})
+    sink.value(instruments.overloadMemory, memory, {})
+    sink.value(instruments.overloadInFlight, inFlight, {})
+    for (const [i, names] of classNames.entries()) {
+      for (const [j, cause] of shedCauses.entries()) {
+        sink.value(instruments.overloadShed, this.#shed[i * shedCauses.length + j]!, { ...names, cause })
+      }
+    }
+  }
+
+  close(): void {
+    this.#endMeasuring()
+    this.#task.stop()
+    this.#pressure.close()
+  }
+
+  #refusal(class_: number, cause: number): Denial<'overloaded'> | undefined {
+    this.#shed[class_ * shedCauses.length + cause]!++
+    this.#shedTotal++
+    if (this.#limits.mode !== 'shed') return undefined
+    this.#turn = (this.#turn + 1) % denials.length
+    return denials[this.#turn]
+  }
+
+  #measure(): void {
+    const now = this.#timers.now()
+    const elapsedMs = Math.max(1, now - this.#measuredAt)
+    this.#measuredAt = now
+    this.#reading = this.#pressure.read(Math.max(0, elapsedMs - INTERVAL_MS))
+    const delayLoad = this.#reading.delayMs / this.#limits.delayMs
+    const memoryLoad = this.#reading.memory / this.#limits.memory
+    if (delayLoad > 1 || memoryLoad > 1) this.#cause = delayLoad >= memoryLoad ? 0 : 1
+    this.#shedder.adjust(Math.max(delayLoad, memoryLoad), elapsedMs, this.#limits.mode === 'shed')
+    if (++this.#intervals % PERIOD_INTERVALS === 0) this.#addresses.renew()
+    this.#report(now)
+  }
+
+  /** Logs the begin and the end of an overload: of a time in which requests are shed, with pauses of less than 5 s. */
+  #report(now: number): void {
+    const shed = this.#shedTotal - this.#shedBefore
+    this.#shedBefore = this.#shedTotal
+    if (shed > 0) {
+      if (this.#episode === undefined) {
+        this.#episode = { sinceMs: now, shedBefore: this.#shedTotal - shed, lastMs: now }
+        this.#log('warn', 'overload: the node sheds requests', this.#fields)
+      }
+      this.#episode.lastMs = now
+    } else if (this.#episode !== undefined && now - this.#episode.lastMs >= QUIET_MS) {
+      const { sinceMs, shedBefore, lastMs } = this.#episode
+      this.#episode = undefined
+      const took = { seconds: Math.ceil((lastMs - sinceMs) / 1000), shed: this.#shedTotal - shedBefore }
+      this.#log('info', 'overload ended: the node admits all requests', took)
+    }
+  }
+
+  get #fields(): Readonly<Record<string, unknown>> {
+    const { mode, delayMs, inFlight, memory, level } = this.status
+    return {
+      mode,
+      shed_classes: level,
+      delay_ms: Math.round(delayMs),
+      in_flight: inFlight,
+      memory: Number(memory.toFixed(2)),
+    }
+  }
+}

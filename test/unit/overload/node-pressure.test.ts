@@ -1,0 +1,38 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterAll, expect, test } from 'vitest'
+import { NodePressure } from '../../../gateway/overload/node-pressure.ts'
+
+// The values that the overload protection measures of its process.
+
+const pressure = new NodePressure()
+afterAll(() => pressure.close())
+
+/** Blocks the event loop. */
+function block(ms: number): void {
+  const endsAt = performance.now() + ms
+  while (performance.now() < endsAt);
+}
+
+test('an event loop that is blocked for 60 ms in each turn has a delay of at least 40 ms', async () => {
+  pressure.read(0)
+  for (let turn = 0; turn < 6; turn++) {
+    block(60)
+    await nextTurn()
+  }
+
+  expect(pressure.read(0).delayMs).toBeGreaterThan(40)
+})
+
+test('an event loop that was blocked for the whole interval has the delay of the measurement', async () => {
+  await nextTurn()
+  pressure.read(0)
+
+  expect(pressure.read(321).delayMs).toBe(321)
+})
+
+test('the used memory is a part of the limit', () => {
+  const { memory } = pressure.read(0)
+
+  expect(memory).toBeGreaterThan(0)
+  expect(memory).toBeLessThan(1)
+})
