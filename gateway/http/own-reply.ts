@@ -22,6 +22,7 @@ export function replyWhole(
   const send = (): void => {
     if (end.over) return
     end.over = true
+    if (!close) end.upload?.readNext()
     end.res.cork(() => write(end, status, fields, body, close))
   }
   if (close) setImmediate(send)

@@ -156,8 +156,10 @@ export class ServiceReply {
     return done || taken ? undefined : chunk.subarray(res.getWriteOffset() - before)
   }
 
+  /** Call this before the end of the reply. */
   #release(): void {
     if (this.#closing) this.#end.release()
+    else this.#end.upload?.readNext()
   }
 
   /**

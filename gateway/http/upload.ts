@@ -122,6 +122,15 @@ export class Upload {
     this.#queue.clear()
   }
 
+  /**
+   * Reads from the client again after a complete body: a connection that stays paused would not read the next request.
+   * Call this only right before the end of the reply. Earlier, it would start the idle timeout of uWebSockets.js while
+   * the service still works.
+   */
+  readNext(): void {
+    if (this.complete) this.#resume()
+  }
+
   /** Reads the rest of the body from the client and discards it. */
   drain(): void {
     this.discard()
