@@ -55,19 +55,3 @@ export const neededCommands: readonly (readonly string[])[] = [
     ['HGETALL', 'QUEUE'],
   ],
 ]
-
-/** Commands of `neededCommands` that change nothing, for a user who may not ask Redis for its rights. */
-export const harmlessCommands: ReadonlySet<string> = new Set([
-  'EVAL',
-  'TIME',
-  'ROLE',
-  'INFO',
-  'GET',
-  'EXISTS',
-  'HGET',
-  'HGETALL',
-  'ZRANGE',
-  'XRANGE',
-  'XLEN',
-  'WAIT',
-])

@@ -15,7 +15,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-test('a node and a worker with the ACL user of docs/guide/redis.md log in a user, limit, revoke, end sessions, and write, read and ship audit records', async () => {
+test('a node and a worker with the ACL user of docs/guide/redis.md log in a user, limit, revoke, end sessions, write, read and ship audit records, and pass `gatehouse doctor`', async () => {
   const { port: redisPort } = await testRedis()
   await redisCli(redisPort, 'ACL', 'SETUSER', 'gate', 'on', '>change-me', ...documentedAcl())
   const port = freePort()
@@ -58,6 +58,8 @@ test('a node and a worker with the ACL user of docs/guide/redis.md log in a user
   expect(await run('keys', 'list')).toBe(0)
   expect(await run('nodes')).toBe(0)
   expect(await run('audit', 'search', '--subject', 'alice')).toBe(0)
+  const { findings } = JSON.parse((await runVerb(['doctor', '--output', 'json'], cli)).stdout)
+  expect(findings.find(({ check }: { check: string }) => check === 'redis-commands')).toMatchObject({ result: 'ok' })
   expect([0, 4]).toContain(await run('revoke', '--subject', 'alice', '--reason', 'left', '--wait'))
   expect([0, 4]).toContain(await run('audit', 'verify'))
 

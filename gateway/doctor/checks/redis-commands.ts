@@ -2,14 +2,16 @@ import { RedisKeys } from '../../redis/keys.ts'
 import type { RedisClient } from '../../redis/redis-client.ts'
 import type { RedisFault } from '../../redis/redis-fault.ts'
 import type { DoctorCheck } from '../doctor-check.ts'
-import { failedCheck, type Outcome, ok, unknown } from '../finding.ts'
-import { harmlessCommands, neededCommands } from '../redis-command-list.ts'
+import { failedCheck, type Outcome, ok } from '../finding.ts'
+import { neededCommands } from '../redis-command-list.ts'
 
 const DOCUMENTED = 'docs/guide/redis.md#one-acl'
 
+const checkRights = new URL('../check-rights.lua', import.meta.url)
+
 /**
- * Checks that the ACL of Redis allows the gate its commands, on keys and channels with its prefix. Asks Redis with `ACL
- * DRYRUN`, which runs nothing. An ACL can limit the keys further; the gate then reports each refused call in its log.
+ * Checks that the ACL of Redis allows the gate its commands, on keys and channels with its prefix. A script asks Redis,
+ * and runs none of the commands. An ACL can limit the keys further; the gate then reports each refused call in its log.
  */
 export const redisCommands: DoctorCheck = {
   name: 'redis-commands',
@@ -29,19 +31,20 @@ export const redisCommands: DoctorCheck = {
 /** Rights that a user does not have, as rules of an ACL: `+get`, `~gh:*`, `&gh:*`. */
 type MissingRights = Set<string>
 
-interface Needs {
-  readonly user: string
-  readonly prefix: string
-  readonly commands: readonly (readonly string[])[]
-}
-
 async function examine(client: RedisClient, user: string, prefix: string): Promise<Outcome> {
   const commands = neededCommands.map((words) => words.map((word) => nameFor(word, prefix)))
   const missing: MissingRights = new Set()
-  for (const command of commands) {
-    const refusal = await dryRun(client, user, command)
-    if (refusal === undefined) return tryHarmless(client, { user, prefix, commands })
-    if (refusal !== '') missing.add(missingRight(refusal, command, prefix))
+  try {
+    const reply = (await client.script(checkRights)([], [JSON.stringify(commands)])) as (number | string)[]
+    for (let i = 0; i < reply.length; i += 2) {
+      missing.add(missingRight(String(reply[i + 1]), commands[Number(reply[i]) - 1]!, prefix))
+    }
+  } catch (error) {
+    const { redisCode, message } = error as RedisFault
+    const [, name] = /'(eval|evalsha)' command/.exec(message) ?? []
+    if (redisCode !== 'NOPERM' || name === undefined) throw error
+    // The check is such a script itself. The other rights are known when the user may run scripts.
+    missing.add('+eval').add('+evalsha')
   }
   return missing.size === 0 ? ok(`all ${commands.length} commands are allowed`) : refused(missing, user)
 }
@@ -56,25 +59,8 @@ const queueKey = (prefix: string): string => new RedisKeys(prefix).queues('docto
 const queuePattern = (prefix: string): string => `~${queueKey(prefix).replace(/doctor\}$/, '*')}`
 
 /**
- * Asks Redis whether the user may call a command, without calling it.
- *
- * @returns the refusal, or '' for a command that is allowed; `undefined` when the user may not ask, or when Redis is
- *   older than 7.0
- */
-async function dryRun(client: RedisClient, user: string, [name, ...words]: readonly string[]) {
-  try {
-    const reply = String(await client.call('ACL', 'DRYRUN', user, name!, ...words))
-    return reply === 'OK' ? '' : reply
-  } catch (error) {
-    const { redisCode } = error as RedisFault
-    if (redisCode === 'NOPERM' || redisCode === 'ERR') return undefined
-    throw error
-  }
-}
-
-/**
- * Returns the right that a refusal of Redis asks for. Redis states what it refuses at the end of the text: "the 'get'
- * command", "the 'gh:a' key", "a key", "a channel".
+ * Returns the right that a refusal of Redis asks for. Without the word `key` or `channel` at its end, the refusal
+ * concerns the command.
  */
 function missingRight(refusal: string, [name, key]: readonly string[], prefix: string): string {
   if (refusal.endsWith('channel')) return `&${prefix}*`
@@ -92,24 +78,4 @@ function refused(missing: MissingRights, user: string): Outcome {
   ]
   const shown = rules.map((rule) => (rule.startsWith('+') ? rule : `'${rule}'`)).join(' ')
   return failedCheck(parts.join('; '), `give the rights: ACL SETUSER ${user} ${shown}; ${DOCUMENTED} has all of them`)
-}
-
-/** Calls the commands that change nothing, for a user who may not ask with `ACL DRYRUN`. */
-async function tryHarmless(client: RedisClient, { user, prefix, commands }: Needs): Promise<Outcome> {
-  const tried = commands.filter(([name]) => harmlessCommands.has(name!))
-  const missing: MissingRights = new Set()
-  for (const command of tried) {
-    try {
-      await client.call(command[0]!, ...command.slice(1))
-    } catch (error) {
-      const { redisCode, message } = error as RedisFault
-      if (redisCode !== 'NOPERM') throw error
-      missing.add(missingRight(message, command, prefix))
-    }
-  }
-  if (missing.size > 0) return refused(missing, user)
-  return unknown(
-    `the user may not call ACL DRYRUN; ${tried.length} of ${commands.length} commands were tried, and are allowed`,
-    `compare the ACL of the user with ${DOCUMENTED}, or allow +acl|dryrun for a complete answer`,
-  )
 }
