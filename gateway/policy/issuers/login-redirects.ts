@@ -21,19 +21,19 @@ export function loginRedirects(
   const logins = Object.entries(entries).flatMap(([name, { login }]) => (login === undefined ? [] : [{ name, login }]))
   const preset = logins.length === 1 ? 'plain' : 'issuer'
   const redirects = new Map(logins.map(({ name, login }) => [name, login.redirect ?? preset] as const))
-  const register = registrations(withOnePlain(redirects), (name) => originsOf(entries[name]?.login?.host, publicUrls))
+  const isPlainTaken = [...redirects.values()].includes('plain')
   let plain: string | undefined
   for (const { name, login } of logins) {
     const at = ['issuers', name, 'login']
+    const uris = (redirect: LoginRules['redirect']) => redirectUris(name, redirect, originsOf(login.host, publicUrls))
     if (logins.length > 1 && login.redirect === undefined) {
       const message =
         'must set redirect: browsers log in at several issuers, and each issuer needs its own redirect URI'
-      report(
-        'GH_POLICY_LOGIN',
-        message,
-        at,
-        `set redirect: plain for at most one of these issuers, and redirect: issuer for the others; register ${register}`,
-      )
+      const hint = isPlainTaken
+        ? `set redirect: issuer; register at ${name}: ${uris('issuer')}`
+        : 'set redirect: plain for at most one of these issuers, and redirect: issuer for the others; ' +
+          `register at ${name}: ${uris('issuer')} (with plain: ${uris('plain')})`
+      report('GH_POLICY_LOGIN', message, at, hint)
     }
     if (redirects.get(name) === 'issuer' && /^\.\.?$/.test(name)) {
       report('GH_POLICY_LOGIN', 'the issuer name cannot be a path segment of its redirect URI', at, 'rename the issuer')
@@ -41,20 +41,16 @@ export function loginRedirects(
     if (redirects.get(name) !== 'plain') continue
     if (plain !== undefined) {
       const message = `at most one issuer may have redirect: plain, and issuer ${plain} has it`
-      report('GH_POLICY_LOGIN', message, [...at, 'redirect'], `set redirect: issuer here; register ${register}`)
+      report(
+        'GH_POLICY_LOGIN',
+        message,
+        [...at, 'redirect'],
+        `set redirect: issuer; register at ${name}: ${uris('issuer')}`,
+      )
     }
     plain ??= name
   }
   return redirects
-}
-
-/**
- * Returns the redirect URI forms that an error hint suggests: `plain` for at most one issuer, and `issuer` for all
- * others.
- */
-function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): Map<string, LoginRules['redirect']> {
-  const plain = [...redirects].find(([, redirect]) => redirect === 'plain')?.[0]
-  return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
 }
 
 /**
@@ -67,20 +63,7 @@ function originsOf(host: string | undefined, publicUrls: readonly string[] = ['P
   return [publicUrls.find((url) => URL.parse(url)?.hostname === host) ?? `https://${host}`]
 }
 
-/** Lists, for an error hint, every redirect URI that the operator must register at each issuer. */
-function registrations(
-  redirects: ReadonlyMap<string, LoginRules['redirect']>,
-  origins: (name: string) => readonly string[],
-): string {
-  const urisOf = (name: string, redirect: LoginRules['redirect']) =>
-    origins(name)
-      .flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect)))
-      .join(' ')
-  const isPlainTaken = [...redirects.values()].includes('plain')
-  return [...redirects]
-    .map(([name, redirect]) => {
-      const uris = `at ${name}: ${urisOf(name, redirect)}`
-      return isPlainTaken ? uris : `${uris} (with plain: ${urisOf(name, 'plain')})`
-    })
-    .join('; ')
+/** Lists, for an error hint, the redirect URIs that the operator must register at an issuer. */
+function redirectUris(name: string, redirect: LoginRules['redirect'], origins: readonly string[]): string {
+  return origins.flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect))).join(' ')
 }

@@ -60,14 +60,20 @@ test.each([
   )
 })
 
-test('if two issuers with login have no `redirect`, the error names every redirect URI to register', () => {
+test('if two issuers with login have no `redirect`, the error for each names every redirect URI to register at it, and none of the other issuer', () => {
   const source = sourceWith({ main: 'unsaid', other: 'unsaid' })
-  const [problem] = problemsOf(() => compilePolicy(source, { publicUrls }))
+  const problems = problemsOf(() => compilePolicy(source, { publicUrls }))
 
-  for (const origin of publicUrls) {
-    for (const base of ['/.gatehouse/callback', '/oauth2/callback']) {
-      for (const name of ['main', 'other']) expect(problem?.hint).toContain(`${origin}${base}/${name} `.trim())
-      expect(problem?.hint).toMatch(new RegExp(`with plain: [^)]*${origin}${base}[ )]`))
+  const names = ['main', 'other']
+  for (const [i, name] of names.entries()) {
+    const hint = problems[i]!.hint!
+    expect(hint).toContain(`register at ${name}: `)
+    expect(hint).not.toContain(`/${names[1 - i]}`)
+    for (const origin of publicUrls) {
+      for (const base of ['/.gatehouse/callback', '/oauth2/callback']) {
+        expect(hint).toContain(`${origin}${base}/${name} `)
+        expect(hint).toMatch(new RegExp(`with plain: [^)]*${origin}${base}[ )]`))
+      }
     }
   }
   expect(problemsOf(() => compilePolicy(source))[0]?.hint).toContain('PUBLIC_URL/.gatehouse/callback/main')
@@ -82,8 +88,8 @@ test.each([
     const [problem] = problemsOf(() => compilePolicy(sourceWith({ main: 'plain', other: redirect })))
 
     expect(problem?.path).toBe(`issuers.${at}`)
-    const [ofMain, ofOther] = problem!.hint!.split('register ')[1]!.split('; ')
-    expect(ofMain).toBe('at main: PUBLIC_URL/.gatehouse/callback PUBLIC_URL/oauth2/callback')
-    expect(ofOther).toBe('at other: PUBLIC_URL/.gatehouse/callback/other PUBLIC_URL/oauth2/callback/other')
+    expect(problem?.hint).toBe(
+      'set redirect: issuer; register at other: PUBLIC_URL/.gatehouse/callback/other PUBLIC_URL/oauth2/callback/other',
+    )
   },
 )
