@@ -8,7 +8,7 @@ import { maxDocumentBytes } from './yaml-document.ts'
  *
  * @throws {ConfigError} when the file is missing, unreadable or too large
  */
-export function readBytes(file: string): Uint8Array {
+export function readBytes(file: string): Buffer {
   try {
     // Check the size first, so that a huge file is never read. `readYaml` limits inputs without a size, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {

@@ -25,15 +25,18 @@ export function policyFiles(path: string): string[] {
 }
 
 /**
- * Returns the names of the environment variables that `{ env: NAME }` refers to anywhere in a policy. When the policy
- * cannot be read, the set is empty.
+ * Returns which of `names` the policy refers to by `{ env: NAME }`. When the policy cannot be read, the set is empty.
+ * Parses only the files whose text contains one of the names, because the YAML of 10,000 routes takes seconds to parse.
  */
-export function variablesInPolicy(path: string): Set<string> {
-  const names = new Set<string>()
+export function variablesInPolicy(path: string, names: readonly string[]): Set<string> {
+  const found = new Set<string>()
   try {
-    for (const file of policyFiles(path)) referredVariables(readYaml(readBytes(file), file).value, names)
+    for (const file of policyFiles(path)) {
+      const bytes = readBytes(file)
+      if (names.some((name) => bytes.includes(name))) referredVariables(readYaml(bytes, file).value, found)
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
   }
-  return names
+  return found
 }

@@ -5,7 +5,7 @@ import { Supervisor } from '../base/supervisor.ts'
 import { changedSettings } from './changed-settings.ts'
 import { stampOf } from './file-stamp.ts'
 import { ConfigError } from './problem.ts'
-import { type LoadedSettings, readSettingLayers, readSettings } from './settings.ts'
+import { type LoadedSettings, readSettingLayers, readSettingsAgain } from './settings.ts'
 import { settingsExpiries } from './settings-expiries.ts'
 
 /**
@@ -97,7 +97,7 @@ export class SettingsReload implements ExpirySource {
     let isAccepted = false
     await this.#inTurn(async () => {
       this.#rejected = undefined
-      isAccepted = await this.#apply('settings', () => readSettings(this.#inForce.sources))
+      isAccepted = await this.#apply('settings', () => readSettingsAgain(this.#inForce.sources))
     })
     return isAccepted
   }

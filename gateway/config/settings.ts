@@ -54,21 +54,36 @@ export function loadSettings(sources: SettingsSources): Settings {
  * @throws {ConfigError} with the errors of all sources, at most 100
  */
 export function readSettings(sources: SettingsSources): LoadedSettings {
+  return readSettingLayers(readLayers(sources), sources, variableProblems)
+}
+
+/**
+ * Reads the settings again in a running process. Reports no unknown environment variables: the environment of a process
+ * does not change, and a variable that the start accepted stays accepted when the policy no longer names it.
+ *
+ * @throws {ConfigError} with the errors of all sources, at most 100
+ */
+export function readSettingsAgain(sources: SettingsSources): LoadedSettings {
   return readSettingLayers(readLayers(sources), sources)
 }
 
 /**
  * Validates settings documents that are already read, and reads the secrets and certificates that they refer to.
  *
+ * @param unknownIn  finds unknown environment variables. Default: looks for none
  * @throws {ConfigError} with all errors, at most 100
  */
-export function readSettingLayers(layers: SettingsLayers, sources: SettingsSources): LoadedSettings {
+export function readSettingLayers(
+  layers: SettingsLayers,
+  sources: SettingsSources,
+  unknownIn: typeof variableProblems = () => [],
+): LoadedSettings {
   const { env } = sources
   const document = absolutePaths(settingsSchema, layers.document, layers.folderOf)
   const context = contextOf(env)
   const { data, error } = settingsSchemaFor(context).safeParse(document)
   const shape = error === undefined ? [] : schemaProblems(settingsSchema, document, error.issues, layers.locate)
-  const unknown = variableProblems(env, document)
+  const unknown = unknownIn(env, document)
   // Only warn about unknown variables with a policy of the cluster: a later revision may name such a variable as a
   // secret.
   const isAccepted = data?.policy.source === 'cluster'
@@ -104,5 +119,6 @@ function variableProblems(env: Environment, document: unknown): Problem[] {
   const { policy } = document as { readonly policy?: { readonly path?: unknown; readonly seed?: unknown } }
   const path = policy?.path ?? policy?.seed
   if (problems.length === 0 || typeof path !== 'string' || path === '') return problems
-  return unknownVariables(env, new Set([...named, ...variablesInPolicy(path)]))
+  const names = problems.flatMap(({ file }) => file ?? [])
+  return unknownVariables(env, new Set([...named, ...variablesInPolicy(path, names)]))
 }

@@ -36,8 +36,8 @@ const settingsOf = (more: object = {}) =>
  *
  * @param during  called in each reload, after the files were read
  */
-function start(during: () => void = () => undefined) {
-  const loaded = readSettings({ path: join(folder, 'gatehouse.yaml'), env: {}, flags: {} })
+function start(during: () => void = () => undefined, env: Readonly<Record<string, string>> = {}) {
+  const loaded = readSettings({ path: join(folder, 'gatehouse.yaml'), env, flags: {} })
   const clock = { nowMs: Date.now() }
   const keyRings = new KeyRings(loaded.settings.keys, () => clock.nowMs)
   const neededUntilMs = localUse(keyRings, { issuers: () => [], auditRecentMs: 0 })
@@ -88,6 +88,20 @@ test('a key that is added to a key folder while the process reads the folder is 
   expect(ids()).toEqual(['k1', 'k2'])
   await polled()
   expect(ids()).toEqual(['k1', 'k2', 'k3'])
+})
+
+test('a variable whose last reference the policy has lost since the start rejects no reload, because a running process cannot remove it', async () => {
+  const policy = join(folder, 'policy.yaml')
+  writeFileSync(policy, 'issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
+  put('k1')
+  settingsOf()
+  const { reload, ids, polled } = start(undefined, { GATEHOUSE_IDP_SECRET: 'x' })
+  writeFileSync(policy, 'issuers: {}')
+  put('k2')
+
+  await polled()
+  expect(ids()).toEqual(['k1', 'k2'])
+  expect(await reload.reload()).toBe(true)
 })
 
 test('a reload that removes the writing key is rejected without any change, and the log names the key', async () => {
