@@ -237,6 +237,15 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
     },
     remedy: 'Set `protocol: h2` for https upstreams and `h2c` for http upstreams; WebSocket routes need `http1`.',
   },
+  GH_POLICY_HEALTH: {
+    files: {
+      'policy.yaml': publicPolicy(route('orders', '/orders/**')).replace(
+        '    routes:',
+        '    health: { interval: 5s }\n    routes:',
+      ),
+    },
+    remedy: 'Add `path` of a page that shows the health of the upstream, such as `/healthz`.',
+  },
   GH_POLICY_CREDENTIALS: {
     files: {
       'policy.yaml': `${issuers}services:

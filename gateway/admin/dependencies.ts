@@ -25,6 +25,7 @@ import type { MetricSource } from '../telemetry/metrics.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 import type { UpstreamStateName } from '../upstream/balanced-target.ts'
+import type { CheckOutcome, CheckResult } from '../upstream/checks/health-rules.ts'
 import type { EjectionCause } from '../upstream/ejection-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { ServiceRetries } from '../upstream/service-retries.ts'
@@ -92,6 +93,10 @@ export interface UpstreamView {
   readonly state: UpstreamStateName
   /** Number of ejections since the start of the node, by cause. */
   readonly ejections: readonly (readonly [cause: EjectionCause, count: number])[]
+  /** Number of health checks since the start of the node, by result; empty without health checks. */
+  readonly checks: readonly (readonly [result: CheckResult, count: number])[]
+  /** Outcome of the latest health check; `undefined` before the first one, and without health checks. */
+  readonly lastCheck: CheckOutcome | undefined
 }
 
 /** Everything that the operations of the admin API need from the node. */

@@ -7,6 +7,7 @@ import type { Gate } from '../pipeline/gate.ts'
 import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
+import { checkResults } from '../upstream/checks/health-rules.ts'
 import type { EjectionCounts } from '../upstream/ejection-counts.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
@@ -134,7 +135,11 @@ export class NodeReadings implements NodeView {
         const { origin, protocol, connections, calls, health } = member.target
         const state = member.stateAt(now, slowStartMs)
         const ejections = this.#sources.ejections.of(id, origin)
-        const own = { connections, calls, resting: health.restUntil > now, state, ejections }
+        const { checks: record } = member.state
+        const checks =
+          record === undefined ? [] : checkResults.map((result) => [result, record.counts[result]] as const)
+        const checked = { checks, lastCheck: record?.last }
+        const own = { connections, calls, resting: health.restUntil > now, state, ejections, ...checked }
         return { service: id, origin, protocol, weight: member.weight, ...own }
       })
     })

@@ -54,6 +54,7 @@ export const backgroundTasks = {
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',
   'traces-recent': 'Writes recently recorded traces to Redis.',
   'upstream-certificates': 'Reads certificate files of services again when they change.',
+  'upstream-checks': 'Checks the health of upstreams, for services with `health`.',
   'upstream-health': 'Compares the upstreams of each service, and ejects outliers.',
   'upstream-retries': 'Sends requests to services again after a wait.',
   'upstream-sweep': 'Enforces the time limits of connections to services.',

@@ -38,6 +38,7 @@ export const problemCodes = {
     'A route cannot have WebSockets as written: the method, the credential or the limit does not fit.',
   GH_POLICY_UPSTREAM_TLS: 'A service has TLS settings for an upstream that is called without TLS.',
   GH_POLICY_UPSTREAM_PROTOCOL: 'The protocol of a service does not fit its upstreams or routes.',
+  GH_POLICY_HEALTH: 'The health checks of a service are not possible as written.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, and neither has priority.',
   GH_POLICY_TEST:

@@ -34,6 +34,7 @@ import { compileCredentials, type ServiceCredentials } from './services/credenti
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 import { compileEjection } from './services/ejection-entry.ts'
 import { grpcTerms } from './services/grpc-entry.ts'
+import { compileHealth } from './services/health-entry.ts'
 import { matchedMethods, matchedPath } from './services/match-entry.ts'
 import { type OutageTerms, outageTerms, printedOutage } from './services/on-outage.ts'
 import { compileRetry } from './services/retry-entry.ts'
@@ -152,6 +153,7 @@ function compileService(
     weights: weightsOf(entry),
     ejection: compileEjection(entry.ejection),
     slowStartMs: entry.slow_start === 'none' ? 0 : entry.slow_start,
+    health: compileHealth(entry.health, entry.protocol, ['services', id, 'health'], report),
     protocol: compileProtocol(entry, ['services', id], report),
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credential: credentials.own,

@@ -14,6 +14,7 @@ import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
 import { printEjection } from './services/ejection-entry.ts'
 import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
+import { printHealth } from './services/health-entry.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { matchedMethods } from './services/match-entry.ts'
 import { outageTerms, printedOutage } from './services/on-outage.ts'
@@ -98,6 +99,7 @@ function printedService(
     ejection: printEjection(entry.ejection),
     slow_start: entry.slow_start === 'none' ? 'none' : formatDuration(entry.slow_start),
     retry: printRetry(entry.retry),
+    ...(entry.health && { health: printHealth(entry.health) }),
     protocol: entry.protocol,
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),

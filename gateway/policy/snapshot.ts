@@ -6,6 +6,7 @@ import type { MessageLimit } from '../base/message-limit.ts'
 import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
 import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { HealthRules } from '../upstream/checks/health-rules.ts'
 import type { EjectionRules } from '../upstream/ejection-rules.ts'
 import type { RetryRules } from '../upstream/retry-rules.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
@@ -81,6 +82,8 @@ export interface ServicePolicy {
   readonly ejection: EjectionRules | undefined
   /** Time in which an upstream that returns gets its whole share of the calls again, ms. */
   readonly slowStartMs: number
+  /** Health checks of the upstreams; `undefined`: none. */
+  readonly health: HealthRules | undefined
   /** Protocol in which the gate calls the upstreams. */
   readonly protocol: ServiceProtocol
   readonly roles: readonly RoleMapping[]

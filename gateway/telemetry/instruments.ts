@@ -116,6 +116,11 @@ export const instruments = {
     'Ejections of an upstream of a service by this node, by cause: failures (consecutive calls without a reply), errors (consecutive calls without a reply or with a 5xx status), error_rate (higher than that of the other upstreams), slower (than the other upstreams).',
     ['service', 'upstream', 'cause'],
   ),
+  upstreamChecks: counter(
+    'upstream_checks_total',
+    'Health checks of an upstream of a service by this node, by result: passed, status (the reply has another status than expected), timeout, connection (no connection, or the connection was lost).',
+    ['service', 'upstream', 'result'],
+  ),
   upstreamCalls: gauge(
     'upstream_calls',
     'Calls of this node to an upstream that are in flight, WebSockets included. Services with the same upstream share the number.',

@@ -2,11 +2,13 @@ import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { inSlices } from '../base/in-slices.ts'
-import { Supervisor } from '../base/supervisor.ts'
+import { Supervisor, type TaskTimers } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { authorityEnds } from '../x509/authority-ends.ts'
 import { BalancedTarget } from './balanced-target.ts'
 import { Balancer } from './balancer.ts'
+import { CHECKS_MAX, type CheckedUpstream, HealthChecker } from './checks/health-checker.ts'
+import type { HealthRules } from './checks/health-rules.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
@@ -14,7 +16,7 @@ import { Http1Target } from './http1-target.ts'
 import { Http2Target } from './http2/http2-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
 import { ServiceRetries } from './service-retries.ts'
-import type { PooledTarget } from './target.ts'
+import type { PooledTarget, TargetParts } from './target.ts'
 import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
@@ -41,6 +43,8 @@ export interface UpstreamSettings {
   readonly ejection?: EjectionRules | undefined
   /** Time in which an upstream that returns gets its whole share of the calls again, ms. Default: 0. */
   readonly slowStartMs?: number
+  /** Health checks of the upstreams; `undefined`: none. */
+  readonly health?: HealthRules | undefined
   /** Protocol of the service. Default: HTTP/1.1. */
   readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
@@ -63,6 +67,8 @@ interface RegistryOptions {
   readonly log?: Log
   /** Returns the wall clock, ms since the epoch. */
   readonly nowMs?: () => number
+  /** Timers of the health checks. */
+  readonly timers?: TaskTimers
 }
 
 /** A service of the active policy. */
@@ -103,11 +109,15 @@ export class TargetRegistry implements ExpirySource {
   #endWatching: (() => void) | undefined
   #endComparing: (() => void) | undefined
   #comparisons = 0
+  readonly #checker: HealthChecker
+  /** Limit of concurrent health checks, apart from the limits of the calls. */
+  readonly #checkSeats = new ConcurrencyLimiter('health checks', CHECKS_MAX)
   /** Number of ejections since the start of the node, by service, origin and cause. */
   readonly ejections = new EjectionCounts()
 
-  constructor({ log = () => {}, nowMs = Date.now }: RegistryOptions = {}) {
+  constructor({ log = () => {}, nowMs = Date.now, timers }: RegistryOptions = {}) {
     this.#log = log
+    this.#checker = new HealthChecker({ log, timers })
     this.#nowMs = nowMs
   }
 
@@ -134,6 +144,7 @@ export class TargetRegistry implements ExpirySource {
       this.#adopt(next)
       this.#served = served
       this.#compareTargets()
+      this.#followChecks()
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
   }
@@ -163,8 +174,9 @@ export class TargetRegistry implements ExpirySource {
     }
   }
 
-  /** Starts to check the certificate files for changes, and to compare the upstreams of each service. */
+  /** Starts to check the certificate files for changes, the health of upstreams, and to compare them. */
   watch(): void {
+    this.#checker.start()
     this.#endComparing ??= this.#comparing.repeat(COMPARE_MS, () => this.#compare())
     this.#endWatching ??= this.#watching.repeat(POLL_MS, () => this.reload())
   }
@@ -254,26 +266,46 @@ export class TargetRegistry implements ExpirySource {
     for (const { health } of this.#used.targets.values()) if (health.isCompared) health.window.rotate()
   }
 
-  #targetsOf(next: InUse, service: UpstreamSettings): PooledTarget[] {
-    const { upstreams, upstreamTls } = service
-    const source = upstreamTls && next.sources.get(sourceKey(upstreamTls))
-    return upstreams.map((origin) => this.#targetOf(next, origin, service, source?.current))
+  #followChecks(): void {
+    const checked: CheckedUpstream[] = []
+    for (const { service, balancer } of this.#served) {
+      const { id, health: rules, upstreams } = service
+      for (const [i, { state }] of balancer.members.entries()) {
+        const origin = upstreams[i]!
+        if (rules === undefined) state.unchecked()
+        else {
+          const open = (): PooledTarget => this.#openForCheck(origin, service, rules)
+          checked.push({ service: id, origin: origin.origin, rules, state, open })
+        }
+      }
+    }
+    this.#checker.follow(checked)
   }
 
-  #targetOf(next: InUse, origin: URL, service: UpstreamSettings, own: TlsMaterial | undefined): PooledTarget {
+  #openForCheck(origin: URL, service: UpstreamSettings, { timeoutMs }: HealthRules): PooledTarget {
+    const material = this.#materialOf(this.#used, origin, service)
+    return openTarget(origin, service.protocol, timeoutMs, 1, { seats: this.#checkSeats, material })
+  }
+
+  #targetsOf(next: InUse, service: UpstreamSettings): PooledTarget[] {
+    return service.upstreams.map((origin) => this.#targetOf(next, origin, service))
+  }
+
+  /** Returns the TLS material of an https upstream. */
+  #materialOf({ sources }: InUse, { protocol }: URL, { upstreamTls }: UpstreamSettings): TlsMaterial | undefined {
+    if (protocol !== 'https:') return undefined
+    return (upstreamTls && sources.get(sourceKey(upstreamTls))?.current) ?? this.#default()
+  }
+
+  #targetOf(next: InUse, origin: URL, service: UpstreamSettings): PooledTarget {
     const { maxCalls, timeouts, protocol = 'http1' } = service
     const { connectMs } = timeouts
-    const material = origin.protocol === 'https:' ? (own ?? this.#default()) : undefined
+    const material = this.#materialOf(next, origin, service)
     const limitKey = `${origin.origin} ${connectMs} ${maxCalls}`
     const key = `${limitKey} ${protocol} ${material?.hash}`
     const seats = found(next.seats, this.#used.seats, limitKey, () => new ConcurrencyLimiter(origin.origin, maxCalls))
-    const Target = protocol === 'http1' ? Http1Target : Http2Target
-    return found(
-      next.targets,
-      this.#used.targets,
-      key,
-      () => new Target(origin, connectMs, maxCalls, { seats, material }),
-    )
+    const open = (): PooledTarget => openTarget(origin, protocol, connectMs, maxCalls, { seats, material })
+    return found(next.targets, this.#used.targets, key, open)
   }
 
   #adopt(next: InUse): void {
@@ -287,8 +319,20 @@ export class TargetRegistry implements ExpirySource {
   close(): void {
     this.#endWatching?.()
     this.#endComparing?.()
+    this.#checker.close()
     this.#adopt(new InUse())
   }
+}
+
+function openTarget(
+  origin: URL,
+  protocol: ServiceProtocol | undefined,
+  connectMs: number,
+  maxCalls: number,
+  parts: TargetParts,
+): PooledTarget {
+  const Target = (protocol ?? 'http1') === 'http1' ? Http1Target : Http2Target
+  return new Target(origin, connectMs, maxCalls, parts)
 }
 
 /** Returns the object at `key` for the next policy: the object that is already in use, or else a new object. */

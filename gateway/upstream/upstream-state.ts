@@ -1,3 +1,6 @@
+import { performance } from 'node:perf_hooks'
+import { CheckRecord } from './checks/check-record.ts'
+import type { CheckOutcome, HealthRules } from './checks/health-rules.ts'
 import type { EjectionRules } from './ejection-rules.ts'
 import { LONG_AGO } from './health.ts'
 
@@ -11,6 +14,8 @@ export class UpstreamState {
   returnedAt = LONG_AGO
   /** True while the active health checks of the upstream fail. */
   isFailing = false
+  /** Results of the health checks; `undefined` before the first check, and without checks. */
+  checks: CheckRecord | undefined
   /** True while an operator has drained the upstream. */
   isDrained = false
 
@@ -25,5 +30,26 @@ export class UpstreamState {
     this.ejectedUntil = now + ms
     this.returnedAt = this.ejectedUntil
     return ms
+  }
+
+  /**
+   * Records a health check. Enough consecutive checks with the same result change the state.
+   *
+   * @returns the new state; `undefined` when the state has not changed
+   */
+  checked(outcome: CheckOutcome, { healthy, unhealthy }: HealthRules): 'failing' | 'passing' | undefined {
+    this.checks ??= new CheckRecord()
+    const inRow = this.checks.add(outcome)
+    const isPassed = outcome.result === 'passed'
+    if (isPassed === !this.isFailing || inRow < (isPassed ? healthy : unhealthy)) return undefined
+    this.isFailing = !isPassed
+    if (isPassed) this.returnedAt = Math.max(this.returnedAt, performance.now())
+    return isPassed ? 'passing' : 'failing'
+  }
+
+  /** Forgets the health checks of an upstream that is no longer checked. */
+  unchecked(): void {
+    this.isFailing = false
+    this.checks = undefined
   }
 }

@@ -19,6 +19,17 @@ export class ManualTimers implements TaskTimers {
     return this.#due.size
   }
 
+  /** Moves the clock to the earliest timer, and calls it. @throws {Error} when no timer waits */
+  async next(): Promise<void> {
+    await settled()
+    const [first] = [...this.#due].toSorted((a, b) => a.atMs - b.atMs)
+    if (first === undefined) throw new Error('no timer waits')
+    this.#due.delete(first)
+    this.#nowMs = first.atMs
+    first.callback()
+    await settled()
+  }
+
   /** Moves the clock by `ms` from timer to timer, and waits after each callback until its promises are settled. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms

@@ -113,6 +113,10 @@ const status = z.strictObject({
             'as an outlier, failing its health checks, or drained. Only up and slow-start get calls, unless no upstream ' +
             'of the service is in these states.',
         ),
+      check: z
+        .string()
+        .nullable()
+        .describe('Outcome of the latest health check; null before the first one, and without health checks.'),
     }),
   ),
   credentials: z
@@ -181,6 +185,7 @@ export const showStatus = operation({
           weight: 1,
           calls: 3,
           state: 'up',
+          check: 'status 200',
         },
       ],
       credentials: [{ service: 'orders', types: ['token'] }],
@@ -220,7 +225,10 @@ export const showStatus = operation({
         age_ms: ageMs ?? null,
         error: error ?? null,
       })),
-      upstreams: node.upstreams.map(({ ejections, ...shown }) => shown),
+      upstreams: node.upstreams.map(({ ejections, checks, lastCheck, ...shown }) => ({
+        ...shown,
+        check: lastCheck?.detail ?? null,
+      })),
       credentials: credentialsOf(snapshot),
       expiries: node.expiries.map(shapedExpiry),
       grants: [...node.grants],

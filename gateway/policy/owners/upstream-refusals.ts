@@ -25,7 +25,7 @@ export function serviceOf({ document: { services } }: ComparedPolicy, id: string
 
 /** Lists the parts of a change that could send requests to another server, or to paths of another service. */
 export function upstreamRefusals(change: OwnedChange): OwnerRefusal[] {
-  return [...ungrantedUpstreams(change), ...ungrantedName(change), ...sharedRewrites(change)]
+  return [...ungrantedUpstreams(change), ...ungrantedName(change), ...sharedRewrites(change), ...sharedChecks(change)]
 }
 
 function ungrantedUpstreams({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
@@ -60,12 +60,8 @@ function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[
  * receive any path.
  */
 function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
-  const others = Object.entries(after.document.services).filter(([id]) => id !== service)
-  const sharing = others.find(([, { upstreams }]) => upstreams.some(({ url }) => isUpstreamOf(now, url)))
+  const { sharing, isMoved } = sharedUpstreams(old, now, after, service)
   if (sharing === undefined) return []
-  const isMoved = others.some(([, { upstreams }]) =>
-    upstreams.some(({ url }) => isUpstreamOf(now, url) && !isUpstreamOf(old, url)),
-  )
   return now.routes
     .filter(({ id, match, rewrite }) => {
       const before = old?.routes.find((route) => route.id === id)
@@ -75,9 +71,41 @@ function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal
     })
     .map(({ id }) => ({
       place: `services.${service}.routes[${id}].rewrite`,
-      what: `could reach paths of service ${sharing[0]}, which has the same upstream`,
+      what: `could reach paths of service ${sharing}, which has the same upstream`,
       remedy: `remove the rewrite, use other upstreams, or ${fullScopeRemedy}`,
     }))
+}
+
+/**
+ * Refuses a path of health checks if another service has the same upstream: the checks send requests to that path, which
+ * can belong to the other service. An unchanged path is refused only if the change adds the shared upstream.
+ */
+function sharedChecks({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
+  const path = now.health?.path
+  const { sharing, isMoved } = sharedUpstreams(old, now, after, service)
+  if (path === undefined || sharing === undefined || (!isMoved && path === old?.health?.path)) return []
+  return [
+    {
+      place: `services.${service}.health.path`,
+      what: `could reach paths of service ${sharing}, which has the same upstream`,
+      remedy: `remove health, use other upstreams, or ${fullScopeRemedy}`,
+    },
+  ]
+}
+
+/** Returns another service with an upstream of this service, and whether the change adds such an upstream. */
+function sharedUpstreams(
+  old: ServiceEntry | undefined,
+  now: ServiceEntry,
+  after: ComparedPolicy,
+  service: string,
+): { readonly sharing: string | undefined; readonly isMoved: boolean } {
+  const others = Object.entries(after.document.services).filter(([id]) => id !== service)
+  const sharing = others.find(([, { upstreams }]) => upstreams.some(({ url }) => isUpstreamOf(now, url)))
+  const isMoved = others.some(([, { upstreams }]) =>
+    upstreams.some(({ url }) => isUpstreamOf(now, url) && !isUpstreamOf(old, url)),
+  )
+  return { sharing: sharing?.[0], isMoved }
 }
 
 function isUpstreamOf(service: ServiceEntry | undefined, { origin }: URL): boolean {

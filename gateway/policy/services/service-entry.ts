@@ -12,6 +12,7 @@ import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
 import { ejectionEntry } from './ejection-entry.ts'
 import { grpcEntry } from './grpc-entry.ts'
+import { healthEntry } from './health-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { passHeaders } from './pass-headers.ts'
@@ -66,6 +67,12 @@ export const serviceEntry = z.strictObject({
       'When the gate sends a request again after a failed attempt; none: never, not even when an upstream cannot be ' +
         'reached. Default {}: requests without a body, after a failed connection or a connection that is lost before ' +
         'the response. docs/guide/retries.md explains the keys.',
+    ),
+  health: healthEntry
+    .optional()
+    .describe(
+      'Active checks of the upstreams. An upstream that fails its checks gets no calls while another one is available. ' +
+        'A check has no credential and no field of a client. Default: no checks; failed calls still count.',
     ),
   protocol: z
     .enum(serviceProtocols)

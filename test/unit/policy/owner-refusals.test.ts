@@ -231,6 +231,11 @@ test.each<[name: string, orders: object, refusal: string]>([
     'services.orders.routes[orders].rewrite: could reach paths of service web, which has the same upstream',
   ],
   [
+    'health checks of a path of an upstream of another service',
+    { upstreams: ['https://web'], health: { path: '/admin/reset' } },
+    'services.orders.health.path: could reach paths of service web, which has the same upstream',
+  ],
+  [
     'a name in TLS that is the host of no granted upstream',
     { upstreams: ['https://orders-1'], upstream_tls: { server_name: 'web.internal' } },
     'services.orders.upstream_tls.server_name: server name web.internal is not the host of a granted upstream',
@@ -239,11 +244,12 @@ test.each<[name: string, orders: object, refusal: string]>([
   expect(refused({ orders, web: shared.web }, { web: shared.web })).toContain(refusal)
 })
 
-test('a change by the owner of a service may keep the client, the rewrite and the server name in TLS that the operator has set', () => {
+test('a change by the owner of a service may keep the client, the rewrite, the health checks and the server name in TLS that the operator has set', () => {
   const orders = {
     upstreams: ['https://web'],
     upstream_tls: { server_name: 'web.internal' },
     credentials: shared.web.credentials,
+    health: { path: '/healthz' },
     routes: [{ ...owned.routes[0], rewrite: { add_prefix: '/admin' } }],
   }
 

@@ -71,6 +71,7 @@ const full = {
     s: {
       upstreams: ['https://s.test/'],
       protocol: 'h2',
+      health: { path: '/healthz', expect: ['200-299', 401] },
       grpc: { max_message: '8MiB' },
       upstream_tls: {
         ca: 'ca.pem',

@@ -2,7 +2,7 @@
 // limited.
 
 import { expect, test } from 'vitest'
-import { Semaphore } from '../../../gateway/issuers/semaphore.ts'
+import { Semaphore } from '../../../gateway/base/semaphore.ts'
 
 test('the semaphore grants a free permit without waiting, and serves waiters in order', async () => {
   const turns = new Semaphore(1, 10)
