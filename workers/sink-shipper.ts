@@ -1,5 +1,6 @@
 import { type LogEntry, LogReader, logStart } from '../gateway/audit/log-reader.ts'
 import { DEAD_MAX, type DeadLetter, type ShippingState, ShippingStates } from '../gateway/audit/shipping-state.ts'
+import { RETRY_AFTER_MAX_MS } from '../gateway/config/sinks/http-call.ts'
 import { faultOf, type ShippedBatch, type Sink, SinkFault } from '../gateway/config/sinks/sink.ts'
 import type { Replay } from '../gateway/queues/ship-audit.ts'
 import type { RedisKeys } from '../gateway/redis/keys.ts'
@@ -93,7 +94,9 @@ export class SinkShipper {
     const shard = this.#shard(number)
     const state = await shard.states.read(this.name)
     if (state === undefined) return undefined
-    if (state.retryAtMs !== undefined && state.retryAtMs > Date.now()) return undefined
+    const restMs = (state.retryAtMs ?? 0) - Date.now()
+    // A longer pause was computed by a clock that was ahead.
+    if (restMs > 0 && restMs <= RETRY_AFTER_MAX_MS) return undefined
     return this.#noting(shard, state, () => this.#shipFrom(shard, state.cursor))
   }
 

@@ -4,6 +4,12 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
 
+/**
+ * Time by which the next run of a repeating job may be later than its interval, ms. A later run was computed by a clock
+ * that was ahead.
+ */
+const LATE_MS = 5000
+
 /** Schedules repeating and single jobs of one kind. At most one job per queue runs at a time in the whole cluster. */
 export class JobSchedule<Payload> {
   readonly #contract: JobContract<Payload>
@@ -15,7 +21,9 @@ export class JobSchedule<Payload> {
   }
 
   /**
-   * Schedules a repeating job. A second call with the same id replaces the schedule.
+   * Schedules a repeating job. A second call with the same id replaces the schedule. Call it again from time to time: a
+   * worker computes the next run by its own clock, so after the clock of a worker was ahead, the next run can be hours
+   * away.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -24,6 +32,8 @@ export class JobSchedule<Payload> {
     const opts = { removeOnComplete, removeOnFail, attempts }
     const template = { name: this.#contract.kind, data: jobData(this.#contract, payload), opts }
     await this.#call(queue, (each) => each.setGlobalConcurrency(1))
+    const next = (await this.#call(queue, (each) => each.getJobScheduler(id)))?.next
+    if (next !== undefined && next - Date.now() > everyMs + LATE_MS) await this.remove(queue, id)
     await this.#call(queue, (each) => each.upsertJobScheduler(id, { every: everyMs }, template))
   }
 

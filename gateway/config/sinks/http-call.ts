@@ -20,7 +20,8 @@ interface HttpCallOptions {
 
 /** Maximum size of a receiver's reply, bytes. Even the reply to the largest request of the gate is smaller. */
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
-const RETRY_AFTER_MAX_MS = 5 * 60_000
+/** Longest pause that the field `Retry-After` of a receiver can demand, ms. */
+export const RETRY_AFTER_MAX_MS = 5 * 60_000
 
 /**
  * Error codes for a connection that the receiver closed. Some receivers close the connection to refuse a client
