@@ -42,9 +42,6 @@ const knownKinds = new Set(['orders', 'upload', 'audited', 'opaque', 'app', 'exa
  */
 const KILLED_TAIL_MS = 2700
 
-/** Name of the invariant that every part recovers. */
-export const WELL_AGAIN = 'well again in time'
-
 export const invariants: readonly Invariant[] = [
   {
     name: 'no request admitted after a receipt',
@@ -99,7 +96,7 @@ export const invariants: readonly Invariant[] = [
         ),
       ),
   },
-  { name: WELL_AGAIN, check: ({ unwell }) => unwell },
+  { name: 'well again in time', check: ({ unwell }) => unwell },
 ]
 
 /**

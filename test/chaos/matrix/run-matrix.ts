@@ -1,4 +1,3 @@
-import { WELL_AGAIN } from './invariants.ts'
 import { ChaosLoad } from './load.ts'
 import type { MatrixRow } from './matrix.ts'
 import { untilWell } from './recovery.ts'
@@ -21,9 +20,8 @@ interface MatrixRun {
 }
 
 /**
- * Runs rows in the order of the seed, and the rows of one topology in one world. A row that was not well again, or whose
- * fault was not in effect, is followed by a new world, so that it does not fail the rows after it. @returns the results
- * in this order
+ * Runs rows in the order of the seed, and the rows of one topology in one world. A violation is followed by a new
+ * world, so that it does not fail the rows after it. @returns the results in this order
  */
 export async function runMatrix({ rows, seed, seconds, patience = 1, progress }: MatrixRun): Promise<RowResult[]> {
   const random = new SeededRandom(seed, 'order')
@@ -46,7 +44,7 @@ export async function runMatrix({ rows, seed, seconds, patience = 1, progress }:
         const result = place.problem === undefined ? await runRow({ load: place.load, ...plan }) : unrun(row, place)
         results.push(result)
         progress(progressLine(result))
-        if (![FAULT_IN_EFFECT, WELL_AGAIN].some((name) => result.violations.has(name))) continue
+        if (result.violations.size === 0) continue
         await closePlace(place)
         place = undefined
       }
@@ -81,7 +79,8 @@ async function closePlace({ load }: Place): Promise<void> {
 }
 
 function progressLine({ name, violations, faultS, wellS, requests }: RowResult): string {
-  const verdict = violations.size === 0 ? 'ok' : `VIOLATED ${[...violations.keys()].join(', ')}`
+  const violated = [...violations].map(([invariant, [first]]) => `${invariant} (${first})`)
+  const verdict = violated.length === 0 ? 'ok' : `VIOLATED ${violated.join(', ')}`
   return `${name}: ${verdict}; fault ${faultS.toFixed(1)} s, ${requests} requests, well after ${wellS.toFixed(1)} s`
 }
 
