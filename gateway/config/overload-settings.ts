@@ -27,8 +27,8 @@ export const overloadSettings = z
       .prefault(16_384)
       .describe(
         'Maximum number of exchanges in flight on the node, without event streams and WebSockets. Unknown callers are ' +
-          'shed from 70 % of it, users from 90 %. Default 16384, 1 to 1000000. An exchange takes about 20 KiB of memory ' +
-          'and two file descriptors.',
+          'shed from 70 % of it, users from 90 %. Default 16384, 1 to 1000000. An exchange without a body takes about 12 KiB ' +
+          'of memory and two file descriptors.',
       )
       .meta({ reload: 'live' }),
     memory: percent({ min: 10, max: 100 })
