@@ -12,8 +12,15 @@ const { request: requestPlain } = nodeHttp
 /** Admin URL of a command without `--admin` and GATEHOUSE_ADMIN_URL. */
 export const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
-/** Reply timeout, ms. A revocation can wait up to 5 minutes for the slowest node. */
-const REPLY_MS = 6 * 60_000
+/** Reply timeout of a change, ms. A revocation can wait up to 5 minutes for the slowest node. */
+const CHANGE_REPLY_MS = 6 * 60_000
+/**
+ * Reply timeout of a query, ms. A node that hangs accepts the connection and never replies, and its operator must learn
+ * this soon. The slowest query is `doctor` with 20 s.
+ */
+const QUERY_REPLY_MS = 30_000
+/** Reply timeout of a query that may read the whole audit log, about 1 s per million records, ms. */
+export const LOG_QUERY_REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 
 /** Flag `--admin` of every verb that calls the admin API. */
@@ -90,11 +97,18 @@ export class AdminClient {
    * Calls the admin API.
    *
    * @param member  name of a member that the reply must have; a reply without it does not come from an admin API
+   * @param replyMs  reply timeout, ms; default: 6 minutes for a change, 30 s for a query
    * @returns reply to a call that the node carried out, completely or in part
    * @throws {CliError} exit code 3 when no node replies, 1 when the node rejects the call
    */
-  async call(method: 'GET' | 'POST', path: string, member: string, body?: object): Promise<AdminReply> {
-    const response = await this.#send(method, path, { body })
+  async call(
+    method: 'GET' | 'POST',
+    path: string,
+    member: string,
+    body?: object,
+    replyMs = method === 'GET' ? QUERY_REPLY_MS : CHANGE_REPLY_MS,
+  ): Promise<AdminReply> {
+    const response = await this.#send(method, path, { body, replyMs })
     const status = response.statusCode ?? 0
     const document = readObject(await this.#text(response))
     if (document === undefined) throw this.#notAdminApi(status)
@@ -110,7 +124,7 @@ export class AdminClient {
    * @throws {CliError} exit code 3 when no node replies or the connection ends, 1 when the node rejects the call
    */
   async *follow(path: string, place: string): AsyncGenerator<{ readonly id: string; readonly data: string }, never> {
-    const response = await this.#send('GET', path, { accept: 'text/event-stream', place })
+    const response = await this.#send('GET', path, { accept: 'text/event-stream', place, replyMs: CHANGE_REPLY_MS })
     const status = response.statusCode ?? 0
     if (status !== 200) {
       const document = readObject(await this.#text(response))
@@ -137,13 +151,13 @@ export class AdminClient {
   #send(method: string, path: string, options: SendOptions): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
-    const { body, accept = 'application/json', place } = options
+    const { body, accept = 'application/json', place, replyMs } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
     // Append the path to the path of the base URL, because a proxy can serve the admin API below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
-      timeout: REPLY_MS,
+      timeout: replyMs,
       headers: {
         authorization: `Bearer ${this.#token}`,
         accept,
@@ -157,7 +171,7 @@ export class AdminClient {
     )
     outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)))
     outgoing.once('close', () => clearTimeout(connecting))
-    outgoing.once('timeout', () => outgoing.destroy(new Error(`no reply within ${REPLY_MS / 1000} s`)))
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`no reply within ${replyMs / 1000} s`)))
     outgoing.once('error', (cause) => reject(this.#unreachable(cause)))
     outgoing.once('response', resolve)
     outgoing.end(content)
@@ -212,6 +226,8 @@ interface SendOptions {
   readonly accept?: string
   /** Id of the last received event; the stream continues after this event. */
   readonly place?: string
+  /** Longest time without a byte from the node, ms. */
+  readonly replyMs: number
 }
 
 const hints: Readonly<Record<number, string>> = {

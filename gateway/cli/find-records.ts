@@ -1,4 +1,4 @@
-import type { AdminClient } from './admin-client.ts'
+import { type AdminClient, LOG_QUERY_REPLY_MS } from './admin-client.ts'
 import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
 
 /** Maximum number of records per call of the admin API. */
@@ -24,6 +24,8 @@ export async function findRecords(
       'GET',
       `/api/v1/audit/records${queryOf(filters, { ...times, limit: page, before })}`,
       'records',
+      undefined,
+      LOG_QUERY_REPLY_MS,
     )
     const found = document as { records: AuditLine[]; next: string | null; end: string }
     records.push(...found.records)

@@ -10,7 +10,7 @@ import { readAuditKey } from '../../config/audit-keys.ts'
 import { unreadableRemedies } from '../../config/file-bytes.ts'
 import { readSecret } from '../../config/secret.ts'
 import { loadSettings } from '../../config/settings.ts'
-import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
+import { AdminClient, adminFlag, adminUnreachable, LOG_QUERY_REPLY_MS } from '../admin-client.ts'
 import { CliError, type ExitCode, exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
@@ -56,7 +56,8 @@ export const verb = defineVerb({
     if (config !== undefined || key.length > 0 || partial) {
       throw new CliError(exitCodes.usage, 'GH_USAGE', '--config, --key and --partial require a path')
     }
-    const { document } = await AdminClient.from(admin).call('GET', '/api/v1/audit/verification', 'findings')
+    const path = '/api/v1/audit/verification'
+    const { document } = await AdminClient.from(admin).call('GET', path, 'findings', undefined, LOG_QUERY_REPLY_MS)
     return print(document as unknown as VerificationReport, output)
   },
 })
