@@ -3,6 +3,12 @@ import type { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
 /**
+ * Largest rest of a request body that is read before a reply of the gate, bytes. After a larger rest the connection
+ * closes, and the client may see a reset instead of the reply (RFC 9112 §9.6).
+ */
+const REST_MAX_BYTES = 256 * 1024
+
+/**
  * The client connection of an exchange, and how it ends. Any use of `res` after the end or abort of a reply throws, so
  * check `over` before each use.
  */
@@ -32,6 +38,21 @@ export class ConnectionEnd {
    */
   get endsByItself(): boolean {
     return this.exchange.head.field('connection')?.length === 5
+  }
+
+  /**
+   * Whether a reply of the gate should wait for the rest of the request body. The connection can then serve the next
+   * request, and no unread bytes reset it before the client has read the reply. False if the client may wait for the
+   * reply before it sends the body, and if the end of the body is not certain.
+   */
+  get hasSmallRest(): boolean {
+    const { upload } = this
+    const { head, route, close, lastOfConnection } = this.exchange
+    if (upload === undefined || upload.complete || lastOfConnection) return false
+    // A request that matches no route can be malformed: the connection then closes at once.
+    if (close && route === undefined) return false
+    if (head.contentLength === undefined || head.field('expect') !== undefined) return false
+    return head.contentLength - upload.bytes <= REST_MAX_BYTES
   }
 
   /**

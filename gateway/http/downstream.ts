@@ -10,7 +10,7 @@ import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import { UwsClientSocket } from './client-socket.ts'
 import { ConnectionEnd } from './connection-end.ts'
-import { replyWhole } from './own-reply.ts'
+import { type ReplyOwner, replyWhole } from './own-reply.ts'
 import { ServiceReply } from './service-reply.ts'
 import type { UpgradeCork } from './upgrade-cork.ts'
 import { Upload } from './upload.ts'
@@ -27,7 +27,7 @@ interface Upgrade {
  * The client's side of an exchange, on uWebSockets.js. Only this file and the modules that it uses write replies to
  * clients.
  */
-export class UwsDownstream implements Downstream {
+export class UwsDownstream implements Downstream, ReplyOwner {
   readonly #end: ConnectionEnd
   readonly #inFlight: InFlight
   #reply: ServiceReply | undefined
@@ -83,7 +83,7 @@ export class UwsDownstream implements Downstream {
   }
 
   get lingers(): boolean {
-    return this.#socket?.lingers ?? this.#reply?.lingers ?? false
+    return this.#socket?.lingers ?? this.#reply?.lingers ?? this.#end.upload?.awaitsRest ?? false
   }
 
   get backedUp(): boolean {
@@ -160,12 +160,17 @@ export class UwsDownstream implements Downstream {
 
   refuse(refusal: Refusal): void {
     const fields = [...refusalFields(refusal), ...this.#end.exchange.originFields]
-    this.#ownBytes = replyWhole(this.#end, refusal.denial.status, fields, refusalBody(refusal))
+    this.#ownBytes = replyWhole(this.#end, refusal.denial.status, fields, refusalBody(refusal), this)
   }
 
   answer(answer: Answer, requestId: string): void {
     const fields = [...answer.fields, ['x-request-id', requestId] as const]
-    this.#ownBytes = replyWhole(this.#end, answer.status, fields, answer.body)
+    this.#ownBytes = replyWhole(this.#end, answer.status, fields, answer.body, this)
+  }
+
+  onReplied(): void {
+    this.#inFlight.delete(this)
+    this.exchange.stream?.close()
   }
 
   begin(head: ReplyHead): void {
@@ -207,6 +212,7 @@ export class UwsDownstream implements Downstream {
   stallReason({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
     if (this.#socket !== undefined) return this.#socket.sweep(standard)
     const { over, upload, exchange } = this.#end
+    upload?.sweepRest()
     const isHeld = exchange.stream?.held === true
     if (this.#reply?.held === true && !isHeld) {
       const { taken } = this.#reply

@@ -4,11 +4,20 @@ import type { ConnectionEnd } from './connection-end.ts'
 
 const { STATUS_CODES } = nodeHttp
 
+/** The client side that sends a reply. */
+export interface ReplyOwner {
+  /** Called when a reply that waited for the rest of the request body has been sent. */
+  onReplied(): void
+}
+
 /**
  * Sends one of the gate's own replies as a whole. A reply that closes the connection is sent after the request
  * handler's tick. If it were sent in the same tick, uWebSockets.js would still process a request from the same packet,
  * or treat the rest of a chunked body as a request.
  *
+ * A reply to a request with a small rest of its body is sent when the rest has arrived.
+ *
+ * @param owner  notified when a reply that waited has been sent
  * @returns number of body bytes that the reply has
  */
 export function replyWhole(
@@ -16,7 +25,20 @@ export function replyWhole(
   status: number,
   fields: readonly HeaderField[],
   body: string | Uint8Array,
+  owner: ReplyOwner,
 ): number {
+  if (end.hasSmallRest) end.upload!.awaitRest(() => sendWhole(end, status, fields, body, owner))
+  else sendWhole(end, status, fields, body)
+  return end.exchange.head.method === 'HEAD' ? 0 : Buffer.byteLength(body)
+}
+
+function sendWhole(
+  end: ConnectionEnd,
+  status: number,
+  fields: readonly HeaderField[],
+  body: string | Uint8Array,
+  waiting?: ReplyOwner,
+): void {
   const close = end.mustClose
   end.upload?.discard()
   const send = (): void => {
@@ -24,10 +46,10 @@ export function replyWhole(
     end.over = true
     if (!close) end.upload?.readNext()
     end.res.cork(() => write(end, status, fields, body, close))
+    waiting?.onReplied()
   }
   if (close) setImmediate(send)
   else send()
-  return end.exchange.head.method === 'HEAD' ? 0 : Buffer.byteLength(body)
 }
 
 function write(

@@ -9,6 +9,8 @@ import type { HttpResponse } from './uws.ts'
  * memory.
  */
 const SMALL_BYTES = 16 * 1024
+/** Longest wait for the rest of a body before a reply, in sweeps: 8 × 250 ms = 2 s. */
+const REST_SWEEPS = 8
 
 /**
  * A request body on its way from uWebSockets.js to an upstream. The client is read only as fast as the upstream reads
@@ -29,6 +31,9 @@ export class Upload {
   #paused = false
   #discarding = false
   #stream: BodyStream | undefined
+  /** Called once the rest of the body was read or took too long; `undefined` when no reply waits for the rest. */
+  #onRest: (() => void) | undefined
+  #restSweeps = 0
   /** Number of body bytes received so far. */
   bytes = 0
   /** True when the body arrived in more than one part. */
@@ -62,7 +67,10 @@ export class Upload {
     this.continued = this.bytes > 0
     this.bytes += chunk.byteLength
     this.complete = last
-    if (this.#discarding) return
+    if (this.#discarding) {
+      if (last) this.#endRest()
+      return
+    }
     const held = this.#paused
     this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
@@ -137,8 +145,30 @@ export class Upload {
     this.#resume()
   }
 
+  /** Reads the rest of the body and discards it. Calls `done` when the rest has arrived, or after 2 s. */
+  awaitRest(done: () => void): void {
+    this.#onRest = done
+    this.drain()
+  }
+
+  get awaitsRest(): boolean {
+    return this.#onRest !== undefined
+  }
+
+  /** Ends a wait for the rest of the body after 2 s. Called every 250 ms. */
+  sweepRest(): void {
+    if (this.#onRest !== undefined && ++this.#restSweeps > REST_SWEEPS) this.#endRest()
+  }
+
+  #endRest(): void {
+    const done = this.#onRest
+    this.#onRest = undefined
+    done?.()
+  }
+
   /** Call this when the client disconnected before the end of the body. */
   break(): void {
+    this.#onRest = undefined
     this.discard()
     this.#stream?.destroy()
   }

@@ -155,17 +155,13 @@ test.concurrent('a method override field of a client does not change the method 
   expect(received.all('x-http-method-override')).toEqual([])
 })
 
-test.concurrent('the gate does not forward the body of a rejected request, and closes the connection of the client', async () => {
+test.concurrent('the gate does not forward the body of a rejected request, and the connection of the client serves the next request', async () => {
   const token = holding('read')
   // After this request the node has the token in its cache. So the gate rejects the next request before its body
   // arrives.
   await admitted(gate, { target: '/read/1', token })
 
-  await refused(
-    gate,
-    { method: 'POST', target: '/read/1', token, body: 'b'.repeat(100_000) },
-    { ...missingScope('write'), closes: true },
-  )
+  await refused(gate, { method: 'POST', target: '/read/1', token, body: 'b'.repeat(100_000) }, missingScope('write'))
 })
 
 test.concurrent('the gate rejects a token of an issuer that the service does not list, despite matching scopes', async () => {
