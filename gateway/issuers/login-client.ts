@@ -120,6 +120,11 @@ const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048, networkOf
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
 /** Limits for token revocations at the issuer: number in progress (`atOnce`), and number that wait for a slot. */
 const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
+/**
+ * Clock tolerance for ID tokens that come with refreshed tokens, s: 10 years. A rejection by a wrong clock would lose the
+ * new refresh token, and end the session.
+ */
+const ANY_CLOCK_S = 10 * 365 * 24 * 3600
 /** Timeout of a token refresh at the issuer, ms. */
 const REFRESH_MS = 30_000
 /** Time for which the issuer's metadata is cached, ms: 10 minutes. */
@@ -429,7 +434,7 @@ export class LoginClient {
       metadata,
       this.#login.clientId,
       {
-        [openid.clockTolerance]: this.#rules.clockToleranceS,
+        [openid.clockTolerance]: fetch === this.#refreshes.fetch ? ANY_CLOCK_S : this.#rules.clockToleranceS,
         use_mtls_endpoint_aliases: this.#login.auth.method === 'tls_client_auth',
       },
       authenticatedByFetch,
@@ -470,12 +475,13 @@ export class LoginClient {
 
   /**
    * Returns the error in an ID token that came with refreshed tokens (OpenID Connect Core §12.2); `undefined` when the
-   * ID token is valid or absent. The signature is not verified, because the token came directly from the issuer.
+   * ID token is valid or absent. The signature is not verified, because the token came directly from the issuer. For
+   * the same reason its times are not compared with the clock of this process: a wrong clock must not end sessions.
    */
   #flawInRefreshed(idToken: string | undefined): string | undefined {
     if (idToken === undefined) return undefined
     const jws = readJws(idToken)
-    return typeof jws === 'string' ? 'the ID token is malformed' : flawInIdToken(jws, this.#rules, Date.now() / 1000)
+    return typeof jws === 'string' ? 'the ID token is malformed' : flawInIdToken(jws, this.#rules, Infinity)
   }
 
   #liesAhead(timeS: unknown): boolean {
