@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import type { AuditLog } from './audit-log.ts'
@@ -55,7 +56,8 @@ interface Waiting {
  */
 export class Outbox {
   readonly #options: OutboxOptions
-  readonly #startedMs = Date.now()
+  /** Times of waits are monotonic: after a wall clock that was ahead, records would wait for hours. */
+  readonly #startedMs = performance.now()
   /**
    * Batches that wait for Redis or the spill, oldest first.
    *
@@ -219,21 +221,21 @@ export class Outbox {
   }
 
   get #starting(): boolean {
-    return this.#options.log.connections === 0 && Date.now() - this.#startedMs < START_MS && !this.#closing
+    return this.#options.log.connections === 0 && performance.now() - this.#startedMs < START_MS && !this.#closing
   }
 
   /** Whether an append to Redis can be tried: the connection is ready and the retry delay has passed. */
   #allowed(): boolean {
-    return this.#options.log.ready && Date.now() >= this.#retryAtMs
+    return this.#options.log.ready && performance.now() >= this.#retryAtMs
   }
 
   async #mayAppend(): Promise<boolean> {
     if (!this.#options.log.ready && !this.#starting) this.#failed('no connection to Redis', 0)
     if (!this.#allowed()) return false
-    if (this.#measures && Date.now() - this.#sizedAtMs >= SIZE_EVERY_MS) {
+    if (this.#measures && performance.now() - this.#sizedAtMs >= SIZE_EVERY_MS) {
       try {
         this.#logBytes = await this.#options.log.size()
-        this.#sizedAtMs = Date.now()
+        this.#sizedAtMs = performance.now()
       } catch (error) {
         if (!(error instanceof RedisFault) || error.redisCode !== 'NOPERM') return this.#failed(messageOf(error))
         this.#measures = false
@@ -290,14 +292,14 @@ export class Outbox {
       })
     }
     this.#away = reason
-    this.#retryAtMs = Math.max(this.#retryAtMs, Date.now() + restMs)
+    this.#retryAtMs = Math.max(this.#retryAtMs, performance.now() + restMs)
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
     return false
   }
 
   async #spillQueue(): Promise<void> {
     const { spill, warn } = this.#options
-    if (spill === undefined || Date.now() < this.#spillRetryAtMs) return
+    if (spill === undefined || performance.now() < this.#spillRetryAtMs) return
     const batches = this.#queue.map(({ batch }) => batch)
     const before = spill.bytes
     try {
@@ -307,7 +309,7 @@ export class Outbox {
         warn('error', 'audit records cannot be written to the spill file', { reason: messageOf(error) })
       }
       this.#spillFault = messageOf(error)
-      this.#spillRetryAtMs = Date.now() + SIZE_EVERY_MS
+      this.#spillRetryAtMs = performance.now() + SIZE_EVERY_MS
       return
     }
     if (this.#spillFault !== undefined) warn('info', 'audit records are written to the spill file again', {})
@@ -344,7 +346,7 @@ export class Outbox {
 
   /** Waits until the next retry is due or a new batch is added. */
   async #pause(): Promise<void> {
-    const dueMs = Math.min(Math.max(this.#retryAtMs - Date.now(), RETRY_MIN_MS), RETRY_MAX_MS)
+    const dueMs = Math.min(Math.max(this.#retryAtMs - performance.now(), RETRY_MIN_MS), RETRY_MAX_MS)
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, dueMs)
       this.#wake = () => {

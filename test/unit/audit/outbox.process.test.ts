@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { AuditLog } from '../../../gateway/audit/audit-log.ts'
 import { Chain } from '../../../gateway/audit/chain.ts'
 import { LogReader, logStart } from '../../../gateway/audit/log-reader.ts'
@@ -24,6 +24,8 @@ const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-outbox-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
+
+afterEach(() => void vi.useRealTimers())
 
 let spills = 0
 
@@ -101,6 +103,21 @@ test('when Redis is out of memory, a node keeps whole audit batches and writes t
   await expect.poll(() => outbox.status.away).toContain('OOM')
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
   await expect.poll(numbers).toEqual(upTo(5))
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('a node writes its audit batches to Redis again, although its clock was an hour ahead when Redis refused them', async () => {
+  const { outbox, push, numbers } = await started()
+  push(2)
+  await until('the first batches are in Redis', async () => (await numbers()).length === 2)
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+  push(3)
+  await until('Redis has refused a batch', () => outbox.status.away?.includes('OOM') === true)
+  vi.useRealTimers()
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  await until('all batches are in Redis', async () => (await numbers()).length === 5)
+  expect(await numbers()).toEqual(upTo(5))
   expect(await outbox.close(1000)).toBe(0)
 })
 
