@@ -101,13 +101,13 @@ export const invariants: readonly Invariant[] = [
 
 /**
  * Largest number of requests that were certainly admitted within one window. A request is admitted between its start and
- * its arrival at the service.
+ * its arrival at the service. Both times are whole milliseconds, so an interval of exactly one window may be longer.
  */
 export function fullestWindow(exchanges: readonly LoadExchange[], kind: keyof typeof worldLimits): number {
   const { windowMs } = worldLimits[kind]
   const within = exchanges.filter((each) => each.kind === kind && each.servedMs !== undefined)
   return within.reduce((most, { startedMs }) => {
-    const count = within.filter((each) => each.startedMs >= startedMs && each.servedMs! <= startedMs + windowMs).length
+    const count = within.filter((each) => each.startedMs >= startedMs && each.servedMs! < startedMs + windowMs).length
     return Math.max(most, count)
   }, 0)
 }

@@ -171,7 +171,8 @@ const outsideRows: readonly MatrixRow[] = [
   row(standalone, 'sink.kill', killed(theSink), workerOutage),
   row(standalone, 'sink.stop', stopped(theSink), workerOutage),
   ...linkRows(standalone, 'sink-link', sinkLink, workerOutage),
-  row(standalone, 'redis-and-node.kill', together(killed(aMaster), killed(aNode)), { ...redisOutage, wellS: 40 }),
+  // Faults end in the reverse order: a node becomes ready only after Redis runs.
+  row(standalone, 'redis-and-node.kill', together(killed(aNode), killed(aMaster)), { ...redisOutage, wellS: 40 }),
   row(standalone, 'redis-cut-and-issuer.kill', together(broken('cut', allRedis), killed(theIssuer)), redisOutage),
 ]
 

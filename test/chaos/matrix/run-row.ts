@@ -6,6 +6,7 @@ import type { MatrixRow } from './matrix.ts'
 import { lostSessions, untilRecorded, untilWell } from './recovery.ts'
 import { SeededRandom } from './seeded-random.ts'
 import type { ChaosWorld } from './world.ts'
+import { worldLimits } from './world-policy.ts'
 
 /** Result of one row. */
 export interface RowResult {
@@ -26,6 +27,9 @@ export interface RowResult {
 /** Name under which a result lists why the fault could not be caused, proven or ended. */
 export const FAULT_IN_EFFECT = 'fault in effect'
 
+/** Pause between two rows, ms: the longest window of a limit, and a second for its leases. */
+const AFTER_OUTAGE_MS = Math.max(...Object.values(worldLimits).map(({ windowMs }) => windowMs)) + 1000
+
 interface RowPlan {
   readonly load: ChaosLoad
   readonly row: MatrixRow
@@ -38,6 +42,8 @@ interface RowPlan {
 export async function runRow({ load, row, seed, seconds }: RowPlan): Promise<RowResult> {
   const { world } = load
   const random = new SeededRandom(seed, row.name)
+  // After an outage of Redis in the row before, a limit may admit more for one window.
+  await sleep(AFTER_OUTAGE_MS)
   const evidence = load.begin()
   world.killedMs.clear()
   const lossesBefore = await world.counters(LOSSES)
