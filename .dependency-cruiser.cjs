@@ -11,7 +11,7 @@ const levels = [
   ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes', 'pages', 'overload'],
-  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
+  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys', 'drains'],
   ['revisions'],
   ['login', 'streams'],
   ['pipeline'],

@@ -112,7 +112,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const emailLists = open(new EmailLists(write))
   const keys = open(new IssuerKeys(common))
   const clients = open(new LoginClients({ ...common, keys }))
-  const cluster = open(openNodeCluster({ ...common, redisSource, policy, activePolicy }))
+  const cluster = open(openNodeCluster({ ...common, redisSource, policy, activePolicy, targets }))
   const link = cluster?.link
   const names = { service: 'gatehouse', version: packageVersion, node: node.id } as const
   const authorization = () => secrets.ofSettings('telemetry.authorization')
@@ -508,6 +508,7 @@ function sharedOf({
     auditVerifier: audit.verifier,
     sessions: sessions?.sessions,
     sessionCount: sessions?.count,
+    drains: cluster.drains,
     keys: ringKeys.service,
     revisions: revisions?.service,
     policyOwners: policy.source === 'cluster' ? policy.owners : {},

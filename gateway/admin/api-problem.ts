@@ -19,6 +19,14 @@ export const apiProblemCodes = {
     why: 'the limit has more key fields than the call names, so the call names no single window',
   },
   bucket_surplus: { status: 400, why: 'the call names a field that is not a key field of the limit' },
+  upstream_unknown: {
+    status: 404,
+    why: 'the policy of the node has no such upstream, or not in the service of the call',
+  },
+  drains_full: {
+    status: 409,
+    why: 'the cluster has the maximum number of drains, including those that ended in the last day; nothing was changed',
+  },
   trace_unknown: { status: 404, why: 'the trace was not recorded, or it is no longer stored' },
   sink_unknown: { status: 404, why: 'no worker has registered a sink with this name' },
   sink_configured: { status: 409, why: 'the settings still contain the sink, so a worker would start it again' },

@@ -7,6 +7,7 @@ import type { OwnerGrant } from '../config/owner-settings.ts'
 import type { InventoryEntry } from '../config/secret-inventory.ts'
 import type { GrantListing } from '../credentials/service-grants.ts'
 import type { Doctor } from '../doctor/doctor.ts'
+import type { Drains } from '../drains/drains.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
@@ -122,6 +123,7 @@ export interface TraceDependencies {
 
 /** Objects that the admin operations need and that only a node with Redis has. */
 export interface SharedDependencies {
+  readonly drains: Pick<Drains, 'list' | 'drain'>
   readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
   /** Revisions of the cluster's policy; `undefined` with `policy.source: file`. */
   readonly revisions: RevisionService | undefined

@@ -5,6 +5,7 @@ import { applyPolicy } from './operations/apply-policy.ts'
 import { checkNode } from './operations/check-node.ts'
 import { comparePolicy } from './operations/compare-policy.ts'
 import { describeApi } from './operations/describe-api.ts'
+import { drainUpstream } from './operations/drain-upstream.ts'
 import { endSessions } from './operations/end-sessions.ts'
 import { endStreams } from './operations/end-streams.ts'
 import { explainRequest } from './operations/explain-request.ts'
@@ -21,6 +22,7 @@ import { listSecrets } from './operations/list-secrets.ts'
 import { listSessions } from './operations/list-sessions.ts'
 import { listStreams } from './operations/list-streams.ts'
 import { listTraces } from './operations/list-traces.ts'
+import { listUpstreams } from './operations/list-upstreams.ts'
 import { promoteRollout } from './operations/promote-rollout.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
@@ -32,6 +34,7 @@ import { showRevision } from './operations/show-revision.ts'
 import { showRollout } from './operations/show-rollout.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
+import { undrainUpstream } from './operations/undrain-upstream.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
 
 /** All operations of the admin API. */
@@ -66,6 +69,9 @@ export const operations: readonly Operation[] = [
   listStreams,
   listClusterStreams,
   endStreams,
+  listUpstreams,
+  drainUpstream,
+  undrainUpstream,
   listKeys,
   rotateKey,
   listSecrets,

@@ -55,6 +55,8 @@ export class RedisKeys {
   readonly writingKeys: string
   /** Hash: policy revisions by their number, each with its MAC. */
   readonly policyRevisions: string
+  /** Hash: for each drained upstream of a service, the end of the drain and the time of the change, ms since the epoch. */
+  readonly drains: string
   /** String: the newest activation of a policy revision, with its MAC. */
   readonly policyActivation: string
   /** String: the outcome of the last rollout of a policy revision, with its MAC. */
@@ -74,6 +76,7 @@ export class RedisKeys {
     this.keyHolders = `${revocation}key-holders`
     this.keyUse = `${revocation}key-use`
     this.writingKeys = `${revocation}writing-keys`
+    this.drains = `${revocation}drains`
     this.policyRevisions = `${revocation}policy:revisions`
     this.policyActivation = `${revocation}policy:activation`
     this.policyRollout = `${revocation}policy:rollout`

@@ -31,14 +31,15 @@ export class BalancedTarget {
   /** Whether the upstream gets calls while other upstreams do too. @param now  ms of the monotonic clock */
   isAvailable(now: number): boolean {
     const { state } = this
-    return !state.isDrained && !state.isFailing && state.ejectedUntil <= now && this.target.health.restUntil <= now
+    if (state.isFailing || state.drainedUntil > now) return false
+    return state.ejectedUntil <= now && this.target.health.restUntil <= now
   }
 
   /** Computes preference and share of the upstream for one call. */
   rate(now: number, slowStartMs: number, tried: readonly UpstreamTarget[] | undefined): void {
     const { state, target } = this
     const isTried = tried?.includes(target) === true
-    if (state.isDrained) this.tier = Tier.drained
+    if (state.drainedUntil > now) this.tier = Tier.drained
     else if (this.isAvailable(now)) this.tier = isTried ? Tier.tried : Tier.available
     else this.tier = isTried ? Tier.avoidedTried : Tier.avoided
     const agoMs = now - Math.max(state.returnedAt, target.health.returnedAt)
@@ -48,7 +49,7 @@ export class BalancedTarget {
 
   stateAt(now: number, slowStartMs: number): UpstreamStateName {
     const { state, target } = this
-    if (state.isDrained) return 'drained'
+    if (state.drainedUntil > now) return 'drained'
     if (state.isFailing) return 'failing'
     if (state.ejectedUntil > now) return 'ejected'
     if (target.health.restUntil > now) return 'resting'

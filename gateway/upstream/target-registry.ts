@@ -110,6 +110,8 @@ export class TargetRegistry implements ExpirySource {
   #endComparing: (() => void) | undefined
   #comparisons = 0
   readonly #checker: HealthChecker
+  /** Ends of the drains by operators, ms since the epoch, by service and origin. @bound 4096 drains of the cluster | the drain is refused | none */
+  #drainedUntilMs: ReadonlyMap<string, number> = new Map()
   /** Limit of concurrent health checks, apart from the limits of the calls. */
   readonly #checkSeats = new ConcurrencyLimiter('health checks', CHECKS_MAX)
   /** Number of ejections since the start of the node, by service, origin and cause. */
@@ -145,6 +147,7 @@ export class TargetRegistry implements ExpirySource {
       this.#served = served
       this.#compareTargets()
       this.#followChecks()
+      this.#applyDrains()
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
   }
@@ -264,6 +267,18 @@ export class TargetRegistry implements ExpirySource {
     await inSlices(this.#served, SLICE, ({ balancer }) => balancer.compare(now))
     if (++this.#comparisons % PART_COMPARISONS !== 0) return
     for (const { health } of this.#used.targets.values()) if (health.isCompared) health.window.rotate()
+  }
+
+  /** Drains these upstreams, and no others. @param untilMs  ends, ms since the epoch, by `SERVICE ORIGIN` */
+  drain(untilMs: ReadonlyMap<string, number>): void {
+    this.#drainedUntilMs = untilMs
+    this.#applyDrains()
+  }
+
+  #applyDrains(): void {
+    const now = performance.now()
+    const nowMs = this.#nowMs()
+    for (const [key, state] of this.#used.states) state.drain((this.#drainedUntilMs.get(key) ?? 0) - nowMs, now)
   }
 
   #followChecks(): void {

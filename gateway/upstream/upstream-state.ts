@@ -16,8 +16,8 @@ export class UpstreamState {
   isFailing = false
   /** Results of the health checks; `undefined` before the first check, and without checks. */
   checks: CheckRecord | undefined
-  /** True while an operator has drained the upstream. */
-  isDrained = false
+  /** End of the drain by an operator, ms of the monotonic clock; infinity: until the operator ends it. */
+  drainedUntil = LONG_AGO
 
   /**
    * Ejects the upstream. The time doubles, unless the previous ejection ended more than `maxTimeMs` ago.
@@ -45,6 +45,17 @@ export class UpstreamState {
     this.isFailing = !isPassed
     if (isPassed) this.returnedAt = Math.max(this.returnedAt, performance.now())
     return isPassed ? 'passing' : 'failing'
+  }
+
+  /** Drains the upstream, or ends the drain. @param forMs  duration from now, ms; not above 0: not drained */
+  drain(forMs: number, now: number): void {
+    if (forMs > 0) {
+      this.drainedUntil = now + forMs
+      if (forMs < Number.POSITIVE_INFINITY) this.returnedAt = Math.max(this.drainedUntil, this.ejectedUntil)
+    } else if (this.drainedUntil > now) {
+      this.drainedUntil = LONG_AGO
+      this.returnedAt = now
+    }
   }
 
   /** Forgets the health checks of an upstream that is no longer checked. */

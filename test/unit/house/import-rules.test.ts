@@ -45,6 +45,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/proofs/aside.ts', 'gateway/tokens/a.ts', 'level-3-proofs'],
   ['gateway/audit/aside.ts', 'gateway/limits/a.ts', 'level-3-audit'],
   ['gateway/keys/aside.ts', 'gateway/audit/a.ts', 'level-3-keys'],
+  ['gateway/drains/aside.ts', 'gateway/keys/a.ts', 'level-3-drains'],
   ['gateway/revisions/up.ts', 'gateway/login/a.ts', 'level-4-revisions'],
   ['gateway/login/up.ts', 'gateway/pipeline/a.ts', 'level-5-login'],
   ['gateway/streams/aside.ts', 'gateway/login/a.ts', 'level-5-streams'],

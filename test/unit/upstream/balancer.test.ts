@@ -157,10 +157,10 @@ test('while every upstream of a service is in its back-off, the balancer spreads
 
 test('a drained upstream gets calls only when all upstreams of the service are drained', () => {
   const upstreams = new Upstreams({ count: 2 })
-  upstreams.state(1).isDrained = true
+  upstreams.state(1).drainedUntil = Number.POSITIVE_INFINITY
   upstreams.state(2).isFailing = true
   expect(upstreams.turns(50)).toEqual([0, 50])
-  upstreams.state(2).isDrained = true
+  upstreams.state(2).drainedUntil = Number.POSITIVE_INFINITY
   expect(upstreams.turns(50)[0]).toBeGreaterThan(10)
 })
 
@@ -261,7 +261,7 @@ test.each([
 test('an upstream is not ejected while drained and failing upstreams already use up max_ejected', () => {
   atTime(() => {
     const upstreams = new Upstreams({ count: 4 })
-    upstreams.state(3).isDrained = true
+    upstreams.state(3).drainedUntil = Number.POSITIVE_INFINITY
     upstreams.state(4).isFailing = true
     for (let n = 0; n < 9; n++) upstreams.health(1).broke()
     expect(upstreams.turns()[0]).toBeGreaterThan(50)
