@@ -80,7 +80,7 @@ const node = await startNode({
     several: { upstreams: [flaky.url], entry: { retry: { on: [503], attempts: 4 } } },
     route: { upstreams: [flaky.url], entry: { retry: 'none' }, route: { retry: { on: [503] } } },
     posts: { upstreams: [flaky.url], entry: { retry: { on: [503], methods: ['POST', 'DELETE'] } } },
-    deadline: { upstreams: [flaky.url], entry: { retry: { on: [503] }, timeouts: { total: '900ms' } } },
+    deadline: { upstreams: [flaky.url], entry: { retry: { on: [503] }, timeouts: { total: '1s' } } },
     resets: { upstreams: [resetting.url] },
     'resets-h2': { upstreams: [resetting2.url], entry: { protocol: 'h2c' } },
     never: { upstreams: [resetting.url], entry: { retry: 'none' } },
