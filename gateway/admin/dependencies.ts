@@ -91,6 +91,8 @@ export interface UpstreamView {
   readonly weight: number
   /** Number of calls in flight. */
   readonly calls: number
+  /** Maximum number of concurrent calls now. */
+  readonly limit: number
   readonly state: UpstreamStateName
   /** Number of ejections since the start of the node, by cause. */
   readonly ejections: readonly (readonly [cause: EjectionCause, count: number])[]

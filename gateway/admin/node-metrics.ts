@@ -26,10 +26,22 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
     sink.value(instruments.issuerKeysFailing, Number(outcome === 'failed'), { issuer })
     if (ageMs !== undefined) sink.value(instruments.issuerKeysAge, ageMs / 1000, { issuer })
   }
-  for (const { service, origin, protocol, connections, calls, resting, state, ejections, checks } of node.upstreams) {
+  for (const {
+    service,
+    origin,
+    protocol,
+    connections,
+    calls,
+    limit,
+    resting,
+    state,
+    ejections,
+    checks,
+  } of node.upstreams) {
     const upstream = { service, upstream: origin }
     sink.value(instruments.upstreamConnections, connections, { ...upstream, protocol })
     sink.value(instruments.upstreamCalls, calls, upstream)
+    sink.value(instruments.upstreamLimit, limit, upstream)
     sink.value(instruments.upstreamResting, Number(resting), upstream)
     sink.value(instruments.upstreamState, 1, { ...upstream, state })
     for (const [cause, count] of ejections) sink.value(instruments.upstreamEjections, count, { ...upstream, cause })

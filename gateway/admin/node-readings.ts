@@ -132,14 +132,14 @@ export class NodeReadings implements NodeView {
     return snapshot.services.flatMap(({ id, index }) => {
       const { members = [], slowStartMs = 0 } = balancers[index] ?? {}
       return members.map((member) => {
-        const { origin, protocol, connections, calls, health } = member.target
+        const { origin, protocol, connections, calls, limit, health } = member.target
         const state = member.stateAt(now, slowStartMs)
         const ejections = this.#sources.ejections.of(id, origin)
         const { checks: record } = member.state
         const checks =
           record === undefined ? [] : checkResults.map((result) => [result, record.counts[result]] as const)
         const checked = { checks, lastCheck: record?.last }
-        const own = { connections, calls, resting: health.restUntil > now, state, ejections, ...checked }
+        const own = { connections, calls, limit, resting: health.restUntil > now, state, ejections, ...checked }
         return { service: id, origin, protocol, weight: member.weight, ...own }
       })
     })

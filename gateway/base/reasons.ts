@@ -556,7 +556,7 @@ export const reasons = {
   'upstream-full': entry(
     503,
     'unavailable',
-    'the upstream takes no more calls: max_calls are in progress, this client has its full share of them, or the service refused the call on each HTTP/2 session',
+    'the upstream takes no more calls: max_calls or the adaptive limit are in progress, this client has its full share of them, or the service refused the call on each HTTP/2 session',
   ),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the gate cannot connect to the upstream'),
   'upstream-certificate': entry(

@@ -160,6 +160,7 @@ function compileService(
     credentialFields: removed.size === 0 ? undefined : removed,
     hostHeader: entry.host,
     maxCalls: entry.max_calls,
+    adaptive: entry.concurrency === 'adaptive',
     timeouts: { connectMs: entry.timeouts.connect },
     upstreamTls: compileUpstreamTls(entry, folder, ['services', id, 'upstream_tls'], report),
     encodedSlashes: entry.encoded_slashes,

@@ -109,6 +109,7 @@ function printedService(
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     max_calls: entry.max_calls,
+    concurrency: entry.concurrency,
     priority: entry.priority,
     encoded_slashes: entry.encoded_slashes,
     path_parameters: entry.path_parameters,

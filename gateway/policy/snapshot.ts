@@ -97,6 +97,8 @@ export interface ServicePolicy {
   readonly hostHeader: 'preserve' | 'upstream'
   /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number
+  /** Whether an estimate from the latency also limits the calls that wait for their reply. */
+  readonly adaptive: boolean
   readonly timeouts: ServiceTimeouts
   /** TLS settings of the connections to the upstreams; `undefined`: defaults. */
   readonly upstreamTls: UpstreamTls | undefined

@@ -121,6 +121,11 @@ export const instruments = {
     'Health checks of an upstream of a service by this node, by result: passed, status (the reply has another status than expected), timeout, connection (no connection, or the connection was lost).',
     ['service', 'upstream', 'result'],
   ),
+  upstreamLimit: gauge(
+    'upstream_call_limit',
+    'Maximum number of concurrent calls of this node to an upstream: `max_calls`, or with `concurrency: adaptive` the current limit of the calls that wait for their reply.',
+    ['service', 'upstream'],
+  ),
   upstreamCalls: gauge(
     'upstream_calls',
     'Calls of this node to an upstream that are in flight, WebSockets included. Services with the same upstream share the number.',

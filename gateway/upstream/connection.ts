@@ -161,6 +161,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (call.body === undefined) {
       this.#socket.write(call.head!.text, 'latin1')
       this.#sent = true
+      call.sent()
       this.#deadline = this.#keeper.sweep.after(call.timeouts.firstByteMs)
     } else {
       this.#body = new RequestBody(this.#socket, call.body, this)
@@ -170,6 +171,7 @@ export class UpstreamConnection implements BodyKeeper {
 
   bodySent(): void {
     this.#sent = true
+    if (this.#stage === Stage.head) this.#call?.sent()
     this.bodyHeld()
   }
 
@@ -271,6 +273,7 @@ export class UpstreamConnection implements BodyKeeper {
   ): void {
     const { status, contentLength } = head
     this.#keeper.answered(status)
+    call.answered()
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
+import type { WaitingCall } from './adaptive-limit.ts'
 import type { Share } from './client-counts.ts'
-import type { ConcurrencyLimiter, Seated } from './concurrency-limiter.ts'
+import { type CallKind, type ConcurrencyLimiter, callKind, type Seated } from './concurrency-limiter.ts'
 import { DISCARD_IDLE_MS, DiscardedReply } from './discarded-reply.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { UpstreamRequestHead } from './request-head.ts'
@@ -50,6 +51,8 @@ export class Http1Call implements UpstreamCall, Seated {
   /** The protocol to which the call asks the service to switch; `undefined` for an ordinary call. */
   readonly upgrade: Upgrade | undefined = undefined
   share: Share | undefined
+  readonly kind: CallKind
+  waiting: WaitingCall | undefined
   head: UpstreamRequestHead | undefined
   connection: Carrier | undefined
   reads = 0
@@ -70,6 +73,17 @@ export class Http1Call implements UpstreamCall, Seated {
     this.client = request.client
     this.bodyless = request.method === 'HEAD'
     this.#seats = seats
+    this.kind = callKind(request.body !== undefined, request.timeouts.firstByteMs)
+  }
+
+  /** Called when the whole request has been passed to the socket. */
+  sent(): void {
+    this.#seats.sent(this)
+  }
+
+  /** Called when the head of the reply has arrived. */
+  answered(): void {
+    this.#seats.answered(this)
   }
 
   /**

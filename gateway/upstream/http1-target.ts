@@ -121,6 +121,10 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     return this.#seats.taken
   }
 
+  get limit(): number {
+    return this.#seats.limit
+  }
+
   #connect(): UpstreamConnection {
     this.connections++
     return new UpstreamConnection(this)

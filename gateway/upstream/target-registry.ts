@@ -5,6 +5,7 @@ import { inSlices } from '../base/in-slices.ts'
 import { Supervisor, type TaskTimers } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { authorityEnds } from '../x509/authority-ends.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
 import { BalancedTarget } from './balanced-target.ts'
 import { Balancer } from './balancer.ts'
 import { CHECKS_MAX, type CheckedUpstream, HealthChecker } from './checks/health-checker.ts'
@@ -49,6 +50,8 @@ export interface UpstreamSettings {
   readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
+  /** Whether the calls that wait for their reply are also limited by an estimate from their latency. Default: no. */
+  readonly adaptive?: boolean
   /** Maximum time to open a connection to the upstream, ms. */
   readonly timeouts: { readonly connectMs: number }
   /** TLS settings; `undefined`: no client certificate, and the certificate authorities of Node.js. */
@@ -313,12 +316,14 @@ export class TargetRegistry implements ExpirySource {
   }
 
   #targetOf(next: InUse, origin: URL, service: UpstreamSettings): PooledTarget {
-    const { maxCalls, timeouts, protocol = 'http1' } = service
+    const { maxCalls, adaptive = false, timeouts, protocol = 'http1' } = service
     const { connectMs } = timeouts
     const material = this.#materialOf(next, origin, service)
-    const limitKey = `${origin.origin} ${connectMs} ${maxCalls}`
+    const limitKey = `${origin.origin} ${connectMs} ${maxCalls} ${adaptive}`
     const key = `${limitKey} ${protocol} ${material?.hash}`
-    const seats = found(next.seats, this.#used.seats, limitKey, () => new ConcurrencyLimiter(origin.origin, maxCalls))
+    const limiter = () =>
+      new ConcurrencyLimiter(origin.origin, maxCalls, adaptive ? new AdaptiveLimit(maxCalls) : undefined)
+    const seats = found(next.seats, this.#used.seats, limitKey, limiter)
     const open = (): PooledTarget => openTarget(origin, protocol, connectMs, maxCalls, { seats, material })
     return found(next.targets, this.#used.targets, key, open)
   }

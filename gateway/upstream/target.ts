@@ -199,6 +199,8 @@ export interface PooledTarget extends UpstreamTarget {
   readonly connections: number
   /** Number of calls in flight, WebSockets included. */
   readonly calls: number
+  /** Maximum number of calls that wait for their reply with `concurrency: adaptive`, or else of all calls. */
+  readonly limit: number
 }
 
 /** Parts of an upstream that continue when the upstream is replaced, or that several upstreams share. */

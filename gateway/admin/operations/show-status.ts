@@ -106,6 +106,11 @@ const status = z.strictObject({
       resting: z.boolean().describe('True while the node avoids the upstream because a connection to it failed.'),
       weight: z.int().describe('Weight of the upstream in the policy.'),
       calls: z.int().describe('Calls of the node to the upstream that are in flight, WebSockets included.'),
+      limit: z
+        .int()
+        .describe(
+          'Maximum number of concurrent calls: max_calls, or with concurrency adaptive the current limit of the calls that wait for their reply.',
+        ),
       state: z
         .enum(upstreamStates)
         .describe(
@@ -184,6 +189,7 @@ export const showStatus = operation({
           resting: false,
           weight: 1,
           calls: 3,
+          limit: 4096,
           state: 'up',
           check: 'status 200',
         },

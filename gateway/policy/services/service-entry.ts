@@ -123,6 +123,14 @@ export const serviceEntry = z.strictObject({
         'to 65536. Above it, the next upstream is called, or the response is 503. One client gets at most three ' +
         'quarters of these calls.',
     ),
+  concurrency: z
+    .enum(['fixed', 'adaptive'])
+    .prefault('fixed')
+    .describe(
+      'Limit of the concurrent calls of a node to one upstream. fixed (default): max_calls. adaptive: also an estimate ' +
+        'from 16 to max_calls, which shrinks while the upstream replies later than usual. Streams and WebSockets do not ' +
+        'count. docs/guide/upstreams.md explains it.',
+    ),
   priority: z
     .enum(priorities)
     .prefault('default')

@@ -2,8 +2,9 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import { Duplex } from 'node:stream'
 import type { ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
+import type { WaitingCall } from '../adaptive-limit.ts'
 import type { Share } from '../client-counts.ts'
-import type { ConcurrencyLimiter, Seated } from '../concurrency-limiter.ts'
+import { type CallKind, type ConcurrencyLimiter, callKind, type Seated } from '../concurrency-limiter.ts'
 import { DISCARD_IDLE_MS, DiscardedReply } from '../discarded-reply.ts'
 import { isLoss } from '../is-loss.ts'
 import { MalformedReply } from '../malformed-reply.ts'
@@ -73,6 +74,8 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   place = -1
   readonly client: Uint8Array | undefined
   share: Share | undefined
+  readonly kind: CallKind
+  waiting: WaitingCall | undefined
   /** Header fields of the request. Set before the call gets a session. */
   list!: RequestList
   /** True when the call needs a session that has worked recently: the call repeats a request. */
@@ -115,6 +118,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#request = request
     this.#listener = listener
     this.#seats = seats
+    this.kind = callKind(request.body !== undefined, request.timeouts.firstByteMs)
     this.#keeper = keeper
     this.#idleMs = request.timeouts.idleMs
     this.client = request.client
@@ -179,6 +183,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     }
     this.#deadline = carrier.clock.after(this.#request.timeouts.firstByteMs)
     if (!endStream) stream.end(whole)
+    this.#seats.sent(this)
   }
 
   /** Takes the request body: as one buffer if the body has arrived completely, else as a stream. */
@@ -230,6 +235,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#body?.commit()
     this.#whole = undefined
     carrier.answered(head.status)
+    this.#seats.answered(this)
     this.reads = carrier.turn()
     this.#bodyless ||= head.status === 204 || head.status === 304
     this.#left = head.contentLength
@@ -292,6 +298,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   bodySent(): void {
+    if (!this.#answered) this.#seats.sent(this)
     this.bodyHeld()
   }
 

@@ -103,6 +103,10 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     return this.#seats.taken
   }
 
+  get limit(): number {
+    return this.#seats.limit
+  }
+
   get connections(): number {
     return this.#connections
   }

@@ -20,6 +20,7 @@ const batch = new FrameBatch()
 /** A WebSocket to a service: the handshake, then messages in both directions. */
 export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, FrameListener {
   override readonly upgrade: Upgrade = this
+  override readonly kind = 'stream'
   /** The request with the fields of the handshake; `undefined` once the service has accepted it. */
   request: Pick<UpstreamRequest, 'method' | 'target' | 'fields' | 'body'> | undefined
   readonly #listener: UpgradeListener

@@ -27,6 +27,7 @@ export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly protocol = 'http1'
   readonly connections = 0
   readonly calls = 0
+  readonly limit = 0
 
   /**
    * @param connectMs  longest time to establish a connection, ms

@@ -233,6 +233,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           path_parameters: 'refuse',
           chunked: 'accept',
           trust_trace: true,
+          concurrency: 'fixed',
           auth_request_headers: false,
           pass_headers: [],
           audit: { when_full: 'open', query: false },
