@@ -88,7 +88,12 @@ export class AdminClient {
       throw new CliError(exitCodes.usage, 'GH_USAGE', message, hint)
     }
     if (base.search !== '' || base.hash !== '') {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL must not have a query or a fragment')
+      throw new CliError(
+        exitCodes.usage,
+        'GH_USAGE',
+        'the admin URL must not have a query or a fragment',
+        'remove ? and #, and all after them',
+      )
     }
     return new AdminClient(base, tokenOf(env))
   }

@@ -21,6 +21,7 @@ export async function runDemo(
     return await runProgram(programs.demo, [verb, `--port-offset=${portOffset}`, '--output', output, ...more])
   } catch (cause) {
     const message = `the demo could not be started: ${(cause as Error).message}`
-    throw new CliError(exitCodes.invalid, 'GH_DEMO_FAILED', message)
+    const hint = 'correct the stated cause, then run `gatehouse demo` again'
+    throw new CliError(exitCodes.invalid, 'GH_DEMO_FAILED', message, hint)
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { HeaderField } from '../base/denial.ts'
+import { unreadableText } from '../config/unreadable-text.ts'
 import type { AskedRequest } from '../explain/dry-run-request.ts'
 import type { HttpVersion } from '../pipeline/exchange/request-head.ts'
 import { CliError, exitCodes } from './output.ts'
@@ -49,7 +50,7 @@ function readFlagFile(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    throw wrongUsage(`the ${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the ${what} ${unreadableText(path, error)}`)
   }
 }
 

@@ -30,7 +30,9 @@ export function formatPolicy(file: string, text: string): string {
   const formatted = formatOnce(formatOnce(text))
   const isSame = isDeepStrictEqual(entriesOf(file, formatted), entriesOf(file, text))
   if (isSame && isDeepStrictEqual(commentsIn(formatted), commentsIn(text))) return formatted
-  throw new Error(`${file}: the formatted policy would differ from the policy; the file is unchanged`)
+  throw new Error(
+    `${file}: the formatted policy would differ from the policy, which is a defect of \`gatehouse fmt\`; the file is unchanged: report it with the file`,
+  )
 }
 
 /** Returns the parsed content of a policy file, in which every absent value is replaced by its default. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { VerificationReason } from '../base/reasons.ts'
+import { unreadableText } from '../config/unreadable-text.ts'
 import type { Explainer } from '../explain/explainer.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
@@ -86,7 +87,7 @@ function readJson(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw wrongUsage(`the key set cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the key set ${unreadableText(path, error)}`)
   }
   try {
     return JSON.parse(text)

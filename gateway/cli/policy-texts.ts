@@ -35,5 +35,7 @@ export async function readPolicyTexts(path: string): Promise<PolicyTexts> {
 
 function textOf(bytes: Uint8Array, file: string): string {
   if (isUtf8(bytes)) return Buffer.from(bytes).toString()
-  throw new ConfigError([problem('GH_CONFIG_SYNTAX', 'the file is not valid UTF-8', [], { ...nowhere, file })])
+  throw new ConfigError([
+    problem('GH_CONFIG_SYNTAX', 'the file is not valid UTF-8', [], { ...nowhere, file }, 'save the file in UTF-8'),
+  ])
 }

@@ -49,10 +49,12 @@ interface CanaryDocument {
 export function canaryOf({ canary, for: time, maxFaults, maxNewDenials }: RolloutFlags): CanaryDocument | undefined {
   if (canary === undefined) {
     if ((time ?? maxFaults ?? maxNewDenials) === undefined) return undefined
-    throw new CliError(exitCodes.usage, 'GH_USAGE', '--for, --max-faults and --max-new-denials need --canary')
+    const hint = 'add --canary with the share of the nodes, such as --canary 10%'
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--for, --max-faults and --max-new-denials need --canary', hint)
   }
   const percent = Number.parseFloat(canary)
-  if (percent === 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--canary must be above 0%')
+  if (percent === 0)
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--canary must be above 0%', 'such as --canary 10%')
   const forMs = parseDuration(time ?? '10m')
   if (forMs === undefined || forMs < 1000 || forMs > DAY_MS) {
     throw new CliError(exitCodes.usage, 'GH_USAGE', `--for must be ${durationForm}, at least 1s and at most 1d`)

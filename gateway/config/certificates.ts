@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { unreadableText } from './unreadable-text.ts'
 
 /** Absolute paths of a certificate file and of the file with its private key. */
 export interface CertificateFiles {
@@ -30,7 +31,9 @@ export function readCertificate(files: CertificateFiles): Certificate {
   const cert = parse(files.certFile, 'a certificate in PEM', () => new X509Certificate(certPem))
   const key = parse(files.keyFile, 'a private key in PEM without a passphrase', () => createPrivateKey(keyPem))
   if (!cert.checkPrivateKey(key))
-    throw new Error(`private key ${files.keyFile} does not match certificate ${files.certFile}`)
+    throw new Error(
+      `private key ${files.keyFile} does not match certificate ${files.certFile}; name the key of the first certificate in that file`,
+    )
   const names = [...(cert.subjectAltName ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1]!.toLowerCase())
   if (names.length === 0)
     throw new Error(`certificate ${files.certFile} has no DNS name in its subject alternative names`)
@@ -57,7 +60,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Error(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw new Error(unreadableText(file, error))
   }
 }
 

@@ -86,8 +86,9 @@ export function readClientTls(
   const cas = ca.map(({ name, file, trust_domain }) => ({ name, file, trustDomain: trust_domain }))
   const twin = cas.findIndex(({ name }, i) => cas.findIndex((other) => other.name === name) !== i)
   if (twin !== -1) {
-    const message = `duplicate CA name ${cas[twin]!.name} in tls.client.ca; the names of CAs must differ`
-    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['client', 'ca', twin, 'name'] })
+    const message = `duplicate CA name ${cas[twin]!.name} in tls.client.ca`
+    const hint = 'give each CA its own name'
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['client', 'ca', twin, 'name'], hint })
     return undefined
   }
   const files = { cas, crlFiles: crl }

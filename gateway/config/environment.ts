@@ -72,6 +72,8 @@ export function readVariables(env: Environment): { variables: Variable[]; proble
   return { variables: found, problems }
 }
 
+const unknownHint = 'unset it, or rename it if another program reads it'
+
 /**
  * Reports environment variables that start with `GATEHOUSE_` but belong to no setting.
  *
@@ -83,7 +85,7 @@ export function unknownVariables(env: Environment, secretNames: ReadonlySet<stri
     .filter((name) => !foreign.test(name) && !serviceLink.test(name))
     .map((name) => {
       const meant = nearest(name, variables.keys())
-      const hint = meant === undefined ? undefined : `did you mean ${meant}?`
+      const hint = meant === undefined ? unknownHint : `did you mean ${meant}?`
       return problem(
         'GH_CONFIG_UNKNOWN_VARIABLE',
         `unknown environment variable ${name}`,

@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { formatSize } from '../base/size.ts'
 import { ConfigError, nowhere, type ProblemCode, problem } from './problem.ts'
-import { maxDocumentBytes } from './yaml-document.ts'
+import { unreadableRemedies } from './unreadable-text.ts'
+import { maxDocumentBytes, tooLargeHint } from './yaml-document.ts'
 
 /**
  * Reads a complete settings or policy file.
@@ -12,7 +13,12 @@ export function readBytes(file: string): Buffer {
   try {
     // Check the size first, so that a huge file is never read. `readYaml` limits inputs without a size, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {
-      throw refused('GH_CONFIG_TOO_LARGE', `document is larger than ${formatSize(maxDocumentBytes)}`, file)
+      throw refused(
+        'GH_CONFIG_TOO_LARGE',
+        `document is larger than ${formatSize(maxDocumentBytes)}`,
+        file,
+        tooLargeHint,
+      )
     }
     return readFileSync(file)
   } catch (error) {
@@ -23,13 +29,6 @@ export function readBytes(file: string): Buffer {
 export function unreadable(file: string, error: unknown): ConfigError {
   const { code = 'unknown' } = error as NodeJS.ErrnoException
   return refused('GH_CONFIG_UNREADABLE', `cannot be read (${code})`, file, unreadableRemedies[code])
-}
-
-/** Remedies for a file that cannot be read, by error code of the system. */
-export const unreadableRemedies: Readonly<Record<string, string>> = {
-  ENOENT: 'no file or folder has this path; a relative path starts at the working directory',
-  EISDIR: 'this is a folder; name a file in it',
-  EACCES: 'the user of this process may not read it; change its owner or mode',
 }
 
 function refused(code: ProblemCode, message: string, file: string, hint?: string): ConfigError {

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stampOf } from './file-stamp.ts'
 import { readSecret, type SecretReading } from './secret.ts'
+import { unreadableText } from './unreadable-text.ts'
 
 /** One key file of a folder. The name of the file is the id of the key. */
 export interface KeyFile extends SecretReading {
@@ -23,20 +24,22 @@ const TRIES = 5
  */
 export function readKeyFolder(folder: string): readonly KeyFile[] | string {
   try {
-    if (!statSync(folder).isDirectory()) return `${folder} is not a folder`
+    if (!statSync(folder).isDirectory())
+      return `${folder} is not a folder; directory must name a folder with one file per key`
     for (let tries = 0; tries < TRIES; tries++) {
       const stamp = stampOf(folder)
       const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
       if (names.length === 0) return `folder ${folder} contains no key: one file per key is required`
-      if (names.length > KEYS_MAX) return `folder ${folder} contains more than ${KEYS_MAX} files`
+      if (names.length > KEYS_MAX)
+        return `folder ${folder} contains more than ${KEYS_MAX} files: remove the files of keys that are no longer in use`
       const files = names.sort().map((id) => {
         const path = join(folder, id)
         return { id, path, ...readSecret({ file: path }, {}, '') }
       })
       if (stampOf(folder) === stamp) return files
     }
-    return `folder ${folder} changes while it is read`
+    return `folder ${folder} changed during each of ${TRIES} reads: replace its files in one step, and try again`
   } catch (error) {
-    return `folder ${folder} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
+    return `folder ${unreadableText(folder, error)}`
   }
 }

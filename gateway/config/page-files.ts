@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { formatSize } from '../base/size.ts'
+import { unreadableText } from './unreadable-text.ts'
 
 /** A file that the gate serves to browsers for its pages. */
 export interface PageFile {
@@ -99,7 +100,7 @@ function readPageFile(file: string): Buffer {
     if (size <= PAGE_FILE_MAX_BYTES) return readFileSync(file)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw code === undefined ? new Error(message) : new Error(`${file} cannot be read (${code}); check path and mode`)
+    throw new Error(code === undefined ? message : unreadableText(file, error))
   }
   throw new Error(`${file} has ${size} bytes; the maximum is ${formatSize(PAGE_FILE_MAX_BYTES)}: make the file smaller`)
 }

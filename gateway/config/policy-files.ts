@@ -5,6 +5,8 @@ import { ConfigError, nowhere, problem } from './problem.ts'
 import { referredVariables } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
+const folderHint = 'add a policy file; names that begin with a dot or end in .yml do not count'
+
 /**
  * Lists the files of a policy, sorted by name: the file itself, or the `*.yaml` files of a folder.
  *
@@ -20,7 +22,7 @@ export function policyFiles(path: string): string[] {
     throw unreadable(path, error)
   }
   throw new ConfigError([
-    problem('GH_CONFIG_UNREADABLE', 'the folder contains no *.yaml file', [], { ...nowhere, file: path }),
+    problem('GH_CONFIG_UNREADABLE', 'the folder contains no *.yaml file', [], { ...nowhere, file: path }, folderHint),
   ])
 }
 

@@ -4,6 +4,7 @@ import { formatSize } from '../base/size.ts'
 import type { NamedCa } from '../x509/certificate-identity.ts'
 import { type ClientCa, ClientTrust, type ListInFile } from '../x509/client-trust.ts'
 import { parseRevocationList } from '../x509/revocation-list.ts'
+import { unreadableText } from './unreadable-text.ts'
 
 /** Absolute paths of the files of `tls.client`. */
 export interface ClientTrustFiles {
@@ -48,9 +49,9 @@ function read(file: string, maxBytes: number): Buffer {
     ;({ size } = statSync(file))
     if (size <= maxBytes) return readFileSync(file)
   } catch (error) {
-    throw new Error(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw new Error(unreadableText(file, error))
   }
-  throw new Error(`${file} is larger than ${formatSize(maxBytes)}`)
+  throw new Error(`${file} is larger than ${formatSize(maxBytes)}: remove certificates and lists that no client needs`)
 }
 
 function parsed<T>(file: string, parse: () => T): T {

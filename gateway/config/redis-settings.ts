@@ -97,7 +97,12 @@ export const redisSettings = (context: SettingsContext) =>
     const tls = tlsOf(data, ctx, context)
     const password = settingSecret(data.password, ['password'], ctx, context, usedAt('password'))
     if (data.username !== undefined && data.password === undefined) {
-      addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: 'is required with redis.username', path: ['password'] })
+      addProblem(ctx, {
+        code: 'GH_CONFIG_MISSING',
+        message: 'is required with redis.username',
+        path: ['password'],
+        hint: 'set password: { env: NAME } or { file: PATH }',
+      })
     }
     return place && { place, tls, username: data.username, password, prefix: data.prefix }
   })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { formatSize } from '../base/size.ts'
 import { filePath } from './file-path.ts'
 import { statedTime } from './stated-expiry.ts'
+import { unreadableText } from './unreadable-text.ts'
 
 /** Location of a secret: an environment variable or a file. It never contains the secret itself. */
 export interface SecretReference {
@@ -79,20 +80,20 @@ export function readSecret(
 ): SecretReading {
   if (ref.env !== undefined) {
     const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined
-    return reading(value, `environment variable ${ref.env} is`)
+    return reading(value, `environment variable ${ref.env} is`, 'set it for this process')
   }
   const path = resolve(folder, ref.file!)
   try {
     const status = statSync(path)
     if (!status.isFile() || status.size > maxBytes)
-      return failure(`${path} is not a regular file of at most ${formatSize(maxBytes)}`)
+      return failure(`${path} is not a regular file of at most ${formatSize(maxBytes)}: correct the path`)
     const warning =
       (status.mode & 0o007) === 0
         ? undefined
         : `secret file ${path} is accessible to every user of this machine: change its mode to 600`
-    return { ...reading(readFileSync(path, 'utf8'), `${path} is`), warning }
+    return { ...reading(readFileSync(path, 'utf8'), `${path} is`, 'write its content, or correct the path'), warning }
   } catch (error) {
-    return failure(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    return failure(unreadableText(path, error))
   }
 }
 
@@ -106,10 +107,10 @@ export function readCertificates(ref: SecretReference, env: Environment): Secret
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-function reading(value: string | undefined, subject: string): SecretReading {
+function reading(value: string | undefined, subject: string, remedy: string): SecretReading {
   const secret = value?.replace(/\r?\n$/, '')
-  if (secret === undefined) return failure(`${subject} not set`)
-  return secret === '' ? failure(`${subject} empty`) : { secret, failure: undefined, warning: undefined }
+  if (secret === undefined) return failure(`${subject} not set: ${remedy}`)
+  return secret === '' ? failure(`${subject} empty: ${remedy}`) : { secret, failure: undefined, warning: undefined }
 }
 
 const failure = (message: string): SecretReading => ({ secret: undefined, failure: message, warning: undefined })

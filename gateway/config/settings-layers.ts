@@ -51,13 +51,17 @@ export function readLayers({ path, env, flags }: SettingsSources): SettingsLayer
   }
 }
 
+const mappingHint = 'write one setting on a line, such as `listen: 127.0.0.1:8080`'
+
 const empty: Layer = { document: {}, folder: '', locate: () => nowhere }
 
 function fileLayer(path: string): Layer {
   const { value, problems, locate } = readYaml(readBytes(path), path)
   if (problems.length > 0) throw new ConfigError(problems)
   if (value !== null && !isMapping(value)) {
-    throw new ConfigError([problem('GH_CONFIG_VALUE', 'document must be a mapping of settings', [], locate([]))])
+    throw new ConfigError([
+      problem('GH_CONFIG_VALUE', 'document must be a mapping of settings', [], locate([]), mappingHint),
+    ])
   }
   const other = otherKindProblem(value, 'settings', locate([]))
   if (other !== undefined) throw new ConfigError([other])

@@ -55,10 +55,12 @@ export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constru
 export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   const start: Place = { file, line: 1, column: 1 }
   if (bytes.length > maxDocumentBytes) {
-    return failed(problem('GH_CONFIG_TOO_LARGE', `document is larger than ${formatSize(maxDocumentBytes)}`, [], start))
+    const message = `document is larger than ${formatSize(maxDocumentBytes)}`
+    return failed(problem('GH_CONFIG_TOO_LARGE', message, [], start, tooLargeHint))
   }
   const text = decode(bytes)
-  if (text === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'document is not valid UTF-8', [], start))
+  if (text === undefined)
+    return failed(problem('GH_CONFIG_SYNTAX', 'document is not valid UTF-8', [], start, 'save the file in UTF-8'))
   const lines = new LineCounter()
   const placeOf = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
@@ -71,7 +73,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const [document, second] = documents
   if (document === undefined)
-    return failed(problem('GH_CONFIG_SYNTAX', 'file contains no YAML document', [], placeOf(0)))
+    return failed(problem('GH_CONFIG_SYNTAX', 'file contains no YAML document', [], placeOf(0), emptyHint))
   if (second !== undefined) {
     const message = 'file contains more than one YAML document'
     return failed(
@@ -83,8 +85,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
     // Report no errors after an unexpected token: they are only consequences of that token.
     const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
     const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
-      const hint = code === 'UNEXPECTED_TOKEN' ? unexpectedHint : undefined
-      return problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0]), hint)
+      return problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0]), syntaxHints[code])
     })
     return { value: undefined, locate: () => placeOf(0), problems }
   }
@@ -126,8 +127,26 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
 }
 
-const unexpectedHint =
-  'quote texts that contain { } [ ] , or :, such as "/orders/{id}"; the document was read up to this place only'
+/** Remedy for a document above `maxDocumentBytes`. */
+export const tooLargeHint = 'split a policy into several files of one folder'
+const emptyHint = 'write the settings or the policy into the file, or name another file'
+
+const duplicateHint = 'keep one of the entries with this key'
+
+/** Remedies by error code of the YAML library. */
+const syntaxHints: Readonly<Record<string, string>> = {
+  UNEXPECTED_TOKEN:
+    'quote texts that contain { } [ ] , or :, such as "/orders/{id}"; the document was read up to this place only',
+  TAG_RESOLVE_FAILED: 'remove the tag; quote a text that begins with an exclamation mark',
+  BAD_ALIAS: 'quote a text that begins with *, or write the anchor (&name) before its alias (*name)',
+  BAD_INDENT: 'begin the keys of one mapping in the same column, and indent their values further',
+  MISSING_CHAR: 'add the missing colon, quote, bracket or comma; it belongs here or on an earlier line',
+  BLOCK_AS_IMPLICIT_KEY: 'quote a text that contains a colon and a space, or write a nested mapping on its own lines',
+  MULTILINE_IMPLICIT_KEY: 'end the key on its line with a colon and a space',
+  BLOCK_IN_FLOW: 'inside { } or [ ], write a mapping as { key: value } and a list as [a, b]',
+  BAD_DQ_ESCAPE: 'use single quotes, or write each backslash twice',
+  BAD_SCALAR_START: 'quote a text that begins with @ or with a backquote',
+}
 
 /**
  * Returns Gatehouse's own message for an error code of the YAML library. The library's messages can quote the text, and
@@ -185,7 +204,7 @@ class NodeReader {
       const key = isScalar(pair.key) ? String(pair.key.value) : ''
       const at = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0
       if (entries.has(key)) {
-        this.#addProblem('GH_CONFIG_DUPLICATE_KEY', `duplicate key ${JSON.stringify(key)}`, path, at)
+        this.#addProblem('GH_CONFIG_DUPLICATE_KEY', `duplicate key ${JSON.stringify(key)}`, path, at, duplicateHint)
       } else if (key === '<<') {
         this.#addProblem(
           'GH_CONFIG_SYNTAX',
@@ -195,7 +214,7 @@ class NodeReader {
           'instead of a merge key, use an alias (*name) as the whole value of a key',
         )
       } else if (forbiddenKeys.has(key)) {
-        this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is not accepted`, path, at)
+        this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is not accepted`, path, at, 'use another name')
       } else {
         entries.set(key, this.read(pair.value as Node | null, [...path, key]))
       }
@@ -207,7 +226,13 @@ class NodeReader {
     const target = this.#anchors.get(name)
     const at = node.range?.[0] ?? 0
     if (target === undefined) {
-      this.#addProblem('GH_CONFIG_SYNTAX', 'alias (*…) has no complete anchor (&…) before it', path, at)
+      this.#addProblem(
+        'GH_CONFIG_SYNTAX',
+        'alias (*…) has no complete anchor (&…) before it',
+        path,
+        at,
+        syntaxHints['BAD_ALIAS'],
+      )
       return null
     }
     this.#nodes += target.nodes

@@ -34,7 +34,7 @@ export const verb = defineVerb({
     const since = timeOf(from, '--since')
     const until = timeOf(to, '--until')
     if (since !== undefined && until !== undefined && since >= until) {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', '--since must be before --until')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', '--since must be before --until', 'swap the two times')
     }
     const { records } = await findRecords(AdminClient.from(admin), filters, limit, { since, until })
     for (const record of records) output.line(recordText(record))

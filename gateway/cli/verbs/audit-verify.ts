@@ -7,9 +7,9 @@ import { readArchive } from '../../audit/read-archive.ts'
 import type { AuditKey } from '../../audit/seal.ts'
 import { type ChainReport, Verification, type VerificationReport } from '../../audit/verification.ts'
 import { readAuditKey } from '../../config/audit-keys.ts'
-import { unreadableRemedies } from '../../config/file-bytes.ts'
 import { readSecret } from '../../config/secret.ts'
 import { loadSettings } from '../../config/settings.ts'
+import { unreadableRemedies } from '../../config/unreadable-text.ts'
 import { AdminClient, adminFlag, adminUnreachable, LOG_QUERY_REPLY_MS } from '../admin-client.ts'
 import { CliError, type ExitCode, exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
@@ -54,7 +54,7 @@ export const verb = defineVerb({
   run: async ({ path: paths, config, key, partial, admin }, output) => {
     if (paths.length > 0) return print(await verifyFiles(paths, keysOf(config, key), partial), output)
     if (config !== undefined || key.length > 0 || partial) {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', '--config, --key and --partial require a path')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', '--config, --key and --partial require a path', pathHint)
     }
     const path = '/api/v1/audit/verification'
     const { document } = await AdminClient.from(admin).call('GET', path, 'findings', undefined, LOG_QUERY_REPLY_MS)
@@ -83,7 +83,13 @@ function keysOf(config: string | undefined, given: readonly string[]): AuditKey[
     config === undefined ? [] : [...loadSettings({ path: config, env: process.env, flags }).keys.audit]
   for (const each of given) {
     const [, id, file] = /^([A-Za-z0-9._-]{1,64})=(.+)$/s.exec(each) ?? []
-    if (file === undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', '--key must be ID=FILE')
+    if (file === undefined)
+      throw new CliError(
+        exitCodes.usage,
+        'GH_USAGE',
+        '--key must be ID=FILE',
+        'such as --key a1=audit-key: the id of a key in keys.audit, and its file',
+      )
     const { secret, failure } = readSecret({ file }, process.env, process.cwd())
     const keyOrFault = secret === undefined ? failure! : readAuditKey(secret)
     if (typeof keyOrFault === 'string') throw new CliError(exitCodes.usage, 'GH_USAGE', `--key ${id}: ${keyOrFault}`)
@@ -127,9 +133,12 @@ function unreadable(path: string, error: unknown): CliError {
   return new CliError(exitCodes.invalid, 'GH_AUDIT_UNREADABLE', `${path} cannot be read (${code ?? message})`, hint)
 }
 
+const pathHint = 'name the audit files, or omit these flags to let a node verify the log in Redis'
+
 function nothingIn(paths: readonly string[]): CliError {
   const message = `${paths.join(', ')}: no audit records found (files are *.ndjson and *.spill)`
-  return new CliError(exitCodes.invalid, 'GH_AUDIT_EMPTY', message)
+  const hint = 'name the file of a file sink, a spill file, or a folder of them'
+  return new CliError(exitCodes.invalid, 'GH_AUDIT_EMPTY', message, hint)
 }
 
 function print(report: VerificationReport, output: Output): ExitCode {

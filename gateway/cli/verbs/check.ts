@@ -74,7 +74,8 @@ export const verb = defineVerb({
     if (paths.length === 0 && wish.config === undefined) throw nothingNamed()
     if (paths.length === 0 && (print || fromAudit !== undefined || wish.tests.length > 0)) throw nothingNamed()
     if (fromAudit !== undefined) return replayAudit(paths, format, { fromAudit, records, admin }, output)
-    if (wish.tests.length > 0 && paths.length > 1) throw wrongUsage('--tests accepts only one path, a file or a folder')
+    if (wish.tests.length > 0 && paths.length > 1)
+      throw wrongUsage('--tests accepts only one path, a file or a folder', onePathHint)
     if (format === 'sarif') return reportSarif(paths, { ...wish, print }, new Output('json'))
     return print ? printEffectivePolicy(paths, output) : check(paths, wish, output)
   },
@@ -90,8 +91,9 @@ async function replayAudit(
   wish: { readonly fromAudit: string; readonly records: number; readonly admin: string | undefined },
   output: Output,
 ): Promise<number> {
-  if (more.length > 0) throw wrongUsage('--from-audit accepts only one path, a file or a folder')
-  if (format === 'sarif') throw wrongUsage('--from-audit cannot be combined with --output sarif')
+  if (more.length > 0) throw wrongUsage('--from-audit accepts only one path, a file or a folder', onePathHint)
+  if (format === 'sarif')
+    throw wrongUsage('--from-audit cannot be combined with --output sarif', 'use --output json or text')
   const { checkFromAudit } = await import('../replay/check-from-audit.ts')
   return checkFromAudit(path!, wish, output)
 }
@@ -141,7 +143,8 @@ async function reportSarif(
   { print, ...wish }: Wish & { readonly print: boolean },
   output: Output,
 ): Promise<number> {
-  if (print) return output.error(wrongUsage('--print cannot be combined with --output sarif'))
+  if (print)
+    return output.error(wrongUsage('--print cannot be combined with --output sarif', 'use --output json or text'))
   const checked = await checkAll(paths, wish)
   const problems = checked.flatMap((each) => each.problems)
   const warnings = checked.flatMap((each) => each.warnings)
@@ -152,7 +155,7 @@ async function reportSarif(
 /** Prints only the policy to stdout, so that the output can be saved as a file: YAML, or JSON for scripts. */
 async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
   const [path, ...more] = paths
-  if (more.length > 0) throw wrongUsage('--print accepts only one path, a file or a folder')
+  if (more.length > 0) throw wrongUsage('--print accepts only one path, a file or a folder', onePathHint)
   const source = await readPolicyArgument(path!)
   compilePolicy(source)
   const policy = printPolicy(source.document)
@@ -208,8 +211,10 @@ function nothingNamed(): CliError {
   return new CliError(exitCodes.usage, 'GH_USAGE', 'name a policy, or a settings file with --config', hint)
 }
 
-function wrongUsage(message: string): CliError {
-  return new CliError(exitCodes.usage, 'GH_USAGE', message)
+const onePathHint = 'run the command once for each path, or put the files of one policy into a folder'
+
+function wrongUsage(message: string, hint: string): CliError {
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, hint)
 }
 
 function count(number: number, noun: string): string {

@@ -37,7 +37,7 @@ export const verb = defineVerb({
   run: ({ portOffset, output, opaque, client, user, scope, resource }) => {
     if (client !== undefined && (client === 'web') !== (user !== undefined)) {
       const message = '--user and --client web must be given together'
-      throw new CliError(exitCodes.usage, 'GH_USAGE', message)
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'add the missing one, or omit both for another client')
     }
     const words = Object.entries({ client, user, scope, resource }).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}=${value}`],

@@ -46,11 +46,14 @@ export const verb = defineVerb({
   run: ({ path, new: after, from, only, admin }, output) => {
     if (after === undefined) return diffFromRevision(path, { from, only, admin }, output)
     if (from !== undefined || only !== undefined) {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', '--from and --only require exactly one path')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', '--from and --only require exactly one path', onePathHint)
     }
     return diff(path, after, output)
   },
 })
+
+const onePathHint = 'give one path to compare it with the cluster, or omit these flags to compare two paths'
+const pipeHint = 'name the file or folder of the other policy'
 
 /**
  * Compares a policy with a revision of the cluster. Exit code 1 means that they differ, so a refused policy has exit
@@ -74,7 +77,12 @@ async function diffFromRevision(
 
 async function diff(old: string, path: string, output: Output): Promise<number> {
   if (old === '-' && path === '-') {
-    throw new CliError(exitCodes.usage, 'GH_USAGE', 'only one of the policies can be read from standard input')
+    throw new CliError(
+      exitCodes.usage,
+      'GH_USAGE',
+      'only one of the policies can be read from standard input',
+      pipeHint,
+    )
   }
   let policies: readonly [NamedPolicy, NamedPolicy]
   try {

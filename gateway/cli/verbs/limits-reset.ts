@@ -63,7 +63,8 @@ export const verb = defineVerb({
  */
 function parseClaim(written: string): [name: string, value: unknown] {
   const at = written.indexOf('=')
-  if (at <= 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--claim must be name=value')
+  if (at <= 0)
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--claim must be name=value', 'such as --claim tenant=acme')
   const value = written.slice(at + 1)
   try {
     return [written.slice(0, at), JSON.parse(value) as unknown]

@@ -66,7 +66,8 @@ function writeFiles(folder: string, files: Shown['files']): void {
       writeFileSync(path, text, { flag: 'wx' })
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code ?? 'unknown'
-      throw new CliError(exitCodes.invalid, 'GH_OUTPUT_UNWRITABLE', `${path} cannot be written (${reason})`)
+      const hint = reason === 'EEXIST' ? 'the file exists: name another folder' : 'name a folder that you may write to'
+      throw new CliError(exitCodes.invalid, 'GH_OUTPUT_UNWRITABLE', `${path} cannot be written (${reason})`, hint)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
+import { unreadableText } from '../../config/unreadable-text.ts'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { durableFlag, printReceipt, type ReceiptDocument, revocationWaitFlags } from '../receipt-text.ts'
@@ -124,7 +125,7 @@ async function readToken({ token, tokenFile }: RevokeFlags): Promise<string> {
   try {
     return readFileSync(tokenFile!, 'utf8').trim()
   } catch (error) {
-    throw wrongUsage(`the token file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the token file ${unreadableText(tokenFile!, error)}`)
   }
 }
 

@@ -46,5 +46,6 @@ async function beforeActive(client: AdminClient): Promise<{ readonly to: number;
   const { active, before } = document as { readonly active: number; readonly before: number | null }
   if (typeof before === 'number') return { to: before, against: active }
   const message = `the cluster keeps no revision before the active revision ${active}`
-  throw new CliError(exitCodes.invalid, 'GH_ADMIN_REVISION_UNKNOWN', message)
+  const hint = 'apply the earlier policy again with `gatehouse apply PATH`'
+  throw new CliError(exitCodes.invalid, 'GH_ADMIN_REVISION_UNKNOWN', message, hint)
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { type SecretPlace, secretSource } from '../../base/secret.ts'
 import { type Environment, readSecret } from '../../config/secret.ts'
+import { unreadableText } from '../../config/unreadable-text.ts'
 import { pemCertificates } from '../../x509/pem-certificates.ts'
 import { defaultMinVersion, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
 
@@ -146,7 +147,7 @@ function readCertificates(key: TlsKey, file: string): readonly X509Certificate[]
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new TlsFileError(key, `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw new TlsFileError(key, unreadableText(file, error))
   }
   try {
     return pemCertificates(text)

@@ -78,18 +78,26 @@ test('a key folder that Kubernetes mounts has the keys of the current version of
 
 test.each<[string, () => void, string]>([
   ['is empty', () => {}, 'folder FOLDER contains no key: one file per key is required'],
-  ['does not exist', () => rmSync(folder, { recursive: true }), 'folder FOLDER cannot be read (ENOENT)'],
+  [
+    'does not exist',
+    () => rmSync(folder, { recursive: true }),
+    'folder FOLDER cannot be read (ENOENT): no file or folder has this path; create it, or correct the path',
+  ],
   [
     'is a file',
     () => {
       rmSync(folder, { recursive: true })
       put('')
     },
-    'FOLDER is not a folder',
+    'FOLDER is not a folder; directory must name a folder with one file per key',
   ],
   ['has a file that is no key', () => put('k1', 'hunter2'), 'FOLDER/k1 must be 32 random bytes in base64url'],
-  ['has an empty file', () => put('k1', ''), 'FOLDER/k1 is empty'],
-  ['has a folder', () => mkdirSync(join(folder, 'k1')), 'FOLDER/k1 is not a regular file of at most 64KiB'],
+  ['has an empty file', () => put('k1', ''), 'FOLDER/k1 is empty: write its content, or correct the path'],
+  [
+    'has a folder',
+    () => mkdirSync(join(folder, 'k1')),
+    'FOLDER/k1 is not a regular file of at most 64KiB: correct the path',
+  ],
   ['has a backup file', () => put('k1~'), 'file name of FOLDER/k1~ must be 1 to 64 letters, digits, dots, - or _'],
 ])('a key folder that %s is a settings error that names the folder or file', (_, make, message) => {
   make()

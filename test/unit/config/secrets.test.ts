@@ -92,8 +92,8 @@ test('if the file of a secret changes between two polls, the file is read only a
 })
 
 test.each([
-  { fault: 'is empty', change: (file: string) => writeFileSync(file, '\n'), problem: /is empty$/ },
-  { fault: 'is removed', change: (file: string) => rmSync(file), problem: /cannot be read \(ENOENT\)$/ },
+  { fault: 'is empty', change: (file: string) => writeFileSync(file, '\n'), problem: /is empty: / },
+  { fault: 'is removed', change: (file: string) => rmSync(file), problem: /cannot be read \(ENOENT\): / },
   {
     fault: 'fails its check',
     change: (file: string) => replace(file, 'bad-value'),
@@ -182,7 +182,11 @@ test('the file of a closed secret is no longer read, and the secret is no longer
 
 test.each([
   { place: { env: 'ABSENT' }, message: 'environment variable ABSENT is not set' },
-  { place: { file: '/nonexistent/secret' }, message: '/nonexistent/secret cannot be read (ENOENT)' },
+  {
+    place: { file: '/nonexistent/secret' },
+    message:
+      '/nonexistent/secret cannot be read (ENOENT): no file or folder has this path; create it, or correct the path',
+  },
 ])('opening a secret from $place fails with an error that names the source of the secret', ({ place, message }) => {
   const { secrets } = watching()
   expect(() => secrets.open(place, { path: ['admin', 'bootstrap_token'], usedBy: 'admin API' })).toThrow(message)

@@ -240,7 +240,7 @@ test('the settings loader warns of an environment variable that only a later rev
   }
 
   expect(load({ file, env }).warnings).toEqual([
-    'unknown environment variable GATEHOUSE_LATER_SECRET: no setting and no secret of policy.seed has this name',
+    'unknown environment variable GATEHOUSE_LATER_SECRET: no setting and no secret of policy.seed has this name; unset it, or rename it if another program reads it',
     expect.stringMatching(/^unknown environment variable GATEHOUSE_LISTN: .*; did you mean GATEHOUSE_LISTEN\?$/),
   ])
 })

@@ -87,7 +87,7 @@ test.each(examples.filter(({ document }) => document === 'gatehouse.yaml'))(
     const settings = { policy: { path: 'policy.yaml' }, redis: { url: 'redis://127.0.0.1' }, ...parse(block) }
 
     const problems = settingsSchema.safeParse(settings).error?.issues ?? []
-    expect(problems.filter(({ message }) => !message.endsWith('cannot be read (ENOENT)'))).toEqual([])
+    expect(problems.filter(({ message }) => !message.includes('cannot be read (ENOENT)'))).toEqual([])
   },
 )
 
