@@ -22,7 +22,7 @@ const RISE_MS = 600_000
  * Netflix concurrency-limits, 2018). While the latency is at most twice the usual one, the limit grows by its square root
  * in each window of 100 ms, if half of it is in use. While the latency is higher, the limit shrinks by the ratio of both.
  *
- * The usual latency follows a lower latency at once, and a higher one in minutes, so that a longer overload does not
+ * The usual latency follows a lower latency in about a second, and a higher one in minutes, so that a longer overload does not
  * become usual. The mean is geometric: a few calls that wait for a long time, such as long polls, hardly change it.
  */
 export class LatencyGradient {
