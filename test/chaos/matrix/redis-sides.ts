@@ -51,7 +51,8 @@ function redisServer({ folder, name, port, words = [], env: more = {} }: ServerO
   return new PartProcess({
     name,
     command,
-    words: [...place, '--maxmemory-policy', 'noeviction', ...words],
+    // The default of 60 s is longer than a row waits for the replicas after a half-open link.
+    words: [...place, '--maxmemory-policy', 'noeviction', '--repl-timeout', '5', ...words],
     env: { ...process.env, ...env, ...more },
     cwd: home,
     ready: () => untilAnswered(port, ['ping'], (answer) => answer === 'PONG'),
@@ -174,6 +175,7 @@ async function clusterRedis(folder: string): Promise<RedisSide> {
         ...['--cluster-enabled', 'yes', '--cluster-node-timeout', `${CLUSTER_NODE_TIMEOUT_S * 1000}`],
         ...['--cluster-port', `${buses[i]}`, '--cluster-announce-ip', '127.0.0.1'],
         ...['--cluster-announce-port', `${relays[i]!.port}`, '--repl-diskless-sync-delay', '0'],
+        ...['--repl-ping-replica-period', '1'],
       ],
     }),
   )
