@@ -77,3 +77,21 @@ test('after a policy change, an exchange under the previous policy can still cal
 
   expect(await called(target)).toMatchObject({ status: 200, events: ['head', 'data', 'end'] })
 })
+
+test('a drained upstream is drained also when a later policy adds it to the service, and the others are not', () => {
+  const registry = new TargetRegistry({ nowMs: () => 1000 })
+  registry.replace([service('http://a.test:1')])
+  registry.drain(
+    new Map([
+      ['orders http://b.test:2', Number.POSITIVE_INFINITY],
+      ['orders http://c.test:3', 1000],
+      ['other http://a.test:1', Number.POSITIVE_INFINITY],
+    ]),
+  )
+  const [balancer] = registry.replace([service('http://a.test:1', 'http://b.test:2', 'http://c.test:3')])
+  const states = () => balancer!.members.map((member) => member.stateAt(performance.now(), 0))
+  expect(states()).toEqual(['up', 'drained', 'up'])
+
+  registry.drain(new Map())
+  expect(states()).toEqual(['up', 'up', 'up'])
+})
