@@ -46,6 +46,7 @@ export async function tryPackage(release: Release, say: (done: string) => void):
     if (differences.length > 0) throw new Error(`the SBOM does not list what is installed:\n${differences.join('\n')}`)
     say('the SBOM lists the installed packages')
     say(`gatehouse --version: ${gatehouse('--version')}`)
+    if (/^ +bench /m.test(gatehouse('--help'))) throw new Error('the package offers bench, but contains no benchmarks')
     writeFileSync(join(folder, 'policy.yaml'), policy)
     writeFileSync(join(folder, 'gatehouse.yaml'), settings)
     writeFileSync(join(folder, 'assertion.jwk'), gatehouse('keys', 'generate', 'assertion'), { mode: 0o600 })

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { programs } from './child-program.ts'
 import type { Verb } from './verb.ts'
 
 /**
@@ -63,5 +65,6 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'demo token': () => import('./verbs/demo-token.ts'),
   'demo env': () => import('./verbs/demo-env.ts'),
   'demo add': () => import('./verbs/demo-add.ts'),
-  bench: () => import('./verbs/bench.ts'),
+  // The npm package and the container image contain no benchmarks.
+  ...(existsSync(programs.bench) && { bench: () => import('./verbs/bench.ts') }),
 }

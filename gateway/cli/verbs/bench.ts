@@ -3,9 +3,10 @@ import { programs, runProgram } from '../child-program.ts'
 import { exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse bench …`: the benchmark suite, a separate program that parses its own options. */
+/** `gatehouse bench …`: the benchmark suite, a separate program that parses its own options. Only a checkout contains it. */
 export const verb = defineVerb({
-  description: 'Run benchmarks: compare the gate with its performance budgets and with other proxies',
+  description:
+    'Run benchmarks, in a checkout only: compare the gate with its performance budgets and with other proxies',
   arguments: {
     words: z.array(z.string()).default([]).register(flag, {
       help: 'a benchmark scenario and its options, see `gatehouse bench hot --help`; without a scenario, the whole suite',
