@@ -117,7 +117,7 @@ const untilMembers = (count: number) =>
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
-test('S-109 when a suspended node resumes, it admits no request with a token that was revoked meanwhile, including requests that waited in its sockets', async () => {
+test('S-109: when a suspended node resumes, it admits no request with a token that was revoked meanwhile, including requests that waited in its sockets', async () => {
   const [stopped] = nodes
   const tokens = Array.from({ length: 40 }, () => issuer.sign())
   const held: HeldConnection[] = []

@@ -84,7 +84,7 @@ test('after `gatehouse upstreams drain`, no node sends new calls to the upstream
   expect((await running).status).toBe(200)
 })
 
-test('a restarted node has the drains of the cluster', async () => {
+test('a restarted node drains the upstreams that the operator drained in the cluster before the restart', async () => {
   await two.stop()
   const restarted = await start('n2')
   await restarted.ready()
@@ -124,7 +124,7 @@ test('when all upstreams of a service are drained, the gate calls them anyway', 
   await run(one, 'upstreams', 'undrain', held.url)
 })
 
-test('draining an unknown upstream is refused, and the error names those of the policy', async () => {
+test('`upstreams drain` with an unknown upstream is refused, and the error names the upstreams of the policy', async () => {
   const { exitCode, stderr } = await run(one, 'upstreams', 'drain', 'http://other.test:1', '--service', 's')
 
   expect(exitCode).not.toBe(0)

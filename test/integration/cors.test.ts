@@ -156,7 +156,7 @@ test.each([
   ['/nowhere', 'GET', page],
   ['/.gatehouse/nowhere', 'GET', page],
 ])(
-  'S-098 the gate gives no CORS permission to a preflight for the path %s with the method %s from the Origin %s',
+  'S-098: the gate gives no CORS permission to a preflight for the path %s with the method %s from the Origin %s',
   async (target, method, origin) => {
     const reply = await preflight(target, method, origin)
 

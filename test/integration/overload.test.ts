@@ -70,7 +70,7 @@ async function hold(node: TestNode, count: number, target: string, from: string,
 
 const outcome = ({ status, text }: RawReply) => (status === 503 ? (JSON.parse(text) as { code: string }).code : status)
 
-test('with 10 exchanges in flight at most, strangers get 503 from 7 on, then known addresses, then users by priority', async () => {
+test('with a limit of 10 exchanges in flight, unknown addresses get 503 from 7 exchanges on, then known addresses, then users by priority', async () => {
   const node = await start({ in_flight: 10 })
   // This request makes the token and the address 127.0.0.10 known.
   expect((await get(node, '/orders/1', '127.0.0.10', token)).status).toBe(200)
@@ -132,7 +132,7 @@ test('event streams do not count as exchanges in flight', async () => {
   await Promise.all(events)
 })
 
-test('a reload puts another limit into effect, and mode observe admits and counts', async () => {
+test('a reload of the settings puts mode: observe into effect, and the node then admits and counts the requests above its limit', async () => {
   const node = await start({ in_flight: 1 })
   held.hold()
   const first = await hold(node, 1, '/public/1', '127.0.0.40')

@@ -143,7 +143,7 @@ test('the connection with a small 503 reply is used again for the next attempt o
   expect(flaky.connections - before).toBeLessThanOrEqual(2)
 })
 
-test('the connection with an endless 503 reply is closed, and the request is sent again', async () => {
+test('if a 503 reply of a service does not end, the gate closes the connection to the service and sends the request again', async () => {
   const { reply } = await send('/endless/1')
 
   expect(reply.text).toBe('served')

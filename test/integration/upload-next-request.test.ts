@@ -26,7 +26,7 @@ const node = await startPublicNode([upstream.url])
 
 const sizes = [1, 60_000, 64 * 1024, 100_000, 300_000, 1_200_000]
 
-test.each(sizes)('after an upload of %d bytes, the connection serves the next requests', async (size) => {
+test.each(sizes)('after an upload of %d bytes, the connection of the client serves further requests', async (size) => {
   const wire = await connect(node.port)
   for (let n = 0; n < 3; n++) {
     await wire.send(requestBytes({ method: 'POST', target: '/s/1', body: Buffer.alloc(size) }))
@@ -49,7 +49,7 @@ test('after an upload to a service that reads late, the connection serves the ne
   wire.close()
 })
 
-test('after an early reply to a complete upload without Connection: close, the connection serves the next request', async () => {
+test('if the service replies before it has read a complete upload, without Connection: close, the connection serves the next request', async () => {
   for (let n = 0; n < 5; n++) {
     const wire = await connect(node.port)
     await wire.send(requestBytes({ method: 'POST', target: '/s/early', body: Buffer.alloc(300_000) }))

@@ -311,7 +311,7 @@ test('S-101 if a route requires a stronger or more recent login than the session
   expect(recent.field('www-authenticate')).toContain('error="insufficient_user_authentication", max_age="60"')
 })
 
-test('S-101 the gate replies 403 to a login with an auth_time in the future, and starts no redirect loop', async () => {
+test('S-101: the gate replies 403 to a login with an auth_time in the future, and starts no redirect loop', async () => {
   issuer.idToken = { claims: { auth_time: Date.now() } }
   const own = await loggedIn()
   const asked = await own.visit(`${url}/recent/`, { redirects: 0 })

@@ -37,7 +37,7 @@ async function clocksOf(aheadMs: number, { issuerUrl = issuer.url, redisPort = p
   return findingsOf({ checks: [clock], policy, settings })
 }
 
-test('a machine with the right time has no failed clock check, and each finding states the largest difference', async () => {
+test('on a machine with the right time, no clock check of `gatehouse doctor` fails, and each finding states the largest difference', async () => {
   for (const found of await clocksOf(0)) {
     expect(found).toMatchObject({ check: 'clock', result: 'ok', remedy: null })
     expect(found.detail).toMatch(/^differs by at most \d+ s$/)

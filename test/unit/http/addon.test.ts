@@ -10,7 +10,7 @@ import { knownAddons, knownScripts } from '../../../gateway/http/known-addons.ts
 const folder = join(import.meta.dirname, '../../../node_modules/uWebSockets.js')
 const addons = readdirSync(folder).filter((name) => /^uws_(linux|darwin)_.*[.]node$/.test(name))
 
-test.each(addons)('S-147 the hash of the installed addon %s is in the pinned list', (name) => {
+test.each(addons)('S-147: the hash of the installed addon %s is in the pinned list', (name) => {
   expect(knownAddons).toContain(
     createHash('sha256')
       .update(readFileSync(join(folder, name)))
@@ -18,7 +18,7 @@ test.each(addons)('S-147 the hash of the installed addon %s is in the pinned lis
   )
 })
 
-test('S-147 the hash of the installed script uws.js is in the pinned list', () => {
+test('S-147: the hash of the installed script uws.js is in the pinned list', () => {
   expect(knownScripts).toContain(
     createHash('sha256')
       .update(readFileSync(join(folder, 'uws.js')))
@@ -26,6 +26,6 @@ test('S-147 the hash of the installed script uws.js is in the pinned list', () =
   )
 })
 
-test('S-147 the check of the native addon accepts the addon and the script that are installed on this machine', () => {
+test('S-147: the check of the native addon accepts the addon and the script that are installed on this machine', () => {
   expect(() => checkAddon({ addon: undefined, script: undefined })).not.toThrow()
 })

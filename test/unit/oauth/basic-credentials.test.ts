@@ -10,7 +10,7 @@ test.each([
   ['a secret with colons: the pair is split at the first one', 'user:pa:ss', 'user', 'pa:ss'],
   ['a form-encoded pair', 'cl%3Aient:a+b%2Bc%25', 'cl:ient', 'a b+c%'],
   ['lower-case percent-encoding', 'a%3ab:s', 'a:b', 's'],
-])('S-075 the client id and secret of an Authorization: Basic field with %s are decoded', (_, pair, id, secret) => {
+])('S-075: the client id and secret of an Authorization: Basic field with %s are decoded', (_, pair, id, secret) => {
   expect(readBasicCredentials(encoded(pair))).toEqual({ id, secret })
 })
 
@@ -29,6 +29,6 @@ test.each([
   ['a line break', encoded('batch:a\r\nb')],
   ['a percent sign without two digits', encoded('batch:100%zz')],
   ['a pair above 2048 characters', encoded(`batch:${'x'.repeat(2048)}`)],
-])('S-075 an Authorization: Basic field with %s is malformed', (_, text) => {
+])('S-075: an Authorization: Basic field with %s is malformed', (_, text) => {
   expect(readBasicCredentials(text)).toBeUndefined()
 })

@@ -25,7 +25,7 @@ test.each([
   ['a start time out of range', written({ startMs: 1e300 })],
   ['an end time out of range', written({}, { endMs: -1e300 })],
   ['an attribute that is an object', written({ attributes: { a: {} } })],
-])('S-151 the gate rejects a trace record with %s', (_, text) => {
+])('S-151: the gate rejects a trace record with %s', (_, text) => {
   expect(readTraceRecord(text)).toBeUndefined()
 })
 

@@ -249,7 +249,7 @@ test('a policy change keeps state and timer of an upstream with unchanged rules,
   expect(checked.timers.waiting).toBe(0)
 })
 
-test('the result of a check that runs while its service loses `health` is ignored', async () => {
+test('the result of a health check is ignored if the policy removed `health` from the service during the check', async () => {
   const upstream = await startUpstream({ handler: () => undefined })
   const service = serviceOf(upstream.url, { health: { unhealthy: 1 } })
   const checked = new Checked(service)
