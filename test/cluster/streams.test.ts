@@ -51,6 +51,10 @@ beforeAll(async () => {
         response.end(large)
         return
       }
+      if (pathname === '/orders/late') {
+        replies.set(search, response)
+        return
+      }
       const type = pathname === '/orders/events' ? 'text/event-stream; charset=utf-8' : 'application/octet-stream'
       response.writeHead(200, { 'content-type': type })
       replies.set(search, response)
@@ -82,6 +86,14 @@ async function open(node: NodeProcess, kind: 'events' | 'download', token: strin
   return { wire, reply: replies.get(name)! }
 }
 
+async function admits(node: NodeProcess): Promise<boolean> {
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/orders/download?probe', token: tokenOf('probe') }))
+  const head = (await wire.until('\r\n\r\n')).toString('latin1')
+  wire.close()
+  return head.startsWith('HTTP/1.1 200 ')
+}
+
 const tokenOf = (sub: string, claims: object = {}) => issuer.sign({ claims: { sub, ...claims } })
 
 test('the receipt of a revocation arrives after the streams of the subject have ended on every node, and other streams continue', async () => {
@@ -110,6 +122,32 @@ test('the receipt of a revocation arrives after the streams of the subject have 
   for (const node of nodes) {
     const record = await node.waitForRecord(({ reason }) => reason === 'stream-ended')
     expect(record).toMatchObject({ decision: 'broken', status: 200, stream_end: 'token-revoked', subject: 'revoked' })
+  }
+})
+
+test('a client of an event stream gets no event if its token is revoked before the reply of the service', async () => {
+  const name = `?${++names}`
+  const wires = await Promise.all(nodes.map(({ port }) => connect(port)))
+  for (const [i, wire] of wires.entries()) {
+    await wire.send(requestBytes({ target: `/orders/late${name}-${i}`, token: tokenOf('early') }))
+  }
+  await until('the service has the requests', () => wires.every((_, i) => replies.has(`${name}-${i}`)))
+
+  const receipt = await service.revoke({ kind: 'subject', id: 'early', issuer: 'main' })
+  expect(receipt.missing).toEqual([])
+  for (const [i, wire] of wires.entries()) {
+    const reply = replies.get(`${name}-${i}`)!
+    // Head and event leave in one packet.
+    reply.cork()
+    reply.writeHead(200, { 'content-type': 'text/event-stream' })
+    reply.write('data: late\n\n')
+    reply.uncork()
+    expect((await wire.until('\r\n\r\n')).toString('latin1')).toMatch(/^HTTP\/1\.1 401 /)
+    reply.end()
+    const problem = (await wire.until('}')).toString('latin1')
+    expect(problem).toContain('invalid_token')
+    expect(await wire.quiet(300)).toBe(true)
+    wire.close()
   }
 })
 
@@ -198,6 +236,8 @@ test('a client that gets no bytes because the gate holds its download (relays no
 
 test('a node that was suspended until after `fenced_by` relays no data of a revoked stream when it resumes', async () => {
   const [node, other] = nodes as [NodeProcess, NodeProcess]
+  // After the outage of the test before, each node reconnects to Redis on its own.
+  for (const each of nodes) await until('the node admits requests', () => admits(each))
   const token = tokenOf('stopped')
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'download', token)))
   const elsewhere = await open(other, 'download', tokenOf('elsewhere'))

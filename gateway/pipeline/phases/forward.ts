@@ -156,11 +156,15 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     }
     x.downstream.begin(head)
     this.#headRead = x.call!.reads
+    // Before the first event, which may arrive with the head: a node may have acknowledged a revocation meanwhile.
+    if (x.eventStream) x.gate.streams?.open(this)
   }
 
   onData(chunk: Buffer): boolean {
     const { x } = this
     if (x.stream === undefined) {
+      // The check of an event stream at its head has refused it.
+      if (x.settled) return false
       if (x.call!.reads === this.#headRead) {
         const room = x.downstream.write(chunk)
         // The client reads slowly. Register the exchange as a stream, so that the credential is checked again when the
