@@ -1,14 +1,15 @@
 // Starts the demo and a Prometheus that scrapes it, breaks the demo, and waits until alerts fire and end. Prints a table.
-// Takes about 10 minutes: `node test/monitoring/live-alerts.ts`. Windows of 5 and 10 minutes are shortened to 30 s, and a
+// Takes about 12 minutes: `node test/monitoring/live-alerts.ts`. Windows of 5 and 10 minutes are shortened to 30 s, and a
 // `for` above 2 minutes to 10 s; the other values of `for` are those of the rules.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loopback, portsAt } from '../../deploy/demo/ports.ts'
 import { prometheus } from '../../deploy/server-program.mjs'
+import { redisCli } from '../kit/redis-cli.ts'
 
 const checkout = resolve(import.meta.dirname, '../..')
 const ports = portsAt(700)
@@ -51,17 +52,105 @@ function stopped(cause: string, alerts: readonly string[], ...texts: readonly st
   return { cause, alerts, begin: () => signal('SIGSTOP'), end: () => signal('SIGCONT') }
 }
 
-const redis = (...words: readonly string[]) =>
-  execFileSync(process.env.REDIS_CLI ?? 'redis-cli', ['-p', `${ports.redis}`, ...words], { encoding: 'utf8' })
+const redis = (command: string, ...words: string[]) => redisCli(ports.redis, command, ...words)
+
+/** Runs `gatehouse` with these words against the first node. */
+function gatehouse(...words: readonly string[]): void {
+  const env = {
+    ...process.env,
+    GATEHOUSE_ADMIN_URL: loopback(ports.admin[0]),
+    GATEHOUSE_ADMIN_TOKEN_FILE: join(state, 'admin-token'),
+  }
+  execFileSync(process.execPath, [join(checkout, 'gateway/cli/gatehouse.mjs'), ...words], { env, stdio: 'ignore' })
+}
+
+/** Applies the policy of the demo with one text replaced. */
+function applyWith(text: string, other: string): void {
+  const policy = readFileSync(join(state, 'policy.yaml'), 'utf8')
+  if (!policy.includes(text)) throw new Error(`the policy of the demo does not contain ${text}`)
+  const changed = join(state, 'changed.yaml')
+  writeFileSync(changed, policy.replace(text, other))
+  gatehouse('apply', changed)
+}
 
 const redisFull: Breakage = {
   cause: 'maxmemory little above the used memory',
   alerts: ['GatehouseRedisMemory'],
-  begin() {
-    const used = Number(/used_memory:(\d+)/.exec(redis('info', 'memory'))?.[1])
-    redis('config', 'set', 'maxmemory', `${Math.round(used * 1.15)}`)
+  async begin() {
+    const used = Number(/used_memory:(\d+)/.exec(await redis('info', 'memory'))?.[1])
+    await redis('config', 'set', 'maxmemory', `${Math.round(used * 1.15)}`)
   },
-  end: () => void redis('config', 'set', 'maxmemory', '0'),
+  end: async () => void (await redis('config', 'set', 'maxmemory', '0')),
+}
+
+/** Stops a process for 1 s, 4 times. */
+function stalling(text: string): Breakage {
+  const pid = pidOf(text)
+  return {
+    cause: 'a node is stopped for 1 s, 4 times',
+    alerts: ['GatehouseEventLoopStalls'],
+    async begin() {
+      for (let i = 0; i < 4; i++) {
+        process.kill(pid, 'SIGSTOP')
+        await sleep(1000)
+        process.kill(pid, 'SIGCONT')
+        await sleep(500)
+      }
+    },
+    end() {},
+  }
+}
+
+/** The second node is stopped while a revision is applied whose secret is missing when the node continues. */
+function policyBehind(text: string): Breakage {
+  const pid = pidOf(text)
+  const [secret, other] = ['introspection-secret', 'other-secret'].map((name) => join(state, name)) as [string, string]
+  return {
+    cause: 'a node lacks a secret of the active revision',
+    alerts: ['GatehousePolicyBehind', 'GatehousePolicyRejected', 'GatehousePoliciesDiffer'],
+    begin() {
+      copyFileSync(secret, other)
+      process.kill(pid, 'SIGSTOP')
+      applyWith('{ file: introspection-secret }', '{ file: other-secret }')
+      rmSync(other)
+      process.kill(pid, 'SIGCONT')
+    },
+    end: () => copyFileSync(secret, other),
+  }
+}
+
+const activation = 'gh:{rev}:policy:activation'
+
+const forgedPolicy: Breakage = {
+  cause: 'the MAC of the activation in Redis is changed',
+  alerts: ['GatehousePolicyForged'],
+  async begin() {
+    const { mac, ...rest } = JSON.parse(await redis('get', activation)) as { mac: string }
+    const changed = `${mac[0] === 'A' ? 'B' : 'A'}${mac.slice(1)}`
+    await redis('set', activation, JSON.stringify({ ...rest, mac: changed }))
+  },
+  end() {},
+}
+
+/** Logins while the issuer does not reply: each gets 503 after 10 s. */
+const failingLogins: Breakage = {
+  cause: 'three logins while the issuer is stopped',
+  alerts: ['GatehouseLoginsFail'],
+  async begin() {
+    const url = `${loopback(ports.gate)}/.gatehouse/login?return_to=%2Fapp%2F&issuer=main`
+    for (let i = 0; i < 3; i++) {
+      const reply = await fetch(url, { headers: { accept: 'text/html' }, redirect: 'manual' })
+      await reply.body?.cancel()
+    }
+  },
+  end() {},
+}
+
+const endingKeys: Breakage = {
+  cause: 'the issuer is stopped, with keys_stale: 1h',
+  alerts: ['GatehouseIssuerKeysEnd'],
+  begin() {},
+  end() {},
 }
 
 const certificate = ['gate.crt', 'gate.key'].map((name) => join(state, name)) as [string, string]
@@ -212,9 +301,17 @@ async function breakAll(): Promise<void> {
     expiring,
     traffic('80 forged tokens a second', ['GatehouseForgedTokens'], 80),
   ])
+  await run([stalling(nodeOne), forgedPolicy])
+  await run([policyBehind(nodeTwo)])
+  applyWith('issuer: http', 'keys_stale: 1h\n    issuer: http')
   const noIssuer = ['GatehouseIssuerUnreachable', 'GatehouseFaults']
-  await run([stopped('the issuer is stopped', noIssuer, 'demo/issuer.ts 700'), traffic('some requests', [], 5)])
-  const outage = ['GatehouseOutOfContact', 'GatehouseRevocationsStale', 'GatehouseAuditSpills']
+  await run([
+    stopped('the issuer is stopped', noIssuer, 'demo/issuer.ts 700'),
+    traffic('some requests', [], 5),
+    failingLogins,
+    endingKeys,
+  ])
+  const outage = ['GatehouseOutOfContact', 'GatehouseRevocationsStale', 'GatehouseAuditSpills', 'GatehouseTasksFail']
   await run([stopped('Redis is stopped', outage, `:${ports.redis}`), traffic('some requests', [], 5)])
   await run([stopped('both nodes are stopped', ['GatehouseNoNodeReady'], nodeOne, nodeTwo)])
 }
