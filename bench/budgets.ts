@@ -65,6 +65,13 @@ export const budgets: readonly Budget[] = [
   { scenario: 'soak', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
   // A node verifies invalid tokens of one client address until the burst (500) is used up, then 50 tokens per second.
   { scenario: 'soak', figure: 'verified_forgeries', most: 1000, tolerance: EXACT },
+  { scenario: 'overload', figure: 'latency_ratio', most: 1.5, tolerance: TIME },
+  { scenario: 'overload', figure: 'lost_goodput_percent', most: 10, tolerance: CPU },
+  { scenario: 'overload', figure: 'recovery_ms', most: 2000, tolerance: CPU },
+  { scenario: 'overload', figure: 'memory_rise_mib', most: 256, tolerance: MEMORY },
+  { scenario: 'overload', figure: 'forged_tokens_users_failed_percent', most: 0, tolerance: EXACT },
+  { scenario: 'overload', figure: 'connections_users_failed_percent', most: 0, tolerance: EXACT },
+  { scenario: 'overload', figure: 'logins_users_failed_percent', most: 0, tolerance: EXACT },
   { scenario: 'scale', figure: 'cpu_growth_1_to_8', most: 1.1, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_nginx', most: 1.35, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_haproxy_jwt', most: 0.15, tolerance: RATIO },

@@ -12,6 +12,7 @@ import { chosenOptions, type Option, runScenario, type Scenario, type ScenarioFi
 import { Site } from './harness/site.ts'
 import { needWrk } from './harness/wrk.ts'
 import { limits } from './limits/limits.ts'
+import { overload } from './overload/overload.ts'
 import { peers } from './peers/peers.ts'
 import { htmlReport } from './report/html.ts'
 import { keepRecord } from './report/keep-record.ts'
@@ -26,7 +27,7 @@ import { scenarios } from './scenarios/list.ts'
 import { websocket } from './scenarios/websocket.ts'
 
 /** Scenarios that are not part of the suite, because they take long or need additional programs. */
-const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check]
+const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check, overload]
 const all = [...scenarios, ...others]
 /** Time limit of each scenario, ms. A scenario that exceeds it fails and ends the run. */
 const LIMIT_MS = 10 * 60_000

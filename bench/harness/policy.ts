@@ -1,3 +1,4 @@
+import { priorities } from '../../gateway/base/priority.ts'
 import { AUDIENCE } from './tokens.ts'
 
 type Entry = Readonly<Record<string, unknown>>
@@ -42,6 +43,15 @@ export function orders(upstreamPort: number, limits: readonly Entry[] = []): Ent
       { id: 'admin.read', match: { path: '/admin/**' }, require: { scopes: { all: ['admin:read'] } } },
       { id: 'open', match: { path: '/open/**' }, require: 'public' },
     ],
+  }
+}
+
+/** Service like `orders`, with a route for each priority: `/critical/**`, `/default/**` and `/batch/**`. */
+export function byPriority(upstreamPort: number): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${upstreamPort}`],
+    roles,
+    routes: priorities.map((priority) => ({ ...hotRoute(priority, `/${priority}/**`, demands, []), priority })),
   }
 }
 

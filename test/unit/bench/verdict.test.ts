@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { budgets } from '../../../bench/budgets.ts'
 import { single } from '../../../bench/harness/statistics.ts'
 import { limits } from '../../../bench/limits/limits.ts'
+import { overload } from '../../../bench/overload/overload.ts'
 import { peers } from '../../../bench/peers/peers.ts'
 import { passes, verdictsOf } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
@@ -60,7 +61,7 @@ test('a failure in a scenario makes the benchmark run fail, whatever the figures
 })
 
 test('every benchmark budget belongs to an existing scenario', () => {
-  const names = new Set([...scenarios, scale, limits, peers, websocket, grpc, check].map(({ name }) => name))
+  const names = new Set([...scenarios, scale, limits, peers, websocket, grpc, check, overload].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
 })

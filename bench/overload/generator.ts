@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FlowPlan, FlowResults } from './flow.ts'
+import { FlowSender } from './flow-sender.ts'
+
+/**
+ * Load generator of the scenario `overload`, run as a separate process. Sends the flows of each plan that it receives,
+ * and returns their results. Checks every 1 ms which requests are due; the latency of a request counts from the time at
+ * which it was due.
+ */
+
+/** Longest wait for outstanding replies after the last step, ms. */
+const PATIENCE_MS = 3000
+
+async function carryOut({ port, steps, flows }: FlowPlan): Promise<FlowResults> {
+  let endMs = performance.now()
+  const startsMs = steps.map((seconds) => {
+    const startMs = endMs
+    endMs += seconds * 1000
+    return startMs
+  })
+  const senders = flows.map((flow) => new FlowSender(port, flow, startsMs))
+  for (let nowMs = performance.now(); nowMs < endMs; nowMs = performance.now()) {
+    for (const sender of senders) sender.send(nowMs)
+    await sleep(1)
+  }
+  while (performance.now() < endMs + PATIENCE_MS && senders.some(({ open }) => open > 0)) await sleep(10)
+  return Object.fromEntries(flows.map(({ name }, i) => [name, senders[i]!.end()]))
+}
+
+process.on('message', (plan: FlowPlan) => {
+  carryOut(plan).then(
+    (results) => process.send?.(results),
+    (error: Error) => {
+      process.stderr.write(`load generator: ${error.stack}\n`)
+      process.exit(1)
+    },
+  )
+})
+process.once('disconnect', () => process.exit(0))
