@@ -35,7 +35,7 @@ interface UwsClientSocketOptions {
   /** Size above which a message of the client is refused, bytes. */
   readonly maxBytes: number
   readonly listener: ClientSocketListener
-  /** Called when a waiting close frame was sent, or the connection ended before. */
+  /** Called when a close frame that waited for unsent bytes was sent, or when the connection ended before that. */
   readonly onEnded: () => void
 }
 

@@ -64,7 +64,11 @@ export class EmailList {
     return { kind: 'rejected', problem: failure }
   }
 
-  /** Reads the file. @returns a description of the error, after which the list is empty; `undefined` on success */
+  /**
+   * Reads the e-mail addresses from the file. After an error the list is empty, so no address meets the requirement.
+   *
+   * @returns a description of the error; `undefined` on success
+   */
   #load(): string | undefined {
     this.#read = stampOf(this.file)
     this.#found = this.#read

@@ -140,7 +140,11 @@ export class SessionIndex {
     await this.#write([this.#keyOf(issuerName(issuer))], args.flat())
   }
 
-  /** @param name  name of the issuer in the list */
+  /**
+   * Reads one page of the sessions of an issuer from Redis.
+   *
+   * @param name  name of the issuer in the key of the index
+   */
   async #read(name: string, limit: number, after: SessionCursor | undefined): Promise<IndexPage> {
     const args = [after?.endMs ?? 0, after?.id ?? '', limit]
     const [total, ...flat] = (await this.#page([this.#keyOf(name)], args)) as [number, ...string[]]

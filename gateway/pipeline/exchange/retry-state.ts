@@ -4,7 +4,7 @@ import type { KeptBody } from './kept-body.ts'
 
 /** An attempt to forward a request, after which the request was sent again. */
 interface FailedAttempt {
-  /** Time of the failure, monotonic, ms. */
+  /** Time at which the attempt failed, monotonic, ms. */
   readonly at: number
   readonly cause: RetryCause
   readonly origin: string

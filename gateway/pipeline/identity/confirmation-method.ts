@@ -5,7 +5,7 @@ import type { Unrevoked } from '../exchange/exchange.ts'
 
 /** One method by which a caller proves possession of the key of a bound token (RFC 7800 §3). */
 export interface ConfirmationMethod<R extends Reason = Reason> {
-  /** Member of the confirmation that the method checks. */
+  /** Member of the token's `cnf` claim that the method checks, such as the thumbprint of a key. */
   readonly member: keyof Confirmation
   /** Reasons of the denials that `prove` returns. */
   readonly reasons: readonly R[]

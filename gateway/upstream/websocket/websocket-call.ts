@@ -27,7 +27,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   readonly #handshake: Handshake
   readonly #reader: FrameReader
   #switched = false
-  /** True after `send` returned false, until all messages were written. */
+  /** True from the moment at which more than `QUEUE_BYTES` are unsent, until all are written. `send` then returns false. */
   #full = false
 
   constructor(request: UpgradeRequest, listener: UpgradeListener, seats: ConcurrencyLimiter) {
