@@ -18,8 +18,10 @@ async function afterRefresh(browser: HttpBrowser): Promise<number> {
   return status
 }
 
-test('a refresh with an ID token of the same subject, or without an ID token, leaves the session valid', async () => {
-  for (const idToken of [{}, undefined]) {
+// The clock of the node can be wrong, so an ID token from the future ends no session.
+test('a refresh with an ID token of the same subject, without an ID token, or with one whose iat is an hour ahead, leaves the session valid', async () => {
+  const ahead = { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }
+  for (const idToken of [{}, undefined, ahead]) {
     issuer.idToken = {}
     issuer.expiresInS = 1
     const browser = new HttpBrowser()
@@ -34,7 +36,6 @@ test('a refresh with an ID token of the same subject, or without an ID token, le
 test.each([
   ['of another person', { claims: { sub: 'mallory' } }],
   ['for another client (azp)', { claims: { azp: 'other' } }],
-  ['whose iat is an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
   ['with the typ of an access token', { header: { typ: 'at+jwt' } }],
 ])('a refresh that returns an ID token %s ends the session', async (_, refreshed) => {
   issuer.idToken = {}
