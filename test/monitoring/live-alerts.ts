@@ -1,6 +1,6 @@
 // Starts the demo and a Prometheus that scrapes it, breaks the demo, and waits until alerts fire and end. Prints a table.
-// Takes about 12 minutes: `node test/monitoring/live-alerts.ts`. Windows of 5 and 10 minutes are shortened to 30 s, and a
-// `for` above 2 minutes to 10 s; the other values of `for` are those of the rules.
+// Takes about 16 minutes: `node test/monitoring/live-alerts.ts`. Windows of 5 and 10 minutes are shortened to 30 s
+// (failing tasks: 2 minutes), and a `for` above 2 minutes to 10 s; the other values of `for` are those of the rules.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,8 @@ const prometheusPort = 19_790
 const state = join(checkout, '.gatehouse', `demo-${ports.offset}`)
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-live-alerts-'))
 const startLimitMs = 120_000
-const stepLimitMs = 260_000
+/** A node without requests that need new keys asks the issuer again up to 5 minutes after a failed fetch. */
+const stepLimitMs = 330_000
 
 /** One failure of the demo: what it does, its end, and the alerts that it causes. */
 interface Breakage {
@@ -257,7 +258,11 @@ async function run(breakages: readonly Breakage[]): Promise<void> {
 }
 
 function shortened(rules: string): string {
-  return rules.replaceAll(/\[(?:5|10)m\]/g, '[30s]').replaceAll(/for: (?:5|10)m/g, 'for: 10s')
+  // A task that waits for Redis fails about once in 8 s: fewer than 6 failures in 30 s.
+  return rules
+    .replace('background_task_failures_total[10m]', 'background_task_failures_total[2m]')
+    .replaceAll(/\[(?:5|10)m\]/g, '[30s]')
+    .replaceAll(/for: (?:5|10)m/g, 'for: 10s')
 }
 
 function startPrometheus() {
