@@ -7,9 +7,9 @@ export const overloadSettings = z
   .strictObject({
     mode: z
       .enum(['shed', 'observe', 'off'])
-      .prefault('shed')
+      .prefault('observe')
       .describe(
-        'shed (default): an overloaded node replies 503 to a part of the requests. observe: it only counts the requests ' +
+        'shed: an overloaded node replies 503 to a part of the requests. observe (default): it only counts the requests ' +
           'that it would shed, in gatehouse_overload_shed_total. off: it does neither.',
       )
       .meta({ reload: 'live' }),
