@@ -34,6 +34,22 @@ export const drainOutcome = {
     ),
 }
 
+/** Problem codes of the calls that drain upstreams and end drains. */
+export const drainProblems = ['upstream_unknown', 'drains_full', 'cluster_unavailable', 'unavailable'] as const
+
+/** Reply in the examples of these calls. */
+export const drainedExample = {
+  upstreams: [{ service: 'orders', upstream: 'http://orders-1:8080' }],
+  acknowledged: ['node-a', 'node-b'],
+  missing: [],
+}
+
+export function drainsFull(): ApiProblem {
+  return new ApiProblem('drains_full', 'the cluster has the maximum number of drains', {
+    hint: 'end drains that are no longer needed, or try again tomorrow',
+  })
+}
+
 export function shapedDrain({ service, origin, untilMs }: NamedUpstream & { readonly untilMs: number }) {
   return { service, upstream: origin, until: endText(untilMs) }
 }

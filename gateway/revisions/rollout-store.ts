@@ -1,5 +1,6 @@
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
+import { redisTimeMs } from '../redis/redis-time.ts'
 
 /**
  * Time for which the request counts of a rollout stay in Redis after their last change, ms. A node that lost its
@@ -27,8 +28,7 @@ export class RolloutStore {
 
   /** Current time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
   async nowMs(): Promise<number> {
-    const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
-    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+    return Math.floor(await redisTimeMs(this.#client))
   }
 
   /**

@@ -3,6 +3,7 @@ import { KEEP_EVENTS_MS } from '../cluster/event.ts'
 import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { redisTimeMs } from '../redis/redis-time.ts'
 import type { OrderTimes } from './read-order.ts'
 import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
@@ -71,11 +72,10 @@ export class RevocationStore {
    */
   async times(issuers: readonly string[], ownMs: number): Promise<OrderTimes> {
     const client = this.#client
-    const [[seconds, micros], ends] = (await Promise.all([
-      client.call('TIME'),
+    const [redisMs, ends] = (await Promise.all([
+      redisTimeMs(client),
       issuers.length === 0 ? [] : client.call('ZMSCORE', this.#keys.sessionEnds, ...issuers),
-    ])) as [[string, string], readonly (string | null)[]]
-    const redisMs = Number(seconds) * 1000 + Math.ceil(Number(micros) / 1000)
+    ])) as [number, readonly (string | null)[]]
     const sessionEnds = new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
     return { nowS: Math.max(ownMs, redisMs) / 1000, sessionEnds }
   }

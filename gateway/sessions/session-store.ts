@@ -3,6 +3,7 @@ import type { Sealer } from '../base/sealer.ts'
 import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { redisTimeMs } from '../redis/redis-time.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 import { SessionIndex } from './session-index.ts'
 
@@ -77,9 +78,8 @@ export class SessionStore {
   }
 
   /** Returns the time by the clock of Redis, ms since the Unix epoch. */
-  async nowMs(): Promise<number> {
-    const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
-    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  nowMs(): Promise<number> {
+    return redisTimeMs(this.#client)
   }
 
   /**

@@ -1,8 +1,14 @@
 import { z } from 'zod'
-import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
 import { requireRedis } from '../require-redis.ts'
-import { drainOutcome, namedUpstreams, upstreamSelector } from '../upstream-shape.ts'
+import {
+  drainedExample,
+  drainOutcome,
+  drainProblems,
+  drainsFull,
+  namedUpstreams,
+  upstreamSelector,
+} from '../upstream-shape.ts'
 
 /** Longest duration of a drain with an end, s: one year. */
 const FOR_MAX_S = 31_536_000
@@ -28,25 +34,17 @@ export const drainUpstream = operation({
   replies: {
     200: { description: 'The upstream is drained.', schema: z.strictObject(drainOutcome) },
   },
-  problems: ['upstream_unknown', 'drains_full', 'cluster_unavailable', 'unavailable'],
+  problems: drainProblems,
   example: {
     body: { upstream: 'http://orders-1:8080', for_s: 3600 },
-    reply: {
-      upstreams: [{ service: 'orders', upstream: 'http://orders-1:8080' }],
-      acknowledged: ['node-a', 'node-b'],
-      missing: [],
-    },
+    reply: drainedExample,
   },
   run: async ({ body, dependencies }) => {
     const { drains } = requireRedis(dependencies)
     const named = namedUpstreams(body, dependencies.node)
     const forMs = body.for_s === undefined ? Number.POSITIVE_INFINITY : body.for_s * 1000
     const outcome = await drains.drain(named, forMs)
-    if (outcome === undefined) {
-      throw new ApiProblem('drains_full', 'the cluster has the maximum number of drains', {
-        hint: 'end drains that are no longer needed, or try again tomorrow',
-      })
-    }
+    if (outcome === undefined) throw drainsFull()
     const upstreams = named.map(({ service, origin }) => ({ service, upstream: origin }))
     return { status: 200, document: { upstreams, ...outcome }, note: { upstreams, for_s: body.for_s, ...outcome } }
   },

@@ -1,8 +1,15 @@
 import { z } from 'zod'
-import { ApiProblem } from '../api-problem.ts'
+import { drainField } from '../../drains/drain.ts'
 import { operation } from '../operation.ts'
 import { requireRedis } from '../require-redis.ts'
-import { drainOutcome, namedUpstreams, upstreamSelector } from '../upstream-shape.ts'
+import {
+  drainedExample,
+  drainOutcome,
+  drainProblems,
+  drainsFull,
+  namedUpstreams,
+  upstreamSelector,
+} from '../upstream-shape.ts'
 
 export const undrainUpstream = operation({
   id: 'undrain_upstream',
@@ -15,22 +22,18 @@ export const undrainUpstream = operation({
   replies: {
     200: { description: 'The upstream is not drained.', schema: z.strictObject(drainOutcome) },
   },
-  problems: ['upstream_unknown', 'drains_full', 'cluster_unavailable', 'unavailable'],
+  problems: drainProblems,
   example: {
     body: { upstream: 'http://orders-1:8080' },
-    reply: {
-      upstreams: [{ service: 'orders', upstream: 'http://orders-1:8080' }],
-      acknowledged: ['node-a', 'node-b'],
-      missing: [],
-    },
+    reply: drainedExample,
   },
   run: async ({ body, dependencies }) => {
     const { drains } = requireRedis(dependencies)
     const named = namedUpstreams(body, dependencies.node)
-    const drained = new Set(drains.list().map(({ service, origin }) => `${service} ${origin}`))
-    const ended = named.filter(({ service, origin }) => drained.has(`${service} ${origin}`))
+    const drained = new Set(drains.list().map(({ service, origin }) => drainField(service, origin)))
+    const ended = named.filter(({ service, origin }) => drained.has(drainField(service, origin)))
     const outcome = ended.length === 0 ? { acknowledged: [], missing: [] } : await drains.drain(ended, 0)
-    if (outcome === undefined) throw new ApiProblem('drains_full', 'the cluster has the maximum number of drains')
+    if (outcome === undefined) throw drainsFull()
     const upstreams = ended.map(({ service, origin }) => ({ service, upstream: origin }))
     return { status: 200, document: { upstreams, ...outcome }, note: { upstreams, ...outcome } }
   },

@@ -1,4 +1,5 @@
 import { IssuerHttp } from '../../issuers/issuer-http.ts'
+import { redisTimeMs } from '../../redis/redis-time.ts'
 import type { DoctorCheck, DoctorTask, Examined } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok, unknown } from '../finding.ts'
 import { issuersIn } from '../issuers-in.ts'
@@ -22,9 +23,9 @@ function redisClock({ connectRedis }: Examined): DoctorTask {
     async run() {
       const client = await connectRedis()
       const sentMs = Date.now()
-      const [seconds, micros] = (await client.call('TIME')) as [string, string]
+      const redisMs = await redisTimeMs(client)
       const receivedMs = Date.now()
-      const offsetMs = Number(seconds) * 1000 + Number(micros) / 1000 - (sentMs + receivedMs) / 2
+      const offsetMs = redisMs - (sentMs + receivedMs) / 2
       return outcomeOf(offsetMs, REDIS_OFFSET_MAX_MS + (receivedMs - sentMs) / 2, 'Redis')
     },
   }

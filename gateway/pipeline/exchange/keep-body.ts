@@ -14,7 +14,7 @@ const reading = new Supervisor('upstream-retries')
  * @param attempt  makes the first attempt; called only while the exchange is in progress
  * @returns false when the body is not kept; the caller then makes the attempt
  */
-export function keepBody(x: Shaped, attempt: () => void): boolean {
+export function keepBody(x: Shaped, attempt: (x: Shaped) => void): boolean {
   const { head, route, gate } = x
   const { contentLength } = head
   if (route.retry?.bodyMethods?.has(head.method) !== true || head.grpc || contentLength === undefined) return false
@@ -27,11 +27,11 @@ export function keepBody(x: Shaped, attempt: () => void): boolean {
   return true
 }
 
-async function readFirst(x: Shaped, body: KeptBody, attempt: () => void): Promise<void> {
+async function readFirst(x: Shaped, body: KeptBody, attempt: (x: Shaped) => void): Promise<void> {
   try {
     await body.read(x.downstream.openBody()!)
     x.readClock()
-    if (!x.aborted && !x.settled) attempt()
+    if (!x.aborted && !x.settled) attempt(x)
   } catch (error) {
     // The exchange has ended already if the client disconnected.
     fail(x, error instanceof GatewayFault ? error : new GatewayFault('node-fault', 'node', String(error)))

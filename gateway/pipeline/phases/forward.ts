@@ -54,10 +54,15 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
     x.deadlineAt = deadlineOf(x)
     if (x.head.grpc && x.deadlineAt !== 0 && x.deadlineAt <= x.forwardedAt) throw deadlineFault(x)
     x.runtime.balancers[x.route.service.index]?.retries.budget.called(x.forwardedAt)
-    if (!keepBody(x, () => isStillValid(x) && send(x))) send(x)
+    if (!keepBody(x, sendIfValid)) send(x)
     return undefined
   },
 })
+
+/** Sends the request after its body has been read, which can take as long as the client wants. */
+function sendIfValid(x: Shaped): void {
+  if (isStillValid(x)) send(x)
+}
 
 /**
  * Sends the request to the selected upstream.
