@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 const READ_BYTES = 4096
 const HEAD_END = Buffer.from('\r\n\r\n')
 const LENGTH = 'content-length: '
+const CLOSE = '\r\nconnection: close\r\n'
 
 /**
  * Client connection of the load generator, with at most one outstanding request. Costs little CPU time: it reads into one
@@ -12,6 +13,8 @@ const LENGTH = 'content-length: '
 export class FlowConnection {
   /** Time at which the outstanding request was due, ms; 0 without an outstanding request. */
   dueMs = 0
+  /** Whether the last reply said that the server closes the connection. */
+  closes = false
   readonly #socket: Socket
   readonly #onReply: (connection: FlowConnection, status: number) => void
   #isAsking = false
@@ -77,7 +80,9 @@ export class FlowConnection {
 
   #readHead(head: string, received: number): void {
     this.#status = Number(head.slice(9, 12))
-    const at = head.toLowerCase().indexOf(LENGTH)
+    const lowerCase = head.toLowerCase()
+    this.closes = lowerCase.includes(CLOSE)
+    const at = lowerCase.indexOf(LENGTH)
     const length = at < 0 ? 0 : Number.parseInt(head.slice(at + LENGTH.length), 10)
     this.#left = length - (received - head.length)
   }

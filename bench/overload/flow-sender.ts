@@ -9,6 +9,7 @@ const COMPACT_AT = 10_000
 
 interface Step {
   due: number
+  unsent: number
   readonly replies: Record<string, number>
   readonly latenciesMs: number[]
   lastRefusedMs: number
@@ -36,7 +37,7 @@ export class FlowSender {
     this.#port = port
     this.#flow = flow
     this.#startsMs = startsMs
-    this.#steps = startsMs.map(() => ({ due: 0, replies: {}, latenciesMs: [], lastRefusedMs: 0 }))
+    this.#steps = startsMs.map(() => ({ due: 0, unsent: 0, replies: {}, latenciesMs: [], lastRefusedMs: 0 }))
     this.#nextMs = startsMs[0]!
   }
 
@@ -73,16 +74,20 @@ export class FlowSender {
       connection.dueMs = 0
       connection.close()
     }
-    return this.#steps.map(({ due, replies, latenciesMs, lastRefusedMs }) => {
+    return this.#steps.map(({ due, unsent, replies, latenciesMs, lastRefusedMs }) => {
       const sorted = Float64Array.from(latenciesMs).sort()
       const at = (share: number): number => (sorted.length === 0 ? 0 : quantile(sorted, share))
-      return { due, replies, p50Ms: at(0.5), p99Ms: at(0.99), lastRefusedMs }
+      return { due, unsent, replies, p50Ms: at(0.5), p99Ms: at(0.99), lastRefusedMs }
     })
   }
 
-  /** Counts the waiting requests that were due before a time as late. */
+  /** Gives up the waiting requests that were due before a time. */
   #expire(beforeMs: number): void {
-    while (this.#waiting[this.#waitingFrom]! < beforeMs) this.#count(this.#nextWaiting()!, 'late', 0)
+    while (this.#waiting[this.#waitingFrom]! < beforeMs) {
+      const dueMs = this.#nextWaiting()!
+      this.#steps[this.#stepAt(dueMs)]!.unsent++
+      this.#noteRefused(dueMs)
+    }
   }
 
   #nextWaiting(): number | undefined {
@@ -116,10 +121,10 @@ export class FlowSender {
   #openForWaiting(): void {
     if (this.#waitingCount <= this.#opening.size || this.#all.size >= this.#flow.connections) return
     const { addresses = 0 } = this.#flow
-    const n = addresses === 0 ? 1 : 2 + (this.#addressTurn++ % addresses)
+    const localAddress = addresses === 0 ? '127.0.0.1' : `127.0.1.${1 + (this.#addressTurn++ % addresses)}`
     const connection = new FlowConnection(
       this.#port,
-      `127.0.${n >> 8}.${n & 255}`,
+      localAddress,
       (own, status) => this.#replied(own, status),
       (own) => {
         this.#opening.delete(own)
@@ -139,7 +144,7 @@ export class FlowSender {
 
   #replied(connection: FlowConnection, status: number): void {
     if (status !== 0) this.#count(connection.dueMs, String(status), performance.now())
-    if (status !== 0 && !this.#flow.isReconnecting) {
+    if (status !== 0 && !this.#flow.isReconnecting && !connection.closes) {
       connection.dueMs = 0
       this.#give(connection)
       return
@@ -161,7 +166,13 @@ export class FlowSender {
     const step = this.#steps[at]!
     step.replies[kind] = (step.replies[kind] ?? 0) + 1
     if (Number(kind) < 400) step.latenciesMs.push(nowMs - dueMs)
-    else step.lastRefusedMs = Math.max(step.lastRefusedMs, dueMs - this.#startsMs[at]!)
+    else this.#noteRefused(dueMs)
+  }
+
+  #noteRefused(dueMs: number): void {
+    const at = this.#stepAt(dueMs)
+    const step = this.#steps[at]!
+    step.lastRefusedMs = Math.max(step.lastRefusedMs, dueMs - this.#startsMs[at]!)
   }
 
   #stepAt(timeMs: number): number {

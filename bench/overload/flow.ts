@@ -7,7 +7,10 @@ export interface LoadFlow {
   readonly perSecond: readonly number[]
   /** Maximum number of connections. A request that is due when all of them are in use waits for at most 1 s. */
   readonly connections: number
-  /** Number of loopback addresses, from 127.0.0.2 on, from which the connections are opened in turn. Default: 127.0.0.1 */
+  /**
+   * Number of loopback addresses from 127.0.1.1 on, up to 254, from which the connections are opened in turn. Default:
+   * all connections are opened from 127.0.0.1.
+   */
   readonly addresses?: number
   /** Whether each request has a new connection, which is closed after the reply. */
   readonly isReconnecting?: boolean
@@ -24,7 +27,9 @@ export interface FlowPlan {
 /** Result of a flow in one step. A request belongs to the step in which it is due. */
 export interface FlowStep {
   readonly due: number
-  /** Number of replies by status. `failed`: connection closed or no reply; `late`: not sent within 1 s. */
+  /** Number of requests that were not sent, because no connection of the flow became free within 1 s. */
+  readonly unsent: number
+  /** Number of replies by status. `failed`: the connection was closed, or no reply arrived. */
   readonly replies: Readonly<Record<string, number>>
   /** Latency of the replies with a status below 400, from the time at which the request was due, ms; 0 without replies. */
   readonly p50Ms: number
@@ -35,3 +40,13 @@ export interface FlowStep {
 
 /** Results by name of the flow, then by step. */
 export type FlowResults = Readonly<Record<string, readonly FlowStep[]>>
+
+/** Report of the generator about a plan. */
+export interface FlowReport {
+  readonly results: FlowResults
+  /**
+   * Time by which the generator was late in sending due requests, 99th percentile over its checks, ms. Latencies include
+   * this time, so a large value shows that the generator was slow, and not the gate.
+   */
+  readonly lateP99Ms: number
+}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FlowPlan, FlowResults } from './flow.ts'
+import { quantile } from '../harness/statistics.ts'
+import type { FlowPlan, FlowReport } from './flow.ts'
 import { FlowSender } from './flow-sender.ts'
 
 /**
@@ -11,7 +12,7 @@ import { FlowSender } from './flow-sender.ts'
 /** Longest wait for outstanding replies after the last step, ms. */
 const PATIENCE_MS = 3000
 
-async function carryOut({ port, steps, flows }: FlowPlan): Promise<FlowResults> {
+async function carryOut({ port, steps, flows }: FlowPlan): Promise<FlowReport> {
   let endMs = performance.now()
   const startsMs = steps.map((seconds) => {
     const startMs = endMs
@@ -19,17 +20,22 @@ async function carryOut({ port, steps, flows }: FlowPlan): Promise<FlowResults> 
     return startMs
   })
   const senders = flows.map((flow) => new FlowSender(port, flow, startsMs))
+  const gapsMs: number[] = []
+  let lastMs = performance.now()
   for (let nowMs = performance.now(); nowMs < endMs; nowMs = performance.now()) {
+    gapsMs.push(nowMs - lastMs)
+    lastMs = nowMs
     for (const sender of senders) sender.send(nowMs)
     await sleep(1)
   }
   while (performance.now() < endMs + PATIENCE_MS && senders.some(({ open }) => open > 0)) await sleep(10)
-  return Object.fromEntries(flows.map(({ name }, i) => [name, senders[i]!.end()]))
+  const results = Object.fromEntries(flows.map(({ name }, i) => [name, senders[i]!.end()]))
+  return { results, lateP99Ms: quantile(Float64Array.from(gapsMs).sort(), 0.99) }
 }
 
 process.on('message', (plan: FlowPlan) => {
   carryOut(plan).then(
-    (results) => process.send?.(results),
+    (report) => process.send?.(report),
     (error: Error) => {
       process.stderr.write(`load generator: ${error.stack}\n`)
       process.exit(1)

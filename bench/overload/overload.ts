@@ -19,18 +19,22 @@ type Name = 'rounds' | 'seconds' | 'connections' | 'tokens' | 'load' | 'delay'
 const [GATE_CORE, OTHER_CORE] = [0, 1]
 /** Busy share of `OTHER_CORE` above which a run is void, %: the load generator or the services are then late. */
 const BUSY_MAX_PERCENT = 80
+/** Lateness of the load generator above which a run is void, ms. */
+const LATE_MAX_MS = 10
 /** Share of `GATE_CORE` that other programs use, above which a run is void, %. */
 const FOREIGN_MAX_PERCENT = 5
 const MIB = 1024 * 1024
 /** Offered rate for the measurement of the capacity, requests per second: more than any node can process. */
 const SATURATING_PER_SECOND = 50_000
-/** With more connections than these, a saturated node only has a longer queue. */
-const SATURATING_CONNECTIONS = 256
 
-/** Measured values of one round. */
+/** Whether the measured node sheds requests. */
+type Protection = 'shed' | 'off'
+
+/** Measured values of one round with one node. */
 interface Round {
   readonly goodputPercent: number
   readonly criticalFailedPercent: number
+  readonly criticalUnsentPercent: number
   readonly beforeP99Ms: number
   readonly overloadP50Ms: number
   readonly overloadP99Ms: number
@@ -39,19 +43,30 @@ interface Round {
   readonly otherCorePercent: number
   /** Share of the gate's core that other programs used. */
   readonly foreignPercent: number
-  readonly usersFailedPercent: Readonly<Record<FloodName, number>>
+  readonly lateMs: number
+  readonly floods: Readonly<Record<FloodName, FloodOutcome>>
+}
+
+/** How the users fared during a flood of strangers. */
+interface FloodOutcome {
+  /** Share of the requests of users that were sent, and got no regular reply, %. */
+  readonly failedPercent: number
+  /** Share of the requests of users that were not sent, because each connection of the users waited for a reply, %. */
+  readonly unsentPercent: number
+  readonly p99Ms: number
 }
 
 /**
  * Measures an overloaded node: the gate alone on core 0; load generator, service, Redis and issuer on core 1. Users with
  * three priorities offer a multiple of the capacity, then strangers send floods. Latencies count from the time at which a
- * request was due, so that the wait of an overloaded client counts too.
+ * request was due, so that the wait of an overloaded client counts too. A node without protection is measured in the same
+ * rounds.
  */
 export const overload: Scenario<Name> = {
   name: 'overload',
   about: 'a node that gets more requests than it can process: latency, goodput and memory, and floods of strangers',
   options: {
-    rounds: rounds(5, 1),
+    rounds: rounds(2, 1),
     seconds: seconds(60, 5),
     connections: { about: 'maximum number of connections of users', usual: 1536 },
     tokens: tokens(1000),
@@ -78,7 +93,7 @@ async function measure(
   const redis = await site.redis()
   const generator = site.keep(startFlowGenerator())
   const authorizations = await site.tokens(chosen.tokens)
-  const start = async (mode: 'shed' | 'off'): Promise<BenchNode> => {
+  const start = async (mode: Protection): Promise<BenchNode> => {
     const node = await site.node({
       policy: policyOf(site.issuer.url, { orders: byPriority(site.upstream.port) }, withLogin),
       redis: redis.url,
@@ -87,40 +102,59 @@ async function measure(
     bindToCores(node.pid, String(GATE_CORE))
     return node
   }
-  const unprotected = await start('off')
-  const capacities: number[] = []
+  const nodes = { off: await start('off'), shed: await start('shed') }
+  const capacities: Capacity[] = []
   for (let round = 0; round <= chosen.rounds; round++) {
-    const capacity = await capacityOf(generator, unprotected.port, authorizations)
+    const capacity = await capacityOf(generator, nodes.off, authorizations, chosen.connections)
     if (round > 0) capacities.push(capacity)
   }
-  await unprotected.stop()
-  const capacity = spread(capacities)
-  site.progress(`capacity: ${Math.round(capacity.median)} requests a second`)
-  const node = await start('shed')
-  const loaded: LoadedNode = {
-    port: node.port,
-    authorizations,
-    connections: chosen.connections,
-    capacity: capacity.median,
+  const perSecond = spread(capacities.map((capacity) => capacity.perSecond))
+  site.progress(`capacity: ${Math.round(perSecond.median)} requests a second`)
+  const loadedOf = ({ port }: BenchNode): LoadedNode => {
+    return { port, authorizations, connections: chosen.connections, capacity: perSecond.median }
   }
-  await generator.carryOut(userPlan(loaded, [[CALM_S, BEFORE]]))
-  const found: Round[] = []
+  await generator.carryOut(userPlan(loadedOf(nodes.shed), [[CALM_S, BEFORE]]))
+  const found: Record<Protection, Round[]> = { off: [], shed: [] }
   for (let round = 1; round <= chosen.rounds; round++) {
-    const measured = await measureRound(generator, node, loaded, chosen)
-    found.push(measured)
-    const { goodputPercent, beforeP99Ms, overloadP99Ms } = measured
-    const latency = `p99 ${beforeP99Ms.toFixed(1)} ms before, ${overloadP99Ms.toFixed(1)} ms overloaded`
-    site.progress(
-      `round ${round}/${chosen.rounds}: goodput ${Math.round(goodputPercent)} % of the capacity, ${latency}`,
-    )
+    for (const mode of ['off', 'shed'] as const) {
+      const measured = await measureRound(generator, nodes[mode], loadedOf(nodes[mode]), chosen)
+      found[mode].push(measured)
+      site.progress(`round ${round}/${chosen.rounds}, ${mode}: ${describe(measured)}`)
+    }
   }
-  return report(found, { capacity_per_second: capacity, resident_mib: single(residentBytes(node.pid) / MIB) })
+  return report(found, {
+    capacity_per_second: perSecond,
+    capacity_cpu_us_per_request: spread(capacities.map(({ cpuUsPerRequest }) => cpuUsPerRequest)),
+    resident_mib: single(residentBytes(nodes.shed.pid) / MIB),
+  })
 }
 
-async function capacityOf(generator: FlowGenerator, port: number, authorizations: readonly string[]): Promise<number> {
-  const node = { port, authorizations, connections: SATURATING_CONNECTIONS, capacity: SATURATING_PER_SECOND }
-  const results = await generator.carryOut(userPlan(node, [[CALM_S, 1]]))
-  return sum(results, 0, served) / CALM_S
+function describe({ goodputPercent, beforeP99Ms, overloadP99Ms, ...rest }: Round): string {
+  const users = floods.map((flood) => `${flood} ${rest.floods[flood].failedPercent.toFixed(1)} %`).join(', ')
+  return (
+    `goodput ${Math.round(goodputPercent)} % of the capacity; critical requests: p99 ${beforeP99Ms.toFixed(1)} ms before, ` +
+    `${overloadP99Ms.toFixed(1)} ms overloaded, ${rest.criticalFailedPercent.toFixed(1)} % failed; ` +
+    `recovery ${Math.round(rest.recoveryMs)} ms; failed requests of users by flood: ${users}`
+  )
+}
+
+/** Load that a node without protection can process. */
+interface Capacity {
+  readonly perSecond: number
+  readonly cpuUsPerRequest: number
+}
+
+async function capacityOf(
+  generator: FlowGenerator,
+  { port, pid }: BenchNode,
+  authorizations: readonly string[],
+  connections: number,
+): Promise<Capacity> {
+  const node = { port, authorizations, connections, capacity: SATURATING_PER_SECOND }
+  const usedUs = cpuTimeUs(pid)
+  const { results } = await generator.carryOut(userPlan(node, [[CALM_S, 1]]))
+  const replies = sum(results, 0, served)
+  return { perSecond: replies / CALM_S, cpuUsPerRequest: (cpuTimeUs(pid) - usedUs) / replies }
 }
 
 async function measureRound(
@@ -129,7 +163,7 @@ async function measureRound(
   loaded: LoadedNode,
   chosen: Readonly<Record<Name, number>>,
 ): Promise<Round> {
-  let [otherCorePercent, foreignPercent] = [0, 0]
+  let [otherCorePercent, foreignPercent, lateMs] = [0, 0, 0]
   const carryOut = async (plan: FlowPlan): Promise<FlowResults> => {
     const [gateCore, otherCore, usedUs, startMs] = [
       coreTime(GATE_CORE),
@@ -137,10 +171,11 @@ async function measureRound(
       cpuTimeUs(node.pid),
       performance.now(),
     ]
-    const results = await generator.carryOut(plan)
+    const { results, lateP99Ms } = await generator.carryOut(plan)
     const ownPercent = (cpuTimeUs(node.pid) - usedUs) / (performance.now() - startMs) / 10
     otherCorePercent = Math.max(otherCorePercent, busyPercent(otherCore, coreTime(OTHER_CORE)))
     foreignPercent = Math.max(foreignPercent, busyPercent(gateCore, coreTime(GATE_CORE)) - ownPercent)
+    lateMs = Math.max(lateMs, lateP99Ms)
     return results
   }
   const memory = new Memory(node.pid)
@@ -152,11 +187,12 @@ async function measureRound(
   const results = await carryOut(userPlan(loaded, steps))
   const memoryMib = memory.end()
   const critical = results['critical']!
-  const usersFailedPercent: Partial<Record<FloodName, number>> = {}
-  for (const flood of floods) usersFailedPercent[flood] = usersFailed(await carryOut(floodPlan(loaded, flood)))
+  const outcomes: Partial<Record<FloodName, FloodOutcome>> = {}
+  for (const flood of floods) outcomes[flood] = floodOutcome(await carryOut(floodPlan(loaded, flood)))
   return {
     goodputPercent: (100 * sum(results, 1, served)) / chosen.seconds / loaded.capacity,
-    criticalFailedPercent: failedPercent(critical[1]!),
+    criticalFailedPercent: percentOf(critical[1]!.due, refused(critical[1]!)),
+    criticalUnsentPercent: percentOf(critical[1]!.due, critical[1]!.unsent),
     beforeP99Ms: critical[0]!.p99Ms,
     overloadP50Ms: critical[1]!.p50Ms,
     overloadP99Ms: critical[1]!.p99Ms,
@@ -164,43 +200,62 @@ async function measureRound(
     memoryMib,
     otherCorePercent,
     foreignPercent,
-    usersFailedPercent: usersFailedPercent as Record<FloodName, number>,
+    lateMs,
+    floods: outcomes as Record<FloodName, FloodOutcome>,
   }
 }
 
 function report(
-  found: readonly Round[],
+  { off, shed }: Readonly<Record<Protection, readonly Round[]>>,
   figures: ScenarioFinding['figures'],
 ): Omit<ScenarioFinding, 'scenario' | 'conditions'> {
-  const of = (value: (round: Round) => number) => spread(found.map(value))
-  const otherCore = of(({ otherCorePercent }) => otherCorePercent)
-  const foreign = of(({ foreignPercent }) => foreignPercent)
+  const all = [...off, ...shed]
+  const otherCore = spread(all.map(({ otherCorePercent }) => otherCorePercent))
+  const foreign = spread(all.map(({ foreignPercent }) => foreignPercent))
+  const late = spread(all.map(({ lateMs }) => lateMs))
   const broken: string[] = []
   const void_ = (core: number, use: number, max: number, why: string): void => {
     if (use > max) broken.push(`void: ${why} core ${core} for ${Math.round(use)} % of the time, above ${max} %`)
   }
   void_(OTHER_CORE, otherCore.max, BUSY_MAX_PERCENT, 'load generator, service, Redis and other programs used')
   void_(GATE_CORE, foreign.max, FOREIGN_MAX_PERCENT, 'other programs than the gate used')
-  const failed = (flood: FloodName) => of(({ usersFailedPercent }) => usersFailedPercent[flood])
+  if (late.max > LATE_MAX_MS) {
+    broken.push(`void: the load generator was late by ${late.max.toFixed(1)} ms, above ${LATE_MAX_MS} ms`)
+  }
   return {
     figures: {
       ...figures,
-      latency_ratio: of(({ beforeP99Ms, overloadP99Ms }) => overloadP99Ms / beforeP99Ms),
-      before_p99_ms: of(({ beforeP99Ms }) => beforeP99Ms),
-      overload_p50_ms: of(({ overloadP50Ms }) => overloadP50Ms),
-      overload_p99_ms: of(({ overloadP99Ms }) => overloadP99Ms),
-      lost_goodput_percent: of(({ goodputPercent }) => Math.max(0, 100 - goodputPercent)),
-      critical_failed_percent: of(({ criticalFailedPercent }) => criticalFailedPercent),
-      recovery_ms: of(({ recoveryMs }) => recoveryMs),
-      memory_rise_mib: of(({ memoryMib }) => memoryMib),
-      forged_tokens_users_failed_percent: failed('forged_tokens'),
-      connections_users_failed_percent: failed('connections'),
-      logins_users_failed_percent: failed('logins'),
+      ...figuresOf(shed, ''),
+      ...figuresOf(off, 'unprotected_'),
       other_core_busy_percent: otherCore,
       gate_core_foreign_percent: foreign,
+      generator_late_p99_ms: late,
     },
     broken,
   }
+}
+
+/** Figures of the rounds with one node. @param prefix  begin of the names */
+function figuresOf(rounds: readonly Round[], prefix: string): ScenarioFinding['figures'] {
+  const values: Record<string, (round: Round) => number> = {
+    latency_ratio: ({ beforeP99Ms, overloadP99Ms }) => overloadP99Ms / beforeP99Ms,
+    before_p99_ms: ({ beforeP99Ms }) => beforeP99Ms,
+    overload_p50_ms: ({ overloadP50Ms }) => overloadP50Ms,
+    overload_p99_ms: ({ overloadP99Ms }) => overloadP99Ms,
+    lost_goodput_percent: ({ goodputPercent }) => Math.max(0, 100 - goodputPercent),
+    critical_failed_percent: ({ criticalFailedPercent }) => criticalFailedPercent,
+    critical_unsent_percent: ({ criticalUnsentPercent }) => criticalUnsentPercent,
+    recovery_ms: ({ recoveryMs }) => recoveryMs,
+    memory_rise_mib: ({ memoryMib }) => memoryMib,
+  }
+  for (const flood of floods) {
+    values[`${flood}_users_failed_percent`] = (round) => round.floods[flood].failedPercent
+    values[`${flood}_users_unsent_percent`] = (round) => round.floods[flood].unsentPercent
+    values[`${flood}_users_p99_ms`] = (round) => round.floods[flood].p99Ms
+  }
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`${prefix}${name}`, spread(rounds.map(value))]),
+  )
 }
 
 function served({ replies }: FlowStep): number {
@@ -211,12 +266,24 @@ function sum(results: FlowResults, step: number, value: (step: FlowStep) => numb
   return priorities.reduce((total, priority) => total + value(results[priority]![step]!), 0)
 }
 
-/** Share of the requests of users that got no regular reply during a flood, %. */
-function usersFailed(results: FlowResults): number {
-  const due = sum(results, 0, (step) => step.due)
-  return (100 * (due - sum(results, 0, served))) / due
+/** Number of requests that were sent, and got no regular reply. */
+function refused(step: FlowStep): number {
+  return step.due - step.unsent - served(step)
 }
 
-function failedPercent(step: FlowStep): number {
-  return (100 * (step.due - served(step))) / step.due
+/** Outcome for the users in the step of a flood. */
+function floodOutcome(results: FlowResults): FloodOutcome {
+  const due = sum(results, 0, (step) => step.due)
+  return {
+    failedPercent: percentOf(due, sum(results, 0, refused)),
+    unsentPercent: percentOf(
+      due,
+      sum(results, 0, ({ unsent }) => unsent),
+    ),
+    p99Ms: Math.max(...priorities.map((priority) => results[priority]![0]!.p99Ms)),
+  }
+}
+
+function percentOf(due: number, part: number): number {
+  return due === 0 ? 0 : (100 * part) / due
 }

@@ -7,11 +7,11 @@ import type { FlowPlan, LoadFlow } from './flow.ts'
 const SHARES: Readonly<Record<Priority, number>> = { critical: 0.2, default: 0.3, batch: 0.5 }
 /** Load before and after an overload, and of the users during a flood, as a part of the capacity. */
 export const BEFORE = 0.8
-const DURING_FLOOD = 0.5
+const DURING_FLOOD = 0.2
 /** Time before an overload, and after an overload or a flood, s. */
 export const CALM_S = 5
 const FLOOD_S = 5
-/** Number of client addresses of a flood. Each may cause 50 failed verifications a second by default. */
+/** Number of client addresses of a flood; none of them is an address of users. Each may cause 50 failed verifications a second by default. */
 const ADDRESSES = 250
 const FLOOD_CONNECTIONS = 1024
 const FORGED = 10_000
@@ -46,7 +46,7 @@ export function userPlan(node: LoadedNode, steps: readonly (readonly [seconds: n
   return { port: node.port, steps: steps.map(([seconds]) => seconds), flows }
 }
 
-/** Plan with a flood of strangers, during which users send requests at half of the capacity. */
+/** Plan with a flood of strangers, during which users send a fifth of the requests that the node can process. */
 export function floodPlan(node: LoadedNode, flood: FloodName): FlowPlan {
   const users = userFlows(node, [DURING_FLOOD, DURING_FLOOD])
   return { port: node.port, steps: [FLOOD_S, CALM_S], flows: [...users, floodFlow(node, flood)] }

@@ -1,13 +1,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { FlowPlan, FlowResults } from './flow.ts'
+import type { FlowPlan, FlowReport } from './flow.ts'
 
 /** The load generator in its own process. */
 export interface FlowGenerator {
   readonly pid: number
   /** Sends the flows. Only one plan at a time. @throws {Error} when the process ends before its result */
-  carryOut(plan: FlowPlan): Promise<FlowResults>
+  carryOut(plan: FlowPlan): Promise<FlowReport>
   stop(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ export function startFlowGenerator(): FlowGenerator {
       const failed = exit.then(([code]): never => {
         throw new Error(`the load generator ended with exit code ${code}`)
       })
-      return (await Promise.race([once(child, 'message') as Promise<[FlowResults]>, failed]))[0]
+      return (await Promise.race([once(child, 'message') as Promise<[FlowReport]>, failed]))[0]
     },
     stop: async () => {
       child.disconnect()

@@ -7,6 +7,7 @@ import { until } from '../../kit/until.ts'
 
 const replies: Readonly<Record<string, string>> = {
   '/ok': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  '/last': 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\ncontent-length: 0\r\n\r\n',
   '/shed': 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n',
 }
 const asked: string[] = []
@@ -82,10 +83,17 @@ test('a flow with new connections opens one for each request, from the given num
   const { due } = await sent(flowOf('/ok', { isReconnecting: true, addresses: 3 }))
 
   expect(sockets.size - opened).toBe(due)
-  expect([...clients].sort()).toEqual(['127.0.0.2', '127.0.0.3', '127.0.0.4'])
+  expect([...clients].sort()).toEqual(['127.0.1.1', '127.0.1.2', '127.0.1.3'])
 })
 
-test('requests that get no reply and no connection are counted as failed and late, in the step in which they were due', async () => {
+test('a connection whose reply says Connection: close is not used again', async () => {
+  const opened = sockets.size
+  const { due } = await sent(flowOf('/last'))
+
+  expect(sockets.size - opened).toBe(due)
+})
+
+test('requests that get no reply and no connection are counted as failed and unsent, in the step in which they were due', async () => {
   const startMs = performance.now()
   const sender = new FlowSender(port, flowOf('/silent', { perSecond: [0, 1000], connections: 2 }), [
     startMs,
@@ -97,16 +105,17 @@ test('requests that get no reply and no connection are counted as failed and lat
   const [first, second] = sender.end()
 
   expect(first).toMatchObject({ due: 0, replies: {} })
-  expect(second!.replies).toEqual({ failed: 2, late: second!.due - 2 })
+  expect(second).toMatchObject({ replies: { failed: 2 }, unsent: second!.due - 2 })
 })
 
-test('a request that has waited for a connection for more than 1 s is counted as late', () => {
+test('a request that has waited for a connection for more than 1 s is counted as unsent, and not as a reply', () => {
   const startMs = performance.now()
   const sender = new FlowSender(port, flowOf('/silent', { perSecond: [1000, 0] }), [startMs, startMs + 50])
   sender.send(startMs + 50)
   expect(sender.open).toBeGreaterThan(10)
 
   sender.send(startMs + 1051)
-  const { due, replies: counted } = sender.end()[0]!
-  expect(counted).toEqual({ late: due })
+  const { due, unsent, replies: counted } = sender.end()[0]!
+  expect(unsent).toBe(due)
+  expect(counted).toEqual({})
 })
