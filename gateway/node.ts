@@ -341,7 +341,7 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
+    const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams, login } = this.#rooms
     const { expiries, expiryWatch, credentials, reload, targets, activePolicy, sessions, revisions } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
@@ -394,6 +394,7 @@ export class GatewayNode {
       limitMetrics(limits.limiter),
       ...requests,
       credentials.grants,
+      ...(login ? [login.counts] : []),
       expiryWatch,
       this.#rooms.overload,
       ...sources,

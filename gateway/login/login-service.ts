@@ -2,12 +2,14 @@ import type { Sealer } from '../base/sealer.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { BackchannelLogout } from './backchannel-logout.ts'
 import { HandOverCodes } from './hand-over-codes.ts'
 import { HandOverRequests } from './hand-over-request.ts'
 import { HostLogins } from './host-logins.ts'
+import { LoginCounts } from './login-counts.ts'
 import { LoginStates } from './login-states.ts'
 import { Logins } from './logins.ts'
 import { Logouts } from './logouts.ts'
@@ -23,6 +25,8 @@ export interface LoginServiceDependencies {
   /** Encrypts login attempts and signs consents; a sealer with the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
+  /** Returns the issuers of the policy in force. */
+  readonly issuers: () => ReadonlyMap<string, IssuerRules>
   readonly log: IssuerLog
 }
 
@@ -32,15 +36,18 @@ export class LoginService {
   readonly logouts: Logouts
   readonly hosts: HostLogins
   readonly backchannel: BackchannelLogout
+  readonly counts: LoginCounts
 
-  constructor({ clients, keys, link, sealer, sessions, log }: LoginServiceDependencies) {
+  constructor({ clients, keys, link, sealer, sessions, issuers, log }: LoginServiceDependencies) {
+    this.counts = new LoginCounts(issuers)
     const states = new LoginStates(sealer)
     const redemptions = new Redemptions(link.store, link.keys)
     const consents = new SwitchConsents(sealer)
     const requests = new HandOverRequests(sealer)
     const codes = new HandOverCodes(link.store, link.keys, sealer)
     this.hosts = new HostLogins({ requests, codes, redemptions, sessions, log })
-    this.logins = new Logins({ clients, states, redemptions, consents, sessions, hosts: this.hosts, log })
+    const { hosts, counts } = this
+    this.logins = new Logins({ clients, states, redemptions, consents, sessions, hosts, counts, log })
     this.logouts = new Logouts({ clients, sessions })
     const used = new UsedLogoutTokens(link.store, link.keys)
     this.backchannel = new BackchannelLogout({ keys, used, sessions, log })

@@ -13,6 +13,7 @@ import { bringsCode } from './authorization-reply.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
 import { type HostLogins, isHostOf } from './host-logins.ts'
+import type { LoginCounts } from './login-counts.ts'
 import { choicePage, confirmSwitchPage, failurePage } from './login-pages.ts'
 import { loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
@@ -30,6 +31,7 @@ export interface LoginsDependencies {
   readonly consents: SwitchConsents
   readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked' | 'lastEventMs'>
   readonly hosts: HostLogins
+  readonly counts: LoginCounts
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
@@ -149,8 +151,12 @@ export class Logins {
     return this.#begin(request, rules, wish)
   }
 
+  #begin(request: BrowserRequest, rules: IssuerRules, wish: BeginWish): Promise<LoginReply | 'address-limited'> {
+    return this.#dependencies.counts.counted(rules.name, this.#redirect(request, rules, wish))
+  }
+
   /** Redirects the browser to the issuer. */
-  async #begin(
+  async #redirect(
     request: BrowserRequest,
     rules: IssuerRules,
     { returnTo, stepUp, prompt, path, handOver }: BeginWish,
@@ -227,7 +233,8 @@ export class Logins {
     if (!browsers.some((each) => browserOf(each) === attempt.browser))
       return failurePage('login-foreign', this.againUrl(request))
     const replaced = this.#sessionIdOf(request) ?? attempt.session
-    return this.#enter(request, rules, { ...attempt, redirectUri, state, replaced })
+    const step = this.#enter(request, rules, { ...attempt, redirectUri, state, replaced })
+    return this.#dependencies.counts.counted(rules.name, step)
   }
 
   /**

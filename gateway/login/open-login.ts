@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { LoginService, type LoginServiceDependencies } from './login-service.ts'
 
-export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clients' | 'keys' | 'log'> {
+export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clients' | 'keys' | 'issuers' | 'log'> {
   readonly keyRings: Pick<KeyRings, 'encryption'>
   /** Connections to Redis; `undefined` when the node runs without Redis. */
   readonly link: RedisLink | undefined

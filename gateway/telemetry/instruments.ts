@@ -313,6 +313,11 @@ export const instruments = {
     'Login sessions of the cluster by login issuer, read from Redis every 10 s. Every node reports the same number: use max, not sum. Counts sessions that were created or used since the upgrade to a version with this metric, until their idle time-out. Absent while Redis does not answer.',
     ['issuer'],
   ),
+  logins: counter(
+    'logins_total',
+    'Steps of logins at an issuer on this node, by issuer and outcome: `begun`, the browser was redirected to the issuer; `done`, a session was created; `refused`, the user or the reply of the issuer was rejected; `misconfigured`, the issuer rejects the client of the gate; `unavailable`, the issuer or Redis did not answer. Anyone can begin a login: compare `done` with `misconfigured` and `unavailable`.',
+    ['issuer', 'outcome'],
+  ),
   sessionsHeld: gauge('sessions_held', 'Login sessions in the memory of the node.'),
   serviceGrants: counter(
     'service_grants_total',

@@ -8,6 +8,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, startLoginGate } from '../kit/login-gate.ts'
 import { loginClient } from '../kit/login-provider.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { until } from '../kit/until.ts'
 
 const SESSIONS = 50
@@ -48,6 +49,21 @@ test('a login with a wrong client secret of the gate ends on a page that offers 
   expect(problem).toContain('(invalid_client: client authentication failed)')
   expect(problem).toContain(`compare issuers.main.login.client_id, client_auth and client_secret (${file})`)
   expect(JSON.stringify(node.log)).not.toContain(loginClient.secret)
+})
+
+test('the metrics count the steps of logins by issuer and outcome', async () => {
+  const before = await readMetrics(node.adminPort)
+  await logIn(new HttpBrowser(), `${url}/app/`)
+  await provider.rotateSecret('another-secret-of-the-issuer')
+  await logIn(new HttpBrowser(), `${url}/app/`)
+  const after = await readMetrics(node.adminPort)
+  const grown = (outcome: string) => {
+    const labels = { issuer: 'main', outcome }
+    return after.sum('gatehouse_logins_total', labels) - before.sum('gatehouse_logins_total', labels)
+  }
+
+  expect(before.series.filter((each) => each.startsWith('gatehouse_logins_total'))).toHaveLength(5)
+  expect(['begun', 'done', 'misconfigured', 'refused', 'unavailable'].map(grown)).toEqual([2, 1, 1, 0, 0])
 })
 
 test('none of 50 sessions is lost when the client secret is rotated at the issuer before the gate knows the new secret', async () => {
