@@ -1,11 +1,13 @@
-/** Series of one case: the name with labels, and values in the notation of promtool, one every 15 s. */
+/** Series of one case: the name with labels, and values in the notation of promtool, one every 15 s (slow: 5 minutes). */
 type Series = Readonly<Record<string, string>>
 
 interface AlertCase {
   readonly alert: string
   /** Labels of the firing alert, besides the name and the severity. Each case has its own cluster, named c here. */
   readonly labels: Readonly<Record<string, string>>
-  /** Series with which the alert fires after 20 minutes. */
+  /** True for an alert that needs a day: it is evaluated after 25 hours instead of 20 minutes. */
+  readonly isSlow?: true
+  /** Series with which the alert fires after this time. */
   readonly fires: Series
   /** Series with which the alert does not fire: the nearest harmless state. */
   readonly quiet: Series
@@ -85,6 +87,12 @@ const refreshes = (outcome: string) => node('gatehouse_session_refreshes_total',
 const login = node('gatehouse_requests_total', ',route="",decision="failed",reason="issuer-unreachable"')
 const forged = node('gatehouse_requests_total', ',route="r",decision="refused",reason="token-expired"')
 
+const shed = (caller: string, priority: string) =>
+  node('gatehouse_overload_shed_total', `,caller="${caller}",priority="${priority}",cause="delay"`)
+const retries = (outcome: string) =>
+  node('gatehouse_upstream_retries_total', `,service="s",cause="503",outcome="${outcome}"`)
+const upstream = (name: string, state: string) =>
+  node('gatehouse_upstream_state', `,service="s",upstream="${name}",state="${state}"`)
 /** One case for each alert, in the order of deploy/prometheus-alerts.yml. */
 export const alertCases: readonly AlertCase[] = [
   {
@@ -129,12 +137,14 @@ export const alertCases: readonly AlertCase[] = [
   {
     alert: 'GatehouseNodeSheds',
     labels: onNode,
-    fires: {
-      [node('gatehouse_overload_shed_total', ',caller="user",priority="default",cause="delay"')]: growing(10),
-    },
-    quiet: {
-      [node('gatehouse_overload_shed_total', ',caller="stranger",priority="default",cause="delay"')]: growing(10),
-    },
+    fires: { [shed('user', 'default')]: growing(10) },
+    quiet: { [shed('stranger', 'batch')]: growing(10) },
+  },
+  {
+    alert: 'GatehouseStrangersShed',
+    labels: onNode,
+    fires: { [shed('stranger', 'default')]: growing(10) },
+    quiet: { [shed('stranger', 'batch')]: growing(10), [shed('user', 'default')]: constant(10) },
   },
   {
     alert: 'GatehouseEventLoopStalls',
@@ -191,6 +201,25 @@ export const alertCases: readonly AlertCase[] = [
   gauge('GatehousePolicyBehind', 'gatehouse_policy_behind', 1, 0),
   counter('GatehousePolicyForged', 'gatehouse_policy_activations_refused_total', { cause: 'forged' }),
   reported('GatehouseQueueWaits', 'gatehouse_queue_jobs', ',queue="q",state="waiting"', { queue: 'q' }, [1001, 1000]),
+  {
+    alert: 'GatehouseNoHealthyUpstream',
+    labels: { ...inCluster, service: 's' },
+    fires: { [upstream('a', 'failing')]: constant(1), [upstream('b', 'drained')]: constant(1) },
+    quiet: { [upstream('a', 'failing')]: constant(1), [upstream('b', 'slow-start')]: constant(1) },
+  },
+  {
+    alert: 'GatehouseRetriesExhausted',
+    labels: { ...inCluster, service: 's' },
+    fires: { [retries('budget-exhausted')]: growing(10) },
+    quiet: { [retries('attempts-exhausted')]: growing(10) },
+  },
+  {
+    alert: 'GatehouseDrainForgotten',
+    labels: { ...inCluster, service: 's', upstream: 'a' },
+    isSlow: true,
+    fires: { [upstream('a', 'drained')]: '1x310', [upstream('b', 'up')]: '1x310' },
+    quiet: { [upstream('a', 'drained')]: '_x200 1x110', [upstream('b', 'up')]: '1x310' },
+  },
   {
     alert: 'GatehouseIssuerUnreachable',
     labels: { ...inCluster, issuer: 'i' },
