@@ -17,11 +17,12 @@ interface Expression {
 
 const dashboards = readdirSync(new URL('grafana/', deploy)).filter((name) => name.endsWith('.json'))
 const alerts: { groups: { rules: { alert: string; expr: string }[] }[] } = parse(read('prometheus-alerts.yml'))
+const shown: Expression[] = dashboards.flatMap((name) => {
+  const { panels }: { panels: { title: string; targets: { expr: string }[] }[] } = JSON.parse(read(`grafana/${name}`))
+  return panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ place: `${name}: ${title}`, expr })))
+})
 const expressions: Expression[] = [
-  ...dashboards.flatMap((name) => {
-    const { panels }: { panels: { title: string; targets: { expr: string }[] }[] } = JSON.parse(read(`grafana/${name}`))
-    return panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ place: `${name}: ${title}`, expr })))
-  }),
+  ...shown,
   ...alerts.groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ place: alert, expr }))),
 ]
 
@@ -46,6 +47,25 @@ test.each(expressions)('all metrics and labels in the expression $expr of $place
   expect([...scraped, ...asked.flatMap((one) => one?.labels ?? [])]).toEqual(
     expect.arrayContaining(labels.flatMap(([, list]) => list!.split(', '))),
   )
+})
+
+// Numbers of two clusters in one sum would mean nothing.
+test.each(shown)('the expression $expr of $place reads the selected cluster only', ({ expr }) => {
+  const names = expr.match(/\bgatehouse_\w+(?!\w|=)/g) ?? []
+
+  expect(names.length).toBeGreaterThan(0)
+  expect(expr.match(/\bgatehouse_\w+\{gatehouse_cluster="\$cluster"[,}]/g)).toHaveLength(names.length)
+})
+
+test.each(dashboards)('the dashboard %s lets the user select one cluster', (name) => {
+  const { templating }: { templating: { list: { name: string; query: string; multi?: boolean }[] } } = JSON.parse(
+    read(`grafana/${name}`),
+  )
+
+  expect(templating.list.find((each) => each.name === 'cluster')).toMatchObject({
+    query: 'label_values(gatehouse_build_info, gatehouse_cluster)',
+  })
+  expect(templating.list.find((each) => each.name === 'cluster')?.multi).toBeUndefined()
 })
 
 test('the test of dashboards and alerts finds more than 30 metric expressions', () => {
