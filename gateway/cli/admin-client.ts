@@ -214,7 +214,7 @@ export class AdminClient {
     return new AdminRefusal(
       exitCode,
       `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
-      String(detail ?? `refused with ${status}`),
+      String(detail ?? `the node refused the call with status ${status}`),
       { hint: typeof hint === 'string' ? hint : hints[status], document },
     )
   }

@@ -18,7 +18,7 @@ export const recordFilters = {
     .register(flag, { value: 'word', help: 'only audit records with this decision' }),
   grpcStatus: z
     .string()
-    .regex(grpcStatusForm, 'It must be a status of gRPC: a number from 0 to 16.')
+    .regex(grpcStatusForm, 'Expected a gRPC status: a number from 0 to 16.')
     .optional()
     .register(flag, { value: 'n', help: 'only audit records of gRPC calls with this status, such as 16' }),
   reason: z.string().optional().register(flag, { value: 'word', help: 'only audit records with this reason' }),
@@ -37,7 +37,7 @@ export type RecordFilters = z.infer<z.ZodObject<typeof recordFilters>>
 /** Schema of a flag whose value is a number of audit records: 1 to 999999. */
 export const recordCount = z
   .string()
-  .regex(/^[1-9][0-9]{0,5}$/, 'It must be a number from 1 to 999999.')
+  .regex(/^[1-9][0-9]{0,5}$/, 'Expected a number from 1 to 999999.')
   .transform(Number)
 
 /**

@@ -108,13 +108,15 @@ export function trustWarnings({ cas, lists }: ClientTrust, nowMs: number): strin
     certificates
       .filter(({ validToDate }) => validToDate.getTime() < nowMs)
       .map(
-        ({ subject }) => `a certificate of CA ${name} in tls.client.ca has expired: ${subject.replaceAll('\n', ', ')}`,
+        ({ subject }) =>
+          `a certificate of CA ${name} in tls.client.ca has expired; replace it: ${subject.replaceAll('\n', ', ')}`,
       ),
   )
   const outdated = lists
     .filter(({ nextUpdateMs }) => nextUpdateMs < nowMs)
     .map(
-      ({ file }) => `revocation list ${file} is outdated (nextUpdate): requests with a certificate of its CA get 503`,
+      ({ file }) =>
+        `revocation list ${file} is outdated (nextUpdate); replace it: until then, requests with a certificate of its CA get 503`,
     )
   return [...expired, ...outdated]
 }

@@ -32,7 +32,11 @@ export const keyedIssuerEntry = z.strictObject({
         'another recipient (RFC 9068 §4).',
     ),
   algorithms: z
-    .array(z.enum(algorithms, { error: `must be one of ${algorithms.join(', ')}; symmetric ones and none never are` }))
+    .array(
+      z.enum(algorithms, {
+        error: `must be one of ${algorithms.join(', ')}; symmetric algorithms and none are never allowed`,
+      }),
+    )
     .min(1)
     .prefault(['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'])
     .describe(

@@ -35,7 +35,9 @@ export class OtelVariables {
     return Object.keys(this.#env)
       .filter((name) => name.startsWith('OTEL_') && this.#get(name) !== undefined)
       .filter((name) => !readHere.test(name) && !readElsewhere.test(name))
-      .map((name) => `${name} has no effect: docs/guide/telemetry.md lists the variables that have`)
+      .map(
+        (name) => `Gatehouse ignores the variable ${name}: docs/guide/telemetry.md lists the supported OTEL_ variables`,
+      )
   }
 
   get disabled(): boolean {

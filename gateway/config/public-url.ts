@@ -11,7 +11,7 @@ const origin = parsedText('an origin such as https://api.example', (text) => {
 })
 
 const patternExpected =
-  'may have * only as the whole first label of a host name of two more labels, as in https://*.apps.example'
+  'may have * only as the whole first label of its host name, before two or more labels, as in https://*.apps.example'
 
 /**
  * Schema of `public_url`: one origin or a list of origins. The parsed value is always a list. An origin after the first
@@ -20,7 +20,7 @@ const patternExpected =
 export const publicUrl = z
   .union([origin.transform((only) => [only]), z.array(origin).min(1)])
   .refine(([first]) => first === undefined || !new URL(first).hostname.startsWith('*'), {
-    error: 'must begin with an origin without *, from which the issuer of assertions is built',
+    error: 'must have a first origin without *, because that origin is the issuer (iss) of identity assertions',
   })
 
 /**

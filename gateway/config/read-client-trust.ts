@@ -32,7 +32,8 @@ export function readClientTrust({ cas, crlFiles }: ClientTrustFiles): ClientTrus
 
 function readCa({ name, trustDomain, file }: ClientTrustFiles['cas'][number]): ClientCa {
   const found = read(file, CA_FILE_MAX_BYTES).toString('latin1').match(pemCertificate)
-  if (found === null) throw new Error(`${file} contains no certificate in PEM`)
+  if (found === null)
+    throw new Error(`${file} contains no certificate in PEM; store the certificates of the CA in this file`)
   return { name, trustDomain, certificates: found.map((pem) => parsed(file, () => new X509Certificate(pem))) }
 }
 
@@ -51,13 +52,15 @@ function read(file: string, maxBytes: number): Buffer {
   } catch (error) {
     throw new Error(unreadableText(file, error))
   }
-  throw new Error(`${file} is larger than ${formatSize(maxBytes)}: remove certificates and lists that no client needs`)
+  throw new Error(
+    `${file} is larger than ${formatSize(maxBytes)}: remove the certificates and revocation lists that no client needs`,
+  )
 }
 
 function parsed<T>(file: string, parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    throw new Error(`${file} ${(error as Error).message}`)
+    throw new Error(`${file}: ${(error as Error).message}`)
   }
 }

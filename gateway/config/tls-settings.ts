@@ -68,8 +68,11 @@ export const tlsSettings = (context: SettingsContext) =>
     }))
 
 function validityWarnings({ certFile, validFromMs, validUntilMs }: Certificate, nowMs: number): string[] {
-  const warnings = validFromMs > nowMs ? [`certificate ${certFile} is not valid yet`] : []
+  const warnings =
+    validFromMs > nowMs ? [`certificate ${certFile} is not valid yet: check the clock, or replace the certificate`] : []
   const leftMs = validUntilMs - nowMs
-  if (leftMs < soonMs) warnings.push(`certificate ${certFile} ${leftMs < 0 ? 'has expired' : 'expires within 14 days'}`)
+  if (leftMs < soonMs) {
+    warnings.push(`certificate ${certFile} ${leftMs < 0 ? 'has expired' : 'expires within 14 days'}: replace its files`)
+  }
   return warnings
 }

@@ -214,7 +214,7 @@ class NodeReader {
           'instead of a merge key, use an alias (*name) as the whole value of a key',
         )
       } else if (forbiddenKeys.has(key)) {
-        this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is not accepted`, path, at, 'use another name')
+        this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is reserved by JavaScript`, path, at, 'use another name')
       } else {
         entries.set(key, this.read(pair.value as Node | null, [...path, key]))
       }
@@ -228,7 +228,7 @@ class NodeReader {
     if (target === undefined) {
       this.#addProblem(
         'GH_CONFIG_SYNTAX',
-        'alias (*…) has no complete anchor (&…) before it',
+        'alias (*…) is inside the value of its own anchor (&…), or has no anchor before it',
         path,
         at,
         syntaxHints['BAD_ALIAS'],

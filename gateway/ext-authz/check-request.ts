@@ -75,7 +75,8 @@ function readFields(reader: ProtobufReader, request: EnvoyCheckRequest, read: Fi
     const outcome = read(reader, field, request)
     if (outcome === 'unread') reader.skip()
     if (outcome !== 'single') continue
-    if ((seen & (1 << field)) !== 0) throw new MalformedMessage(`field ${field} occurs twice`)
+    if ((seen & (1 << field)) !== 0)
+      throw new MalformedMessage(`field ${field} of a protobuf message occurs twice; it must occur at most once`)
     seen |= 1 << field
   }
 }
@@ -152,7 +153,8 @@ const readHeaderMap: FieldReader = (reader, field, request) => {
  * (key = 1, value = 2, raw_value = 3).
  */
 function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'map' | 'list'): void {
-  if (request.form !== 'none' && request.form !== form) throw new MalformedMessage('both headers and header_map')
+  if (request.form !== 'none' && request.form !== form)
+    throw new MalformedMessage('the CheckRequest has both headers and header_map')
   request.form = form
   if (request.names.length === FIELDS_MAX) {
     reader.skip()
@@ -163,13 +165,15 @@ function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'm
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field > (form === 'map' ? 2 : 3)) reader.skip()
     else if (parts[field - 1] === undefined) parts[field - 1] = reader.text()
-    else throw new MalformedMessage('a part of a header field occurs twice')
+    else throw new MalformedMessage('a header field of the CheckRequest has its key or value twice')
   }
   reader.leave(outer)
   const [name = '', value = '', rawValue = ''] = parts
-  if (value !== '' && rawValue !== '') throw new MalformedMessage('both value and raw_value')
+  if (value !== '' && rawValue !== '')
+    throw new MalformedMessage('a header field of the CheckRequest has both value and raw_value')
   // Refuse a key that occurs twice in the map: protobuf would keep only its last value.
-  if (form === 'map' && request.names.includes(name)) throw new MalformedMessage('a key of a map occurs twice')
+  if (form === 'map' && request.names.includes(name))
+    throw new MalformedMessage('the headers of the CheckRequest have the same key twice')
   request.names.push(name)
   request.values.push(value === '' ? rawValue : value)
 }

@@ -37,7 +37,7 @@ export class ProtobufReader {
     const key = this.#shortVarint()
     this.#type = key & 7
     const field = Math.floor(key / 8)
-    if (field === 0) throw new MalformedMessage('invalid field number 0')
+    if (field === 0) throw new MalformedMessage('the protobuf message has a field with the invalid number 0')
     return field
   }
 
@@ -82,20 +82,21 @@ export class ProtobufReader {
         this.#advance(4)
         return
       default:
-        throw new MalformedMessage(`unsupported wire type ${this.#type}`)
+        throw new MalformedMessage(`a protobuf field has the unsupported wire type ${this.#type}`)
     }
   }
 
   /** Reads the length of the current field. Its wire type must be `bytes`. */
   #length(): number {
-    if (this.#type !== WireType.bytes) throw new MalformedMessage(`wire type ${this.#type} instead of 2`)
+    if (this.#type !== WireType.bytes)
+      throw new MalformedMessage(`a protobuf text or message has wire type ${this.#type}; expected 2`)
     const length = this.#shortVarint()
-    if (length > this.#end - this.#at) throw new MalformedMessage('a field is longer than its message')
+    if (length > this.#end - this.#at) throw new MalformedMessage('a protobuf field is longer than its message')
     return length
   }
 
   #advance(bytes: number): void {
-    if (bytes > this.#end - this.#at) throw new MalformedMessage('a field is longer than its message')
+    if (bytes > this.#end - this.#at) throw new MalformedMessage('a protobuf field is longer than its message')
     this.#at += bytes
   }
 
@@ -107,19 +108,19 @@ export class ProtobufReader {
       // Multiply instead of shifting: in JavaScript a shift could make the number negative.
       value += (byte & 0x7f) * 2 ** (7 * i)
       if (byte >= 0x80) continue
-      if (value > 0xffff_ffff) throw new MalformedMessage('a key or length above 32 bits')
+      if (value > 0xffff_ffff) throw new MalformedMessage('a protobuf key or length has more than 32 bits')
       return value
     }
-    throw new MalformedMessage('a varint is too long')
+    throw new MalformedMessage('a protobuf varint has too many bytes')
   }
 
   #skipVarint(): void {
     for (let i = 0; i < VARINT_MAX; i++) if (this.#byte() < 0x80) return
-    throw new MalformedMessage('a varint is too long')
+    throw new MalformedMessage('a protobuf varint has too many bytes')
   }
 
   #byte(): number {
-    if (this.#at === this.#end) throw new MalformedMessage('the message ends within a field')
+    if (this.#at === this.#end) throw new MalformedMessage('the protobuf message ends within a field')
     return this.#bytes[this.#at++]!
   }
 }

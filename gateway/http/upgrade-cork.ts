@@ -66,6 +66,6 @@ function listen(app: ForkedApp): us_listen_socket {
   app.listen(LOOPBACK, 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (given) => {
     socket = given
   })
-  if (socket === false) throw new Error('cannot listen on 127.0.0.1')
+  if (socket === false) throw new Error('the start check of uWebSockets.js cannot listen on 127.0.0.1')
   return socket
 }

@@ -93,11 +93,11 @@ function verificationForm(algorithm: string, publicKey: KeyObject): Verification
   const form = Object.hasOwn(forms, algorithm) ? forms[algorithm] : undefined
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = publicKey
   if (form === undefined || publicKey.type !== 'public' || type !== form.key) {
-    throw new Error(`not a public key for ${algorithm}`)
+    throw new Error(`the key is not a public key for ${algorithm}`)
   }
   switch (form.key) {
     case 'ec':
-      if (details?.namedCurve !== form.curve) throw new Error(`not a public key for ${algorithm}`)
+      if (details?.namedCurve !== form.curve) throw new Error(`the key is not a public key for ${algorithm}`)
       return { bytes: 2 * form.numberBytes, hash: form.hash, key: publicKey, convert: ecdsaToDer }
     case 'rsa': {
       const bytes = Math.ceil(details!.modulusLength! / 8)

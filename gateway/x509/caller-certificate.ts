@@ -57,11 +57,11 @@ export function parseCallerCertificate(der: Buffer, chain: readonly Buffer[] = [
 }
 
 function parseDer(der: Buffer): X509Certificate {
-  if (der.length > CERTIFICATE_MAX_BYTES) throw new Error('is larger than 16 KiB')
+  if (der.length > CERTIFICATE_MAX_BYTES) throw new Error('the client certificate is larger than 16 KiB')
   // node:crypto ignores bytes after the certificate, which would change the thumbprint of the same certificate.
   const reader = new DerReader(der)
   reader.next(derTags.sequence)
-  if (!reader.done) throw new Error('has bytes after the certificate')
+  if (!reader.done) throw new Error('the client certificate is followed by other bytes')
   return new X509Certificate(der)
 }
 

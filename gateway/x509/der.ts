@@ -127,5 +127,5 @@ export function readExtensions(sequence: Buffer): DerExtension[] {
 }
 
 function invalid(): Error {
-  return new Error('is not valid DER')
+  return new Error('invalid DER encoding (X.690): the data is no certificate or revocation list, or is damaged')
 }

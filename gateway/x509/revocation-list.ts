@@ -36,24 +36,25 @@ const algorithms: Readonly<Record<string, { readonly hash: string | null; readon
  * A list with a critical extension is rejected (RFC 5280 §5.2): delta lists, and lists that cover only a part of the
  * certificates of a CA. Such a list cannot show that a certificate is not revoked.
  *
- * @throws {Error} that states why the list cannot be used, as the end of a sentence about its file
+ * @throws {Error} that states why the list cannot be used, without the name of its file
  */
 export function parseRevocationList(der: Buffer): RevocationList {
   const outer = new DerReader(der)
   const list = new DerReader(outer.next(derTags.sequence).content)
-  if (!outer.done) throw new Error('has bytes after the revocation list')
+  if (!outer.done) throw new Error('the revocation list is followed by other bytes')
   const signed = list.next(derTags.sequence)
   const algorithm = list.next(derTags.sequence)
   const signature = list.next(derTags.bitString).content
   const body = new DerReader(signed.content)
   body.optional(derTags.integer)
   if (!body.next(derTags.sequence).whole.equals(algorithm.whole)) {
-    throw new Error('names two different signature algorithms')
+    throw new Error('the revocation list names two different signature algorithms')
   }
   const issuer = body.next(derTags.sequence).whole
   derTime(body.next())
   const { tag } = body
-  if (tag !== derTags.utcTime && tag !== derTags.generalizedTime) throw new Error('has no nextUpdate')
+  if (tag !== derTags.utcTime && tag !== derTags.generalizedTime)
+    throw new Error('the revocation list has no nextUpdate (RFC 5280 §5.1.2.5)')
   const nextUpdateMs = derTime(body.next())
   const revoked = serialsIn(body.optional(derTags.sequence))
   const extensions = body.optional(0xa0)
@@ -79,15 +80,17 @@ function serialsIn(entries: DerElement | undefined): ReadonlySet<string> {
 
 function refuseCritical(extensions: Buffer): void {
   if (readExtensions(extensions).some(({ critical }) => critical)) {
-    throw new Error('has a critical extension: delta, indirect and partitioned revocation lists are not supported')
+    throw new Error(
+      'the revocation list has a critical extension: use a complete list, because delta, indirect and partitioned lists are not supported',
+    )
   }
 }
 
 function verifierOf(signed: Buffer, algorithm: DerElement, signature: Buffer): (key: KeyObject) => boolean {
   const id = new DerReader(algorithm.content).next(derTags.objectId).content.toString('hex')
   const known = Object.hasOwn(algorithms, id) ? algorithms[id] : undefined
-  if (known === undefined) throw new Error('has a signature algorithm that is not supported')
+  if (known === undefined) throw new Error('the revocation list has a signature algorithm that is not supported')
   // In a DER bit string, the first byte is the number of unused bits.
-  if (signature[0] !== 0) throw new Error('has an invalid signature')
+  if (signature[0] !== 0) throw new Error('the revocation list has a malformed signature')
   return (key) => key.asymmetricKeyType === known.key && verify(known.hash, signed, key, signature.subarray(1))
 }

@@ -63,5 +63,5 @@ function addressOf(bytes: Buffer): string {
 }
 
 function invalidName(): Error {
-  return new Error('has an invalid subject alternative name')
+  return new Error('the certificate has an invalid subject alternative name')
 }

@@ -93,7 +93,7 @@ test('the admin API and the metrics show lag and errors of an audit sink that is
   expect(await sinkNow()).toMatchObject({
     configured: true,
     lag_complete: true,
-    last_error: 'the receiver replied 503 maintenance',
+    last_error: 'the audit receiver replied 503 maintenance',
   })
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
   const probes = worker.log.find(({ msg }) => msg === 'worker started')!['probes'] as number
@@ -105,7 +105,12 @@ test('the admin API and the metrics show lag and errors of an audit sink that is
   receiver.answer = () => ({ status: 200 })
   await expect
     .poll(() => sinkNow())
-    .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'the receiver replied 503 maintenance' })
+    .toMatchObject({
+      lag_records: 0,
+      failures: 0,
+      lag_seconds: 0,
+      last_error: 'the audit receiver replied 503 maintenance',
+    })
   await until('the metrics show no lag', async () => (await now('shipping_lag_seconds')) === 0)
   await until('all delivered records are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })

@@ -260,7 +260,7 @@ test('an invalid file of tls.client changes nothing, and the log names the probl
   node.reload()
   const line = await later(node, seen, ({ msg }) => String(msg).startsWith('client CAs or revocation lists rejected'))
 
-  expect(line['problem']).toContain('mesh.crl is not valid DER')
+  expect(line['problem']).toContain('mesh.crl: invalid DER encoding')
   expect(await statusOver({ port, ...workload }, '/spiffe/kept')).toBe(200)
   await reread('mesh.crl', await mesh.revocationList([await mesh.issue()]))
 })

@@ -32,7 +32,7 @@ export const verb = defineVerb({
     }),
     limit: z
       .string()
-      .regex(/^([1-9][0-9]?|[1-4][0-9]{2}|500)$/, 'It must be a number from 1 to 500.')
+      .regex(/^([1-9][0-9]?|[1-4][0-9]{2}|500)$/, 'Expected a number from 1 to 500.')
       .optional()
       .register(flag, {
         value: 'n',

@@ -47,7 +47,7 @@ function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutc
   const { errors, items } = reply.parse({ items: [], ...readObject(text) })
   if (!errors) return { rejected: [], retry: [] }
   if (items.length !== records.length)
-    throw new Error(`the bulk reply has ${items.length} results for ${records.length} records`)
+    throw new Error(`the audit receiver replied with ${items.length} results for ${records.length} records`)
   const rejected: RejectedRecord[] = []
   const retry: ShippedRecord[] = []
   for (const [i, { create }] of items.entries()) {

@@ -83,7 +83,8 @@ export class SinkCall {
     const chunks: Buffer[] = []
     for await (const chunk of reply.body as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > REPLY_MAX_BYTES) throw new Error(`the reply is larger than ${REPLY_MAX_BYTES} bytes`)
+      if (bytes > REPLY_MAX_BYTES)
+        throw new Error(`the reply of the audit receiver is larger than ${REPLY_MAX_BYTES} bytes`)
       chunks.push(chunk)
     }
     const text = withheld(Buffer.concat(chunks).toString(), shown.secrets)

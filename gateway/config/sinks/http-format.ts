@@ -68,6 +68,6 @@ export function excerpt(text: string): string {
 export function readObject(text: string): Readonly<Record<string, unknown>> {
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error('the reply is not a JSON object')
+    throw new Error('the reply of the audit receiver is not a JSON object')
   return value as Readonly<Record<string, unknown>>
 }

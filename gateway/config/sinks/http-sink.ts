@@ -63,7 +63,7 @@ class HttpSink implements Sink {
       if (pending.length === 0) return rejected
     }
     throw new SinkFault(
-      `the receiver temporarily rejected ${pending.length} of ${records.length} records in every attempt`,
+      `the audit receiver temporarily rejected ${pending.length} of ${records.length} records in every attempt`,
     )
   }
 
@@ -93,13 +93,16 @@ class HttpSink implements Sink {
         return format.outcomes?.(reply, records) ?? allAccepted
       } catch (error) {
         throw new SinkFault(
-          `the receiver replied ${status} with an unexpected body: ${excerpt(faultOf(error).message)}`,
+          `the audit receiver replied ${status} with an unexpected body: ${excerpt(faultOf(error).message)}`,
         )
       }
     }
-    const said = `the receiver replied ${status} ${excerpt(text)}`
+    const said = `the audit receiver replied ${status} ${excerpt(text)}`
     if (rejectingStatuses.has(status)) return said
-    throw new SinkFault(status >= 300 && status < 400 ? `${said}: redirects are not followed` : said, retryAfterMs)
+    throw new SinkFault(
+      status >= 300 && status < 400 ? `${said}: redirects are not followed, set the final URL` : said,
+      retryAfterMs,
+    )
   }
 }
 

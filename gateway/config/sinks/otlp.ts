@@ -112,7 +112,7 @@ function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutc
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))
   const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0)
   if (rejected === 0) return { rejected: [], retry: [] }
-  const reason = `${rejected} of these ${records.length} were rejected: ${partialSuccess?.errorMessage ?? ''}`
+  const reason = `the collector rejected ${rejected} of these ${records.length} records: ${partialSuccess?.errorMessage ?? ''}`
   return { rejected: records.map((record) => ({ record, reason })), retry: [] }
 }
 

@@ -41,7 +41,9 @@ export async function endOfSealedFile(
     if (end !== undefined) return start + end
   }
   if (start === 0 && HEAD.startsWith(tail.subarray(0, HEAD.length).toString())) return 0
-  throw new Error('the file contains other data than sealed audit records; the file is left unchanged')
+  throw new Error(
+    'the file contains data that are no sealed audit records, and is left unchanged; set another path for the sink',
+  )
 }
 
 /**

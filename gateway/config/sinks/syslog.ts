@@ -114,7 +114,9 @@ class SyslogSink implements Sink {
       socket.once('close', () => performance.now() - openedAt < QUIET_MS && access.refused(shown))
     }
     try {
-      await answer(timeoutMs, 'connection timed out', socket, (done) => socket.once('secureConnect', done))
+      await answer(timeoutMs, 'connecting to the syslog server timed out', socket, (done) =>
+        socket.once('secureConnect', done),
+      )
     } catch (error) {
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
@@ -138,7 +140,7 @@ class SyslogSink implements Sink {
   async #write(socket: TLSSocket, frames: Buffer): Promise<void> {
     const { host, port, timeoutMs } = this.#dependencies
     try {
-      await answer(timeoutMs, 'write timed out', socket, (done) => {
+      await answer(timeoutMs, 'writing to the syslog server timed out', socket, (done) => {
         socket.write(frames, (error) => (error ? undefined : done()))
       })
       this.#lastWriteAt = performance.now()
@@ -158,7 +160,7 @@ class SyslogSink implements Sink {
 function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(() => reject(new Error(late)), limitMs)
-  const closed = (): void => reject(new Error('the connection broke'))
+  const closed = (): void => reject(new Error('the syslog server closed the connection'))
   socket.once('error', reject).once('close', closed)
   begin(resolve)
   return promise.finally(() => {

@@ -179,7 +179,7 @@ test('an OpenTelemetry variable that the gate does not use causes a warning; a v
   })
 
   expect(warnings).toEqual([
-    'OTEL_BSP_MAX_QUEUE_SIZE has no effect: docs/guide/telemetry.md lists the variables that have',
+    'Gatehouse ignores the variable OTEL_BSP_MAX_QUEUE_SIZE: docs/guide/telemetry.md lists the supported OTEL_ variables',
   ])
 })
 

@@ -76,7 +76,7 @@ test.each([
 )
 
 test('the error message of the YAML reader for an alias without an anchor says that the anchor is missing', () => {
-  expect(read('a: *b\n').problems[0]!.message).toContain('has no complete anchor')
+  expect(read('a: *b\n').problems[0]!.message).toContain('is inside the value of its own anchor')
 })
 
 test('no error message of the YAML reader quotes a value', () => {

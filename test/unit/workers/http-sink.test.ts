@@ -48,7 +48,7 @@ test.each([400, 413, 422])(
     const refused = await sinkOf({ type: 'http', url: receiver.url }).send([shippedBatch(50, members)])
 
     expect(idsOf(refused)).toEqual(['node-1.abc-7', 'node-1.abc-27', 'node-1.abc-47'])
-    expect(refused[0]!.reason).toBe(`the receiver replied ${status} poison in it`)
+    expect(refused[0]!.reason).toBe(`the audit receiver replied ${status} poison in it`)
     expect(receiver.taken.map(({ id }) => id)).toEqual(
       shippedBatch(50).records.flatMap(({ record }, i) => ((i + 1) % 20 === 7 ? [] : [record.id])),
     )
