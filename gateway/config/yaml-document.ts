@@ -228,7 +228,7 @@ class NodeReader {
     if (target === undefined) {
       this.#addProblem(
         'GH_CONFIG_SYNTAX',
-        'alias (*…) is inside the value of its own anchor (&…), or has no anchor before it',
+        'alias (*…) is used inside the value of its anchor (&…), or before any anchor',
         path,
         at,
         syntaxHints['BAD_ALIAS'],

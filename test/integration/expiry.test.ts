@@ -161,14 +161,17 @@ test('after a handshake, `gatehouse expiry` lists the certificate of the upstrea
 test.each([
   { words: ['expiry', '--within', 'soon'], exitCode: 2, message: '--within must be a duration' },
   { words: ['expiry', '--admin', 'http://127.0.0.1:1'], exitCode: 3, message: 'no reply from http://127.0.0.1:1' },
-])('the command line $words exits with $exitCode and an error message', async ({ words, exitCode, message }) => {
-  const run = await runVerb(words, env)
+])(
+  '`gatehouse` with the arguments $words exits with $exitCode and an error message',
+  async ({ words, exitCode, message }) => {
+    const run = await runVerb(words, env)
 
-  expect(run.exitCode).toBe(exitCode)
-  expect(run.stderr).toContain(message)
-})
+    expect(run.exitCode).toBe(exitCode)
+    expect(run.stderr).toContain(message)
+  },
+)
 
-test('a certificate that only the HTTP/2 listener uses is listed', async () => {
+test('`gatehouse expiry` lists a certificate that only the HTTP/2 listener uses', async () => {
   const http2Only = await startNode({
     policy: {
       version: 1,

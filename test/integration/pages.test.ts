@@ -159,7 +159,7 @@ test.each([
   ['a WebSocket handshake', { accept: 'text/html', 'sec-fetch-mode': 'websocket' }],
   ['XMLHttpRequest for HTML', { accept: 'text/html', 'sec-fetch-mode': 'same-origin' }],
   ['a program with a token that asks for HTML', { accept: 'text/html', authorization: 'Bearer x' }],
-])('a client that opens no page gets the problem document: %s', async (_, headers) => {
+])('a client other than a browser that opens a page gets a refusal as problem document: %s', async (_, headers) => {
   const client = new HttpBrowser()
   const page = await client.visit(`${url}/absent`, { headers: { 'sec-fetch-mode': undefined as never, ...headers } })
 

@@ -37,17 +37,23 @@ test.each([
   ['OWN/s/new?a=b%20c#d', '/s/new?a=b%20c#d'],
   ['OWN', '/'],
   ['OWN?a', '/?a'],
-])('a Location at the origin of the service (%s) becomes a path at the gate', async (to, path) => {
-  expect(await locationOf(to)).toEqual([path])
-})
+])(
+  'a Location field of a service reply with the origin of the service (%s) becomes a path at the gate',
+  async (to, path) => {
+    expect(await locationOf(to)).toEqual([path])
+  },
+)
 
 test.each([
   ['OWN/internal/new?a', '/moved/new?a'],
   ['OWN/internal', '/moved'],
   ['OWN/internals/new', '/internals/new'],
-])('a Location at the origin of the service (%s) is translated back by the rewrite of the route', async (to, path) => {
-  expect(await locationOf(to, 'moved')).toEqual([path])
-})
+])(
+  'in a Location field with the origin of the service (%s), the gate reverses the path rewrite of the route',
+  async (to, path) => {
+    expect(await locationOf(to, 'moved')).toEqual([path])
+  },
+)
 
 test.each([
   'https://elsewhere.test/?a=b',
@@ -59,6 +65,9 @@ test.each([
   'OWN/\\elsewhere.test/',
   'OWN/.//elsewhere.test/',
   'OWN/s/\u00e4',
-])('a Location elsewhere, or that could lead elsewhere as a path, passes unchanged (%s)', async (to) => {
-  expect(await locationOf(to)).toEqual([to.replace('OWN', upstream.url)])
-})
+])(
+  'a Location field that names another origin, or could do so as a path, passes through the gate unchanged (%s)',
+  async (to) => {
+    expect(await locationOf(to)).toEqual([to.replace('OWN', upstream.url)])
+  },
+)

@@ -48,7 +48,7 @@ const logOut = (browser: HttpBrowser, headers: Readonly<Record<string, string>> 
 
 // The kernel chooses the node for each connection. With eight sessions, both nodes create some of them.
 test.each(Array.from({ length: 8 }, (_, i) => i))(
-  'in case %i, after a logout of a session whose Redis record is lost, every node rejects a copy of its cookie',
+  'after a logout of a session whose Redis record is lost, every node rejects a copy of its cookie (session %i)',
   async (i) => {
     const { browser, thief } = await lostSession(`person-${i}`)
     await until('the node with the session in memory admits the copied cookie', async () =>

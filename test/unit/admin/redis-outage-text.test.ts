@@ -34,10 +34,13 @@ test.each<[name: string, root: object, routes: object[], text: string]>([
     `public routes continue; 2 routes reply 503 only after 1m to 90s (on_outage.revocation), ${until}`,
   ],
   ['only public routes', {}, [{ require: 'public' }], 'public routes continue'],
-])('the start line says what the node does without Redis, for a policy with %s', (_, root, routes, text) => {
-  expect(textOf(root, ...routes)).toBe(text)
-})
+])(
+  'the log line at the start of a node says how the node replies while Redis is unavailable, for a policy with %s',
+  (_, root, routes, text) => {
+    expect(textOf(root, ...routes)).toBe(text)
+  },
+)
 
-test('the start line of a node without Redis says nothing about an outage of Redis', () => {
+test('the log line at the start of a node without configured Redis says nothing about an outage of Redis', () => {
   expect(redisOutageText({ ...settings, redis: undefined }, { routes: [] })).toBeUndefined()
 })

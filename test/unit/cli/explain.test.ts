@@ -229,9 +229,12 @@ test.each([
   ['DELETE', '/orders/7', {}, 'add DELETE to match.methods of a nearest route, or add a route'],
   ['GET', '/orders/7', {}, 'send the header field Authorization: Bearer TOKEN; try it here with --token TOKEN'],
   ['GET', '/moved/a', {}, null],
-])('the first step for %s %s', async (method, path, flags, step) => {
-  expect((await explain(method, path, flags)).first_step).toBe(step)
-})
+])(
+  '`gatehouse explain` proposes the right first step for the refused request %s %s',
+  async (method, path, flags, step) => {
+    expect((await explain(method, path, flags)).first_step).toBe(step)
+  },
+)
 
 test('`gatehouse explain` derives roles from the claims of a token', async () => {
   const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }

@@ -24,7 +24,7 @@ test.each([
   ['JPEG', Buffer.from('ffd8ffe0', 'hex'), 'image/jpeg'],
   ['WebP', Buffer.from('RIFF\x10\x00\x00\x00WEBPVP8 ', 'latin1'), 'image/webp'],
   ['SVG', svg, 'image/svg+xml'],
-])('a logo in %s has the media type of its content', (_, content, type) => {
+])('a logo (setting pages.logo) in %s has the media type of its content', (_, content, type) => {
   expect(readLogo(fileOf(content)).type).toBe(type)
 })
 
@@ -35,7 +35,7 @@ test.each([
   ['an SVG image with an event handler', '<svg onload="alert(1)"></svg>', /with a script, an event handler/],
   ['an SVG image with a script URL', '<svg><a href="javascript:alert(1)"/></svg>', /with a script, an event handler/],
   ['a file larger than 64KiB', Buffer.concat([png, Buffer.alloc(65_536)]), /has 65545 bytes; the maximum is 64KiB/],
-])('a logo is rejected: %s', (_, content, message) => {
+])('the settings reject a logo (pages.logo): %s', (_, content, message) => {
   expect(() => readLogo(fileOf(content))).toThrow(message)
 })
 
@@ -44,7 +44,7 @@ test.each([
   ['url(', 'main { background: url(https://evil.example/x.png) }'],
   ['image-set(', 'main { background: image-set("https://evil.example/x.png" 1x) }'],
   ['</style', '/* </STYLE> */'],
-])('a style sheet with %s is rejected', (part, content) => {
+])('the settings reject a style sheet (pages.css) with %s', (part, content) => {
   expect(() => readCss(fileOf(content))).toThrow(`contains ${part}; remove it`)
 })
 
@@ -56,13 +56,13 @@ test.each([
     ':2 contains a backslash; write the',
   ],
   ['an escape in a text', "a::before { content: '\\201C' }", ':1 contains a backslash; write the character itself'],
-])('the error for a style sheet with %s names file and line', (_, content, message) => {
+])('the settings error for a style sheet (pages.css) with %s names file and line', (_, content, message) => {
   const file = fileOf(content)
 
   expect(() => readCss(file)).toThrow(`${file}${message}`)
 })
 
-test('a style sheet that is no valid UTF-8, no file or absent is rejected', () => {
+test('the settings reject a style sheet (pages.css) that is no valid UTF-8, no file or absent', () => {
   expect(() => readCss(fileOf(Buffer.from('fffe', 'hex')))).toThrow(/is not valid UTF-8/)
   expect(() => readCss(root)).toThrow(/is not a file/)
   expect(() => readCss(join(root, 'absent'))).toThrow(/cannot be read \(ENOENT\)/)
@@ -73,7 +73,7 @@ test.each([
   ['Call: 555 0100', undefined],
   ['https://help.example/login?x=1', 'https://help.example/login?x=1'],
   ['mailto:help@example.org', 'mailto:help@example.org'],
-])('pages.support %j has the link %j', (support, href) => {
+])('the setting pages.support %j becomes the link %j on the pages of the gate', (support, href) => {
   expect(pagesSettings.parse({ support }).support?.href).toBe(href)
 })
 
@@ -86,13 +86,13 @@ test.each([
   'two\nlines',
   ' ',
   'x'.repeat(201),
-])('pages.support %j is rejected', (support) => {
+])('the setting pages.support %j is rejected', (support) => {
   expect(pagesSettings.safeParse({ support }).error?.issues[0]?.message).toMatch(
     /must be a text of 1 to 200 characters, an https URL, or a mailto URL/,
   )
 })
 
-test('a problem with a file of pages names the key', () => {
+test('the settings error for an unusable logo or style sheet names its key, pages.logo or pages.css', () => {
   const { error } = pagesSettings.safeParse({ css: join(root, 'absent') })
 
   expect(error?.issues.map(({ path }) => path)).toEqual([['css']])

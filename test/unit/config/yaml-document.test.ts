@@ -76,7 +76,7 @@ test.each([
 )
 
 test('the error message of the YAML reader for an alias without an anchor says that the anchor is missing', () => {
-  expect(read('a: *b\n').problems[0]!.message).toContain('is inside the value of its own anchor')
+  expect(read('a: *b\n').problems[0]!.message).toContain('is used inside the value of its anchor')
 })
 
 test('no error message of the YAML reader quotes a value', () => {

@@ -48,7 +48,7 @@ test.each([
   [movedMs, 'ahead of'],
   [-movedMs, 'behind'],
 ])(
-  'a machine whose clock differs by %i ms fails the check with Redis and with the issuer, which say: %s',
+  'if the clock of a machine differs by %i ms, the clock checks of `gatehouse doctor` with Redis and with the issuer fail and say: %s',
   async (aheadMs, direction) => {
     const findings = await clocksOf(aheadMs)
 
@@ -68,7 +68,7 @@ test.each([
 test.each([
   ['whose reply has no field Date', datelessUrl, 'the reply of the issuer has no field Date'],
   ['at whose port nothing listens', `http://127.0.0.1:${freePort()}`, 'ECONNREFUSED'],
-])('the clock of an issuer %s is unknown', async (_, issuerUrl, detail) => {
+])('`gatehouse doctor` reports the clock of an issuer %s as unknown', async (_, issuerUrl, detail) => {
   const findings = await clocksOf(0, { issuerUrl })
 
   expect(findings).toMatchObject([

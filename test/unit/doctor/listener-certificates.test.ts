@@ -87,21 +87,24 @@ test.each([
     /^certificate 2 of the file has expired \(/,
     /^replace this/,
   ],
-] as const)('the chain of a certificate file %s has the result $2', (_, name, result, detail, remedy) => {
-  const found = findings.find(({ subject }) => subject === `${cases[name].certFile} chain`)
+] as const)(
+  '`gatehouse doctor` reports the certificate chain of a file %s as $2',
+  (_, name, result, detail, remedy) => {
+    const found = findings.find(({ subject }) => subject === `${cases[name].certFile} chain`)
 
-  expect(found).toMatchObject({ check: 'certificate', result })
-  expect(found!.detail).toMatch(detail)
-  if (remedy === null) expect(found!.remedy).toBe(null)
-  else expect(found!.remedy).toMatch(remedy)
-})
+    expect(found).toMatchObject({ check: 'certificate', result })
+    expect(found!.detail).toMatch(detail)
+    if (remedy === null) expect(found!.remedy).toBe(null)
+    else expect(found!.remedy).toMatch(remedy)
+  },
+)
 
 test.each([
   ['for 90 more days', 'complete', 'ok', /^the certificate for api\.example is valid until /],
   ['until half a day ago', 'ended', 'failed', /^the certificate for api\.example has expired \(/],
   ['for 5 more days', 'soon', 'failed', /^the certificate for api\.example ends in less than 7 days \(/],
   ['from tomorrow', 'early', 'failed', /^not valid before /],
-] as const)('a listener certificate that is valid %s has the result $2', (_, name, result, detail) => {
+] as const)('`gatehouse doctor` reports a listener certificate that is valid %s as $2', (_, name, result, detail) => {
   const found = findings.find(({ subject }) => subject === cases[name].certFile)
 
   expect(found).toMatchObject({ check: 'certificate', result })

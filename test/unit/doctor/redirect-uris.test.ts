@@ -94,7 +94,7 @@ test.each([
   ['the demand for pushed authorization requests', 'pushed', 'unknown', /only pushed authorization requests/],
   ['no connection', 'unreachable', 'unknown', /ECONNREFUSED/],
 ] as const)(
-  'if the issuer replies with %s, the check of the redirect URI has the result $2',
+  'if the issuer replies with %s, `gatehouse doctor` reports the redirect URI of the gate as $2',
   (_, name, result, detail) => {
     const found = findings.find(({ subject }) => subject.startsWith(`issuer ${name} `))
 

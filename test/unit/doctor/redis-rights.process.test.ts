@@ -48,7 +48,7 @@ test.each([
   ['no pattern of queues', [...without('~{gh:*')], 'failed', /keys and channels ~\{gh:\*$/, /'~\{gh:\*'/],
   ['no channels', [...without('&gh:*')], 'failed', /keys and channels &gh:\*$/, /'&gh:\*'/],
 ] as const)(
-  'the check of the Redis commands for %s states result, cause and remedy, and writes no key',
+  'for a Redis user with %s, `gatehouse doctor` states result, cause and remedy of the check of Redis commands, and writes no key',
   async (_, rules, result, detail, remedy) => {
     const findings = await findingsOf({ checks, env, settings: await settingsWith(rules) })
 
@@ -65,7 +65,7 @@ test.each([
   },
 )
 
-test('a wrong password fails the check of the connection; the rights, settings and clock of this Redis are unknown', async () => {
+test('with a wrong Redis password, `gatehouse doctor` reports the Redis connection as failed, and rights, settings and clock of Redis as unknown', async () => {
   const settings = await settingsWith(documented)
   const findings = await findingsOf({
     checks: [...checks, clock],
@@ -86,7 +86,7 @@ test('a wrong password fails the check of the connection; the rights, settings a
   }
 })
 
-test('a Redis at whose port nothing listens fails the check of the connection with the cause', async () => {
+test('if no process listens at the Redis port, `gatehouse doctor` reports the Redis connection as failed, with the cause', async () => {
   const [connection] = await findingsOf({ checks, settings: await settingsWith(undefined, freePort()) })
 
   expect(connection).toMatchObject({ subject: 'connection', result: 'failed' })
@@ -98,7 +98,7 @@ test.each([
   ['allkeys-lru', '0', 'ok', 'allkeys-lru, without effect because maxmemory is not set'],
   ['allkeys-lru', '100mb', 'failed', 'allkeys-lru: Redis can evict revocations'],
 ])(
-  'the check of a Redis with maxmemory-policy %s and maxmemory %s has the result %s',
+  '`gatehouse doctor` reports a Redis with maxmemory-policy %s and maxmemory %s as %s',
   async (policy, memory, result, detail) => {
     await redisCli(port, 'CONFIG', 'SET', 'maxmemory-policy', policy, 'maxmemory', memory)
     const findings = await findingsOf({ checks, settings: await settingsWith(undefined) })

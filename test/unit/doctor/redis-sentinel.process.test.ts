@@ -21,7 +21,7 @@ test.each([
     /^set min-replicas-to-write 1/,
   ],
 ])(
-  'the check of a Sentinel master with min-replicas-to-write %s has the result %s',
+  '`gatehouse doctor` reports a Redis Sentinel master with min-replicas-to-write %s as %s',
   async (replicas, result, detail, remedy) => {
     await redisCli(await masterPort(), 'CONFIG', 'SET', 'min-replicas-to-write', replicas)
     const [connection, , minReplicas] = await findingsOf({ checks, settings: settingsFor(master) })
@@ -33,7 +33,7 @@ test.each([
   },
 )
 
-test('a master name that no sentinel knows fails the check of the connection, and min-replicas-to-write is unknown', async () => {
+test('with a master name that no sentinel knows, `gatehouse doctor` reports the Redis connection as failed and min-replicas-to-write as unknown', async () => {
   const findings = await findingsOf({ checks, settings: settingsFor('unknown-master') })
 
   expect(findings).toMatchObject([

@@ -90,7 +90,7 @@ test.each([
   ['that has an https URL and no TLS', 'plain', 'failed', /the upstream does not speak TLS on this port/],
   ['that has only TLS 1.2 while min_version is 1.3', 'old', 'failed', /check upstream_tls\.min_version/],
   ['at whose port nothing listens', 'gone', 'failed', /ECONNREFUSED/],
-] as const)('an upstream %s has the result $2 with its cause', (_, name, result, detail) => {
+] as const)('`gatehouse doctor` reports an upstream %s as $2, with the cause', (_, name, result, detail) => {
   const found = findings.find(({ subject }) => subject === `${name} ${urls[name]}`)
 
   expect(found).toMatchObject({ check: 'upstream', result })

@@ -40,7 +40,7 @@ async function events(): Promise<Buffer[]> {
   return entries.map(([, fields]) => Buffer.from(fields[fields.indexOf('r') + 1]!))
 }
 
-test('a drain applies on a node that reads its event, and on a node that joins later, until it is ended', async () => {
+test('a drain of an upstream applies on a node that reads its event, and on a node that joins the cluster later, until the drain is ended', async () => {
   const [first, second] = [await node(), await node()]
   await first.drains.drain([a], Number.POSITIVE_INFINITY)
   const [drained] = await events()
@@ -57,7 +57,7 @@ test('a drain applies on a node that reads its event, and on a node that joins l
   expect(second.lines).toEqual(['upstream drained: http://a:1', 'upstream no longer drained: http://a:1'])
 })
 
-test('a drain with a duration ends at its time by the clock of Redis', async () => {
+test('a drain of an upstream with a duration ends after the duration, by the clock of Redis', async () => {
   const { drains } = await node()
   await drains.drain([a, b], 3_600_000)
   const joined = await node()
@@ -68,7 +68,7 @@ test('a drain with a duration ends at its time by the clock of Redis', async () 
   expect(joined.drains.list(untilMs)).toEqual([])
 })
 
-test('an event that is read twice, or late, does not replace a later change', async () => {
+test('a drain event that a node reads twice, or late, does not replace a later change of the drain', async () => {
   const { drains } = await node()
   await drains.drain([a], Number.POSITIVE_INFINITY)
   await drains.drain([a], 0)
@@ -80,7 +80,7 @@ test('an event that is read twice, or late, does not replace a later change', as
   expect(late.names()).toEqual([])
 })
 
-test('a node that joins again restores a drain that Redis lost, but not a drain that was ended meanwhile', async () => {
+test('a node that joins the cluster again restores a drain of an upstream that Redis lost, but not a drain that was ended meanwhile', async () => {
   const [first, second] = [await node(), await node()]
   await first.drains.drain([a, b], Number.POSITIVE_INFINITY)
   for (const payload of await events()) second.drains.apply('drain', payload)
@@ -93,7 +93,7 @@ test('a node that joins again restores a drain that Redis lost, but not a drain 
   expect((await node()).names()).toEqual(['http://a:1'])
 })
 
-test('a drain is refused when Redis has 4096 drains, and accepted once others have ended more than a day ago', async () => {
+test('a drain of an upstream is refused when Redis has 4096 drains, and accepted once other drains have ended more than a day ago', async () => {
   const { drains } = await node()
   const fill = (value: string) => {
     const fields = Array.from({ length: DRAINS_MAX }, (_, n) => [`s http://host-${n}`, value])
@@ -109,7 +109,7 @@ test('a drain is refused when Redis has 4096 drains, and accepted once others ha
   expect(await link.store.call('HLEN', link.keys.drains)).toBe(1)
 })
 
-test('a value of a drain that no version writes is ignored', async () => {
+test('a node ignores a malformed drain in Redis, and applies the other drains', async () => {
   await link.store.call('HSET', link.keys.drains, 'orders http://a:1', 'soon', 'orders http://b:1', '- 5')
 
   expect((await node()).names()).toEqual(['http://b:1'])

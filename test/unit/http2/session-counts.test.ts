@@ -5,7 +5,7 @@ import { CANCELS } from '../../../gateway/http2/session-limits.ts'
 /** An IPv4 address. */
 const addressOf = (i: number): Uint8Array => Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255)
 
-test('budgets of cancellations of addresses without a connection are forgotten beyond 65,536 addresses', () => {
+test('the HTTP/2 listener keeps the cancellation budgets of at most 65,536 addresses without a connection', () => {
   const counts = new SessionCounts({
     maxSessions: 10,
     maxSessionsPerAddress: 10,

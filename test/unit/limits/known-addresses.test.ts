@@ -42,7 +42,7 @@ test('when all slots of the table of known addresses for an address are full, a 
   expect(all.map((one) => known.has(one, startMs + 6000))).toEqual([false, false, true, true, true, true])
 })
 
-test('of 10,000 addresses added to a table of the default size, fewer than 100 are evicted', () => {
+test('of 10,000 addresses added to a table of known addresses of the default size, fewer than 100 are evicted', () => {
   const known = new KnownAddresses(startMs)
   const all = Array.from({ length: 10_000 }, (_, i) => Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
   for (const one of all) known.add(one, startMs)

@@ -12,7 +12,7 @@ const policyOf = (page: ReturnType<Pages['render']>) =>
   page.fields.find(([name]) => name === 'content-security-policy')![1]
 
 test.each(['title', 'says', 'quoted', 'href', 'text', 'button', 'product', 'support', 'request id'])(
-  'a page escapes markup in its %s',
+  'an HTML page of the gate escapes markup in its %s',
   (place) => {
     const at = (name: string) => (name === place ? hostile : 'plain')
     const pages = new Pages({ ...none, product: at('product'), support: { text: at('support'), href: undefined } })
@@ -33,13 +33,13 @@ test.each(['title', 'says', 'quoted', 'href', 'text', 'button', 'product', 'supp
   },
 )
 
-test('a page shows quotations of the issuer without control characters and direction overrides', () => {
+test('an HTML page of the gate quotes text of the issuer without control characters and direction overrides', () => {
   const { body } = new Pages(none).render({ title: 't', says: [], quoted: ['a\u202eb\u0000c\u2028d'] }, 'id')
 
   expect(body).toContain('<q>a b c d</q>')
 })
 
-test('a page without logo and style sheet loads nothing, runs no script, and cannot be framed', () => {
+test('an HTML page of the gate without logo and style sheet loads nothing, runs no script, and cannot be framed', () => {
   const page = new Pages(none).render({ title: 't', says: [] }, 'id')
 
   expect(policyOf(page)).toMatch(
@@ -48,7 +48,7 @@ test('a page without logo and style sheet loads nothing, runs no script, and can
   expect(page.body).not.toMatch(/<link|<img|<header/)
 })
 
-test('a page with logo and style sheet loads both from the gate, by a URL that changes with the content', () => {
+test('an HTML page of the gate with logo and style sheet loads both from the gate, by a URL that changes with the content', () => {
   const pages = new Pages({ ...none, logo: file('image/png'), css: file('text/css') })
   const page = pages.render({ title: 't', says: [] }, 'id')
   pages.replace({ ...none, css: { type: 'text/css', content: Buffer.from('y') } })
@@ -62,13 +62,13 @@ test('a page with logo and style sheet loads both from the gate, by a URL that c
   expect(pages.fileAt('/.gatehouse/pages/logo')).toBeUndefined()
 })
 
-test('the origins to which the button of a page leads are sources of form-action', () => {
+test('the Content-Security-Policy of an HTML page of the gate lists in form-action the origins to which the form button leads', () => {
   const page = new Pages(none).render({ title: 't', says: [], leadsTo: ['https://idp.example'] }, 'id')
 
   expect(policyOf(page)).toMatch(/; form-action 'self' https:\/\/idp\.example$/)
 })
 
-test('the page of every refusal has a text, which depends on status and code only', () => {
+test('every refusal has texts for its HTML page, which depend only on the status and the error code', () => {
   const refusals = Object.values(reasons).filter(({ status }) => status >= 400)
 
   for (const { status, code, why } of refusals) {

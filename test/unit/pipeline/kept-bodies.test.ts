@@ -4,7 +4,7 @@ import { KeptBodies } from '../../../gateway/pipeline/exchange/kept-body.ts'
 
 // docs/guide/retries.md: a node keeps at most 16 MiB of request bodies.
 
-test('a body is not kept when the kept bodies of the node would exceed the maximum', () => {
+test('a request body is not kept for a retry when the kept bodies of the node would exceed the maximum', () => {
   const bodies = new KeptBodies(100)
   const first = bodies.reserve(60)
 
@@ -17,14 +17,14 @@ test('a body is not kept when the kept bodies of the node would exceed the maxim
   expect(bodies.reserve(60)).toBeDefined()
 })
 
-test('the default maximum is 16 MiB', () => {
+test('the default maximum of the request bodies that a node keeps for retries is 16 MiB', () => {
   const bodies = new KeptBodies()
   for (let n = 0; n < 256; n++) expect(bodies.reserve(64 * 1024)).toBeDefined()
 
   expect(bodies.reserve(1)).toBeUndefined()
 })
 
-test('each stream of a kept body has all of its bytes', async () => {
+test('each stream that reads a kept request body gets all bytes of the body', async () => {
   const body = new KeptBodies().reserve(6)!
   await body.read(Readable.from([Buffer.from('abc'), Buffer.from('def')]))
 
@@ -36,7 +36,7 @@ test('each stream of a kept body has all of its bytes', async () => {
   expect(body.open().takeWhole!(6)!.toString()).toBe('abcdef')
 })
 
-test('a body of another length than announced is an error', async () => {
+test('keeping a request body whose length differs from its Content-Length throws an error', async () => {
   const body = new KeptBodies().reserve(7)!
 
   await expect(body.read(Readable.from([Buffer.from('abcdef')]))).rejects.toThrow('Content-Length')

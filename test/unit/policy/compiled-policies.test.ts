@@ -17,14 +17,14 @@ const path = folder.file('policy.yaml')
 const policy = testPolicy({ issuer: 'https://login.example', orders: 'http://127.0.0.1:9' })
 const write = (more: object = {}) => folder.writePolicy({ ...policy, ...more })
 
-test('files with the revision of the policy in force are not compiled', () => {
+test('policy files whose revision is that of the policy in force are not compiled again', () => {
   write()
   const inForce = new PolicyFile(path).load()
 
   expect(new CompiledPolicies().at(path, [], inForce)).toBe(inForce)
 })
 
-test('changed files are compiled once, and again after the next change', () => {
+test('changed policy files are compiled once, and again after the next change', () => {
   write()
   const [policies, inForce] = [new CompiledPolicies(), new PolicyFile(path).load()]
   const revision = write({ on_outage: { limits: 'open' } })
@@ -36,7 +36,7 @@ test('changed files are compiled once, and again after the next change', () => {
   expect(policies.at(path, [], undefined)).not.toBe(changed)
 })
 
-test('invalid files are compiled once, and each check of them throws the same problems', () => {
+test('invalid policy files are compiled once, and each check of these files throws the same problems', () => {
   write({ services: { orders: { upstreams: ['http://127.0.0.1:9'], routes: [] }, reports: {} } })
   const policies = new CompiledPolicies()
   const errors = [1, 2].map(() => {

@@ -70,7 +70,7 @@ test.each([
   ['an interim status', { path: '/', expect: [101] }, {}, 'GH_CONFIG_VALUE', 'services.orders.health.expect[0]'],
   ['a reversed range', { path: '/', expect: ['299-200'] }, {}, 'GH_CONFIG_VALUE', 'services.orders.health.expect[0]'],
   ['an interval of 0', { path: '/', interval: '0s' }, {}, 'GH_CONFIG_VALUE', 'services.orders.health.interval'],
-])('health with %s is a policy error', (_, health, entry, code, path) => {
+])('`health` of a service with %s is a policy error', (_, health, entry, code, path) => {
   const [problem] = problemsOf(() => snapshotOf(service({ ...entry, health })))
 
   expect(problem).toMatchObject({ code, path })

@@ -180,7 +180,7 @@ test('the owner of a service must not remove a relaxation that the operator has 
   expect(refused({}, before)).toEqual(['services.orders.routes[orders].on_outage.replay: removes the relaxation node'])
 })
 
-test('the owner of a service must not remove it when another service would match its requests', () => {
+test('the owner of a service must not remove the service when another service would match its requests', () => {
   const { orders: _, ...services } = { orders: owned, web: other }
   const source = sourceOf(JSON.stringify({ version: 1, issuers: { main: issuer }, services }))
   const after = { document: source.document, snapshot: compilePolicy(source) }
@@ -256,7 +256,7 @@ test('a change by the owner of a service may keep the client, the rewrite, the h
   expect(refused({ orders: { ...orders, max_calls: 7 }, web: shared.web }, { orders, web: shared.web })).toEqual([])
 })
 
-test('the owner of a new service may give it the name of a property that every object has', () => {
+test('the owner of a new service may name the service like a property of every JavaScript object (toString)', () => {
   const named = {
     upstreams: ['http://orders-2:8080'],
     routes: [{ ...owned.routes[0], id: 'new', match: { host: 'shop.test', path: '/orders/new' } }],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { NamedCounts } from '../../../gateway/telemetry/named-counts.ts'
 
-test('a name keeps its counts', () => {
+test('NamedCounts returns the same counters for the same name', () => {
   const counts = new NamedCounts(() => ({ calls: 0 }))
   counts.of('a').calls++
   counts.of('a').calls++
@@ -9,7 +9,7 @@ test('a name keeps its counts', () => {
   expect([...counts.entries()]).toEqual([['a', { calls: 2 }]])
 })
 
-test('beyond the maximum, the name that was counted first is forgotten', () => {
+test('NamedCounts drops the name that was counted first when the maximum of names is exceeded', () => {
   const counts = new NamedCounts((name) => ({ name }), 2)
   for (const name of ['a', 'b', 'a', 'c']) counts.of(name)
 

@@ -21,6 +21,6 @@ test.each([
   ['\u202eevil', '"\\u202eevil"'],
   ['Ren\u00e9', '"Ren\u00e9"'],
   [['a b'], '["a b"]'],
-])('the value %j is shown as %s', (value, text) => {
+])('a pretty log line shows the field value %j as %s', (value, text) => {
   expect(prettyValue(value)).toBe(text)
 })
