@@ -6,6 +6,7 @@ import type { SinkSettings } from '../gateway/config/read-sinks.ts'
 import type { Secrets } from '../gateway/config/secrets.ts'
 import { JobSchedule } from '../gateway/queues/job-schedule.ts'
 import { shipAudit } from '../gateway/queues/ship-audit.ts'
+import type { RedisClient } from '../gateway/redis/redis-client.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { shipAuditHandler } from './jobs/ship-audit.ts'
 import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
@@ -31,6 +32,7 @@ const RETRY_MS = 1000
 export class AuditShipping {
   readonly shippers: readonly SinkShipper[]
   readonly #maker: SinkMaker
+  readonly #client: RedisClient
   readonly #shards: number
   readonly #schedule: JobSchedule<unknown>
   readonly #queues: QueueWorkers
@@ -38,6 +40,7 @@ export class AuditShipping {
   readonly #task = new Supervisor('audit-shipping-upkeep')
   /** Cancels the timer of the next registration of sinks and jobs. */
   #timer: (() => void) | undefined
+  #started = false
   #closed = false
   #failing = false
 
@@ -46,6 +49,7 @@ export class AuditShipping {
     const maker = new SinkMaker(secrets, log)
     this.#maker = maker
     const client = link.client('receipt', 'audit-log')
+    this.#client = client
     this.shippers = sinks.map((settings) => {
       const sink = maker.make(settings)
       return new SinkShipper({ name: settings.name, sink, client, keys: link.keys })
@@ -70,9 +74,19 @@ export class AuditShipping {
     this.#maker.follow(sinks)
   }
 
+  /** Starts to ship. The sinks are registered in Redis as soon as the connection is established. */
   start(): void {
     if (this.shippers.length === 0) return
     this.#queues.retain(this.shippers.map(({ name }) => ({ name, ratePerS: RATE_PER_S })))
+    if (this.#client.ready) this.#begin()
+    // `RedisLink` logs a connection that cannot be established. A call before this would fail.
+    else this.#client.onReady(() => this.#begin())
+  }
+
+  /** Starts the upkeep. Does nothing when a lost connection is established again. */
+  #begin(): void {
+    if (this.#started || this.#closed) return
+    this.#started = true
     void this.#task.attempt(() => this.#upkeep())
   }
 
