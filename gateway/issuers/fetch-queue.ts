@@ -8,6 +8,17 @@ const RUNNING_MAX = 32
  * for fetches that a token waits for.
  */
 const BACKGROUND_MAX = 16
+/**
+ * Maximum number of concurrent retries, which are background fetches from issuers whose last fetch failed. The other
+ * background slots are reserved for other issuers: hundreds of unresponsive issuers do not delay their keys.
+ */
+const RETRIES_MAX = 8
+
+/**
+ * Cause of a key set fetch. `urgent`: a token waits for it. `refresh`: start-up, or the periodic refresh. `retry`: a
+ * periodic fetch after a failed fetch.
+ */
+export type FetchUse = 'urgent' | 'refresh' | 'retry'
 
 /** The slot of one key set fetch in a {@link FetchQueue}. */
 export class FetchSlot {
@@ -15,24 +26,23 @@ export class FetchSlot {
   readonly granted: Promise<void>
   /** True when `granted` is resolved, so that the fetch is allowed to begin. */
   begun = false
-  /** True while no token waits for the fetch. */
-  background: boolean
+  use: FetchUse
   readonly #queue: FetchQueue
   readonly #grant: () => void
 
-  constructor(queue: FetchQueue, background: boolean) {
+  constructor(queue: FetchQueue, use: FetchUse) {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.granted = promise
     this.#grant = resolve
     this.#queue = queue
-    this.background = background
+    this.use = use
   }
 
   /**
    * Moves a waiting fetch to the urgent queue, because a token now waits for it. Does nothing when the fetch has begun.
    */
   hurry(): void {
-    if (!this.begun && this.background) this.#queue.hurry(this)
+    if (!this.begun && this.use !== 'urgent') this.#queue.hurry(this)
   }
 
   begin(): void {
@@ -47,52 +57,57 @@ export class FetchSlot {
 }
 
 /**
- * Limits how many key sets are fetched concurrently. Waiting fetches are served in FIFO order. Without a limit, the
- * first fetches of hundreds of issuers slow each other down until all time out.
+ * Limits how many key sets are fetched concurrently. Waiting fetches of one use are served in FIFO order. Without a
+ * limit, the first fetches of hundreds of issuers slow each other down until all time out.
  *
- * Fetches that a token waits for are served before the fetches of start-up and refresh, and have reserved slots.
- * Background fetches from unresponsive issuers therefore always leave 16 slots for fetches that a token waits for.
+ * Fetches that a token waits for are served before the others, and have reserved slots. Background fetches from
+ * unresponsive issuers therefore always leave 16 slots for fetches that a token waits for.
  */
 export class FetchQueue {
-  /** Fetches that a token waits for. @bound policy */
-  readonly #urgent = new Set<FetchSlot>()
-  /** Fetches of start-up and refresh. @bound policy */
-  readonly #background = new Set<FetchSlot>()
-  #running = 0
-  #runningBackground = 0
+  /** Waiting fetches by use. @bound policy */
+  readonly #waiting: Readonly<Record<FetchUse, Set<FetchSlot>>> = {
+    urgent: new Set(),
+    refresh: new Set(),
+    retry: new Set(),
+  }
+  readonly #running: Record<FetchUse, number> = { urgent: 0, refresh: 0, retry: 0 }
 
-  enter(background: boolean): FetchSlot {
-    const turn = new FetchSlot(this, background)
-    const queue = background ? this.#background : this.#urgent
-    queue.add(turn)
+  enter(use: FetchUse): FetchSlot {
+    const turn = new FetchSlot(this, use)
+    this.#waiting[use].add(turn)
     this.#next()
     return turn
   }
 
   hurry(turn: FetchSlot): void {
-    this.#background.delete(turn)
-    turn.background = false
-    this.#urgent.add(turn)
+    this.#waiting[turn.use].delete(turn)
+    turn.use = 'urgent'
+    this.#waiting.urgent.add(turn)
     this.#next()
   }
 
-  done({ background }: FetchSlot): void {
-    this.#running--
-    if (background) this.#runningBackground--
+  done({ use }: FetchSlot): void {
+    this.#running[use]--
     this.#next()
   }
 
   #next(): void {
-    while (this.#running < RUNNING_MAX) {
-      const [urgent] = this.#urgent
-      const [background] = this.#background
-      const turn = urgent ?? (this.#runningBackground < BACKGROUND_MAX ? background : undefined)
-      if (turn === undefined) return
-      this.#urgent.delete(turn)
-      this.#background.delete(turn)
-      this.#running++
-      if (turn.background) this.#runningBackground++
+    for (let turn = this.#first(); turn !== undefined; turn = this.#first()) {
+      this.#waiting[turn.use].delete(turn)
+      this.#running[turn.use]++
       turn.begin()
     }
+  }
+
+  /** Returns the next fetch that is allowed to begin. */
+  #first(): FetchSlot | undefined {
+    const { urgent, refresh, retry } = this.#running
+    const background = refresh + retry
+    if (urgent + background >= RUNNING_MAX) return undefined
+    const [first] = this.#waiting.urgent
+    if (first !== undefined || background >= BACKGROUND_MAX) return first
+    const [refreshing] = this.#waiting.refresh
+    const [retrying] = this.#waiting.retry
+    return refreshing ?? (retry < RETRIES_MAX ? retrying : undefined)
   }
 }

@@ -27,9 +27,9 @@ export class IssuerKeys implements KeySource, ExpirySource {
   readonly #setOf = new WeakMap<IssuerRules, KeySet>()
 
   constructor(options: IssuerKeysOptions) {
-    const { log, cooldownMs = 10_000, refreshMs = 300_000, timeoutMs = 5_000 } = options
+    const { log, cooldownMs = 10_000, refreshMs = 300_000, retryMs = 30_000, timeoutMs = 5_000 } = options
     this.#client = new IssuerClient(options)
-    this.#times = { cooldownMs, refreshMs, timeoutMs }
+    this.#times = { cooldownMs, refreshMs, retryMs, timeoutMs }
     this.#log = log
   }
 

@@ -17,6 +17,8 @@ export interface KeySetTimes {
   readonly cooldownMs: number
   /** Time between periodic key set fetches, ms; varied randomly by ± 10 %. */
   readonly refreshMs: number
+  /** Longest time from a failed key set fetch to the next periodic one, ms; varied randomly by ± 10 %. */
+  readonly retryMs: number
   /**
    * Timeout of one key set fetch including discovery, ms. The timeout starts when the fetch gets its slot in the queue.
    * A token waits for this slot no longer than the same time.
@@ -204,12 +206,12 @@ export class KeySet implements TokenKeys {
 
   async #inTurn(background: boolean): Promise<FetchOutcome> {
     this.#refreshTimer?.()
-    const turn = this.#queue.enter(background)
+    const turn = this.#queue.enter(background ? (this.#failures === 0 ? 'refresh' : 'retry') : 'urgent')
     this.#turn = turn
     await turn.granted
     try {
       // Skip the fetch if the issuer was removed from the policy while the fetch was queued and no token waits for it.
-      if (turn.background && !this.#started) return this.#outcome ?? 'failed'
+      if (turn.use !== 'urgent' && !this.#started) return this.#outcome ?? 'failed'
       return await this.#attempt()
     } finally {
       turn.done()
@@ -277,13 +279,17 @@ export class KeySet implements TokenKeys {
     })
   }
 
-  /** Schedules the next periodic fetch. After failures the delay is shorter than usual, with exponential back-off. */
+  /**
+   * Schedules the next periodic fetch. After failures the delay is shorter than usual, with exponential back-off up to
+   * `retryMs`, so that a node without requests notices soon that the issuer is back.
+   */
   #schedule(): void {
     if (!this.#started) return
-    const { cooldownMs, refreshMs } = this.#times
+    const { cooldownMs, refreshMs, retryMs } = this.#times
     // With a short `keysStaleMs`, fetch so often that the keys do not become too old when one fetch fails.
     const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
-    const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
+    const backOffMs = Math.min(retryMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
+    const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, backOffMs)
     this.#refreshTimer = this.#task.after(delayMs * (0.9 + Math.random() * 0.2), () =>
       this.#task.run(() => this.#refreshed()),
     )

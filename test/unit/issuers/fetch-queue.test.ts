@@ -4,6 +4,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FetchQueue } from '../../../gateway/issuers/fetch-queue.ts'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 import { ecKey, logged, until } from './loopback-issuer.ts'
@@ -84,6 +85,21 @@ test('a key fetch that a token waits for runs before the queued key fetches that
 
   expect(await keys.keySetOf(all[20]!).refetch()).toBe('succeeded')
   expect(asked.size).toBe(17)
+})
+
+test('retries of unresponsive issuers use at most 8 slots, so that key fetches from other issuers begin at once', () => {
+  const queue = new FetchQueue()
+  const retries = Array.from({ length: 40 }, () => queue.enter('retry'))
+  const refreshes = Array.from({ length: 9 }, () => queue.enter('refresh'))
+  const begun = (slots: typeof retries) => slots.filter((each) => each.begun).length
+
+  expect([begun(retries), begun(refreshes)]).toEqual([8, 8])
+  retries[0]!.done()
+  expect([begun(retries), begun(refreshes)]).toEqual([8, 9])
+  for (const slot of refreshes) slot.done()
+  expect(begun(retries)).toBe(9)
+  retries[39]!.hurry()
+  expect(retries[39]!.begun).toBe(true)
 })
 
 test('a token stops waiting for a queued key fetch after the issuer timeout, and the status of the issuer shows no failed fetch', async () => {

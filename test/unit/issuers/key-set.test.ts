@@ -150,6 +150,17 @@ test('the gate retries to fetch the keys of an issuer that is unavailable at sta
   expect(keys.status()[0]).toMatchObject({ issuer: 'main', keys: 1, outcome: 'succeeded', error: undefined })
 })
 
+test('while an issuer is unavailable, the time between key fetches without a request grows to retryMs and no further', async () => {
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  const { rules, set } = open({ cooldownMs: 1, refreshMs: 86_400_000, retryMs: 4 })
+  keys.retain([rules])
+  // Without the bound, the 20th fetch would be 9 minutes after the first.
+  await until(() => server.keyFetches >= 20)
+  server.instead.clear()
+  await until(() => set.candidates('one', 'ES256').length === 1)
+  expect(keys.status()[0]).toMatchObject({ outcome: 'succeeded' })
+})
+
 const bad = {
   'a body of 5 MB': (response) => response.end(`{"keys":[],"pad":"${'x'.repeat(5_000_000)}"}`),
   '10,000 keys': (response) => response.end(JSON.stringify({ keys: new Array(10_000).fill({ kty: 'EC' }) })),
