@@ -2,7 +2,10 @@
 export interface Drain {
   /** End of the drain, ms since the epoch; infinity: until an operator ends it. In the past for a drain that has ended. */
   readonly untilMs: number
-  /** Time of the change by the clock of Redis, ms since the epoch. The latest change of an upstream applies. */
+  /**
+   * Time of the change by the clock of Redis, ms since the epoch, and at least 1 ms after the change before it. The latest
+   * change of an upstream applies.
+   */
   readonly changedMs: number
 }
 

@@ -20,6 +20,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('HGETALL', KEYS[4])
 local there = {}
 local count = 0
+-- Members apply the latest change of an upstream. A change in the same millisecond as the one before it, or after the
+-- clock went back, must still be later than that one.
+local changed = now
 for i = 1, #known, 2 do
   local ends = tonumber(string.match(known[i + 1], '^(%d+) '))
   if ends ~= nil and ends < now - ARGV[4] then
@@ -27,6 +30,8 @@ for i = 1, #known, 2 do
   else
     there[known[i]] = true
     count = count + 1
+    local before = tonumber(string.match(known[i + 1], ' (%d+)$'))
+    if before ~= nil and before >= changed then changed = before + 1 end
   end
 end
 for i = 6, #ARGV do
@@ -35,7 +40,7 @@ end
 if count > tonumber(ARGV[3]) then return false end
 local ends = ARGV[5]
 if ends ~= '-' then ends = string.format('%.0f', now + ARGV[5]) end
-local value = ends .. ' ' .. string.format('%.0f', now)
+local value = ends .. ' ' .. string.format('%.0f', changed)
 local change = {}
 for i = 6, #ARGV do
   redis.call('HSET', KEYS[4], ARGV[i], value)

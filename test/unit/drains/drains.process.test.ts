@@ -80,6 +80,19 @@ test('a drain event that a node reads twice, or late, does not replace a later c
   expect(late.names()).toEqual([])
 })
 
+test('the latest change of a drain applies although the clock of Redis went back after the one before it', async () => {
+  const { drains, names } = await node()
+  const anHourAhead = Date.now() + 3_600_000
+  await link.store.call('HSET', link.keys.drains, 'orders http://a:1', `- ${anHourAhead}`)
+  await drains.catchUp()
+  expect(names()).toEqual(['http://a:1'])
+
+  await drains.drain([a], 0)
+  drains.apply('drain', (await events())[0]!)
+
+  expect(names()).toEqual([])
+})
+
 test('a node that joins the cluster again restores a drain of an upstream that Redis lost, but not a drain that was ended meanwhile', async () => {
   const [first, second] = [await node(), await node()]
   await first.drains.drain([a, b], Number.POSITIVE_INFINITY)
