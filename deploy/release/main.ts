@@ -10,9 +10,11 @@ import { tryPackage } from './try-package.ts'
 import { disagreements, versionTexts } from './version-agreement.ts'
 
 const checkout = join(import.meta.dirname, '../..')
-const { values } = parseArgs({
-  options: { 'allow-dirty': { type: 'boolean', default: false }, check: { type: 'boolean', default: false } },
-})
+const usage = `usage: npm run release -- [OPTION …]
+
+  --check         then install the npm package in an empty folder, and start a node and the demo from it
+  --allow-dirty   also with changes that are not committed`
+const values = optionsOf(process.argv.slice(2))
 
 const refusals = [...disagreements(versionTexts(checkout)), ...changedFiles()]
 if (refusals.length > 0) {
@@ -26,6 +28,20 @@ const release = buildRelease(checkout, join(checkout, '.gatehouse/release'), (fi
 })
 console.error(`release: built in ${release.folder}`)
 if (values.check) await tryPackage(release, say)
+
+/** Reads the options. Prints the usage and ends the process for --help (exit code 0) and for wrong usage (2). */
+function optionsOf(args: string[]): { readonly 'allow-dirty': boolean; readonly check: boolean } {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    const { help, ...options } = parseArgs({ args, options: { 'allow-dirty': flag, check: flag, help: flag } }).values
+    if (!help) return options
+    console.error(usage)
+    process.exit(0)
+  } catch (error) {
+    console.error(`release: ${(error as Error).message}\n\n${usage}`)
+    process.exit(2)
+  }
+}
 
 /** Prints the result of a step with its seconds. */
 function say(done: string): void {

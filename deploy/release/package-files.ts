@@ -8,13 +8,22 @@ export interface PackageFile {
   readonly content: string | Buffer
 }
 
-/** Files of the npm package that are not reached by an import from another file of the package. */
+/**
+ * Files of the npm package that are not reached by an import from another file of the package: among them the
+ * configurations for other programs that a server is set up with, and the documentation.
+ */
 const roots = [
   'bin/gatehouse',
   'gateway/**/*',
   'workers/**/*',
   'deploy/demo/**/*',
   'deploy/watchdog.ts',
+  'deploy/systemd/*',
+  'deploy/{haproxy,haproxy-nodes}.cfg',
+  'deploy/nginx.conf',
+  'deploy/prometheus-alerts.yml',
+  'deploy/grafana/*',
+  'docs/**/*',
   'LICENSE',
   'README.md',
   'CHANGELOG.md',
@@ -25,12 +34,14 @@ const excluded = /[.]d[.]m?ts$|(^|\/)node_modules\/|^(gateway|workers)\/.*[.]md$
 /**
  * Returns the files of the npm package except package.json and npm-shrinkwrap.json. Each TypeScript file becomes a
  * JavaScript file with the same lines: types are replaced by spaces, and `.ts` at the end of a string by `.js`. So a
- * stack trace names the lines of the source, and no bundle hides what is installed.
+ * stack trace names the lines of the source, and no bundle hides what is installed. The systemd units start the
+ * JavaScript files.
  */
 export function packageFiles(checkout: string): PackageFile[] {
   return sourcesOf(checkout).map((path) => {
     const content = readFileSync(join(checkout, path))
     if (path.endsWith('.mjs')) return { path, content: withoutTs(content.toString()) }
+    if (path.endsWith('.service')) return { path, content: String(content).replaceAll(/[.]ts(?= )/g, '.js') }
     if (!path.endsWith('.ts')) return { path, content }
     return { path: path.replace(/ts$/, 'js'), content: withoutTs(stripTypeScriptTypes(content.toString())) }
   })

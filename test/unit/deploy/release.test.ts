@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, matchesGlob } from 'node:path'
 import { expect, test } from 'vitest'
 import { releaseDockerfile } from '../../../deploy/release/image-context.ts'
 import { importsOf, packageFiles } from '../../../deploy/release/package-files.ts'
@@ -52,6 +52,19 @@ test('the npm package has JavaScript and no TypeScript, tests, benchmarks or fil
   expect(
     [...paths].filter((path) => /[.]ts$|[.]test[.]|[.]env|[.]key$|^(test|bench)\/|node_modules/.test(path)),
   ).toEqual([])
+})
+
+test('every file of /opt/gatehouse that the systemd units and the production page name is in the npm package', () => {
+  const units = files.filter(({ path }) => path.endsWith('.service'))
+  const page = readFileSync(join(checkout, 'docs/guide/production.md'), 'utf8')
+  const named = [...units.map(({ content }) => String(content)), page]
+    .flatMap((text) => [...text.matchAll(/\/opt\/gatehouse\/([\w./*-]+)/g)])
+    .map(([, path]) => path!)
+    .filter((path) => !path.startsWith('node_modules/'))
+
+  expect(units.length).toBe(2)
+  expect(named).toContain('deploy/haproxy*.cfg')
+  expect(named.filter((path) => ![...paths].some((one) => matchesGlob(one, path)))).toEqual([])
 })
 
 test('every relative import in the npm package leads to a file of the package', () => {
