@@ -68,7 +68,7 @@ export const instruments = {
   ),
   upstreamRetries: counter(
     'upstream_retries_total',
-    'Failed attempts to forward a request that `retry` of the policy allows to repeat. `cause`: connect, full (no room for the call), reset, timeout, 502, 503, 504 or credential (rejected by the service). `outcome`: retried, attempts-exhausted, budget-exhausted, not-in-time (the wait would be too long), or body-not-kept (the request has a body that the gate does not keep).',
+    'Failed attempts to forward a request that `retry` of the policy allows to repeat. `cause`: connect, full (no room for the call), reset, timeout, 500, 502, 503, 504 or credential (rejected by the service). `outcome`: retried, attempts-exhausted, budget-exhausted, not-in-time (the wait would be too long), or body-not-kept (the request has a body that the gate does not keep).',
     ['service', 'cause', 'outcome'],
   ),
   keptBodies: gauge(

@@ -4,7 +4,7 @@ import type { RequestTimeouts } from './target.ts'
  * Failures after which a request can be sent again: no connection (`connect`), connection lost before the first byte of
  * the reply (`reset`), no reply head in time (`timeout`), and statuses of the service.
  */
-export type RetryCondition = 'connect' | 'reset' | 'timeout' | 502 | 503 | 504
+export type RetryCondition = 'connect' | 'reset' | 'timeout' | 500 | 502 | 503 | 504
 
 /** When a request of a route is sent again. */
 export interface RetryRules {
@@ -25,7 +25,7 @@ export interface RetryRules {
  * Causes of retries, as in metrics and traces. `full`: the upstream, or the node's limit of calls to it, had no room.
  * `credential`: the service rejected the credential of the gate.
  */
-export const retryCauses = ['connect', 'full', 'reset', 'timeout', 502, 503, 504, 'credential'] as const
+export const retryCauses = ['connect', 'full', 'reset', 'timeout', 500, 502, 503, 504, 'credential'] as const
 export type RetryCause = (typeof retryCauses)[number]
 
 /**

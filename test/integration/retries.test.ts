@@ -11,7 +11,7 @@ import { publicPolicy } from './data-plane-node.ts'
 
 // docs/guide/retries.md: when a request is sent again after a failed attempt, and when it is not.
 
-const all = ['connect', 'reset', 'timeout', 502, 503, 504]
+const all = ['connect', 'reset', 'timeout', 500, 502, 503, 504]
 
 /** Starts an upstream that counts the attempts of each request, by its target. */
 async function counting(reply: (attempt: number, ...rest: Parameters<UpstreamHandler>) => void) {
@@ -77,6 +77,7 @@ const node = await startNode({
   policy: publicPolicy({
     default: { upstreams: [flaky.url] },
     statuses: { upstreams: [flaky.url], entry: { retry: { on: [502, 503, 504] } } },
+    errors: { upstreams: [flaky.url], entry: { retry: { on: [500] } } },
     several: { upstreams: [flaky.url], entry: { retry: { on: [503], attempts: 4 } } },
     route: { upstreams: [flaky.url], entry: { retry: 'none' }, route: { retry: { on: [503] } } },
     posts: { upstreams: [flaky.url], entry: { retry: { on: [503], methods: ['POST', 'DELETE'] } } },
@@ -120,6 +121,8 @@ test.each([
   { target: '/statuses/503-1', status: 200, attempts: 2 },
   { target: '/statuses/504-1', status: 200, attempts: 2 },
   { target: '/statuses/500-1', status: 500, attempts: 1 },
+  { target: '/errors/500-1', status: 200, attempts: 2 },
+  { target: '/errors/501-1', status: 501, attempts: 1 },
   { target: '/statuses/503-2', status: 503, attempts: 2 },
   { target: '/several/503-3', status: 200, attempts: 4 },
   { target: '/several/503-4', status: 503, attempts: 4 },

@@ -51,7 +51,7 @@ export function retryAfterFault(x: Shaped, fault: GatewayFault): Retry | undefin
  */
 export function retryAfterReply(x: Shaped, head: ReplyHead): Retry | undefined {
   const { status } = head
-  if (status !== 502 && status !== 503 && status !== 504) return undefined
+  if (status !== 500 && status !== 502 && status !== 503 && status !== 504) return undefined
   if (x.route.retry?.on.has(status) !== true) return undefined
   const waitMs = Math.max(backOffMs(x.attempts), statedWaitMs(head))
   return retryAfter(x, { cause: status, wasSent: true, maySucceed: true, waitMs, fresh: false })

@@ -9,13 +9,13 @@ import type { RouteTimeouts } from '../snapshot.ts'
 const mapping = z
   .strictObject({
     on: z
-      .array(z.union([z.enum(['connect', 'reset', 'timeout']), z.literal([502, 503, 504])]))
+      .array(z.union([z.enum(['connect', 'reset', 'timeout']), z.literal([500, 502, 503, 504])]))
       .min(1)
       .prefault(['connect', 'reset'])
       .describe(
         'Failures after which a request is sent again. connect: no connection to the upstream, or no room for the ' +
           'call; for every method, because nothing was sent. reset: connection lost before the first byte of the ' +
-          'response. timeout: no response head in time. 502, 503, 504: this status of the service. Default [connect, ' +
+          'response. timeout: no response head in time. 500, 502, 503, 504: this status of the service. Default [connect, ' +
           'reset].',
       ),
     methods: z
