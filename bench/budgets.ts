@@ -1,3 +1,5 @@
+import { faults } from './sick/service-fault.ts'
+
 /** Upper limit of one figure that a benchmark scenario measures. */
 export interface Budget {
   readonly scenario: string
@@ -75,6 +77,10 @@ export const budgets: readonly Budget[] = [
   { scenario: 'overload', figure: 'connections_users_unsent_percent', most: 0, tolerance: EXACT },
   { scenario: 'overload', figure: 'logins_users_failed_percent', most: 0, tolerance: EXACT },
   { scenario: 'overload', figure: 'logins_users_unsent_percent', most: 0, tolerance: EXACT },
+  ...faults.flatMap((fault): Budget[] => [
+    { scenario: 'sick-upstreams', figure: `${fault}_failed_behind_peers_requests`, most: 0, tolerance: EXACT },
+    { scenario: 'sick-upstreams', figure: `${fault}_added_p99_behind_peers_ms`, most: 1, tolerance: TIME },
+  ]),
   { scenario: 'scale', figure: 'cpu_growth_1_to_8', most: 1.1, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_nginx', most: 1.35, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_haproxy_jwt', most: 0.15, tolerance: RATIO },

@@ -25,11 +25,12 @@ import { check } from './scenarios/check.ts'
 import { grpc } from './scenarios/grpc.ts'
 import { scenarios } from './scenarios/list.ts'
 import { websocket } from './scenarios/websocket.ts'
+import { sickUpstreams } from './sick/sick-upstreams.ts'
 
 /** Scenarios that are not part of the suite, because they take long or need additional programs. */
-const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check, overload]
+const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams]
 const all = [...scenarios, ...others]
-/** Time limit of each scenario, ms. A scenario that exceeds it fails and ends the run. */
+/** Time limit of a scenario without an own one, ms. A scenario that exceeds its limit fails and ends the run. */
 const LIMIT_MS = 10 * 60_000
 
 const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ name }) => name), 'compare'].join(', ')
@@ -97,8 +98,9 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
       const seconds = Math.round((performance.now() - startedMs) / 1000)
       progress(`[${i + 1}/${list.length}, ${seconds} s] ${scenario.name}: ${scenario.about}`)
       const running = runScenario(site, scenario, chosen[i]!).catch((error: Error) => failed(scenario, error.message))
-      const finding = await Promise.race([running, sleep(LIMIT_MS, undefined, { ref: false })])
-      findings.push(finding ?? failed(scenario, `not finished after ${LIMIT_MS / 60_000} minutes`))
+      const limitMs = scenario.limitMs?.(chosen[i]!) ?? LIMIT_MS
+      const finding = await Promise.race([running, sleep(limitMs, undefined, { ref: false })])
+      findings.push(finding ?? failed(scenario, `not finished after ${Math.round(limitMs / 60_000)} minutes`))
       if (values['output'] === 'text') {
         process.stdout.write(findingTable(findings.at(-1)!, verdictsOf(findings, budgets)))
       }

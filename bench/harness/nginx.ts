@@ -51,13 +51,25 @@ export function startBareProxy(folder: string, upstreamPort: number, certificate
       ? ''
       : `ssl_certificate ${certificate.certFile};\nssl_certificate_key ${certificate.keyFile};\n`
   return startNginx(folder, (port) => {
-    const values: Record<string, string> = {
+    const values = {
       upstream: String(upstreamPort),
       port: String(port),
       ssl: certificate === undefined ? '' : 'ssl',
     }
-    return pair + conf.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '')
+    return pair + filledIn(conf, values)
   })
+}
+
+/** Replaces each `{{name}}` in a configuration with its value. */
+function filledIn(conf: string, values: Readonly<Record<string, string | undefined>>): string {
+  return conf.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '')
+}
+
+/** Starts an nginx that balances requests over three services (`bench/sick/nginx.conf`). */
+export function startFleetProxy(folder: string, servicePorts: readonly number[]): Promise<Nginx> {
+  const conf = readFileSync(new URL('../sick/nginx.conf', import.meta.url), 'utf8')
+  const [one, two, three] = servicePorts.map(String)
+  return startNginx(folder, (port) => filledIn(conf, { port: String(port), one, two, three }))
 }
 
 /** Starts an nginx that only forwards WebSockets to a service. */

@@ -42,6 +42,8 @@ export interface Scenario<Name extends string = string> {
   readonly options: Readonly<Record<Name, Option>>
   /** Whether the scenario uses the load generator that `--generator` selects. */
   readonly choosesGenerator?: true
+  /** Time limit, ms. Default: 10 minutes. */
+  limitMs?(chosen: Readonly<Record<Name, number>>): number
   /**
    * Runs the scenario. Afterwards the site stops every process that the scenario started through it.
    *

@@ -77,7 +77,7 @@ export class FlowSender {
     return this.#steps.map(({ due, unsent, replies, latenciesMs, lastRefusedMs }) => {
       const sorted = Float64Array.from(latenciesMs).sort()
       const at = (share: number): number => (sorted.length === 0 ? 0 : quantile(sorted, share))
-      return { due, unsent, replies, p50Ms: at(0.5), p99Ms: at(0.99), lastRefusedMs }
+      return { due, unsent, replies, p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), lastRefusedMs }
     })
   }
 

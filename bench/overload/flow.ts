@@ -34,6 +34,7 @@ export interface FlowStep {
   /** Latency of the replies with a status below 400, from the time at which the request was due, ms; 0 without replies. */
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly p999Ms: number
   /** Time from the start of the step at which the last request was due that got no reply with a status below 400, ms. */
   readonly lastRefusedMs: number
 }
@@ -50,3 +51,6 @@ export interface FlowReport {
    */
   readonly lateP99Ms: number
 }
+
+/** Message of the load generator: a step begins, or all steps have ended. */
+export type FlowMessage = { readonly step: number } | { readonly report: FlowReport }

@@ -1,13 +1,18 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { FlowPlan, FlowReport } from './flow.ts'
+import type { FlowMessage, FlowPlan, FlowReport } from './flow.ts'
 
 /** The load generator in its own process. */
 export interface FlowGenerator {
   readonly pid: number
-  /** Sends the flows. Only one plan at a time. @throws {Error} when the process ends before its result */
-  carryOut(plan: FlowPlan): Promise<FlowReport>
+  /**
+   * Sends the flows. Only one plan at a time.
+   *
+   * @param onStep  called with its number when a step begins
+   * @throws {Error} when the process ends before its result
+   */
+  carryOut(plan: FlowPlan, onStep?: (step: number) => void): Promise<FlowReport>
   stop(): Promise<void>
 }
 
@@ -16,13 +21,19 @@ export function startFlowGenerator(): FlowGenerator {
   const exit = once(child, 'exit')
   return {
     pid: child.pid!,
-    async carryOut(plan) {
-      child.send(plan)
-      const failed = exit.then(([code]): never => {
-        throw new Error(`the load generator ended with exit code ${code}`)
-      })
-      return (await Promise.race([once(child, 'message') as Promise<[FlowReport]>, failed]))[0]
-    },
+    carryOut: (plan, onStep = () => undefined) =>
+      new Promise((resolve, reject) => {
+        const receive = (message: FlowMessage): void => {
+          if ('step' in message) onStep(message.step)
+          else {
+            child.off('message', receive)
+            resolve(message.report)
+          }
+        }
+        child.on('message', receive)
+        exit.then(([code]) => reject(new Error(`the load generator ended with exit code ${code}`)))
+        child.send(plan)
+      }),
     stop: async () => {
       child.disconnect()
       await exit

@@ -10,6 +10,7 @@ import { check } from '../../../bench/scenarios/check.ts'
 import { grpc } from '../../../bench/scenarios/grpc.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
 import { websocket } from '../../../bench/scenarios/websocket.ts'
+import { sickUpstreams } from '../../../bench/sick/sick-upstreams.ts'
 
 // A benchmark run fails when a budget is missed by more than its tolerance, or when a scenario reports a failure.
 
@@ -61,7 +62,8 @@ test('a failure in a scenario makes the benchmark run fail, whatever the figures
 })
 
 test('every benchmark budget belongs to an existing scenario', () => {
-  const names = new Set([...scenarios, scale, limits, peers, websocket, grpc, check, overload].map(({ name }) => name))
+  const others = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams]
+  const names = new Set([...scenarios, ...others].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
 })
