@@ -38,8 +38,22 @@ export const overloadSettings = z
           'machine, or JavaScript heap after a garbage collection as a part of its limit. Default 90%, 10% to 100%.',
       )
       .meta({ reload: 'live' }),
+    refusal_delay: duration({ min: '0s', max: '10s' })
+      .prefault('1s')
+      .describe(
+        'Time after which a request is refused that is shed because of `delay`, once more than 50 are shed in 100 ms. Until ' +
+          'then its client sends nothing else on the connection: a flood costs less CPU time. At most a quarter of ' +
+          '`in_flight` refusals wait. 0s refuses at once. Default 1s, 0s to 10s.',
+      )
+      .meta({ reload: 'live' }),
   })
-  .transform(({ mode, delay, in_flight, memory }) => ({ mode, delayMs: delay, inFlight: in_flight, memory }))
+  .transform(({ mode, delay, in_flight, memory, refusal_delay }) => ({
+    mode,
+    delayMs: delay,
+    inFlight: in_flight,
+    memory,
+    refusalDelayMs: refusal_delay,
+  }))
   .prefault({})
   .describe(
     'Protection of an overloaded node. It replies 503 with `Retry-After`, to unknown callers first and to users last, and ' +

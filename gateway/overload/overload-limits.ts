@@ -10,4 +10,6 @@ export interface OverloadLimits {
   readonly inFlight: number
   /** Maximum used part of the memory, 0 to 1. */
   readonly memory: number
+  /** Time after which a refusal is sent when there are many, ms; 0 sends each refusal at once. */
+  readonly refusalDelayMs: number
 }

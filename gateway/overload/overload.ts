@@ -4,6 +4,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { AddressShares } from './address-shares.ts'
 import { CLASSES, classNames, classOf, KNOWN_ADDRESS, STRANGER } from './caller-class.ts'
+import { DelayedRefusals } from './delayed-refusals.ts'
 import type { Pressure, PressureReading } from './node-pressure.ts'
 import type { OverloadLimits, OverloadMode } from './overload-limits.ts'
 import { Shedder } from './shedder.ts'
@@ -12,6 +13,10 @@ import { Shedder } from './shedder.ts'
 const INTERVAL_MS = 100
 /** Intervals in a period of the shares of addresses: 1 s. */
 const PERIOD_INTERVALS = 10
+/** Number of refusals in an interval that are sent at once. A balancer can then send the requests to another node. */
+const PROMPT_REFUSALS = 50
+/** Part of the exchanges in flight up to which refusals may wait beside them. */
+const DELAYED_SHARE = 1 / 4
 /** Time without a shed request after which an overload has ended in the log, ms. */
 const QUIET_MS = 5000
 /**
@@ -24,6 +29,8 @@ export const shedCauses = ['delay', 'memory', 'in_flight'] as const
 
 export type ShedCause = (typeof shedCauses)[number]
 
+const DELAY = shedCauses.indexOf('delay')
+const MEMORY = shedCauses.indexOf('memory')
 const IN_FLIGHT = shedCauses.indexOf('in_flight')
 
 /**
@@ -72,6 +79,7 @@ export class Overload implements MetricSource {
   readonly #endMeasuring: () => void
   readonly #shedder = new Shedder()
   readonly #addresses = new AddressShares()
+  readonly #delayed: DelayedRefusals
   /** Number of shed requests, by class and cause. */
   readonly #shed = new Float64Array(CLASSES * shedCauses.length)
   /** Number of exchanges in flight at which each class is shed, by class. */
@@ -79,7 +87,9 @@ export class Overload implements MetricSource {
   #limits: OverloadLimits
   #reading: PressureReading = { delayMs: 0, memory: 0 }
   /** Index of the cause for which the shedder sheds. */
-  #cause = 0
+  #cause = DELAY
+  /** Number of refusals of the current interval that were sent at once. */
+  #prompt = 0
   #inFlight = 0
   #turn = 0
   #intervals = 0
@@ -97,6 +107,7 @@ export class Overload implements MetricSource {
     this.#measuredAt = timers.now()
     this.replace(limits)
     this.#task = new Supervisor('overload', timers)
+    this.#delayed = new DelayedRefusals(this.#task, timers)
     this.#endMeasuring = this.#task.repeat(INTERVAL_MS, () => this.#measure())
   }
 
@@ -130,6 +141,24 @@ export class Overload implements MetricSource {
     return this.#shedder.admits(class_) ? undefined : this.#refusal(class_, this.#cause)
   }
 
+  /**
+   * Delays a refusal, if the node sheds many requests because of the delay of its event loop. The delay bounds what
+   * clients with keep-alive can send: a refusal costs up to 40 % of the CPU time of an admitted request.
+   *
+   * @param send  sends the refusal, unless the exchange has ended; must not throw
+   * @returns false when the refusal must be sent at once
+   */
+  delayRefusal(send: () => void): boolean {
+    const { refusalDelayMs, inFlight } = this.#limits
+    if (refusalDelayMs === 0 || this.#shedder.level === 0 || this.#cause !== DELAY) return false
+    if (this.#prompt < PROMPT_REFUSALS || this.#delayed.size >= inFlight * DELAYED_SHARE) {
+      this.#prompt++
+      return false
+    }
+    this.#delayed.add(refusalDelayMs, send)
+    return true
+  }
+
   /** Counts an admitted exchange as in flight. */
   enter(x: Admitted): void {
     x.inFlight = true
@@ -154,6 +183,7 @@ export class Overload implements MetricSource {
     sink.value(instruments.overloadDelay, delayMs / 1000, {})
     sink.value(instruments.overloadMemory, memory, {})
     sink.value(instruments.overloadInFlight, inFlight, {})
+    sink.value(instruments.overloadDelayed, this.#delayed.size, {})
     for (const [i, names] of classNames.entries()) {
       for (const [j, cause] of shedCauses.entries()) {
         sink.value(instruments.overloadShed, this.#shed[i * shedCauses.length + j]!, { ...names, cause })
@@ -162,6 +192,7 @@ export class Overload implements MetricSource {
   }
 
   close(): void {
+    this.#delayed.flush()
     this.#endMeasuring()
     this.#task.stop()
     this.#pressure.close()
@@ -179,10 +210,11 @@ export class Overload implements MetricSource {
     const now = this.#timers.now()
     const elapsedMs = Math.max(1, now - this.#measuredAt)
     this.#measuredAt = now
+    this.#prompt = 0
     this.#reading = this.#pressure.read(Math.max(0, elapsedMs - INTERVAL_MS))
     const delayLoad = this.#reading.delayMs / this.#limits.delayMs
     const memoryLoad = this.#reading.memory / this.#limits.memory
-    if (delayLoad > 1 || memoryLoad > 1) this.#cause = delayLoad >= memoryLoad ? 0 : 1
+    if (delayLoad > 1 || memoryLoad > 1) this.#cause = delayLoad >= memoryLoad ? DELAY : MEMORY
     this.#shedder.adjust(Math.max(delayLoad, memoryLoad), elapsedMs, this.#limits.mode === 'shed')
     if (++this.#intervals % PERIOD_INTERVALS === 0) this.#addresses.renew()
     this.#report(now)

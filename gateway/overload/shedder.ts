@@ -1,4 +1,4 @@
-import { CLASSES } from './caller-class.ts'
+import { CLASSES, classOf, KNOWN_ADDRESS } from './caller-class.ts'
 
 /**
  * Number of consecutive overloaded intervals after which shedding begins. One long pause, such as a garbage collection
@@ -18,17 +18,24 @@ const LOAD_LOW = 0.7
 /** Lowest admitted rate, requests per ms. With less, the node could not notice that the overload has ended. */
 const RATE_MIN = 0.02
 /**
- * Cost of a shed request, as a part of the cost of an admitted request. A node that sheds a flood can be overloaded by
- * the shed requests alone. Shedding more would then not help.
+ * Cost of a shed request, as a part of the cost of an admitted request (`shed_ratio` in docs/design/benchmarks.md). A
+ * node that sheds a flood can be overloaded by the shed requests alone. Shedding more would then not help.
  */
-const SHED_COST = 0.2
+const SHED_COST = 0.4
 /**
- * Part of its work that the node always spends on admitted requests, so that neither a flood of strangers nor another
- * program that takes the CPU starves the users.
+ * Part of its work that the node always spends on admitted requests of known callers, so that neither a flood of
+ * strangers nor another program that takes the CPU starves the users.
  */
 const WORK_MIN = 0.5
+/**
+ * The same part for requests of all callers. It is lower, because a request of a stranger can cost several times the
+ * usual work: the check of a forged signature alone costs twice as much as forwarding a request of a user.
+ */
+const WORK_MIN_OF_ALL = 0.1
 /** Factor by which the highest amount of work decreases in an interval: half of it is left after 35 s. */
 const WORK_DECAY = 0.998
+/** Lowest class of known callers. */
+const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
 /** Weight of the newest interval in the smoothed rate of arrivals. */
 const NEWEST = 0.5
 
@@ -128,7 +135,10 @@ export class Shedder {
   #lower(load: number, admitted: number, arrived: number): void {
     const decrease = Math.min(DECREASE_MAX, DECREASE * load)
     this.#work = Math.max(this.#work * WORK_DECAY, admitted + SHED_COST * (arrived - admitted))
-    this.#rate = Math.max(RATE_MIN, WORK_MIN * this.#work, Math.min(this.#rate, admitted) * (1 - decrease))
+    let known = 0
+    for (let i = FIRST_KNOWN; i < CLASSES; i++) known += this.#rates[i]!
+    const least = Math.max(RATE_MIN, WORK_MIN_OF_ALL * this.#work, Math.min(known, WORK_MIN * this.#work))
+    this.#rate = Math.max(least, Math.min(this.#rate, admitted) * (1 - decrease))
   }
 
   /** While the node could not keep up, it processed as many requests as it can: the first admitted rate. */

@@ -59,7 +59,7 @@ export interface Gate {
   /** Client addresses that are known: their new tokens and logins have priority in the queue of calls to an issuer. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   /** Sheds requests while the node is overloaded. */
-  readonly overload: Pick<Overload, 'isWary' | 'refuse' | 'enter' | 'leave'>
+  readonly overload: Pick<Overload, 'isWary' | 'refuse' | 'delayRefusal' | 'enter' | 'leave'>
   readonly limiter: Limiter
   /** Manager of the login sessions; `undefined` without Redis or an encryption key: no user can then log in. */
   readonly sessions:
@@ -145,7 +145,7 @@ const hiddenSecret: Secret = {
 export const inertMembers = {
   clientCertificates: undefined,
   knownAddresses: { add: () => {}, has: () => false },
-  overload: { isWary: false, refuse: () => undefined, enter: () => {}, leave: () => {} },
+  overload: { isWary: false, refuse: () => undefined, delayRefusal: () => false, enter: () => {}, leave: () => {} },
   sessions: undefined,
   loginService: undefined,
   pages: undefined,

@@ -385,6 +385,10 @@ export const instruments = {
     'overload_in_flight',
     'Admitted exchanges in progress, without event streams and WebSockets. `overload.in_flight` limits them.',
   ),
+  overloadDelayed: gauge(
+    'overload_delayed_refusals',
+    'Refusals of the overloaded node that are sent after `overload.refusal_delay`. Their clients wait.',
+  ),
   loopLag: histogram(
     'event_loop_lag_seconds',
     'Seconds by which a timer that is due every 100 ms is late. A high value: JavaScript work blocks the node, and every exchange may wait this long.',

@@ -178,6 +178,29 @@ test('a busy event loop sheds strangers and no user, and the node admits strange
   expect((await readMetrics(node.adminPort)).sum(shed, { caller: 'user' })).toBe(0)
 })
 
+test('of many strangers at a busy event loop, some wait for their refusal, and all get a reply', async () => {
+  const node = await startNodeProcess({
+    ...optionsOf({ delay: '1ms', refusal_delay: '10s' }),
+    env: { NODE_OPTIONS: `--import ${programUrl('busy-loop')}` },
+  })
+  node.signal('SIGUSR2')
+  let isLoaded = true
+  const statuses = new Set<number>()
+  const strangers = Array.from({ length: 160 }, async (_, n) => {
+    while (isLoaded) statuses.add((await get(node, '/public/1', `127.0.1.${n + 1}`)).status)
+  })
+  const waiting = async () => (await readMetrics(node.adminPort)).sum('gatehouse_overload_delayed_refusals')
+  try {
+    await until('refusals wait', async () => (await waiting()) > 0)
+  } finally {
+    isLoaded = false
+  }
+
+  await Promise.all(strangers)
+  expect([...statuses].toSorted()).toEqual([200, 503])
+  expect(await waiting()).toBe(0)
+})
+
 test('an overloaded node begins no login, and completes a login that has begun', async () => {
   const gate = await startCodeGate({ settings: { overload: { mode: 'shed', in_flight: 1, delay: '10s' } } })
   const orders = new Held()

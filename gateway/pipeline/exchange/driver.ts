@@ -67,7 +67,23 @@ function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
 function conclude(x: Exchange, verdict: Verdict): void {
   if (verdict === undefined || x.aborted || x.settled) return
   if ('answer' in verdict) answer(x, verdict)
-  else refuse(x, verdict)
+  else if (!isDelayed(x, verdict)) refuse(x, verdict)
+}
+
+/**
+ * Delays the refusal of an overloaded node, so that the client sends no further request meanwhile. The proxy of a check
+ * gets the refusal at once, because it waits on behalf of many clients, and often for less than a second.
+ */
+function isDelayed(x: Exchange, refusal: Denial): boolean {
+  if (refusal.reason !== 'overloaded' || x.checkPath !== undefined) return false
+  return x.gate.overload.delayRefusal(() => {
+    if (x.aborted || x.settled) return
+    try {
+      refuse(x, refusal)
+    } catch (error) {
+      fail(x, error)
+    }
+  })
 }
 
 function answer(x: Exchange, own: Answer): void {

@@ -17,7 +17,14 @@ function overloadOf(given: Partial<OverloadLimits> = {}) {
   const timers = new ManualTimers()
   const lines: Record<string, unknown>[] = []
   const measured = { current: calm, isOpen: true }
-  const limits: OverloadLimits = { mode: 'shed', delayMs: 100, inFlight: 100, memory: 0.9, ...given }
+  const limits: OverloadLimits = {
+    mode: 'shed',
+    delayMs: 100,
+    inFlight: 100,
+    memory: 0.9,
+    refusalDelayMs: 1000,
+    ...given,
+  }
   const overload = new Overload({
     limits,
     pressure: {
@@ -113,6 +120,57 @@ test.each(['delayMs', 'memory'] as const)('a high %s sheds the lowest class, and
   expect(during.batch).toBeGreaterThan(100)
   expect([during.critical, after]).toEqual([0, { batch: 0, critical: 0 }])
   expect(overload.isWary).toBe(false)
+})
+
+/** Overloads a node by the delay of its event loop until it sheds; counts how many of `count` refusals it delays. */
+async function delayedOf(count: number, { overload, timers, measured }: ReturnType<typeof overloadOf>) {
+  measured.current = { ...measured.current, delayMs: 150 }
+  for (let n = 0; n < 10; n++) {
+    for (let i = 0; i < 100; i++) overload.refuse(STRANGER, batch, addressOf(1))
+    await timers.pass(100)
+  }
+  expect(overload.status.level).toBeGreaterThan(0)
+  const sent: number[] = []
+  const delayed = Array.from({ length: count }, (_, n) => overload.delayRefusal(() => sent.push(n)))
+  return { sent, prompt: delayed.filter((isDelayed) => !isDelayed).length }
+}
+
+test('of many refusals in 100 ms, all but the first 50 are sent after the refusal delay, in their order', async () => {
+  const parts = overloadOf({ inFlight: 1000 })
+  const { sent, prompt } = await delayedOf(80, parts)
+  expect(prompt).toBe(50)
+
+  await parts.timers.pass(990)
+  expect(sent).toEqual([])
+  await parts.timers.pass(20)
+  expect(sent).toEqual(Array.from({ length: 30 }, (_, n) => 50 + n))
+})
+
+test('refusals above a quarter of the exchanges in flight are not delayed', async () => {
+  const { prompt } = await delayedOf(400, overloadOf({ inFlight: 1000 }))
+
+  expect(prompt).toBe(150)
+})
+
+test('with a refusal delay of 0, no refusal is delayed', async () => {
+  const { prompt } = await delayedOf(80, overloadOf({ refusalDelayMs: 0 }))
+
+  expect(prompt).toBe(80)
+})
+
+test('refusals because of the memory are not delayed, because a delayed refusal occupies memory', async () => {
+  const parts = overloadOf()
+  parts.measured.current = { ...calm, memory: 100 }
+
+  expect((await delayedOf(80, parts)).prompt).toBe(80)
+})
+
+test('a closed overload protection sends the delayed refusals', async () => {
+  const parts = overloadOf({ inFlight: 1000 })
+  const { sent } = await delayedOf(60, parts)
+  parts.overload.close()
+
+  expect(sent).toHaveLength(10)
 })
 
 test('a single long pause of the event loop sheds nothing', async () => {
