@@ -11,6 +11,12 @@ const NEEDED = 24
 
 keepCompiled()
 if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
+  // With an IPC channel, another process started this one: the branch below, or a supervisor. When that process is
+  // killed, nothing forwards signals any more, so stop as after SIGTERM.
+  if (process.connected) {
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+    process.channel.unref()
+  }
   const { run } = await import('./cli.ts')
   await run(process.argv)
 } else {
@@ -21,7 +27,9 @@ if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
     )
     process.exit(1)
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
