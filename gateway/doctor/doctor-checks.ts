@@ -7,6 +7,7 @@ import { keys } from './checks/keys.ts'
 import { redirectUriCheck } from './checks/redirect-uris.ts'
 import { redisCommands } from './checks/redis-commands.ts'
 import { redisServer } from './checks/redis-server.ts'
+import { upstreamHealth } from './checks/upstream-health.ts'
 import { upstreams } from './checks/upstreams.ts'
 import type { DoctorCheck } from './doctor-check.ts'
 
@@ -20,6 +21,7 @@ export const doctorChecks: readonly DoctorCheck[] = [
   clientSecrets,
   redirectUriCheck,
   upstreams,
+  upstreamHealth,
   clock,
   certificates,
 ]

@@ -13,11 +13,10 @@ import type { HealthRules } from './checks/health-rules.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
-import { Http1Target } from './http1-target.ts'
-import { Http2Target } from './http2/http2-target.ts'
+import { openTarget } from './open-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
 import { ServiceRetries } from './service-retries.ts'
-import type { PooledTarget, TargetParts } from './target.ts'
+import type { PooledTarget } from './target.ts'
 import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
@@ -342,17 +341,6 @@ export class TargetRegistry implements ExpirySource {
     this.#checker.close()
     this.#adopt(new InUse())
   }
-}
-
-function openTarget(
-  origin: URL,
-  protocol: ServiceProtocol | undefined,
-  connectMs: number,
-  maxCalls: number,
-  parts: TargetParts,
-): PooledTarget {
-  const Target = (protocol ?? 'http1') === 'http1' ? Http1Target : Http2Target
-  return new Target(origin, connectMs, maxCalls, parts)
 }
 
 /** Returns the object at `key` for the next policy: the object that is already in use, or else a new object. */

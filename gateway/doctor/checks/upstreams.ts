@@ -3,7 +3,7 @@ import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import { handshakeFault } from '../../upstream/tls/handshake-fault.ts'
 import { type SeenCertificate, seenCertificate } from '../../upstream/tls/seen-certificate.ts'
-import { defaultTlsMaterial, readTlsMaterial } from '../../upstream/tls/tls-material.ts'
+import { defaultTlsMaterial, readTlsMaterial, type TlsMaterial } from '../../upstream/tls/tls-material.ts'
 import { tlsOptions } from '../../upstream/tls/tls-options.ts'
 import { upstreamAddress } from '../../upstream/upstream-address.ts'
 import type { DoctorCheck } from '../doctor-check.ts'
@@ -23,14 +23,19 @@ export const upstreams: DoctorCheck = {
     ),
 }
 
+/** Reads the TLS material for connections to an upstream; `undefined` for an upstream without TLS. */
+export function upstreamMaterial(
+  { upstreamTls }: ServicePolicy,
+  { protocol }: URL,
+  env: NodeJS.ProcessEnv,
+): TlsMaterial | undefined {
+  if (protocol !== 'https:') return undefined
+  return upstreamTls === undefined ? defaultTlsMaterial() : readTlsMaterial(upstreamTls, env)
+}
+
 function open(service: ServicePolicy, origin: URL, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Outcome> {
   const address = upstreamAddress(origin)
-  const isTls = origin.protocol === 'https:'
-  const material = isTls
-    ? service.upstreamTls === undefined
-      ? defaultTlsMaterial()
-      : readTlsMaterial(service.upstreamTls, env)
-    : undefined
+  const material = upstreamMaterial(service, origin, env)
   const protocol = service.protocol === 'http1' ? 'http/1.1' : 'h2'
   const socket =
     material === undefined

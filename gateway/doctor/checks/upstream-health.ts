@@ -1,0 +1,46 @@
+import type { ServicePolicy } from '../../policy/snapshot.ts'
+import { HealthCheck } from '../../upstream/checks/health-check.ts'
+import type { HealthRules } from '../../upstream/checks/health-rules.ts'
+import { ConcurrencyLimiter } from '../../upstream/concurrency-limiter.ts'
+import { openTarget } from '../../upstream/open-target.ts'
+import type { DoctorCheck } from '../doctor-check.ts'
+import { failedCheck, type Outcome, ok } from '../finding.ts'
+import { upstreamMaterial } from './upstreams.ts'
+
+const remedy = 'check that the service runs, and services.NAME.health in the policy: path and expect'
+
+/** Runs the health check of each upstream whose service has `health`, once, on a new connection. */
+export const upstreamHealth: DoctorCheck = {
+  name: 'upstream-health',
+  remedy,
+  tasks: ({ snapshot, loaded }) =>
+    (snapshot?.services ?? []).flatMap((service) => {
+      const { health } = service
+      if (health === undefined) return []
+      return service.upstreams.map((origin) => ({
+        subject: `${service.id} ${origin.origin}`,
+        run: (signal) => check(service, health, origin, loaded.sources.env, signal),
+      }))
+    }),
+}
+
+async function check(
+  service: ServicePolicy,
+  rules: HealthRules,
+  origin: URL,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const material = upstreamMaterial(service, origin, env)
+  const seats = new ConcurrencyLimiter('health check', 1)
+  const healthCheck = new HealthCheck(
+    rules,
+    openTarget(origin, service.protocol, rules.timeoutMs, 1, { seats, material }),
+  )
+  const end = AbortSignal.any([signal, AbortSignal.timeout(rules.timeoutMs)])
+  end.addEventListener('abort', () => healthCheck.timeOut(), { once: true })
+  const { result, detail } = await healthCheck.run()
+  return result === 'passed'
+    ? ok(`passes its health check: ${detail}`)
+    : failedCheck(`fails its health check: ${detail}`, remedy)
+}
