@@ -21,13 +21,16 @@ import { validatorCompiler } from './shape.ts'
 
 export interface AdminApiOptions {
   readonly failedCalls?: FailedCalls
-  /** Maximum time for a client to read a complete reply, ms. Default 10 s. */
+  /** Maximum time for a client of the admin API to read a complete reply, ms. Default 10 s. */
   readonly replyMs?: number
 }
 
-/** While a caller receives an event stream: minimum time between two validations of its token, ms. */
+/** While a caller of the admin API receives an event stream: minimum time between two validations of its token, ms. */
 const CALLER_KNOWN_MS = 1000
-/** Longest path parameter that the router accepts, characters. The schema of each operation sets the actual limit. */
+/**
+ * Longest path parameter that the router of the admin API accepts, characters. The schema of each operation sets the
+ * actual limit.
+ */
 const PARAMETER_MAX = 16 * 1024
 /**
  * Schema compilers for fastify. Without this object fastify would load its default compilers, which cost memory and
@@ -90,7 +93,9 @@ export class AdminApi {
     this.#app.routing(request, response)
   }
 
-  /** Number of calls since the start that got neither an individual log line nor an audit record. */
+  /**
+   * Number of admin API calls since the start of the node that got neither an individual log line nor an audit record.
+   */
   get unrecorded(): number {
     return this.#calls.unrecorded
   }
@@ -135,8 +140,8 @@ export class AdminApi {
         preValidation: async (request: FastifyRequest) => {
           request.body = await readJsonBody(request.raw, operation.bodyMaxBytes)
         },
-        // Validate the token again after the body has arrived: the caller can send the body slowly, and the token can
-        // expire or be revoked meanwhile.
+        // Validate the caller's token again after the body has arrived: the caller can send the body slowly, and the
+        // token can expire or be revoked meanwhile.
         preHandler: async ({ raw, body }: FastifyRequest) =>
           requireScopeFor(await this.#callers.identify(raw), operation, body),
       }),
@@ -203,8 +208,8 @@ export class AdminApi {
   }
 
   /**
-   * Records the call at its end. If the caller was not identified, charges the call to the client address, and waits
-   * before the reply when this address has sent several invalid tokens.
+   * Logs and audits an admin API call at its end. If the caller was not identified, charges the call to the client
+   * address, and waits before the reply when this address has sent several invalid tokens.
    */
   async #settle(request: FastifyRequest, status: number): Promise<void> {
     const { call, raw } = request
@@ -214,7 +219,7 @@ export class AdminApi {
       this.#calls.record(request, status)
       return
     }
-    // A fault of the gate (status 5xx) is not charged to the client address.
+    // A fault of the gate (status 5xx) during an admin API call is not charged to the client address as a failed call.
     const { recorded, delayMs } =
       status < 500 ? this.#failedCalls.failed(presented) : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
     if (recorded) this.#calls.record(request, status)
@@ -231,8 +236,8 @@ export class AdminApi {
     const { raw: response } = reply.hijack()
     response.shouldKeepAlive = false
     response.writeHead(status, { 'content-type': 'text/event-stream' })
-    // End the stream at once for HEAD, and when the client has already disconnected: its socket would emit no further
-    // `close` event that ends the stream.
+    // End the event stream of an admin API call at once for HEAD, and when the client has already disconnected: its
+    // socket would emit no further `close` event that ends the stream.
     if (request.method === 'HEAD' || socket.destroyed) {
       end()
       limitReplyTime(response)

@@ -7,11 +7,14 @@ import { answerProbe, type ProbeSources } from './probes.ts'
 
 export interface AdminListenOptions {
   readonly listen: ListenAddress
-  /** Host names, besides the loopback names, under which the listener accepts requests. */
+  /** Host names, besides the loopback names, under which the admin listener accepts requests. */
   readonly hosts: readonly string[]
 }
 
-/** Opens the admin listener. Probes and metrics are open to every client; the API requires a token. */
+/**
+ * Opens the listener of the admin API, probes and metrics. Probes and metrics are open to every client; the API
+ * requires a token.
+ */
 export function listenAdmin(sources: ProbeSources, api: AdminApi, options: AdminListenOptions): Promise<PlainServer> {
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
   const own: OwnReply = { send: (request, response) => api.serve(request, response) }

@@ -58,7 +58,7 @@ export class AdminPlane {
   }
 
   /**
-   * Opens the admin plane.
+   * Opens the listeners of the admin plane (admin API, metrics and probes).
    *
    * @param sources  metric sources in addition to the node and its process
    * @throws {ListenError} when an address cannot be bound

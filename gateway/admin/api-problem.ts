@@ -88,9 +88,12 @@ export const apiProblemCodes = {
 
 export type ApiProblemCode = keyof typeof apiProblemCodes
 
-/** One invalid field of a request. The value of the field is never quoted, because it can be a secret. */
+/** One invalid field of an admin API call. The value of the field is never quoted, because it can be a secret. */
 export interface FieldError {
-  /** JSON Pointer into the body (RFC 6901). `parameter` is the name of a query or path parameter. */
+  /**
+   * JSON Pointer (RFC 6901) to the invalid value in the request body. `parameter` is the name of a query or path
+   * parameter.
+   */
   readonly pointer?: string
   readonly parameter?: string
   readonly detail: string
@@ -123,7 +126,7 @@ export class ApiProblem extends Error {
   }
 
   /**
-   * Returns the problem document (RFC 9457) for the reply.
+   * Returns the problem document (RFC 9457) for the reply to an admin API call.
    *
    * @param id  id of the call, as in the log
    */

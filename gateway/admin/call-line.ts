@@ -5,7 +5,7 @@ import type { Caller } from './caller-authenticator.ts'
 
 /** Facts about an admin API call, collected while the call runs, for the log line and the audit record of the call. */
 export interface CallRecord {
-  /** Start of the call, ms since the epoch. */
+  /** Start of the admin API call, ms since the epoch. */
   readonly begunMs: number
   operation?: string
   caller?: Caller
@@ -14,10 +14,10 @@ export interface CallRecord {
    * gets no log line and no audit record.
    */
   limited?: boolean
-  /** Error code when the call was rejected. */
+  /** Error code (`code` of the problem document) when the admin API rejected the call. */
   problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
-  /** Fields of the audit record that describe the revocation; set when the call revoked something. */
+  /** Fields of the audit record that describe the revocation; set when the admin API call revoked something. */
   revocation?: RecordFacts | undefined
 }
 

@@ -13,7 +13,8 @@ export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, field
 const SUMMARY_MS = 10_000
 
 /**
- * Writes one log line and one audit record per call of the admin API. Counts the calls that get no line and no record.
+ * Writes one log line and one audit record per call of the admin API. Counts the calls that get neither a log line nor
+ * an audit record.
  */
 export class CallLog {
   readonly #node: string
@@ -30,12 +31,14 @@ export class CallLog {
     this.#log = log
   }
 
-  /** Number of calls since the start that got neither an individual log line nor an audit record. */
+  /**
+   * Number of admin API calls since the start of the node that got neither an individual log line nor an audit record.
+   */
   get unrecorded(): number {
     return this.#unrecorded
   }
 
-  /** Writes the log line and the audit record of a call that ended with `status`. */
+  /** Writes the log line and the audit record of an admin API call that ended with `status`. */
   record(request: FastifyRequest, status: number): void {
     const { id, call, socket } = request
     const { operation, caller, problem, note } = call
@@ -55,8 +58,8 @@ export class CallLog {
   }
 
   /**
-   * Counts a call that gets neither an individual log line nor an audit record. Logs the number of such calls: the
-   * first call immediately, further calls once per `SUMMARY_MS`.
+   * Counts an admin API call that gets neither an individual log line nor an audit record. Logs the number of such
+   * calls: the first call immediately, further calls once per `SUMMARY_MS`.
    */
   leaveUnrecorded(): void {
     this.#unrecorded++

@@ -8,9 +8,12 @@ import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import { ApiProblem } from './api-problem.ts'
 import { allScopes } from './scopes.ts'
 
-/** Authenticated caller: the owner of an access token of the admin issuer, or the holder of the bootstrap token. */
+/**
+ * Authenticated caller of the admin API: the owner of an access token of the admin issuer, or the holder of the
+ * bootstrap token.
+ */
 export interface Caller {
-  /** Subject of the caller's token. */
+  /** Subject (`sub`) of the access token of the admin API caller. */
   readonly who: string
   readonly client: string | undefined
   readonly credential: 'bootstrap token' | 'access token'
@@ -54,7 +57,7 @@ export class CallerAuthenticator {
   }
 
   /**
-   * Identifies the caller by the bearer token of the request.
+   * Identifies the caller of the admin API by the bearer token of the request.
    *
    * @throws {ApiProblem} 401 when there is no valid token (RFC 6750 §3.1)
    * @throws {GatewayFault} `issuer-unreachable` when the keys of the admin issuer are unavailable, so that the token
@@ -73,9 +76,9 @@ export class CallerAuthenticator {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
-    // All rejected tokens get the same reply, whatever the reason. A revoked token is rejected too. But unlike the data
-    // plane, the admin API accepts tokens while this node's list of revocations is out of date: otherwise no operator
-    // could repair the node.
+    // All tokens that the admin API rejects get the same reply, whatever the reason. A revoked token is rejected too.
+    // But unlike the data plane, the admin API accepts tokens while this node's list of revocations is out of date:
+    // otherwise no operator could repair the node.
     const isAccepted =
       typeof facts === 'object' &&
       // A token that is bound to a key is rejected, because the admin API checks no proof of possession (RFC 7800

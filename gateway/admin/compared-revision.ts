@@ -18,7 +18,7 @@ export function comparedFiles(files: readonly PolicyText[]): ComparedPolicy {
 }
 
 /**
- * Compiles a revision of the policy for a comparison.
+ * Compiles a stored revision of the cluster policy for a comparison with another policy.
  *
  * @throws {ApiProblem} 422 when this version of Gatehouse does not accept the revision
  */

@@ -39,7 +39,7 @@ export interface NodeView {
   readonly ready: boolean
   readonly snapshot: Snapshot
   readonly policy: PolicyHistory
-  /** State of the key sets of all issuers in the policy. */
+  /** State of the cached key sets of all issuers in the policy. */
   readonly issuerKeys: readonly KeySetStatus[]
   /** State of the gate's own tokens for services, on this node. */
   readonly grants: readonly GrantListing[]
@@ -51,7 +51,7 @@ export interface NodeView {
   readonly overload: OverloadStatus
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
-  /** Bytes of the request bodies that are kept to send requests again. */
+  /** Bytes of request bodies that the node keeps, to send a request again when an upstream fails. */
   readonly keptBodiesBytes: number
   /** Failed attempts to forward requests since the start of the node, by service. */
   readonly retries: readonly { readonly service: string; readonly counts: ServiceRetries['counts'] }[]
@@ -65,12 +65,12 @@ export interface NodeView {
 
 /** Counters of the HTTP/2 listener. */
 export interface Http2Reading {
-  /** Number of open connections. `streams`: number of requests in progress. */
+  /** Number of open HTTP/2 connections of clients. `streams`: number of requests in progress. */
   readonly sessions: number
   readonly streams: number
-  /** Number of connections that the gate ended or refused, by cause. */
+  /** Number of HTTP/2 connections of clients that the gate ended or refused, by cause. */
   readonly ended: ReadonlyMap<string, number>
-  /** Number of requests that were refused before they became exchanges, by cause. */
+  /** Number of HTTP/2 requests that the listener refused before they became exchanges, by cause. */
   readonly refused: ReadonlyMap<string, number>
 }
 
@@ -89,16 +89,18 @@ export interface UpstreamView {
   readonly connections: number
   readonly resting: boolean
   readonly weight: number
-  /** Number of calls in flight. */
+  /** Number of calls in progress to the upstream. */
   readonly calls: number
-  /** Maximum number of concurrent calls now. */
+  /** Maximum number of concurrent calls to the upstream at this time. */
   readonly limit: number
   readonly state: UpstreamStateName
-  /** Number of ejections since the start of the node, by cause. */
+  /** Number of ejections of the upstream since the start of the node, by cause. */
   readonly ejections: readonly (readonly [cause: EjectionCause, count: number])[]
-  /** Number of health checks since the start of the node, by result; empty without health checks. */
+  /** Number of health checks of the upstream since the start of the node, by result; empty without health checks. */
   readonly checks: readonly (readonly [result: CheckResult, count: number])[]
-  /** Outcome of the latest health check; `undefined` before the first one, and without health checks. */
+  /**
+   * Outcome of the latest health check of the upstream; `undefined` before the first one, and without health checks.
+   */
   readonly lastCheck: CheckOutcome | undefined
 }
 
@@ -127,7 +129,7 @@ export interface TraceDependencies {
 export interface SharedDependencies {
   readonly drains: Pick<Drains, 'list' | 'drain'>
   readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
-  /** Revisions of the cluster's policy; `undefined` with `policy.source: file`. */
+  /** Revisions of the cluster's policy; `undefined` when the node reads its policy from a file. */
   readonly revisions: RevisionService | undefined
   /** Setting `policy.owners`: what the owner of each service may change. Empty with `policy.source: file`. */
   readonly policyOwners: Readonly<Record<string, OwnerGrant>>

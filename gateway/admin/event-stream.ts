@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One event of a stream (server-sent events, WHATWG HTML §9.2). */
+/** One event of an event stream (server-sent events, WHATWG HTML §9.2). */
 export interface StreamEvent {
   /**
    * Place in the stream after this event. To resume the stream after a disconnection, the client sends this id as
@@ -14,22 +14,22 @@ export interface StreamEvent {
   readonly data: string
 }
 
-/** If the client reads nothing for this time (ms), the stream is closed. */
+/** Time (ms) after which an event stream of the admin API is closed if its client reads nothing. */
 const STALL_MS = 10_000
 /**
- * Number of unsent bytes of a stream above which the node takes no further event until the client has read. The last
- * event can exceed this number.
+ * Number of unsent bytes of an event stream above which the node takes no further event until the client has read. The
+ * last event can exceed this number.
  */
 const WAITING_MAX_BYTES = 256 * 1024
 /**
- * If a stream has no event for this time (ms), the node sends a comment line. It shows clients and proxies that the
- * connection is alive.
+ * If an event stream has no event for this time (ms), the node sends a comment line. It shows clients and proxies that
+ * the connection is alive.
  */
 const SIGN_OF_LIFE_MS = 15_000
 
 /**
- * Sends events until the stream ends, the client disconnects or reads too slowly. Requests the next event only when at
- * most `WAITING_MAX_BYTES` wait for the client.
+ * Sends events to a client of the admin API until the stream ends, the client disconnects or reads too slowly. Requests
+ * the next event only when at most `WAITING_MAX_BYTES` wait for the client.
  *
  * @param events  events to send; `undefined`: there is no event at the moment
  */
@@ -53,7 +53,7 @@ export async function sendEvents(
 }
 
 /**
- * Waits until the client has read all bytes.
+ * Waits until the client of an event stream has read all sent bytes.
  *
  * @returns false when the client disconnected or did not read them within `STALL_MS`
  */

@@ -6,28 +6,31 @@ import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 
 /**
- * Limits of failed calls per client address: number of calls at once, and number per second after that. Calls without a
- * token and calls with an invalid token have separate budgets.
+ * Limits of failed admin API calls per client address: number of calls at once, and number per second after that. Calls
+ * without a token and calls with an invalid token have separate budgets.
  */
 const BURST = 60
 const PER_SECOND = 1
 /**
- * Limits of failed calls, of all addresses together, that get a log line and an audit record: number at once, and
- * number per second after that.
+ * Limits of failed admin API calls, of all addresses together, that get a log line and an audit record: number at once,
+ * and number per second after that.
  */
 const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
-/** Number of recent calls with an invalid token from one client address up to which replies are not delayed. */
+/**
+ * Number of recent calls with an invalid token from one client address up to which the admin API does not delay its
+ * replies.
+ */
 const PROMPT_MAX = 5
 /**
- * Each recent call with an invalid token above `PROMPT_MAX` delays the reply by this time, ms. `DELAY_MAX_MS`: maximum
- * delay, ms.
+ * Each recent admin API call with an invalid token above `PROMPT_MAX` delays the reply by this time, ms.
+ * `DELAY_MAX_MS`: maximum delay, ms.
  */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
 /**
- * Maximum number of replies that are delayed at the same time. Further replies are sent without delay, because each
- * delayed reply occupies one of the 256 connections of the admin listener.
+ * Maximum number of admin API replies to invalid tokens that are delayed at the same time. Further replies are sent
+ * without delay, because each delayed reply occupies one of the 256 connections of the admin listener.
  */
 const DELAYED_MAX = 32
 /**
@@ -46,9 +49,9 @@ export interface CallOrigin {
 
 /** Consequences of an admin API call that failed before its caller was identified. */
 export interface Failure {
-  /** Whether the call gets its own log line and audit record. */
+  /** Whether the failed call gets a log line and an audit record. */
   readonly recorded: boolean
-  /** Delay of the reply, ms. */
+  /** Delay of the reply to the failed call, ms. */
   readonly delayMs: number
 }
 
@@ -63,8 +66,8 @@ export class FailedCalls {
   readonly #logged: AddressLimit
   readonly #now: () => number
   /**
-   * Recently accepted tokens, ordered by last use. Key: client address and hash of the token; value: end of the entry,
-   * monotonic, ms.
+   * Recently accepted admin tokens, ordered by last use. Key: client address and hash of the token; value: end of the
+   * entry, monotonic, ms.
    *
    * @bound {@link KNOWN_MAX} tokens | the least recently used is forgotten | none
    */
@@ -84,15 +87,15 @@ export class FailedCalls {
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
   /**
-   * Whether a call must be rejected without processing, because too many calls from its client address have failed
-   * recently. False for a token that was accepted from this address in the last 10 minutes.
+   * Whether an admin API call must be rejected without processing, because too many calls from its client address have
+   * failed recently. False for a token that was accepted from this address in the last 10 minutes.
    */
   exhausted({ address, token }: CallOrigin): boolean {
     if (token === undefined) return this.#without.exhausted(address)
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)
   }
 
-  /** Records that the token was accepted from the client address. */
+  /** Records that the admin API accepted the token from the client address. */
   succeeded({ address, token }: CallOrigin): void {
     if (token === undefined) return
     const key = keyOf(address, token)
@@ -103,7 +106,7 @@ export class FailedCalls {
     this.#known.delete(oldest!)
   }
 
-  /** Charges the client address for a call that ended before the caller was identified. */
+  /** Charges the client address for an admin API call that ended before the caller was identified. */
   failed({ address, token }: CallOrigin): Failure {
     const limit = token === undefined ? this.#without : this.#wrong
     limit.charge(address)
@@ -115,7 +118,7 @@ export class FailedCalls {
   }
 
   /**
-   * Counts one call of an unauthenticated caller towards the limit of log lines and audit records.
+   * Counts one call of an unauthenticated caller of the admin API towards the limit of log lines and audit records.
    *
    * @returns false when the limit is reached
    */

@@ -3,20 +3,20 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type JsonObject, readJsonObject } from '../oauth/json.ts'
 import { ApiProblem } from './api-problem.ts'
 
-/** Maximum size of a request body, bytes, unless the operation sets another limit. */
+/** Maximum size of the request body of an admin API call, bytes, unless the operation sets another limit. */
 export const bodyMaxBytes = 64 * 1024
 
 /**
- * Maximum size of a body that is too large but is read and discarded, bytes. Otherwise the reply closes the connection,
- * and a client that still sends gets a reset connection instead of the reply.
+ * Maximum size of a request body that is too large but is read and discarded, bytes. Otherwise the reply closes the
+ * connection, and a client that still sends gets a reset connection instead of the reply.
  */
 const DISCARDED_MAX_BYTES = 16 * 1024 * 1024
 
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
 
 /**
- * Requires a JSON body. An HTML form of another site cannot send this content type, and a script of another site needs
- * a CORS preflight for it.
+ * Requires that an admin API call has a JSON body. An HTML form of another site cannot send this content type, and a
+ * script of another site needs a CORS preflight for it.
  *
  * @throws {ApiProblem} 415
  */
@@ -27,7 +27,7 @@ export function requireJson(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Reads the body of a call, which must be a JSON object of at most `maxBytes`.
+ * Reads the request body of an admin API call, which must be a JSON object of at most `maxBytes`.
  *
  * @throws {ApiProblem} 400 or 413
  */
@@ -44,7 +44,7 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > maxBytes) throw tooLarge(maxBytes, announced > DISCARDED_MAX_BYTES)
-  // Read the body by events: `for await` would close the connection when it ends before the end of the body.
+  // Read the request body by events: `for await` would close the connection when it ends before the end of the body.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length

@@ -12,7 +12,7 @@ import type { EjectionCounts } from '../upstream/ejection-counts.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 
-/** Objects from which the state of a node is read. */
+/** Objects from which the admin plane reads the state of a node. */
 export interface ReadingSources {
   readonly gate: Pick<Gate, 'node' | 'runtime' | 'keptBodies'>
   /** Version of Gatehouse. */

@@ -65,7 +65,7 @@ function addExample(paths: Writable['paths'], { path, method, example, replies }
 
 type Content = Record<string, { example?: unknown }>
 
-/** The parts of an OpenAPI document that get examples. */
+/** The parts of an OpenAPI document to which example values are added. */
 interface Writable {
   readonly paths: Record<
     string,

@@ -6,7 +6,7 @@ import type { AdminDependencies } from './dependencies.ts'
 import type { StreamEvent } from './event-stream.ts'
 import type { Scope } from './scopes.ts'
 
-/** Parameters of a call, validated by the operation's schemas. */
+/** Parameters of an admin API call, validated by the operation's schemas. */
 export interface Call<Query, Body, PathParameters> {
   readonly query: Query
   readonly body: Body
@@ -20,7 +20,7 @@ export interface Call<Query, Body, PathParameters> {
 export interface Done {
   readonly status: 200 | 202
   readonly document: unknown
-  /** Additional fields for the log line of the call. The fields must never contain a token. */
+  /** Additional fields for the log line of the admin API call. These fields must never contain a token. */
   readonly note?: Readonly<Record<string, unknown>>
   /** Facts about the revocation for the audit log. The facts must never contain a token. */
   readonly revocation?: RecordFacts
@@ -30,7 +30,10 @@ export interface Done {
 export interface Following {
   readonly status: 200
   readonly events: AsyncIterable<StreamEvent | undefined>
-  /** Ends the source of the events. Called when the stream has ended, for example because the client disconnected. */
+  /**
+   * Ends the source of the events of an event stream. Called when the stream has ended, for example because the client
+   * disconnected.
+   */
   end(): void
   readonly note?: Readonly<Record<string, unknown>>
 }
@@ -38,11 +41,14 @@ export interface Following {
 interface OperationReply {
   readonly description: string
   readonly schema: z.ZodType
-  /** Media type. Default: application/json. */
+  /** Media type of the reply. Default: application/json. */
   readonly type?: 'text/event-stream'
 }
 
-/** Example values of a call and its reply, for the OpenAPI document. A test validates them against the schemas. */
+/**
+ * Example values of an admin API call and its reply, for the OpenAPI document. A test validates them against the
+ * schemas.
+ */
 export interface OperationExample<Query, Body, PathParameters> {
   readonly query?: Partial<Query>
   readonly body?: Partial<Body>
@@ -65,24 +71,33 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
    * of this service may make the call without `scope`. Operations without this member always require `scope`.
    */
   readonly serviceOf?: (body: Body) => string | undefined
-  /** Schema of the query: a strict object of strings. `undefined` when the operation has no query parameters. */
+  /**
+   * Schema of the query of an admin API operation: a strict object of strings. `undefined` when the operation has no
+   * query parameters.
+   */
   readonly query?: z.ZodType<Query>
-  /** Schema of the path parameters: a strict object of strings, one for each segment in braces of the path. */
+  /**
+   * Schema of the path parameters of an admin API operation: a strict object of strings, one for each segment in braces
+   * of the path.
+   */
   readonly pathParameters?: z.ZodType<PathParameters>
-  /** Schema of the request body: a strict object. `undefined` when the operation has no request body. */
+  /**
+   * Schema of the request body of an admin API operation: a strict object. `undefined` when the operation has no
+   * request body.
+   */
   readonly body?: z.ZodType<Body>
   /** Maximum size of the request body, bytes. Default 64 KiB. */
   readonly bodyMaxBytes?: number
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
-  /** Error codes that this operation can return, in addition to those that every operation can return. */
+  /** Error codes that this admin API operation can return, in addition to those that every operation can return. */
   readonly problems?: readonly ApiProblemCode[]
   readonly example: OperationExample<Query, Body, PathParameters>
   run(call: Call<Query, Body, PathParameters>): Done | Promise<Done | Following>
 }
 
 /**
- * Declares an operation. TypeScript checks `run` and the example against the schemas. The result has no type
- * parameters, so that all operations have the same type.
+ * Declares an operation of the admin API. TypeScript checks `run` and the example against the schemas. The result has
+ * no type parameters, so that all operations have the same type.
  */
 export function operation<Query, Body, PathParameters>(typed: Operation<Query, Body, PathParameters>): Operation {
   return typed as Operation

@@ -11,7 +11,7 @@ import { withValidPolicy } from './policy-outcome.ts'
 export interface OwnerChange {
   readonly service: string
   readonly active: Revision
-  /** All files of the policy after the change. */
+  /** Content of all policy files after the owner's change. */
   readonly files: readonly PolicyText[]
 }
 

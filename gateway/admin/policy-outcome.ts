@@ -10,7 +10,7 @@ import { ApiProblem } from './api-problem.ts'
 import type { Done } from './operation.ts'
 
 /**
- * Converts the outcome of a policy change into the reply of the call.
+ * Converts the outcome of a policy change into the reply to the admin API call.
  *
  * @param about  `files`: files of the policy, in which the places of errors are found; `meanwhile`: changes since the
  *   revision that the caller compared its policy with, if they are known
@@ -70,7 +70,8 @@ export function policyReply(
       throw invalidPolicy(outcome.problems)
     case 'rejected': {
       const { document, locate } = sourceOf(about.files, '')
-      // A node that lacks a secret reports only the path of its reference: find the position of this path in the files.
+      // A node that lacks a secret reports only the policy path of the reference to the secret: find the position of
+      // this path in the files.
       const located = (problem: VoteProblem): VoteProblem =>
         problem.file !== undefined || problem.path === undefined
           ? statedProblem(problem)
@@ -103,8 +104,8 @@ function invalidPolicy(problems: readonly Problem[]): ApiProblem {
 }
 
 /**
- * Replaces the path of the file by the name that the caller sent: a node reads the files as if they were in its policy
- * folder.
+ * In a policy problem, replaces the path of the file by the file name that the caller sent: a node reads the files as
+ * if they were in its policy folder.
  */
 function statedProblem({ file, ...rest }: VoteProblem): VoteProblem {
   return { ...rest, ...(file !== undefined && { file: basename(file) }) }

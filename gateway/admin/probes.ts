@@ -4,9 +4,9 @@ import { metricsContentType } from '../telemetry/metrics.ts'
 
 /** State of the node that the probes report. Each request reads the current values. */
 export interface NodeState {
-  /** True once settings and policy are valid and the listener is open. */
+  /** True once settings and policy of the node are valid and its listener is open. */
   readonly started: boolean
-  /** True while the node accepts traffic. The value becomes false as soon as a stop of the node is requested. */
+  /** True while the node accepts traffic. The value becomes false as soon as the node is asked to stop. */
   readonly ready: boolean
 }
 

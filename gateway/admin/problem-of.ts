@@ -6,7 +6,7 @@ import { ApiProblem } from './api-problem.ts'
 
 export interface ExplainedError {
   readonly problem: ApiProblem
-  /** Explanation of the error for the log line and the audit record of the call. */
+  /** Explanation of an admin API error, for the log line and the audit record of the call. */
   readonly fault?: string
   /** Stack trace for the log; set when the error is a bug of Gatehouse. */
   readonly bug?: string

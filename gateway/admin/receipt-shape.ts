@@ -4,7 +4,7 @@ import type { AcknowledgementWait } from '../cluster/receipt.ts'
 
 const WAIT_MAX_MS = 5 * 60_000
 
-/** Time that a call waited for nodes, in each receipt. */
+/** Member of each receipt: the time that the call waited for the nodes. */
 export const waited = z.number().describe('Time that the call waited for the acknowledgements, ms.')
 
 /** Schema of the `Receipt` of a revocation in replies of the admin API. */

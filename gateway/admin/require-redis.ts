@@ -2,7 +2,7 @@ import { ApiProblem } from './api-problem.ts'
 import type { AdminDependencies, SharedDependencies } from './dependencies.ts'
 
 /**
- * Returns the objects that only a node with Redis has.
+ * Returns those dependencies of admin operations that only a node with Redis has.
  *
  * @throws {ApiProblem} 409 when the node runs without Redis
  */

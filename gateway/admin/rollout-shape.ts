@@ -6,7 +6,7 @@ import { ApiProblem } from './api-problem.ts'
 import type { Done } from './operation.ts'
 import { changeBody, policyReceipt, revisionNumber } from './policy-shape.ts'
 
-/** Maximum number of routes in a reply. A reply contains the routes with the largest differences. */
+/** Maximum number of routes in a reply about a rollout. The reply contains the routes with the largest differences. */
 const ROUTES_MAX = 100
 
 const counts = z.strictObject({
@@ -117,7 +117,7 @@ function differenceOf({ canary, others }: CanaryRow): number {
 }
 
 /**
- * Returns the reply to a call that ends a rollout.
+ * Returns the reply to an admin API call that ends a rollout.
  *
  * @param wanted  number of the revision in the rollout that the caller wanted to end; `undefined`: any
  * @throws {ApiProblem} 409 when no rollout was ended

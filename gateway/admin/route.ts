@@ -14,7 +14,7 @@ export function requestSchema({ query = nothing, pathParameters, body }: Operati
   }
 }
 
-/** Path in the notation of fastify's router: `{name}` becomes `:name`. */
+/** Path of an admin operation in the notation of fastify's router: `{name}` becomes `:name`. */
 export function routePath({ path }: Operation): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1')
 }

@@ -48,7 +48,7 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
 }
 
 /**
- * Returns the login sessions.
+ * Returns the service for the login sessions of this node.
  *
  * @throws {ApiProblem} 409 when the node has no Redis or no encryption key
  */

@@ -6,7 +6,7 @@ type Issue = z.core.$ZodIssue
 
 type Where = 'body' | 'query' | 'path'
 
-/** Names of fastify for the parts of a request. */
+/** Names by which fastify calls the parts of a request. */
 const parts: Readonly<Record<string, Where>> = { body: 'body', querystring: 'query', params: 'path' }
 
 /**
@@ -38,13 +38,13 @@ function fieldErrors(issue: Issue, where: Where): FieldError[] {
   }))
 }
 
-/** Formats a JSON Pointer (RFC 6901 §3). */
+/** Formats the path of an invalid value as JSON Pointer (RFC 6901 §3). */
 function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
 function wording(issue: Issue): string {
-  // Messages of Gatehouse's own schemas begin with "must"; other messages come from Zod.
+  // Keep messages that begin with "must": they come from Gatehouse's schemas. Messages of the library Zod are replaced.
   if (issue.message.startsWith('must ')) return issue.message
   switch (issue.code) {
     case 'invalid_type':

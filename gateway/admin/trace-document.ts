@@ -67,7 +67,7 @@ export function summaryOf([whole]: TraceRecord, template: string | undefined): z
   }
 }
 
-/** Returns all spans of these records, ordered by start time. */
+/** Returns all spans of the records of one trace, ordered by start time. */
 export function spansOf(records: readonly TraceRecord[]): z.input<typeof traceSpan>[] {
   const spans = records.flat().sort((a, b) => a.startMs - b.startMs)
   const firstMs = spans[0]?.startMs ?? 0

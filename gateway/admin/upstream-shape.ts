@@ -4,7 +4,7 @@ import { endText, type NamedUpstream } from '../drains/drains.ts'
 import { ApiProblem } from './api-problem.ts'
 import type { NodeView } from './dependencies.ts'
 
-/** Members of a body that name upstreams. */
+/** Members of a request body that name upstreams to drain. */
 export const upstreamSelector = {
   upstream: z.string().min(1).max(2048).describe('Origin of the upstream, such as http://orders-1:8080.'),
   service: z
@@ -37,7 +37,7 @@ export const drainOutcome = {
 /** Problem codes of the calls that drain upstreams and end drains. */
 export const drainProblems = ['upstream_unknown', 'drains_full', 'cluster_unavailable', 'unavailable'] as const
 
-/** Reply in the examples of these calls. */
+/** Example of the reply to a call that drains upstreams or ends drains. */
 export const drainedExample = {
   upstreams: [{ service: 'orders', upstream: 'http://orders-1:8080' }],
   acknowledged: ['node-a', 'node-b'],
@@ -55,7 +55,7 @@ export function shapedDrain({ service, origin, untilMs }: NamedUpstream & { read
 }
 
 /**
- * Returns the upstreams of the policy that a call names.
+ * Returns the upstreams of the policy that an admin API call names.
  *
  * @throws {ApiProblem} when the policy of the node has no such upstream
  */
@@ -80,7 +80,7 @@ export function namedUpstreams(
   })
 }
 
-/** Maximum number of names in an error. */
+/** Maximum number of service or upstream names that an error lists. */
 const NAMES_MAX = 20
 
 function some(names: readonly string[]): string {

@@ -43,7 +43,7 @@ export interface SinkListing {
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number
-  /** Number of failed deliveries since the last success, of the shard with the most. */
+  /** Number of failed deliveries since the last success, in the log shard with the most failures. */
   readonly failures: number
   readonly last_error: string | null
   readonly last_error_at: string | null
@@ -52,7 +52,7 @@ export interface SinkListing {
 interface AuditServiceDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
-  /** Names of the sinks in the settings. */
+  /** Names of the audit sinks in the settings of this node. */
   readonly sinks: readonly string[]
 }
 
@@ -76,7 +76,7 @@ export class AuditService {
   }
 
   /**
-   * Searches records of the log, from the newest to the oldest.
+   * Searches records of the audit log, from the newest to the oldest.
    *
    * @param from  `next` of the previous search; `undefined` starts with the newest record
    */
@@ -95,7 +95,7 @@ export class AuditService {
   }
 
   /**
-   * Follows new records of the log until `signal` aborts. Until then, the caller counts towards `FOLLOWERS_MAX`.
+   * Follows new records of the audit log until `signal` aborts. Until then, the caller counts towards `FOLLOWERS_MAX`.
    *
    * @param from  result of `end`, or the place of a line that this method returned earlier. Default: the current end of
    *   the log
@@ -125,7 +125,7 @@ export class AuditService {
   }
 
   /**
-   * Removes a sink: the log no longer keeps entries for the sink, and the dead letters of the sink are deleted.
+   * Removes an audit sink: the log no longer keeps entries for the sink, and the dead letters of the sink are deleted.
    *
    * @throws {AuditRefused} when no worker has registered the sink, or when the settings still contain the sink: a
    *   worker would register the sink again

@@ -16,9 +16,9 @@ const BATCH_MS = 200
  */
 const WAITING_MAX = 4096
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
-/** Two losses of records less than this time apart belong to one series, which is logged once, ms. */
+/** Two losses of audit records less than this time apart belong to one series, which is logged once, ms. */
 const LOSSES_MS = 1000
-/** Maximum time to write waiting batches to Redis when the node stops, ms. */
+/** Maximum time to write waiting audit batches to Redis when the node stops, ms. */
 const CLOSE_MS = 2000
 
 export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'redisMaxBytes' | 'memoryBytes' | 'warn'> {
@@ -46,7 +46,7 @@ export class AuditTrail implements MetricSource {
   readonly #spillMaxBytes: number | undefined
   readonly #task = new Supervisor('audit-seal')
   readonly #aggregation = new Supervisor('audit-aggregate')
-  /** Function that cancels the next scheduled sealing of records. */
+  /** Function that cancels the scheduled sealing of audit records; `undefined` when none is scheduled. */
   #timer: (() => void) | undefined
   #reserved = 0
   #records = 0
@@ -100,13 +100,16 @@ export class AuditTrail implements MetricSource {
     this.#chain.sealWith(key)
   }
 
-  /** Returns the newest batch of this chain that Redis has accepted; `undefined` before the first accepted batch. */
+  /**
+   * Returns the newest batch of this node's audit chain that Redis has accepted; `undefined` before the first accepted
+   * batch.
+   */
   get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)
   }
 
   /**
-   * Counts a refused request that matched no route.
+   * Counts a refused request that matched no route, for an aggregated audit record.
    *
    * @returns false when the rate of refusals is below the limit: the caller then adds a single record with `add`
    */
@@ -122,7 +125,7 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Adds a record.
+   * Adds an audit record to the chain.
    *
    * @param line  the record without its id, in the form of `recordLine`
    * @param priority  true for an admitted exchange or an admin call by an authenticated caller: the record can use the
@@ -131,8 +134,8 @@ export class AuditTrail implements MetricSource {
    */
   add(line: string, priority: boolean, reserved = false): void {
     if (reserved) this.#reserved--
-    // A record that is added after `close` is lost and counted: the closing record must be the last record of the
-    // chain.
+    // An audit record that is added after `close` is lost and counted: the closing record must be the last record of
+    // the chain.
     if (this.#closed || !(reserved || this.#roomFor(priority))) {
       this.#lose(priority)
       return
@@ -183,9 +186,9 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Ends the chain and writes waiting batches to Redis within `CLOSE_MS`. Batches that Redis does not accept in this
-   * time go to the spill files, for the next start of the node. Batches that do not fit into the spill are lost, and an
-   * error line states the number of lost records.
+   * Ends the audit chain and writes waiting batches to Redis within `CLOSE_MS`. Batches that Redis does not accept in
+   * this time go to the spill files, for the next start of the node. Batches that do not fit into the spill are lost,
+   * and an error line states the number of lost records.
    */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -220,8 +223,8 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Whether a record can be added. Records without priority must leave half of the limits free, both for records that
-   * wait to be sealed and for batches in the outbox.
+   * Whether an audit record can be added. Records without priority must leave half of the limits free, both for records
+   * that wait to be sealed and for batches in the outbox.
    */
   #roomFor(priority: boolean): boolean {
     if (!this.#roomy) return false
@@ -237,7 +240,7 @@ export class AuditTrail implements MetricSource {
     else this.#timer ??= this.#task.after(BATCH_MS, () => this.#flush())
   }
 
-  /** Whether the records that wait to be sealed fill a batch. */
+  /** Whether the audit records that wait to be sealed fill a batch. */
   get #full(): boolean {
     return this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES
   }
@@ -261,7 +264,10 @@ export class AuditTrail implements MetricSource {
     this.#sealAll()
   }
 
-  /** Seals one batch when the outbox has room. A backlog is sealed with one batch per turn of the event loop. */
+  /**
+   * Seals one batch of audit records when the outbox has room. A backlog is sealed with one batch per turn of the event
+   * loop.
+   */
   #flush(): void {
     this.#timer?.()
     this.#timer = undefined
@@ -278,7 +284,10 @@ export class AuditTrail implements MetricSource {
     }
   }
 
-  /** Schedules the sealing of waiting records when the outbox has room again, unless a sealing is already scheduled. */
+  /**
+   * Schedules the sealing of waiting audit records when the outbox has room again, unless a sealing is already
+   * scheduled.
+   */
   #flushFull(): void {
     if (this.#timer === undefined) this.#flush()
   }
@@ -294,12 +303,12 @@ export class AuditTrail implements MetricSource {
   }
 }
 
-/** Groups losses of records that are close in time into a series, so that each series is logged once. */
+/** Groups losses of audit records that are close in time into a series, so that each series is logged once. */
 class Losses {
   #lastMs = Number.NEGATIVE_INFINITY
   #open = false
 
-  /** Records the loss of one record. @returns true for the first loss of a series */
+  /** Records the loss of one audit record. @returns true for the first loss of a series */
   began(): boolean {
     this.#lastMs = Date.now()
     const first = !this.#open
@@ -307,7 +316,10 @@ class Losses {
     return first
   }
 
-  /** Returns true once for each series of losses: in the first call after `LOSSES_MS` without a further loss. */
+  /**
+   * Returns true once for each series of lost audit records: in the first call after `LOSSES_MS` without a further
+   * loss.
+   */
   ended(): boolean {
     if (!this.#open || Date.now() - this.#lastMs < LOSSES_MS) return false
     this.#open = false

@@ -48,7 +48,7 @@ export function unpackLines(packed: Uint8Array): Buffer | undefined {
   }
 }
 
-/** Returns field names and values of a stream entry for a batch, in the order that XADD expects. */
+/** Returns field names and values of the Redis stream entry for an audit batch, in the order that XADD expects. */
 export function streamFields({ seal, packed }: Batch): [string, string, string, Buffer] {
   return [SEAL, JSON.stringify(seal), LINES, packed]
 }
@@ -70,20 +70,20 @@ export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   return seal === undefined ? 'has no valid seal of this version' : { seal, packed: packed! }
 }
 
-/** Whether the lines of the batch are the lines that the seal of the batch was made for. */
+/** Whether the seal of an audit batch was made for exactly the lines of the batch. */
 export function batchIsWhole({ seal, packed }: Batch): boolean {
   const lines = unpackLines(packed)
   return lines !== undefined && matchesSeal(seal, lines)
 }
 
-/** One record of a batch: the line as written, without the line feed, and the parsed record. */
+/** One audit record of a batch: the line as written, without the line feed, and the parsed record. */
 export interface BatchLine {
   readonly line: string
   readonly record: AuditRecord
 }
 
 /**
- * Parses the records of a batch, in order.
+ * Parses the audit records of a batch, in order.
  *
  * @returns the records, or a text that describes the error when the batch cannot be unpacked or a line is not a record
  */
@@ -148,7 +148,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Estimates the memory that a batch takes, in bytes. */
+/** Estimates the memory that an audit batch takes, in bytes. */
 export function sizeOf({ seal, packed }: Batch): number {
   return packed.length + seal.sums.length + BESIDE_BYTES
 }

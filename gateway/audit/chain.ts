@@ -4,8 +4,8 @@ import { type Batch, packLines } from './batch.ts'
 import { type AuditKey, chainStart, seal, type Witnessed } from './seal.ts'
 
 /**
- * Initial size of the buffer of waiting records, bytes: enough for a typical batch. The buffer grows for longer
- * records.
+ * Initial size of the buffer of audit records that wait to be sealed, bytes: enough for a typical batch. The buffer
+ * grows for longer records.
  */
 const BUFFER_BYTES = 1024 * 1024
 /** Maximum number of bytes that one UTF-16 unit takes in UTF-8. */
@@ -21,32 +21,32 @@ export class Chain {
   #key: AuditKey | undefined
   readonly #idPrefix: string
   /**
-   * Buffer of the lines that wait to be sealed. Lines are encoded directly into the buffer: building one long string
-   * first would copy the text two more times.
+   * Buffer of the audit record lines that wait to be sealed. Lines are encoded directly into the buffer: building one
+   * long string first would copy the text two more times.
    */
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #bytes = 0
   /**
-   * CRC-32 of the line of each record that waits to be sealed.
+   * CRC-32 of the line of each audit record that waits to be sealed.
    *
    * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
    */
   #sums: number[] = []
   /**
-   * Offset of the end of the line of each record in the buffer, bytes.
+   * Offset of the end of the line of each audit record in the buffer, bytes.
    *
    * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
    */
   #ends: number[] = []
   /**
-   * For each record that waits to be sealed, whether the record has priority.
+   * For each audit record that waits to be sealed, whether the record has priority.
    *
    * @bound records of 1 MiB of memory | further records are lost and counted | gatehouse_audit_lost_records_total
    */
   #priorities: boolean[] = []
-  /** Number of records without priority that wait to be sealed. */
+  /** Number of audit records without priority that wait to be sealed. */
   #commonRecords = 0
-  /** Number of bytes in the buffer that belong to records without priority. */
+  /** Number of bytes in the buffer that belong to audit records without priority. */
   #commonBytes = 0
   /** Number of the newest audit record in the chain; 0 before the first record. */
   #last = 0
@@ -66,7 +66,7 @@ export class Chain {
     this.#key = key
   }
 
-  /** Number of records that wait to be sealed. */
+  /** Number of audit records that wait to be sealed. */
   get waiting(): number {
     return this.#sums.length
   }
@@ -75,18 +75,18 @@ export class Chain {
     return this.#bytes
   }
 
-  /** Number of records without priority that wait to be sealed. */
+  /** Number of audit records without priority that wait to be sealed. */
   get commonRecords(): number {
     return this.#commonRecords
   }
 
-  /** Number of bytes in the buffer that belong to records without priority. */
+  /** Number of bytes in the buffer that belong to audit records without priority. */
   get commonBytes(): number {
     return this.#commonBytes
   }
 
   /**
-   * Appends a record.
+   * Appends an audit record to the chain.
    *
    * @param rest  the record without the id: the part of a flat JSON object on one line that follows `{"id":"…",`
    * @param priority  whether the record can use the space that is reserved for records with priority
@@ -108,13 +108,13 @@ export class Chain {
     this.#commonBytes += end + 1 - start
   }
 
-  /** Counts a lost record. A lost record gets no number; the next seal states the number of lost records. */
+  /** Counts a lost audit record. A lost record gets no number; the next seal states the number of lost records. */
   lose(): void {
     this.#lost++
   }
 
   /**
-   * Notes the newest batch that the node knows in the log.
+   * Notes the newest batch that the node knows in the audit log.
    *
    * @param seen  newest batch in the audit log, of any chain; the next seal names this batch
    */
@@ -123,8 +123,8 @@ export class Chain {
   }
 
   /**
-   * Seals the oldest waiting records as one batch; at least one record must be waiting. Records that exceed the limits
-   * stay in the buffer for the next seal.
+   * Seals the oldest waiting audit records as one batch; at least one record must be waiting. Records that exceed the
+   * limits stay in the buffer for the next seal.
    *
    * @param maxRecords  maximum number of records in the batch
    * @param maxBytes  maximum number of bytes of the batch's lines; a single longer record gets a batch of its own
@@ -154,7 +154,7 @@ export class Chain {
     return { seal: sealed, packed, ...(commonBytes > 0 && { commonBytes }) }
   }
 
-  /** Number of waiting records, from the oldest on, that fit into one batch with these limits; at least 1. */
+  /** Number of waiting audit records, from the oldest on, that fit into one batch with these limits; at least 1. */
   #fitting(maxRecords: number, maxBytes: number): number {
     let count = Math.min(this.#sums.length, maxRecords)
     while (count > 1 && this.#ends[count - 1]! > maxBytes) count--
@@ -162,7 +162,8 @@ export class Chain {
   }
 
   /**
-   * Removes the oldest `count` records and moves the lines of the remaining records to the start of the buffer.
+   * Removes the oldest `count` audit records from the buffer and moves the lines of the remaining records to the start
+   * of the buffer.
    *
    * @returns number of bytes of the removed lines without priority
    */

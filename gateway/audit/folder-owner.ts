@@ -17,7 +17,7 @@ export function own(folder: string): void {
   writeFileSync(join(folder, 'owner'), ownMark(), { mode: 0o600 })
 }
 
-/** Whether this process still owns the folder: no other process has called `own` for the folder since. */
+/** Whether this process still owns the folder: no other process has written its `owner` file since. */
 export function stillOwns(folder: string): boolean {
   return read(join(folder, 'owner')) === ownMark()
 }
@@ -32,7 +32,8 @@ function ownMark(): string {
  */
 function markOf(pid: string): string | undefined {
   const stat = /^[1-9][0-9]*$/.test(pid) ? read(`/proc/${pid}/stat`) : undefined
-  // The process name in parentheses can contain blanks. The start time is field 22 of proc_pid_stat(5).
+  // Read after the process name: it is in parentheses and can contain blanks. The start time is field 22 of
+  // proc_pid_stat(5).
   const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   return started && `${read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${started}`
 }

@@ -16,14 +16,14 @@ export interface FeedLine {
 const POLL_MS = 250
 const READ_ENTRIES = 20
 
-/** Returns the current end of the log in each shard. */
+/** Returns the current end of the audit log in each shard. */
 export async function endOfLog(readers: readonly LogReader[]): Promise<LogPlaces> {
   return Promise.all(readers.map(async (reader) => ({ id: await reader.newest() })))
 }
 
 /**
- * Yields new records that match the filter, starting at the place `from` in the log, until `signal` aborts. Polls the
- * log every 250 ms, and yields `undefined` after each poll without new entries.
+ * Yields new audit records that match the filter, starting at the place `from` in the log, until `signal` aborts. Polls
+ * the log every 250 ms, and yields `undefined` after each poll without new entries.
  *
  * @throws {RedisFault} when Redis does not reply
  */
@@ -40,7 +40,8 @@ export async function* followLog(
     for (const [shard, reader] of readers.entries()) {
       const entries = await reader.after(places[shard]?.id ?? '0-0', READ_ENTRIES)
       for (const entry of entries) {
-        // Unpacking one batch takes about 1 ms. Yielding before each batch limits the delay of requests to that time.
+        // Unpacking one audit batch takes about 1 ms. Yielding before each batch limits the delay of requests to that
+        // time.
         await nextTurn()
         const wanted = linesOf(entry).filter((line) => matcher.match(line) !== undefined)
         const before = [...places]

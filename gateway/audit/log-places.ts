@@ -9,7 +9,7 @@ export interface LogPlace {
   readonly records?: number
 }
 
-/** Positions in all shards of the audit log; `undefined` for a shard that has not been read yet. */
+/** Positions in all shards of the audit log; `undefined` for a shard (Redis stream) that has not been read yet. */
 export type LogPlaces = readonly (LogPlace | undefined)[]
 
 /** Encodes positions in the audit log as one word, which a caller can send back to continue. */

@@ -6,13 +6,15 @@ import type { AuditRecord } from './record.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 export interface Found {
-  /** Records that match the filter, newest first. */
+  /** Audit records that match the filter, newest first. */
   readonly records: readonly AuditRecord[]
-  /** Place in the log from which the next search continues; `undefined` when the log has no older records. */
+  /** Place in the audit log from which the next search continues; `undefined` when the log has no older records. */
   readonly next: LogPlaces | undefined
 }
 
-/** Maximum number of entries that one search reads (up to 100,000 records), so that searches do not block requests. */
+/**
+ * Maximum number of log entries that one search reads (up to 100,000 records), so that searches do not block requests.
+ */
 const ENTRIES_MAX = 200
 const READ_ENTRIES = 20
 /**
@@ -22,8 +24,8 @@ const READ_ENTRIES = 20
 const CLOCKS_MS = 60_000
 
 /**
- * Searches records from the newest to the oldest, batch by batch. Records of different nodes are in the order in which
- * the batches arrived in the log.
+ * Searches audit records from the newest to the oldest, batch by batch. Records of different nodes are in the order in
+ * which the batches arrived in the log.
  *
  * @param from  place at which the previous search ended; only older records are returned
  * @param limit  maximum number of records to return
@@ -64,7 +66,7 @@ export function linesOf({ batch }: LogEntry): readonly string[] {
 interface Step {
   readonly shard: number
   readonly entry: LogEntry
-  /** Place in this entry at which an earlier search stopped; `undefined`: search the whole entry. */
+  /** Place in this log entry at which an earlier search stopped; `undefined`: search the whole entry. */
   readonly place: LogPlace | undefined
 }
 
@@ -103,7 +105,7 @@ class Walk {
   }
 
   /**
-   * Returns the positions from which a later search continues in this entry.
+   * Returns the positions from which a later search continues within this log entry.
    *
    * @param records  number of the entry's records that were not searched yet
    */
@@ -121,7 +123,7 @@ class Walk {
 }
 
 /**
- * Returns the id before which reading continues, backwards. For an entry of which some records are still to be
+ * Returns the id before which a search reads on, backwards. For an entry of which some records are still to be
  * searched, this is the next higher id, so that the entry itself is read again.
  */
 function beginOf({ id, records }: LogPlace): string {

@@ -21,8 +21,8 @@ interface LogTrimmerDependencies {
   /** Maximum memory of the audit log in Redis, bytes. */
   readonly maxBytes: number
   /**
-   * Sinks in the settings. Log entries that were not delivered to a sink are kept, even before the first start of a
-   * worker.
+   * Audit sinks in the settings. Log entries that were not delivered to a sink are kept, even before the first start of
+   * a worker.
    */
   readonly sinks: readonly string[]
 }
@@ -41,7 +41,7 @@ export class LogTrimmer {
   }
 
   start(): void {
-    // Random pauses prevent several nodes from trimming at the same time.
+    // Trim after random pauses, so that several nodes do not trim the audit log at the same time.
     this.#end = this.#task.repeat(
       () => PAUSE_MS * (0.5 + Math.random()),
       () => this.#run(),

@@ -5,7 +5,7 @@ import { type LogReader, logStart } from './log-reader.ts'
 import type { AuditKey } from './seal.ts'
 import { Verification, type VerificationReport } from './verification.ts'
 
-/** Number of batches that one call reads; each batch has up to 500 records. */
+/** Number of audit batches that one call to Redis reads; each batch has up to 500 records. */
 const PAGE = 16
 
 /** One Redis stream (shard) of the audit log. */
@@ -34,7 +34,7 @@ export class LogVerifier {
   }
 
   /**
-   * Verifies the whole log. Concurrent callers share one verification and get the same report.
+   * Verifies the whole audit log. Concurrent callers share one verification and get the same report.
    *
    * @throws {RedisFault} when the log cannot be read
    */
@@ -60,7 +60,8 @@ async function readLog(reader: LogReader, verification: Verification): Promise<v
   for (;;) {
     const entries = await reader.after(after, PAGE)
     for (const { id, batch } of entries) {
-      // Verifying one batch takes about 1 ms. Yielding before each batch limits the delay of requests to that time.
+      // Verifying one audit batch takes about 1 ms. Yielding before each batch limits the delay of requests to that
+      // time.
       await setImmediate()
       if (typeof batch === 'string') verification.stray(batch, `entry ${id}`)
       else verification.batch(batch, `entry ${id}`)

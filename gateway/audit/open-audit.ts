@@ -22,14 +22,14 @@ export interface AuditDependencies {
 }
 
 /**
- * Audit log of a node. `trail` takes the records of this node; `service` and `verifier` work on the log of the whole
- * cluster.
+ * The audit log as a node uses it. `trail` takes the records of this node; `service` and `verifier` work on the log of
+ * the whole cluster.
  */
 export interface AuditRoom {
   readonly trail: AuditTrail
   readonly service: AuditService
   readonly verifier: LogVerifier
-  /** Writes the waiting records to Redis within 2 s, and closes the audit log. */
+  /** Writes the waiting audit records to Redis within 2 s, and closes the audit log. */
   close(): Promise<void>
 }
 
@@ -100,7 +100,7 @@ function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
 }
 
 /**
- * Opens the spill files of the node.
+ * Opens the spill files of the node (audit records that Redis did not accept).
  *
  * @throws {ConfigError} when the folder of the spill files cannot be used
  */

@@ -19,12 +19,15 @@ export interface OutboxOptions {
   readonly spill: Spill | undefined
   /** Maximum memory of the audit log in Redis, bytes. Above the limit no batch is written to Redis. */
   readonly redisMaxBytes: number
-  /** Maximum size of all batches in memory that are neither in Redis nor on disk, bytes. */
+  /** Maximum size of all audit batches in memory that are neither in Redis nor on disk, bytes. */
   readonly memoryBytes: number
   readonly warn: AuditWarn
-  /** Called after each append, with the newest batch of any chain that was in the log before the append. */
+  /**
+   * Called after each append to the audit log, with the newest batch of any chain that was in the log before the
+   * append.
+   */
   readonly saw: (newest: Witnessed) => void
-  /** Called when batches have left the queue, so that the outbox can have room for further batches. */
+  /** Called when audit batches have left the queue, so that the outbox can have room for further batches. */
   readonly roomy: () => void
 }
 
@@ -50,41 +53,47 @@ interface Waiting {
 }
 
 /**
- * Writes batches to Redis in order, each at least once. While Redis is unavailable, slow or full, batches are written
- * to the spill files. A later batch never overtakes a batch in the spill. Batches are appended one at a time, so a
- * failure always concerns the next batch.
+ * Writes audit batches to Redis in order, each at least once. While Redis is unavailable, slow or full, batches are
+ * written to the spill files. A later batch never overtakes a batch in the spill. Batches are appended one at a time,
+ * so a failure always concerns the next batch.
  */
 export class Outbox {
   readonly #options: OutboxOptions
-  /** Times of waits are monotonic: after a wall clock that was ahead, records would wait for hours. */
+  /**
+   * Measure waits by the monotonic clock: after a wall clock that was ahead is set back, audit records would wait for
+   * hours.
+   */
   readonly #startedMs = performance.now()
   /**
-   * Batches that wait for Redis or the spill, oldest first.
+   * Audit batches that wait for Redis or the spill, oldest first.
    *
    * @bound `audit.memory` | batches go to the spill, else records are lost and counted | gatehouse_audit_memory_bytes
    */
   #queue: Waiting[] = []
   #queueBytes = 0
-  /** Number of bytes in the queue that belong to records without priority. */
+  /** Number of bytes in the queue that belong to audit records without priority. */
   #commonBytes = 0
-  /** True when more than half of the spill is used: only records with priority can use the remaining half. */
+  /**
+   * True when more than half of the spill (files on disk) is used: only records with priority can use the remaining
+   * half.
+   */
   #spillHalfFull = false
   /**
-   * Batches that Redis accepted in the last `KEPT_MS`. The outbox sends these batches again after a reconnect, because
-   * the new server may not have them.
+   * Audit batches that Redis accepted in the last `KEPT_MS`. The outbox sends these batches again after a reconnect,
+   * because the new server may not have them.
    *
    * @bound batches of the last 3 s, at most 4 MiB | the oldest is dropped | gatehouse_audit_memory_bytes
    */
   #kept: Waiting[] = []
   #keptBytes = 0
   /**
-   * Batches that are sent again after a reconnect.
+   * Audit batches that are sent again after a reconnect to Redis.
    *
    * @bound batches of the last 3 s, at most 4 MiB | the oldest is dropped | gatehouse_audit_memory_bytes
    */
   #again: Waiting[] = []
   #connections = 0
-  /** True after a failed append: batches that Redis accepted before the failure may be lost. */
+  /** True after a failed append to the audit log: batches that Redis accepted before the failure may be lost. */
   #doubtful = false
   #newest: Seal | undefined
   #retryAtMs = 0
@@ -113,14 +122,14 @@ export class Outbox {
   }
 
   /**
-   * Whether the outbox has room for batches with records without priority. Half of the memory and half of the spill are
-   * reserved for records with priority.
+   * Whether the outbox has room for batches with audit records without priority. Half of the memory and half of the
+   * spill are reserved for records with priority.
    */
   get commonRoomy(): boolean {
     return this.#commonBytes < this.#options.memoryBytes / 2 && !this.#spillHalfFull
   }
 
-  /** Returns the newest batch of a chain that Redis has accepted from this outbox. */
+  /** Returns the newest batch of an audit chain that Redis has accepted from this outbox. */
   head(chain: string): Seal | undefined {
     return this.#newest?.chain === chain ? this.#newest : undefined
   }
@@ -135,7 +144,7 @@ export class Outbox {
       spilledBytes: this.#spilledBytes,
       logBytes: this.#logBytes,
       batches: this.#batches,
-      /** Reason why no batch can be written to Redis now; `undefined` when writes succeed. */
+      /** Reason why no audit batch can be written to Redis now; `undefined` when writes succeed. */
       away: this.#away,
       spillFault: this.#spillFault,
     }
@@ -150,7 +159,7 @@ export class Outbox {
   }
 
   /**
-   * Writes waiting batches to Redis within the time limit. Remaining batches are written to the spill files.
+   * Writes waiting audit batches to Redis within the time limit. Remaining batches are written to the spill files.
    *
    * @param patienceMs  time limit, ms
    * @returns number of records that are neither in Redis nor on disk
@@ -165,14 +174,15 @@ export class Outbox {
     }, patienceMs)
     this.#task.stop()
     await this.#running
-    // Tries a failed delivery once more here, because the stopped task does not start the delivery again.
+    // Try a failed delivery of audit batches once more here, because the stopped task does not start the delivery
+    // again.
     if (this.#queue.length > 0) await this.#task.attempt(() => this.#deliver())
     clearTimeout(late)
     await this.#options.spill?.close()
     return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
   }
 
-  /** Writes waiting batches to the spill files before a fault or a second stop signal ends the process. */
+  /** Writes waiting audit batches to the spill files before a fault or a second stop signal ends the process. */
   flushSync(): void {
     if (this.#queue.length > 0) this.#options.spill?.appendSync(this.#queue.map(({ batch }) => batch))
   }
@@ -182,7 +192,7 @@ export class Outbox {
       .run(() => this.#deliver())
       .then(() => {
         this.#running = undefined
-        // A batch that was added after the last check of the queue starts a new delivery.
+        // Start another delivery for an audit batch that was added after the last check of the queue.
         if (this.#queue.length > 0 && !this.#closing) this.#run()
       })
   }
@@ -199,8 +209,8 @@ export class Outbox {
         } else if (spilled) await this.#appendSpilled(spill)
         else if (await this.#append(this.#queue[0]!)) this.#shift(1)
       }
-      // Writes the queue to the spill files. New batches must not overtake batches in the spill, and batches that
-      // cannot be written to Redis now are safer on disk.
+      // Write the queue of audit batches to the spill files. New batches must not overtake batches in the spill, and
+      // batches that cannot be written to Redis now are safer on disk.
       if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
         await this.#spillQueue()
       }
@@ -213,7 +223,7 @@ export class Outbox {
   #sendAgain(): void {
     this.#connections = this.#options.log.connections
     this.#doubtful = false
-    // Recently accepted batches are placed before the batches that already wait to be sent again.
+    // Place recently accepted audit batches before the batches that already wait to be sent again, to keep the order.
     this.#again.unshift(...this.#kept)
     this.#kept = []
     this.#keptBytes = 0
@@ -224,7 +234,9 @@ export class Outbox {
     return this.#options.log.connections === 0 && performance.now() - this.#startedMs < START_MS && !this.#closing
   }
 
-  /** Whether an append to Redis can be tried: the connection is ready and the retry delay has passed. */
+  /**
+   * Whether an append of audit batches to Redis can be tried: the connection is ready and the retry delay has passed.
+   */
   #allowed(): boolean {
     return this.#options.log.ready && performance.now() >= this.#retryAtMs
   }
@@ -273,7 +285,7 @@ export class Outbox {
     try {
       const batch = await spill.first()
       if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
-      // After the last batch of a spill file was written to Redis, this call of `first` deletes the file.
+      // Call `first` again: after the last batch of a spill file was written to Redis, this call deletes the file.
       if (batch !== undefined) await spill.first()
       this.#measureSpill()
     } catch (error) {
@@ -283,7 +295,10 @@ export class Outbox {
     if (lines > 0) this.#options.warn('warn', 'spill file of the audit log has unreadable lines', { lines })
   }
 
-  /** Records a failed delivery and schedules the retry. @returns always false, the result of the failed step */
+  /**
+   * Records a failed delivery of audit batches and schedules the retry. @returns always false, the result of the failed
+   * step
+   */
   #failed(reason: string, restMs = this.#retryMs): false {
     if (this.#away === undefined) {
       this.#options.warn('warn', 'audit records cannot be written to Redis', {
@@ -344,7 +359,7 @@ export class Outbox {
     }
   }
 
-  /** Waits until the next retry is due or a new batch is added. */
+  /** Waits until the next delivery to Redis is due or a new audit batch is added. */
   async #pause(): Promise<void> {
     const dueMs = Math.min(Math.max(this.#retryAtMs - performance.now(), RETRY_MIN_MS), RETRY_MAX_MS)
     await new Promise<void>((resolve) => {

@@ -2,7 +2,10 @@ import { readSealLine } from './batch.ts'
 import type { Verification } from './verification.ts'
 
 const LINE_FEED = 10
-/** Maximum size of the records of one batch, and of one line, bytes. Gatehouse writes no larger batch or line. */
+/**
+ * Maximum size of the audit records of one batch, and of one line of an archive, bytes. Gatehouse writes no larger
+ * batch or line.
+ */
 const HELD_MAX_BYTES = 64 * 1024 * 1024
 
 /**
@@ -44,8 +47,8 @@ export async function readArchive(
 }
 
 /**
- * Yields the lines of a file, each with its line feed. `whole` is false for a last line without a line feed, and for a
- * line above `HELD_MAX_BYTES`, of which only the beginning is yielded.
+ * Yields the lines of an audit file, each with its line feed. `whole` is false for a last line without a line feed, and
+ * for a line above `HELD_MAX_BYTES`, of which only the beginning is yielded.
  */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ line: Buffer; whole: boolean }> {
   let rest: Buffer[] = []

@@ -10,7 +10,8 @@ export interface RecordFilter {
 }
 
 /**
- * Matches texts that JSON encodes without escapes. The line of a record can be searched for such a text before parsing.
+ * Matches texts that JSON encodes without escapes. The line of an audit record can be searched for such a text without
+ * parsing the line.
  */
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
@@ -27,7 +28,7 @@ export class RecordMatcher {
   }
 
   /**
-   * Parses the line of a record if it matches the filter.
+   * Parses the line of an audit record if it matches the filter.
    *
    * @returns the record when the line matches the filter, otherwise `undefined`
    */

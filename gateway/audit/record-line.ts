@@ -8,7 +8,7 @@ const ELLIPSIS_BYTES = 3
 /** Maximum length of a path or query in an audit record, UTF-16 units. */
 export const TARGET_MAX = 8192
 
-/** Encodes untrusted text as JSON on one line, cut to `max` UTF-16 units. */
+/** Encodes untrusted text as a JSON string on one line, cut to `max` UTF-16 units. */
 export function quotedText(text: string, max = TEXT_MAX): string {
   return `"${escapedText(text, max)}"`
 }
@@ -18,7 +18,7 @@ export function escapedText(text: string, max = TEXT_MAX): string {
   return escapeJson(text.length <= max ? text : `${text.slice(0, max)}…`)
 }
 
-/** Encodes untrusted text as JSON without quotes, cut to `maxBytes` bytes, escapes included. */
+/** Encodes untrusted text as JSON string without quotes, cut to `maxBytes` bytes, escapes included. */
 export function escapedBytes(text: string, maxBytes: number): string {
   if (text.length <= maxBytes) {
     const whole = escapeJson(text)

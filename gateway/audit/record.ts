@@ -9,7 +9,7 @@ export const recordFields = {
   kind: '`exchange`, `refusals` (refusals that share one record), `revocation`, `admin`, `chain.open` or `chain.close`.',
   'gatehouse.node': 'Id of the node that wrote the record.',
 
-  // Fields about the caller.
+  // Audit record fields about the caller.
   'user.id':
     'Subject who acted: `sub` of the token, of the login session, or of the admin caller. For a back-channel logout: the subject who was logged out, if the issuer names one.',
   'gatehouse.issuer': 'Issuer identifier (`iss`) of user, client and session.',
@@ -24,7 +24,7 @@ export const recordFields = {
   'user_agent.original':
     '`User-Agent` of the request, cut to 1,024 characters; to 256 bytes if the request was rejected without a route.',
 
-  // Fields about the requested resource.
+  // Audit record fields about the requested resource.
   'gatehouse.service': 'Id of the service in the policy.',
   'gatehouse.route': 'Id of the route in the policy.',
   'gatehouse.policy.revision': 'Revision of the policy that decided the request.',
@@ -41,7 +41,7 @@ export const recordFields = {
     'Request id, as in `X-Request-Id` and the access log. For `refusals`: id of the first request.',
   trace_id: 'Trace id of the request (W3C Trace Context).',
 
-  // Fields about the outcome of the exchange.
+  // Audit record fields about the outcome of the exchange.
   'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
   'gatehouse.reason':
     'Reason of the decision, from docs/reference/reasons.md. For an admin call: its problem code. For `refusals`: the most frequent reason.',
@@ -75,7 +75,7 @@ export const recordFields = {
   'gatehouse.upstream': 'Origin of the upstream that received the request.',
   'gatehouse.attempts': 'Number of attempts to forward the request, if more than one.',
 
-  // Fields of a revocation; the caller's fields show who ordered the revocation.
+  // Audit record fields of a revocation; the caller's fields show who ordered the revocation.
   'gatehouse.revocation.id': 'Id of the revocation receipt.',
   'gatehouse.revocation.kind': 'Kind of the revocation: `token`, `jti`, `session`, `subject`, `client` or `issuer`.',
   'gatehouse.revocation.target': 'Revoked `jti`, session, subject or client. Never a token.',
@@ -85,7 +85,7 @@ export const recordFields = {
   'gatehouse.revocation.matched_by':
     'For kind `token`: how nodes recognize the token: `signed-text`, `jti`, `answer` or `text`, as in the receipt.',
 
-  // Fields of the records of kind chain.open and chain.close.
+  // Fields of the audit records that begin and end a chain (kinds chain.open and chain.close).
   'gatehouse.version': 'Version of Gatehouse.',
   'gatehouse.audit.key': 'Id of the audit key of the chain. Absent if the chain is not keyed.',
   'gatehouse.lost': 'Records of the chain lost so far because there was no space for them.',

@@ -3,14 +3,14 @@ import { formatAddress } from '../base/addresses.ts'
 import type { Reason } from '../base/reasons.ts'
 import { recordLine } from './record-line.ts'
 
-/** Length of a window in which refused requests are counted, ms. */
+/** Length of a window in which refused requests are counted for aggregated audit records, ms. */
 const WINDOW_MS = 1000
-/** Maximum number of refused requests per client address that get a record each in one window. */
+/** Maximum number of refused requests per client address that get an audit record each in one window. */
 const SINGLE_PER_ADDRESS = 20
 const SINGLE_PER_NODE = 100
 /**
- * Maximum number of client addresses with an aggregated record in one window. Refused requests of further addresses
- * share one record of the node.
+ * Maximum number of client addresses with an aggregated audit record in one window. Refused requests of further
+ * addresses share one record of the node.
  */
 const ADDRESSES_MAX = 100
 
@@ -29,7 +29,7 @@ interface AggregatorDependencies {
   readonly node: string
   /** Function that receives an audit record without its id. */
   readonly emit: (line: string) => void
-  /** Schedules the end of a window. @returns a function that cancels the schedule */
+  /** Schedules the end of a window of refused requests. @returns a function that cancels the schedule */
   readonly after: (ms: number, work: () => void) => () => void
   /** Returns the monotonic time, ms. */
   readonly now?: () => number
@@ -39,7 +39,7 @@ interface AggregatorDependencies {
 class Aggregate {
   readonly #firstId: string
   readonly #firstMs: number
-  /** Number of refusals by reason. @bound code */
+  /** Number of refused requests by reason. @bound code */
   readonly #reasons = new Map<Reason, number>()
   #lastMs: number
   #count = 0
@@ -80,7 +80,7 @@ class Aggregate {
 
 interface Counted {
   readonly address: Uint8Array
-  /** Number of refused requests of the address that got a single record each. */
+  /** Number of refused requests of the address that got an audit record each. */
   single: number
   aggregate: Aggregate | undefined
 }
@@ -95,10 +95,10 @@ export class RefusalAggregator {
   readonly #dependencies: AggregatorDependencies
   readonly #now: () => number
   /**
-   * Refusals of the current second, by IPv4 address or IPv6 /64.
+   * Refused requests of the current second, by IPv4 address or IPv6 /64.
    *
    * @bound 2 × {@link ADDRESSES_MAX} addresses | one record counts all other addresses |
-   * gatehouse_audit_aggregated_refusals_total
+   *   gatehouse_audit_aggregated_refusals_total
    */
   readonly #byAddress = new Map<string, Counted>()
   #others: Aggregate | undefined
@@ -119,7 +119,7 @@ export class RefusalAggregator {
   }
 
   /**
-   * Counts a refused request.
+   * Counts a refused request that matched no route.
    *
    * @returns false when the request gets a single audit record, which the caller must add
    */
@@ -150,7 +150,7 @@ export class RefusalAggregator {
     return true
   }
 
-  /** Ends the current window and emits the aggregated records of the window. */
+  /** Ends the current window of refused requests and emits its aggregated audit records. */
   flush(): void {
     this.#cancelEnd?.()
     this.#cancelEnd = undefined
@@ -174,8 +174,8 @@ export class RefusalAggregator {
 }
 
 /**
- * Returns a new count for a client address. Copies the address, because the exchange may be over before the window
- * ends.
+ * Returns a new count of the refused requests of a client address. Copies the address, because the exchange may be over
+ * before the window ends.
  */
 function countedOf({ address }: RefusedRequest, single: number): Counted {
   return { address: address.slice(), single, aggregate: undefined }

@@ -14,11 +14,11 @@ const REASON_MAX = 300
 /** State of the delivery from one shard of the audit log to one sink. Times are in ms since the epoch. */
 export interface ShippingState {
   readonly sink: string
-  /** Id of the last log entry that was delivered to the sink. */
+  /** Id of the last log entry that was delivered to the audit sink. */
   readonly cursor: string
   readonly records: number
   readonly shippedAtMs: number | undefined
-  /** Number of failed deliveries since the last success. */
+  /** Number of failed deliveries to the audit sink since the last success. */
   readonly failures: number
   readonly retryAtMs: number | undefined
   readonly error: string | undefined
@@ -28,7 +28,7 @@ export interface ShippingState {
 /** An audit record that a sink rejected, or a log entry that cannot be read. */
 export interface DeadLetter {
   readonly reason: string
-  /** Id of the log entry that contained the record. */
+  /** Id of the log entry that contained the dead letter. */
   readonly entry: string
   readonly content: { readonly line: string } | { readonly fields: readonly Buffer[] }
 }
@@ -51,14 +51,14 @@ export class ShippingStates {
   }
 
   /**
-   * Registers a sink. After the registration the log keeps all entries that were not delivered to the sink. Delivery to
-   * a new sink starts with the oldest entry.
+   * Registers an audit sink. After the registration the log keeps all entries that were not delivered to the sink.
+   * Delivery to a new sink starts with the oldest entry.
    */
   async register(sink: string): Promise<void> {
     await this.#client.call('HSETNX', this.#cursors, sink, logStart)
   }
 
-  /** Returns the state of every registered sink. */
+  /** Returns the state of the delivery to every registered audit sink. */
   async list(): Promise<ShippingState[]> {
     const names = (await this.#client.call('HKEYS', this.#cursors)) as string[]
     const states = await Promise.all(names.toSorted().map((name) => this.read(name)))
@@ -66,7 +66,7 @@ export class ShippingStates {
   }
 
   /**
-   * Returns the state of one sink.
+   * Returns the state of the delivery to one audit sink.
    *
    * @returns `undefined` when the sink is not registered
    */
@@ -90,7 +90,7 @@ export class ShippingStates {
   }
 
   /**
-   * Moves the cursor of a sink from one log entry to a later one.
+   * Moves the cursor (last delivered entry) of an audit sink from one log entry to a later one.
    *
    * @returns false when the cursor of the sink was no longer at `from`, and nothing was changed
    */
@@ -107,8 +107,8 @@ export class ShippingStates {
   }
 
   /**
-   * Removes a sink and its dead letters, so that the log no longer keeps entries for the sink. @returns whether the
-   * sink existed
+   * Removes an audit sink and its dead letters, so that the log no longer keeps entries for the sink. @returns whether
+   * the sink existed
    */
   async forget(sink: string): Promise<boolean> {
     const known = await this.#client.call('HDEL', this.#cursors, sink)
@@ -134,7 +134,10 @@ export class ShippingStates {
     )
   }
 
-  /** Returns the dead letters of a sink whose ids are after `id` and at most `until`, oldest first. */
+  /**
+   * Returns the dead letters (rejected records) of an audit sink whose ids are after `id` and at most `until`, oldest
+   * first.
+   */
   async deadAfter(
     sink: string,
     id: string,

@@ -10,11 +10,11 @@ type SinkLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record
 
 /** Builds sinks from their settings. Unreadable or invalid secrets and certificates are added to `problems`. */
 export class SinkMaker {
-  /** Problems of the settings that were found. @bound settings */
+  /** Problems found in the settings of audit sinks. @bound settings */
   readonly problems: Problem[] = []
   readonly #secrets: Secrets
   readonly #log: SinkLog
-  /** Files and secrets of each sink, by the name of the sink. @bound settings */
+  /** Files and secrets of each audit sink, by the name of the sink. @bound settings */
   readonly #resources = new Map<string, SinkResources>()
 
   constructor(secrets: Secrets, log: SinkLog) {

@@ -12,15 +12,15 @@ const SEGMENT_BYTES = 4 * 1024 * 1024
 
 const segmentName = /^([0-9]{12})[.]spill$/
 
-/** A spill file with one batch per line. */
+/** A spill file with one audit batch per line. */
 interface Segment {
   readonly path: string
   bytes: number
-  /** Time at which the file was started, ms since the epoch. */
+  /** Time at which the spill file was started, ms since the epoch. */
   readonly begunMs: number
 }
 
-/** Batches of the oldest spill file, and the number of batches that were already written to Redis. */
+/** Audit batches of the oldest spill file, and the number of batches that were already written to Redis. */
 interface Reading {
   readonly segment: Segment
   readonly batches: readonly Batch[]
@@ -60,7 +60,7 @@ export class Spill {
     this.#number = Number(names.at(-1)?.slice(0, 12) ?? 0)
   }
 
-  /** Size of all spill files, bytes. Batches that were written to Redis count until the file is deleted. */
+  /** Size of all spill files, bytes. Batches that were moved to Redis count until their file is deleted. */
   get bytes(): number {
     let bytes = 0
     for (const segment of this.#segments) bytes += segment.bytes
@@ -81,7 +81,8 @@ export class Spill {
   }
 
   /**
-   * Appends batches after all stored batches. The batches are synced to disk when the promise resolves.
+   * Appends audit batches to the spill files, after all stored batches. The batches are synced to disk when the promise
+   * resolves.
    *
    * @throws {Error} when the limit is reached, the disk fails or another process took the folder; none of the batches
    *   is stored in this case
@@ -97,7 +98,7 @@ export class Spill {
       await this.#writer.appendFile(bytes)
       await this.#writer.datasync()
     } catch (error) {
-      // Remove a partly written line, which would corrupt the next appended line.
+      // Remove a partly written line from the spill file, because it would corrupt the next appended line.
       await this.#writer.truncate(segment.bytes).catch(() => undefined)
       await this.#endWriting()
       if (segment.bytes === 0) await this.#remove(segment)
@@ -108,7 +109,7 @@ export class Spill {
   }
 
   /**
-   * Appends batches synchronously, for a process that is about to end.
+   * Appends audit batches to the spill files synchronously, for a process that is about to end.
    *
    * @throws {Error} when the disk fails; a part of the batches may be stored in this case
    */
@@ -120,7 +121,8 @@ export class Spill {
   }
 
   /**
-   * Returns the oldest batch, which stays in the spill until `shift` is called; `undefined` when the spill is empty.
+   * Returns the oldest audit batch, which stays in the spill until `shift` is called; `undefined` when the spill is
+   * empty.
    *
    * @throws {Error} when another process took the folder, or the disk fails
    */
@@ -132,21 +134,21 @@ export class Spill {
       if (reading !== undefined) await this.#remove(reading.segment)
       const segment = this.#segments[0]
       if (segment === undefined) return undefined
-      // Ends this file for writing: further batches go to a new file, because a file that is being read gets no more
-      // batches.
+      // Ends this spill file for writing: further batches go to a new file, because a file that is being read gets no
+      // more batches.
       if (this.#segments.length === 1) await this.#endWriting()
       this.#reading = { segment, batches: await this.#read(segment), next: 0 }
     }
   }
 
-  /** Removes the oldest batch from the spill, after the batch was written to Redis. */
+  /** Removes the oldest audit batch from the spill, after the batch was written to Redis. */
   shift(): void {
     this.#reading!.next++
   }
 
   /**
-   * Requires that this process still owns the folder. Processes in different containers cannot see each other: the
-   * latest process owns the folder, and the earlier process must stop writing.
+   * Requires that this process still owns the spill folder. Processes in different containers cannot see each other:
+   * the latest process owns the folder, and the earlier process must stop writing.
    */
   #requireOwn(): void {
     if (!stillOwns(this.#folder)) throw new Error('another process has taken over the spill folder')
@@ -178,8 +180,8 @@ export class Spill {
     for (const line of (await readFile(path, 'utf8')).split('\n')) {
       if (line === '') continue
       const read = readSealLine(line)
-      // A crash may have cut off the last line of the file. The verification of the audit chain shows which records are
-      // missing.
+      // A crash may have cut off the last line of the spill file. The verification of the audit chain shows which
+      // records are missing.
       if (read?.packed === undefined) this.unreadable++
       else batches.push({ seal: read.seal, packed: read.packed })
     }

@@ -25,7 +25,7 @@ export interface AuditFinding {
   /** Number of the first affected record; `undefined` when the number is not known. */
   readonly first: number | undefined
   readonly last: number | undefined
-  /** Description of the finding in words, with the place in the log. */
+  /** Description of the finding in the audit log in words, with the place in the log. */
   readonly detail: string
 }
 
@@ -38,13 +38,13 @@ export type ChainEnd = 'closed' | 'running' | 'open'
 export interface ChainReport {
   readonly chain: string
   readonly node: string
-  /** Number of the first record that was found; `last` is the number of the last record. */
+  /** Number of the first audit record of the chain that was found; `last` is the number of the last record. */
   readonly first: number
   readonly last: number
-  /** Number of lost records of this chain, the sum over its seals. */
+  /** Number of lost audit records of this chain, the sum over its seals. */
   readonly lost: number
   readonly end: ChainEnd
-  /** Whether every seal of the chain names a known key. */
+  /** Whether every seal of the audit chain names a known key. */
   readonly keyed: boolean
 }
 
@@ -58,19 +58,22 @@ export interface VerificationReport {
 }
 
 export interface VerificationOptions {
-  /** Keys for the HMAC of the seals. Without a key the HMACs are not checked. */
+  /** Keys for the HMAC of the audit seals. Without a key the HMACs are not checked. */
   readonly keys: readonly AuditKey[]
-  /** True when the input is only a part of the log. Chains can then begin before the input and continue after it. */
+  /**
+   * True when the verified input is only a part of the audit log. Chains can then begin before the input and continue
+   * after it.
+   */
   readonly partial?: boolean
 }
 
 /** Facts about the audit log that its entries do not contain. */
 export interface LogSurroundings {
-  /** Ids of the chains that already have a `cut` finding, which means that the end of the chain is missing. */
+  /** Ids of the audit chains that already have a `cut` finding, which means that the end of the chain is missing. */
   readonly trimmed: ReadonlyMap<string, TrimMark>
-  /** Ids of the running nodes. The newest chain of each running node has no closing record yet. */
+  /** Ids of the running nodes. The newest audit chain of each running node has no closing record yet. */
   readonly running: ReadonlySet<string>
-  /** Batches that were known to be in the log before the log was read. */
+  /** Audit batches that were known to be in the log before the verification read the log. */
   readonly seen: readonly Witnessed[]
 }
 
@@ -93,7 +96,7 @@ interface ChainState {
   readonly known: Set<string>
   lost: number
   keyed: boolean
-  /** Hash of the batch with the closing record; `undefined` when no such batch was read. */
+  /** Hash of the batch with the closing record of the chain; `undefined` when no such batch was read. */
   closing: string | undefined
 }
 
@@ -104,7 +107,7 @@ export class Verification {
   readonly #chains = new Map<string, ChainState>()
   readonly #findings: AuditFinding[] = []
   readonly #seen: Witnessed[] = []
-  /** Ids of the chains that already have a `cut` finding. */
+  /** Ids of the audit chains that already have a `cut` finding. */
   readonly #cut = new Set<string>()
   #more = 0
   #records = 0
@@ -116,7 +119,7 @@ export class Verification {
   }
 
   /**
-   * Verifies one batch of the log. Batches must be passed in the order of the log.
+   * Verifies one batch of the audit log. Batches must be passed in the order of the log.
    *
    * @param place  position of the batch in its file or stream, for messages
    */
@@ -139,7 +142,7 @@ export class Verification {
     const chain = this.#chainOf(seal.chain)
     const whole = lines !== undefined && matchesSeal(seal, lines) && areNumbered(seal, lines)
     if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
-    // A batch that was delivered twice is not a finding.
+    // Ignore an audit batch that was delivered twice: it is not a finding.
     if (chain.known.has(seal.hash)) return
     chain.known.add(seal.hash)
     this.#batches++
@@ -151,12 +154,12 @@ export class Verification {
     if (lines !== undefined && closes(lines)) chain.closing = seal.hash
   }
 
-  /** Adds a finding for data that is not a batch. */
+  /** Adds a finding for data that is not an audit batch. */
   stray(detail: string, place: string): void {
     this.#find('stray', undefined, `${detail} (${place})`)
   }
 
-  /** Completes the verification. Must be called once, after all batches were read. */
+  /** Completes the verification of an audit log. Must be called once, after all batches were read. */
   report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
     for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
     for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
@@ -187,7 +190,7 @@ export class Verification {
     else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with key ${seal.key} (${place})`)
   }
 
-  /** Finds out which records of a batch do not match the seal of the batch. */
+  /** Finds out which audit records of a batch do not match the seal of the batch. */
   #findWithin(seal: Seal, lines: Buffer, place: string): void {
     const before = this.#findings.length + this.#more
     const { chain, first, last } = seal
@@ -216,7 +219,7 @@ export class Verification {
       this.#find('altered', seal, `the seal does not match the records (${place})`)
   }
 
-  /** Verifies that each batch of a chain continues the previous batch. */
+  /** Verifies that each batch of an audit chain continues the previous batch. */
   #judgeChain(chain: string, state: ChainState, mark: TrimMark | undefined): void {
     this.#judgeOrder(chain, state.links)
     state.links.sort((a, b) => a.first - b.first || a.last - b.last)
@@ -249,8 +252,8 @@ export class Verification {
   }
 
   /**
-   * Verifies that a batch seen in the log is still in the log, unless the batch was trimmed. Adds at most one `cut`
-   * finding per chain, because further findings would have the same cause.
+   * Verifies that an audit batch seen in the log is still in the log, unless the batch was trimmed. Adds at most one
+   * `cut` finding per chain, because further findings would have the same cause.
    */
   #judgeSeen({ chain, last, hash }: Witnessed, mark: TrimMark | undefined): void {
     const state = this.#chains.get(chain)
@@ -297,12 +300,12 @@ function nodeOf(chain: string): string {
   return chain.slice(0, chain.lastIndexOf('.'))
 }
 
-/** Whether the batch ends with the closing record of the chain. */
+/** Whether the audit batch ends with the closing record of the chain. */
 function closes(lines: Buffer): boolean {
   return readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())?.kind === 'chain.close'
 }
 
-/** Whether the lines are exactly the records numbered `first` to `last`, in order. */
+/** Whether the lines are exactly the audit records numbered `first` to `last`, in order. */
 function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   let at = 0
   for (let number = first; number <= last; number++) {

@@ -1,6 +1,6 @@
 /** A member of an active set. */
 export interface ActiveSetMember {
-  /** Index in the set; -1 when the object is not a member. Only the set writes this property. */
+  /** Index of the object in its active set; -1 when the object is not a member. Only the set writes this property. */
   place: number
 }
 
@@ -26,7 +26,7 @@ export class ActiveSet<Member extends ActiveSetMember> {
     return member.place !== -1 && this.#members[member.place] === member
   }
 
-  /** Removes a member; does nothing for an object that is not a member. */
+  /** Removes a member of the active set; does nothing for an object that is not a member. */
   delete(member: Member): void {
     const { place } = member
     if (place === -1) return
@@ -37,18 +37,18 @@ export class ActiveSet<Member extends ActiveSetMember> {
     last.place = place
   }
 
-  /** Returns a copy of the members, for a visit that takes several turns of the event loop. */
+  /** Returns a copy of the set's members, for a visit that takes several turns of the event loop. */
   members(): readonly Member[] {
     return this.#members.slice()
   }
 
   /**
-   * Calls the visitor with each member. Skips members that were removed during the visit; the visitor is allowed to
-   * remove any member.
+   * Calls the visitor with each member of the active set. Skips members that were removed during the visit; the visitor
+   * is allowed to remove any member.
    */
   visit(visitor: (member: Member) => void): void {
-    // The loop runs from the end, because `delete` moves the last member to the free index, and the last member has
-    // already been visited.
+    // Loop over the members from the end, because `delete` moves the last member to the free index, and the last member
+    // has already been visited.
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const member = this.#members[i]
       if (member !== undefined) visitor(member)

@@ -6,7 +6,7 @@ export interface AddressBlock {
    * Network address: 4 bytes for IPv4 and for an IPv4-mapped block, else 16 bytes. All bits after the prefix are zero.
    */
   readonly bytes: Uint8Array
-  /** Length of the prefix within `bytes`, bits. */
+  /** Length of the prefix of the CIDR block within `bytes`, bits. */
   readonly bits: number
 }
 
@@ -31,7 +31,7 @@ export function parseBlock(text: string): AddressBlock | undefined {
   return { bytes, bits }
 }
 
-/** Whether the block `outer` contains every address of `inner`. */
+/** Whether the CIDR block `outer` contains every address of `inner`. */
 export function holdsBlock(outer: AddressBlock, inner: AddressBlock): boolean {
   if (outer.bytes.length !== inner.bytes.length || outer.bits > inner.bits) return false
   return outer.bytes.every((byte, i) => {
@@ -48,8 +48,8 @@ const whole = -1
  */
 export class BlockSet {
   /**
-   * Node n has its children at 2n and 2n + 1. 0 means no child; `whole` means that every address with this prefix is in
-   * the set. Root nodes: 0 for IPv4, 1 for IPv6.
+   * Nodes of the trie: node n has its children at 2n and 2n + 1. 0 means no child; `whole` means that every address
+   * with this prefix is in the set. Root nodes: 0 for IPv4, 1 for IPv6.
    */
   readonly #children: number[] = [0, 0, 0, 0]
 

@@ -36,7 +36,10 @@ export class AddressList {
     return this.verdict(address) === true
   }
 
-  /** Like `permits`, but returns `undefined` for a client with an unknown address. */
+  /**
+   * Whether the lists admit a client address, like `permits`, but returns `undefined` for a client with an unknown
+   * address.
+   */
   verdict(address: Uint8Array): boolean | undefined {
     const folded = foldMapped(address)
     if (isUnknownAddress(folded)) return undefined

@@ -24,8 +24,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 }
 
 /**
- * Parses the text form of RFC 4291 §2.2: eight groups. One run of zero groups can be written as `::`, and the last two
- * groups as an IPv4 address.
+ * Parses the text form of an IPv6 address (RFC 4291 §2.2): eight groups. One run of zero groups can be written as `::`,
+ * and the last two groups as an IPv4 address.
  */
 function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined

@@ -21,7 +21,7 @@ export class ArraySet<Member> {
     if (at < this.#members.length) this.#members[at] = last
   }
 
-  /** Returns a copy of the members, so that a loop over them can remove members. */
+  /** Returns a copy of the set's members, so that a loop over them can remove members. */
   members(): readonly Member[] {
     return this.#members.slice()
   }

@@ -7,8 +7,8 @@
 export type Commit = () => void
 
 /**
- * Combines commits into one commit that applies all of them in order. Commits run after the last preparation, so that a
- * failed preparation leaves everything unchanged.
+ * Combines the commits of several prepared changes into one commit that applies all of them in order. Commits run after
+ * the last preparation, so that a failed preparation leaves everything unchanged.
  */
 export function commitAll(commits: readonly Commit[]): Commit {
   return () => {

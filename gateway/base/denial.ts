@@ -14,14 +14,14 @@ export interface Denial<R extends Reason = Reason> {
   readonly reason: R
   readonly status: number
   readonly code: string
-  /** True to close the connection after the reply. */
+  /** True to close the client connection after the reply of this denial. */
   readonly close: boolean
-  /** Header fields of the reply in addition to the challenge, such as `allow` or `retry-after`. */
+  /** Header fields of the denial's reply in addition to the challenge, such as `allow` or `retry-after`. */
   readonly fields: readonly HeaderField[]
   /**
-   * Challenges of the reply, one `WWW-Authenticate` field each, without the parameter `resource_metadata`; empty for a
-   * refusal without a challenge. The parameter contains the URL of the exchange, so it is added when the reply is
-   * written (RFC 9728 §5.1).
+   * Challenges of the denial's reply, one `WWW-Authenticate` field each, without the parameter `resource_metadata`;
+   * empty for a refusal without a challenge. The parameter contains the URL of the exchange, so it is added when the
+   * reply is written (RFC 9728 §5.1).
    */
   readonly challenges: readonly string[]
   /** Authentication that would avoid the refusal (RFC 9470); `undefined` if authenticating again would not help. */
@@ -35,7 +35,7 @@ export interface Denial<R extends Reason = Reason> {
   readonly problem: string
 }
 
-/** Requirements for a new authentication of the user. */
+/** Requirements for a new authentication of the user (step-up login, RFC 9470). */
 export interface StepUp {
   /** Accepted authentication context classes (`acr`), in order of preference; `undefined` accepts every class. */
   readonly acrValues: readonly string[] | undefined
@@ -44,12 +44,14 @@ export interface StepUp {
 }
 
 interface DenialOptions {
-  /** Explanation of this occurrence for the client (RFC 9457 §3.1.4); must contain no secret. */
+  /** Explanation of this denial for the client (RFC 9457 §3.1.4); must contain no secret. */
   readonly detail?: string
   /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly HeaderField[]
-  /** Value of `WWW-Authenticate`; a list becomes several challenges, the preferred one first. */
+  /**
+   * Value of `WWW-Authenticate` in the reply of a denial; a list becomes several challenges, the preferred one first.
+   */
   readonly challenge?: string | readonly string[]
   readonly stepUp?: StepUp
 }

@@ -28,7 +28,7 @@ export class EventBudget {
     return this.#left >= 0
   }
 
-  /** Number of events above the budget. */
+  /** Number of events of the client above its budget. */
   get debt(): number {
     return -this.#left
   }

@@ -1,4 +1,7 @@
-/** Kinds of things that end at a known time, with a description for the documentation. */
+/**
+ * Kinds of certificates, secrets, keys and tokens that expire at a known time, with a description for the
+ * documentation.
+ */
 export const expiryKinds = {
   certificate: 'certificate of the listener (`tls.certificates`), by its first name',
   'client-ca': 'certificate authority of client certificates (`tls.client.ca`)',
@@ -15,15 +18,21 @@ export const expiryKinds = {
 
 export type ExpiryKind = keyof typeof expiryKinds
 
-/** Kinds that are renewed without an operator. The gate lists their expiry, but does not warn about it. */
+/**
+ * Kinds of expiring things that are renewed without an operator. The gate lists their expiry, but does not warn about
+ * it.
+ */
 export const routineKinds: ReadonlySet<ExpiryKind> = new Set<ExpiryKind>(['refresh-token', 'revocation-list'])
 
-/** Something that ends at a known time. */
+/** A certificate, secret, key or token that ends at a known time. */
 export interface Expiry {
   readonly kind: ExpiryKind
-  /** Name for operators, unique within the kind. A name of the policy, the settings or a certificate; never a secret. */
+  /**
+   * Name of the expiring thing for operators, unique within its kind. A name of the policy, the settings or a
+   * certificate; never a secret.
+   */
   readonly name: string
-  /** ms since the Unix epoch. */
+  /** Time of the expiry, ms since the Unix epoch. */
   readonly expiresAtMs: number
 }
 
@@ -47,7 +56,9 @@ export class Expiries {
     this.#sources.push(...sources)
   }
 
-  /** Returns one entry for each kind and name, the earliest end first. Of equal names, the earliest end is returned. */
+  /**
+   * Returns one expiry for each kind and name, the earliest end first. Of equal names, the earliest end is returned.
+   */
   list(): Expiry[] {
     const found = new Map<string, Expiry>()
     for (const source of this.#sources) {

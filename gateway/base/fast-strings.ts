@@ -1,6 +1,6 @@
 /**
- * Number of property reads that restore the fast lookup. V8 records the property reads of a function only after about
- * ten runs of the function; fewer reads have no effect.
+ * Number of property reads after which V8 looks up methods of strings fast again. V8 records the property reads of a
+ * function only after about ten runs of the function; fewer reads have no effect.
  */
 const READS = 1000
 

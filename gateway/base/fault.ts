@@ -1,6 +1,6 @@
 import type { Reason } from './reasons.ts'
 
-/** Component that failed. For operators only; no decision depends on the value. */
+/** Component that failed and caused a fault. For operators only; no decision depends on the value. */
 export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
 
 /** Reasons that a fault can have. Each reason has a 5xx status in `reasons`. */
@@ -29,8 +29,8 @@ export type FaultReason = (typeof faultReasons)[number]
 interface FaultOptions {
   readonly cause?: unknown
   /**
-   * True when the caller can retry the exchange. If the service may have received the request, the caller must retry
-   * only a safe request without a body.
+   * True when the caller of an upstream can send the request again. If the service may have received the request, the
+   * caller must retry only a safe request without a body.
    */
   readonly retryable?: boolean
   /** True when the connection to the service was lost before the first byte of a reply. */

@@ -1,9 +1,12 @@
 import { Rotating } from './rotating.ts'
 
 export interface FollowedSource<T> {
-  /** Returns the value now; `undefined` while its parts do not fit together, for example a certificate and its key. */
+  /**
+   * Returns the value at this moment; `undefined` while its parts do not fit together, for example a certificate and
+   * its key.
+   */
   read(): T | undefined
-  /** Reads the files that contain the value again, at most once a second. */
+  /** Reads the files of the value again, at most once a second. */
   refresh(): void
 }
 
@@ -24,14 +27,18 @@ export class Followed<T extends object> {
     this.#read = JSON.stringify(value)
   }
 
-  /** The value for the next attempt. Pass the same object to {@link refused} if the peer refuses it. */
+  /**
+   * The value to present to the peer at the next attempt. Pass the same object to {@link refused} if the peer refuses
+   * it.
+   */
   get presented(): T {
     this.#follow()
     return this.#rotating.presented
   }
 
   /**
-   * Records that the peer refused a value. Reads the files again first, because the peer may already know a newer value.
+   * Records that a peer refused the presented value. Reads the files again first, because the peer may already know a
+   * newer value.
    *
    * @returns true when `presented` is now another value, so that the attempt can be repeated once
    */

@@ -9,15 +9,15 @@ const forbidden = new BlockSet(
   [
     '169.254.0.0/16',
     'fe80::/10',
-    // Alibaba Cloud.
+    // Metadata address of Alibaba Cloud.
     '100.100.100.200',
-    // Oracle Cloud.
+    // Metadata address of Oracle Cloud.
     '192.0.0.192',
-    // Azure (WireServer).
+    // Metadata address of Azure (WireServer).
     '168.63.129.16',
-    // Amazon EC2.
+    // Metadata address of Amazon EC2, IPv6.
     'fd00:ec2::254',
-    // Google Cloud.
+    // Metadata address of Google Cloud, IPv6.
     'fd20:ce::254',
   ].map((text) => parseBlock(text)!),
 )

@@ -11,8 +11,8 @@ const grpcCode = {
 } as const
 
 /**
- * Status of gRPC for a denial with an HTTP status. gRPC has a table for clients that get an HTTP status only; servers
- * must not use that table, and it would make every rate limit an outage.
+ * gRPC status for a denial with an HTTP status. gRPC has a table for clients that get an HTTP status only; servers must
+ * not use that table, and it would make every rate limit an outage.
  */
 const codes: Readonly<Record<number, number>> = {
   400: grpcCode.invalidArgument,

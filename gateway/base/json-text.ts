@@ -50,7 +50,7 @@ export function msText(value: number): string {
 }
 
 let lastSecond = Number.NaN
-/** Text of the last formatted time, from the year to the seconds. */
+/** Text of the last formatted time, from the year to the seconds, which the next time in the same second reuses. */
 let lastIso = ''
 
 /**

@@ -8,14 +8,14 @@ export interface RingKey {
  * removed and switched while the process runs.
  */
 export class KeyRing<Key extends RingKey> {
-  /** Functions that are called after a change of the keys. @bound code */
+  /** Functions that are called after a change of the keys in the ring. @bound code */
   readonly #listeners: (() => void)[] = []
   readonly #nowMs: () => number
   #keys: readonly Key[]
   #writer: Key | undefined
   /** Id of the key that the cluster appointed as the writing key. */
   #appointed: string | undefined
-  /** Time at which a key of this process stopped being the writing key, ms since the epoch. @bound settings */
+  /** Time at which each key of this process stopped being the writing key, ms since the epoch. @bound settings */
   readonly #stoppedMs = new Map<string, number>()
 
   /** @param keys  the first key writes, until the cluster appoints another one */
@@ -33,7 +33,7 @@ export class KeyRing<Key extends RingKey> {
     return this.#writer
   }
 
-  /** All keys, the writing key first. */
+  /** All keys of the ring, the writing key first. */
   get writerFirst(): readonly Key[] {
     return [...this.#keys].sort((a, b) => Number(b === this.#writer) - Number(a === this.#writer))
   }
@@ -70,7 +70,7 @@ export class KeyRing<Key extends RingKey> {
   #switch(): void {
     const before = this.#writer
     const byId = (id: string | undefined) => this.#keys.find((key) => key.id === id)
-    // While the appointed key is missing, the current writing key continues to write.
+    // While this process lacks the key that the cluster appointed, the current writing key continues to write.
     this.#writer = this.#appointed === undefined ? this.#keys[0] : (byId(this.#appointed) ?? byId(before?.id))
     this.#writer ??= this.#keys[0]
     if (before !== undefined && before.id !== this.#writer?.id) this.#stoppedMs.set(before.id, this.#nowMs())

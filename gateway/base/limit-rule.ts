@@ -34,24 +34,25 @@ export interface LimitRule {
   readonly mode: 'exact' | 'leased'
   readonly requests: number
   readonly windowMs: number
-  /** Number of permits that one request takes. */
+  /** Number of permits that one request takes from the rate limit (`cost`). */
   readonly cost: number
-  /** True when the limit is counted and recorded, but not enforced. */
+  /** True when the rate limit is counted and recorded, but not enforced (shadow mode). */
   readonly shadow: boolean
   /** Item for the field `RateLimit-Policy`, for example `"name";q=100;w=60`. */
   readonly policyItem: string
 }
 
 /**
- * How a route's rate limits work while Redis is unavailable (`on_outage.limits`): each node enforces a share of each
- * limit (`local`), replies 503 (`closed`) or admits the request (`open`).
+ * How the rate limits of a route work while Redis is unavailable (`on_outage.limits`): each node enforces a share of
+ * each limit (`local`), replies 503 (`closed`) or admits the request (`open`).
  */
 export type LimitsOutage = 'local' | 'closed' | 'open'
 
 /** The rate limits that apply on one route. */
 export interface RouteLimits {
   /**
-   * Enforced rate limits: those of the gate, then of the service, then of the route, each in the order of the policy.
+   * Enforced rate limits: those of the gate, then of the service, then of the route, each group in the order of the
+   * policy.
    */
   readonly rules: readonly LimitRule[]
   /** Rate limits in shadow mode: counted and recorded, but not enforced. */
@@ -59,7 +60,7 @@ export interface RouteLimits {
   /** True when the token alone determines the windows. The windows are then looked up once per token. */
   readonly byTokenAlone: boolean
   readonly onOutage: LimitsOutage
-  /** Value of `RateLimit-Policy` in replies. */
+  /** Value of the field `RateLimit-Policy` in the replies of the route. */
   readonly policyField: string
 }
 

@@ -1,10 +1,10 @@
 /**
- * Number of turns of the event loop, after a session has closed, in which Node.js frees the native parts of its
+ * Number of turns of the event loop, after an HTTP/2 session has closed, in which Node.js frees the native parts of its
  * streams.
  */
 const FREEING_TURNS = 4
 
-/** Streams whose native parts only garbage collection frees, each with the native part of its session. */
+/** HTTP/2 streams whose native parts only garbage collection frees, each with the native part of its session. */
 const unfreed = new FinalizationRegistry<object>(() => undefined)
 
 /** An `Http2Session` of node:http2. */
@@ -34,7 +34,10 @@ export class NativeSession {
     if (native !== undefined) session.on('close', () => keep(native, FREEING_TURNS))
   }
 
-  /** Keeps the native part until the stream is freed. Call this when a stream ended with incomplete writes. */
+  /**
+   * Keeps the native part of the session until the stream is freed. Call this when a stream ended with incomplete
+   * writes.
+   */
   outlive(stream: object): void {
     if (this.#native !== undefined) unfreed.register(stream, this.#native)
   }

@@ -9,7 +9,7 @@ export class PacedQueue {
   readonly #waitingMax: number
   #waiting = 0
   #turn: Promise<void> = Promise.resolve()
-  /** Time at which the rest after the last piece of work ends, monotonic, ms. */
+  /** Time until which the queue rests after the last piece of work, monotonic, ms. */
   #restEndsAt = 0
 
   /** @param waitingMax  pieces of work that run or wait, at most */

@@ -204,10 +204,10 @@ export const reasons = {
     'the message of the ext_authz check is not a valid CheckRequest of Envoy, or its parts contradict each other',
   ),
 
-  // answer-preflight
+  // Reasons of the phase `answer-preflight`: CORS preflights that the gate answers.
   'preflight-refused': entry(403, 'forbidden', 'no route with a CORS policy (cors) allows this origin and method here'),
 
-  // match-route
+  // Reasons of the phase `match-route`: requests without a route.
   'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),
   'method-not-mapped': entry(
     405,
@@ -221,17 +221,17 @@ export const reasons = {
   ),
   'host-unknown': entry(421, 'misdirected_request', 'every route names a host, and none is the requested host'),
 
-  // check-upgrade
+  // Reasons of the phase `check-upgrade`: WebSocket handshakes.
   'origin-refused': entry(
     403,
     'forbidden',
     'Origin of the WebSocket handshake is neither the origin of the requested host nor in websocket.origins, or Origin is missing in a request with a login session',
   ),
 
-  // check-address
+  // Reason of the phase `check-address`: the address lists of the route.
   'address-denied': entry(403, 'forbidden', 'the address lists of the route do not permit the client address'),
 
-  // read-credential
+  // Reasons of the phase `read-credential`: missing, repeated or malformed credentials.
   'credential-missing': entry(
     401,
     'credential_required',
@@ -345,7 +345,7 @@ export const reasons = {
     'the node is overloaded and sheds requests, of unknown callers and of low priority first; overload in the settings sets the limits',
   ),
 
-  // limit-address
+  // Reasons of the phase `limit-address`: limits by client address.
   'address-limited': entry(
     429,
     'too_many_requests',
@@ -394,7 +394,7 @@ export const reasons = {
   'token-inactive': entry(401, 'invalid_token', 'the issuer reports that the token is not active (RFC 7662 §2.2)'),
   'token-ambiguous': entry(401, 'invalid_token', 'more than one issuer reports that the token is active'),
 
-  // check-revocation, check-validity
+  // Reasons of the phases `check-revocation` and `check-validity`: revoked or expired credentials.
   'token-revoked': entry(401, 'invalid_token', 'the token, its subject, client or session was revoked'),
   'expired-while-waiting': entry(
     503,
@@ -407,7 +407,7 @@ export const reasons = {
     'the node has received no revocations for longer than the route allows, or cannot enforce the active policy; check Redis and gatehouse_policy_behind',
   ),
 
-  // prove-possession
+  // Reasons of the phase `prove-possession`: DPoP proofs and certificate-bound tokens.
   'binding-missing': entry(
     401,
     'invalid_token',
@@ -452,10 +452,10 @@ export const reasons = {
     'the DPoP proof must have the current nonce of the gate (RFC 9449 §9); its nonce is missing, expired or not from the gate',
   ),
 
-  // consume-proof
+  // Reason of the phase `consume-proof`: a DPoP proof that was used before.
   'proof-replayed': entry(401, 'invalid_dpop_proof', 'the DPoP proof was used before'),
 
-  // authorize
+  // Reasons of the phase `authorize`: requirements of the route.
   'dpop-required': entry(401, 'invalid_token', 'the route requires a token that is bound to a key (dpop)'),
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route requires'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route requires'),
@@ -505,14 +505,14 @@ export const reasons = {
     'the issuer grants this client no token with the scopes and the resource in basic of the route or service',
   ),
 
-  // limit-subject
+  // Reason of the phase `limit-subject`: limits by subject, client or session.
   'rate-limited': entry(
     429,
     'rate_limited',
     'a rate limit of the route has no permits left; the log line names the limit',
   ),
 
-  // obtain-credential
+  // Reasons of the phase `obtain-credential`: the gate's credential for the service.
   'exchange-refused': entry(
     403,
     'exchange_refused',

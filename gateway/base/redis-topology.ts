@@ -1,4 +1,4 @@
-/** Host and port of a server. */
+/** Host and port of a Redis server or sentinel. */
 export interface RedisHost {
   readonly host: string
   readonly port: number
@@ -39,15 +39,15 @@ export interface RedisTls {
 
 /** Reads the settings of Redis again at each new connection. */
 export interface RedisSource {
-  /** Returns the settings with the user names, secrets and certificates of this moment. */
+  /** Returns the Redis settings with the user names, secrets and certificates of this moment. */
   current(): RedisSettings
-  /** Reads the files of secrets and certificates again, at most once a second. */
+  /** Reads the files of Redis secrets and certificates again, at most once a second. */
   refresh(): void
 }
 
 export interface RedisSettings {
   readonly place: RedisTopology
-  /** TLS files of the connection; `undefined` for plain TCP or a Unix socket. */
+  /** TLS files of the Redis connection; `undefined` for plain TCP or a Unix socket. */
   readonly tls: RedisTls | undefined
   readonly username: string | undefined
   readonly password: string | undefined

@@ -1,6 +1,9 @@
 import { performance } from 'node:perf_hooks'
 
-/** Time for which a refused new value is not presented again, ms. The previous value is presented instead. */
+/**
+ * Time for which a refused new value (such as a password) is not presented again, ms. The previous value is presented
+ * instead.
+ */
 const AVOID_MS = 30_000
 
 /**
@@ -13,7 +16,10 @@ export class Rotating<T> {
   #previous: T | undefined
   #replacedMs = Number.NEGATIVE_INFINITY
   #avoidUntilMs = Number.NEGATIVE_INFINITY
-  /** Until this time, a refusal of the current value does not select the previous value: the peer refused both. */
+  /**
+   * Time, monotonic, ms, until which a refusal of the current value does not select the previous value: the peer
+   * refused both.
+   */
   #keepUntilMs = Number.NEGATIVE_INFINITY
 
   /** @param now  monotonic clock, ms */
@@ -27,8 +33,8 @@ export class Rotating<T> {
   }
 
   /**
-   * The value before the last replacement; `undefined` when the replacement is longer ago than `overlapMs`, or when
-   * nothing was replaced.
+   * The value of the secret before the last replacement; `undefined` when the replacement is longer ago than
+   * `overlapMs`, or when nothing was replaced.
    */
   previousWithin(overlapMs: number): T | undefined {
     return this.#now() - this.#replacedMs < overlapMs ? this.#previous : undefined

@@ -77,14 +77,14 @@ export class Sealer {
   }
 
   /**
-   * Decrypts a blob. Returns `undefined` when no key has the blob's key id, the place differs, or the blob was
+   * Decrypts a blob of text. Returns `undefined` when no key has the blob's key id, the place differs, or the blob was
    * modified.
    */
   open(blob: Buffer, place: string): string | undefined {
     return this.openBytes(blob, place)?.toString('utf8')
   }
 
-  /** Like {@link open}, for binary content. */
+  /** Decrypts a blob of binary content, like {@link open}. */
   openBytes(blob: Buffer, place: string): Buffer | undefined {
     const idEnd = 2 + (blob[1] ?? 0)
     if (blob[0] !== FORM || blob.length < idEnd + NONCE_BYTES + TAG_BYTES) return undefined
@@ -102,14 +102,17 @@ export class Sealer {
     }
   }
 
-  /** Pseudonym of secret values: 64 hexadecimal digits. Uses the first key, so a key rotation changes the pseudonym. */
+  /**
+   * Returns a pseudonym (HMAC) of secret values: 64 hexadecimal digits. Uses the first key, so a key rotation changes
+   * the pseudonym.
+   */
   nameOf(...parts: readonly string[]): string {
     return nameUnder(this.#first, parts)
   }
 
   /**
-   * Pseudonyms of secret parts, one per key, in the order of the keys. The list includes pseudonyms from before a key
-   * rotation.
+   * Returns the pseudonyms (HMACs) of secret parts, one per key, in the order of the keys. The list includes pseudonyms
+   * from before a key rotation.
    */
   namesOf(...parts: readonly string[]): string[] {
     return [...this.#byId.values()].map((keys) => nameUnder(keys, parts))
@@ -120,7 +123,7 @@ type Purpose = '' | 'login-state'
 
 function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   const hash = createHmac('sha256', name)
-  // Length prefixes ensure that two different lists of parts never give the same bytes.
+  // Write the length before each part, so that two different lists of parts never give the same bytes.
   for (const part of parts) hash.update(`${part.length}:`).update(part)
   return hash.digest('hex')
 }

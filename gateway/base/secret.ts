@@ -10,20 +10,23 @@ export interface Secret {
    * or `previous`.
    */
   readonly previous: string | undefined
-  /** The value that the gate presents to a peer: `current`, or for 30 s after its refusal the value before it. */
+  /**
+   * The value of the secret that the gate presents to a peer: `current`, or for 30 s after its refusal the value before
+   * it.
+   */
   readonly presented: string
   /**
-   * Records that a peer refused `value`. Reads the source again first, at most once a second, because the peer may
-   * already know a newer value.
+   * Records that a peer refused the secret `value`. Reads the source again first, at most once a second, because the
+   * peer may already know a newer value.
    *
    * @returns true when `presented` is now another value, so that the call can be repeated once
    */
   refused(value: string): boolean
-  /** Reads the source again, at most once a second. */
+  /** Reads the file or environment variable of the secret again, at most once a second. */
   refresh(): void
   /** Calls `listener` after each change of `current`. */
   changed(listener: () => void): void
-  /** Ends the watch of the source, and removes the secret from the inventory. */
+  /** Stops watching the file of the secret, and removes the secret from the inventory. */
   close(): void
 }
 

@@ -3,7 +3,10 @@ export class Semaphore {
   readonly #atOnce: number
   readonly #waitingMax: number
   #taken = 0
-  /** Callers that wait for a place, oldest first. @bound stated where it is created | the caller is refused | none */
+  /**
+   * Callers that wait for a slot of the semaphore, oldest first. @bound stated where it is created | the caller is
+   * refused | none
+   */
   readonly #waiting = new Set<(granted: boolean) => void>()
 
   constructor(atOnce: number, waitingMax: number) {
@@ -12,7 +15,7 @@ export class Semaphore {
   }
 
   /**
-   * Waits for a slot, for at most `waitMs`. Synchronous when a slot is free.
+   * Waits for a slot of the semaphore, for at most `waitMs`. Synchronous when a slot is free.
    *
    * @returns true when the caller got a slot; it must then call {@link done}
    */
@@ -33,7 +36,7 @@ export class Semaphore {
     })
   }
 
-  /** Passes the slot to the oldest waiter, or frees the slot when there is no waiter. */
+  /** Passes the slot of the semaphore to the oldest waiter, or frees the slot when there is no waiter. */
   done(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#taken--

@@ -18,7 +18,7 @@ const fixedFields = ['forwarded', 'x-original-url', 'x-original-method', ...stee
 
 /** Request fields that `services.NAME.pass_headers` is allowed to name: statements that only other products make. */
 const passableFields = [
-  // Address of the client
+  // Fields that state the address of the client.
   'x-real-ip',
   'x-client-ip',
   'x-cluster-client-ip',
@@ -33,14 +33,14 @@ const passableFields = [
   'cf-connecting-ip',
   'fastly-client-ip',
   'wl-proxy-client-ip',
-  // Scheme, host and target
+  // Fields that state scheme, host and target of the request.
   'x-original-uri',
   'x-original-host',
   'x-host',
   'x-scheme',
   'x-url-scheme',
   'front-end-https',
-  // User
+  // Fields that state the user.
   'remote-user',
   'remote-groups',
   'remote-email',

@@ -20,15 +20,21 @@ export interface TaskTimers {
  */
 export type TaskReport = (task: BackgroundTask, fault: string, failures: number) => void
 
-/** First pause after a failure, ms. The pause doubles with each consecutive failure, up to `BACK_OFF_MAX_MS`. */
+/**
+ * First pause after a failure of a background task, ms. The pause doubles with each consecutive failure, up to
+ * `BACK_OFF_MAX_MS`.
+ */
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 10_000
 /**
- * Shortest duration of a run that counts as healthy, ms. A failure after a healthy run restarts the back-off at the
- * minimum.
+ * Shortest duration of a run of a background task that counts as healthy, ms. A failure after a healthy run restarts
+ * the back-off at the minimum.
  */
 const HEALTHY_MS = 30_000
-/** Shortest time between two log lines of one task, ms. Each line contains the number of failures so far. */
+/**
+ * Shortest time between two log lines about failures of one background task, ms. Each line contains the number of
+ * failures so far.
+ */
 const REPORT_EVERY_MS = 1000
 
 export const processTimers: TaskTimers = {
@@ -41,7 +47,7 @@ export const processTimers: TaskTimers = {
 
 /** Number of failures by background task. @bound code */
 const failures = new Map<BackgroundTask, number>()
-/** Time of the last log line by background task. @bound code */
+/** Time of the last log line about a failure, by background task. @bound code */
 const reportedAt = new Map<BackgroundTask, number>()
 let report: TaskReport = (task, fault) => console.error(`background task ${task} failed: ${fault}`)
 
@@ -68,7 +74,7 @@ export class Supervisor {
   readonly #task: BackgroundTask
   readonly #timers: TaskTimers
   #stopped = false
-  /** Functions that end the waits of the task. @bound code */
+  /** Functions that end the pauses of the background task. @bound code */
   readonly #pauses = new Set<() => void>()
 
   constructor(task: BackgroundTask, timers: TaskTimers = processTimers) {
@@ -78,7 +84,8 @@ export class Supervisor {
   }
 
   /**
-   * Runs the work and restarts it after each failure. Resolves when the work ends without a failure, or after `stop`.
+   * Runs the work of the background task and restarts it after each failure. Resolves when the work ends without a
+   * failure, or after `stop`.
    */
   async run(work: () => Promise<void>): Promise<void> {
     for (let failuresInRow = 0; !this.#stopped; ) {
@@ -90,13 +97,13 @@ export class Supervisor {
     }
   }
 
-  /** Runs the work once. A failure is logged and counted, but the work is not restarted. */
+  /** Runs the work of the background task once. A failure is logged and counted, but the work is not restarted. */
   async attempt(work: () => unknown): Promise<void> {
     await this.#succeeds(work)
   }
 
   /**
-   * Runs the work once after `ms` milliseconds.
+   * Runs the work of the background task once after `ms` milliseconds.
    *
    * @returns function that cancels the run
    */
@@ -105,8 +112,8 @@ export class Supervisor {
   }
 
   /**
-   * Runs the work repeatedly. Each run starts `pauseMs` after the end of the previous one, or later after failures,
-   * because of the back-off.
+   * Runs the work of the background task repeatedly. Each run starts `pauseMs` after the end of the previous one, or
+   * later after failures, because of the back-off.
    *
    * @param pauseMs  pause in ms, or a function that returns it before each run
    * @returns function that ends the repetition; a run in progress completes
@@ -132,7 +139,7 @@ export class Supervisor {
     }
   }
 
-  /** Prevents further restarts of the task and ends the current pause. */
+  /** Prevents further restarts of the background task and ends the current pause. */
   stop(): void {
     this.#stopped = true
     for (const end of this.#pauses) end()

@@ -14,11 +14,11 @@ export interface TraceSettings {
   readonly endpoint: string | undefined
   /** Fraction of the traces that are recorded, 0 to 1. */
   readonly ratio: number
-  /** True to follow the client's sampling decision when the request contains a trace context. */
+  /** True to follow the client's sampling decision (`traceparent`) when the request has one. */
   readonly parentBased: boolean
-  /** Reply time from which an exchange is always recorded, ms; `undefined` disables the rule. */
+  /** Duration from which the trace of an exchange is always recorded, ms; `undefined` disables the rule. */
   readonly slowMs: number | undefined
-  /** True to always record exchanges that failed. */
+  /** True to always record the traces of exchanges that failed. */
   readonly faults: boolean
   /** Largest number of exchanges that a node traces per second. */
   readonly maxPerSecond: number

@@ -9,17 +9,20 @@ import { flag } from './verb.ts'
 
 const { request: requestPlain } = nodeHttp
 
-/** Admin URL of a command without `--admin` and GATEHOUSE_ADMIN_URL. */
+/** Admin URL that a command uses without `--admin` and GATEHOUSE_ADMIN_URL. */
 export const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
-/** Reply timeout of a change, ms. A revocation can wait up to 5 minutes for the slowest node. */
+/**
+ * Reply timeout of an admin API call that changes something, ms. A revocation can wait up to 5 minutes for the slowest
+ * node.
+ */
 const CHANGE_REPLY_MS = 6 * 60_000
 /**
- * Reply timeout of a query, ms. A node that hangs accepts the connection and never replies, and its operator must learn
- * this soon. The slowest query is `doctor` with 20 s.
+ * Reply timeout of an admin API call that only reads, ms. A node that hangs accepts the connection and never replies,
+ * and its operator must learn this soon. The slowest query is `doctor` with 20 s.
  */
 const QUERY_REPLY_MS = 30_000
-/** Reply timeout of a query that may read the whole audit log, about 1 s per million records, ms. */
+/** Reply timeout of an admin API call that may read the whole audit log, about 1 s per million records, ms. */
 export const LOG_QUERY_REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 
@@ -74,7 +77,7 @@ export class AdminClient {
   }
 
   /**
-   * Opens a client with the URL and the token of the environment.
+   * Opens an admin API client with the URL and the token of the environment.
    *
    * @param admin  value of the flag `--admin`; `undefined`: the URL in GATEHOUSE_ADMIN_URL, or else the default
    * @throws {CliError} when the URL is invalid or no valid token is set
@@ -158,7 +161,8 @@ export class AdminClient {
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const { body, accept = 'application/json', place, replyMs } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    // Append the path to the path of the base URL, because a proxy can serve the admin API below a path prefix.
+    // Append the path of the call to the path of the admin URL, because a proxy can serve the admin API below a path
+    // prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
@@ -193,13 +197,14 @@ export class AdminClient {
 
   #unreachable(cause: Error): CliError {
     const { code = '', reason } = cause as NodeJS.ErrnoException & { readonly reason?: string }
-    // The message of OpenSSL contains a thread id and a source file; its reason alone says what happened.
+    // Use only the reason of a TLS failure: the message of OpenSSL contains a thread id and a source file; its reason
+    // alone says what happened.
     const why = /^(?:ERR_SSL|EPROTO)/.test(code) ? `TLS handshake failed (${reason ?? code})` : cause.message || code
     const message = `no reply from ${this.#base.origin}: ${why}`
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, this.#findNode(cause))
   }
 
-  /** Hint for a call without a reply: how to name another node, or the remedy of a TLS failure. */
+  /** Hint for an admin API call without a reply: how to name another node, or the remedy of a TLS failure. */
   #findNode(cause: Error): string {
     const { code = '' } = cause as NodeJS.ErrnoException
     if (/^(?:ERR_SSL|EPROTO)/.test(code)) return 'the admin listener speaks plain HTTP; use an http:// URL'
@@ -207,7 +212,7 @@ export class AdminClient {
   }
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
-    // A 404 without `detail` comes from the data plane: the admin API always sends `detail`.
+    // Recognize the data plane: a 404 without `detail` comes from the data plane: the admin API always sends `detail`.
     if (status === 404 && document['detail'] === undefined) return this.#notAdminApi(status)
     const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
     const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
@@ -229,7 +234,7 @@ export class AdminClient {
 interface SendOptions {
   readonly body?: object | undefined
   readonly accept?: string
-  /** Id of the last received event; the stream continues after this event. */
+  /** Id of the last received event of an event stream; the stream continues after this event. */
   readonly place?: string
   /** Longest time without a byte from the node, ms. */
   readonly replyMs: number
@@ -274,7 +279,9 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
   return validToken(secret)
 }
 
-/** Rejects a token that is not valid in a header field. `node:http` would otherwise quote the token in its error. */
+/**
+ * Rejects an admin token that is not valid in a header field. `node:http` would otherwise quote the token in its error.
+ */
 function validToken(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new CliError(

@@ -41,7 +41,7 @@ export const recordCount = z
   .transform(Number)
 
 /**
- * Returns the query of a call that reads audit records: `?` and its parameters, or `''`.
+ * Returns the query string of an admin API call that reads audit records: `?` and its parameters, or `''`.
  *
  * @param more  query parameters in addition to the filters
  */

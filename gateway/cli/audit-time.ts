@@ -2,7 +2,7 @@ import { durationForm, parseDuration } from '../base/duration.ts'
 import { CliError, exitCodes } from './output.ts'
 
 /**
- * Parses the value of a time flag: RFC 3339, or a duration before now, such as 15m.
+ * Parses the value of a time flag of an `audit` verb: RFC 3339, or a duration before now, such as 15m.
  *
  * @returns time in RFC 3339, as the admin API expects it; `undefined` when `written` is `undefined`
  */

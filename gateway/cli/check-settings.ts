@@ -6,7 +6,10 @@ import type { Checked } from './checked.ts'
 
 /** Counts of what a settings file refers to: secrets, keys, audit sinks, and the path of the policy. */
 interface NamedBySettings {
-  /** Path of the checked policy; `null` if the settings name no policy file, or if the policy is invalid. */
+  /**
+   * Path of the policy that was checked with the settings; `null` if the settings name no policy file, or if the policy
+   * is invalid.
+   */
   readonly policy: string | null
   readonly secrets: number
   readonly keys: number

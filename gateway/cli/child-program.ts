@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-/** Separate programs that the command line starts as child processes. The gate imports nothing from these programs. */
+/**
+ * Programs, such as the demo, that the command line starts as child processes. The gate imports nothing from these
+ * programs.
+ */
 export const programs = {
   demo: fileURLToPath(new URL('../../deploy/demo/main.ts', import.meta.url)),
   worker: fileURLToPath(new URL('../../workers/main.ts', import.meta.url)),

@@ -13,7 +13,7 @@ const meanings: Readonly<Record<ExitCode, string>> = {
 }
 
 /**
- * Converts a verb into a command of the library commander.
+ * Converts a verb of `gatehouse` into a command of the library commander.
  *
  * @param word  last word of the verb's name
  */
@@ -49,11 +49,11 @@ async function runVerb(run: NonNullable<Verb['run']>, input: Parameters<typeof r
   } catch (error) {
     exitCode = output.error(error)
   }
-  // End the process explicitly: a connection attempt in progress would keep it alive.
+  // End the process of the verb explicitly: a connection attempt in progress would keep it alive.
   process.exit(exitCode)
 }
 
-/** Appends the examples and the meanings of the exit codes to the help of a command. */
+/** Appends the examples and the meanings of the exit codes to the help of a `gatehouse` verb. */
 export function addHelp(
   command: Command,
   examples: readonly [VerbExample, VerbExample],
@@ -71,7 +71,7 @@ export function addHelp(
   return command.addHelpText('after', ['', 'Examples:', ...shown, '', 'Exit codes:', ...exits].join('\n'))
 }
 
-/** Properties of a flag or argument that commander needs, read from its schema. */
+/** Properties of a flag or argument that the library commander needs, read from its schema. */
 interface Shape {
   readonly core: z.ZodType
   readonly required: boolean

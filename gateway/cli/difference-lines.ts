@@ -1,7 +1,7 @@
 import type { EntryDifference, PolicyDifference, RouteDifference } from '../policy/difference/policy-difference.ts'
 import type { KeyDifference } from '../policy/difference/route-effects.ts'
 
-/** Words for each kind of change of a route. */
+/** Words with which `gatehouse diff` describes each kind of change of a route. */
 const changes: Readonly<Record<RouteDifference['change'], string>> = {
   added: 'added',
   removed: 'removed',

@@ -25,7 +25,7 @@ export const drainExitCodes = {
   [exitCodes.partly]: 'some nodes have not applied the change, and do so when they have contact to Redis again',
 }
 
-/** Prints the nodes that have applied a change of drains. @returns exit code */
+/** Prints the nodes that have applied a change of upstream drains. @returns exit code */
 export function printDrain(document: object, output: Output): number {
   const { acknowledged, missing } = document as DrainDocument
   if (acknowledged.length > 0) output.line(`Nodes that have applied the change: ${acknowledged.join(', ')}.`)
@@ -36,7 +36,7 @@ export function printDrain(document: object, output: Output): number {
   return missing.length === 0 ? exitCodes.done : exitCodes.partly
 }
 
-/** Returns the services of a change, for a line of output. */
+/** Returns the names of the services whose upstream was drained, for a line of output. */
 export function servicesText(document: object): string {
   return (document as DrainDocument).upstreams.map(({ service }) => service).join(', ')
 }

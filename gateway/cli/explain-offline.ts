@@ -14,7 +14,7 @@ import { DEFAULT_ORIGIN, defaultSettings, offlineGate } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 
 interface OfflineSources {
-  /** Path of the policy. */
+  /** Path of the policy by which `gatehouse explain` decides. */
   readonly policy: string
   /** Path of a key set document (RFC 7517); without a key set, signatures are not checked. */
   readonly jwks?: string | undefined

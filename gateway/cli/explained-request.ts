@@ -11,7 +11,7 @@ export interface RequestFlags {
   /** The access token, or `-` for standard input. `withToken` replaces `-` by the token. */
   readonly token?: string | undefined
   readonly tokenFile?: string | undefined
-  /** Path of the client certificate. */
+  /** Path of the file with the client certificate. */
   readonly certificate?: string | undefined
   readonly httpVersion?: HttpVersion | undefined
   readonly header: readonly string[]
@@ -20,7 +20,7 @@ export interface RequestFlags {
 }
 
 /**
- * Builds the hypothetical request from command-line flags.
+ * Builds the hypothetical request of `gatehouse explain` from command-line flags.
  *
  * @throws {CliError} when a flag is invalid; the message never quotes the value of a flag, which can be a secret
  */

@@ -43,7 +43,7 @@ function aligned(rows: readonly Row[]): string[] {
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`)
 }
 
-/** Makes one row per line, with a label in the first row only. */
+/** Makes one row of an explanation per line, with a label in the first row only. */
 function under(label: string, lines: readonly string[]): Row[] {
   return lines.map((line, i) => [i === 0 ? label : '', line])
 }

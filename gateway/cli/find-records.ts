@@ -1,11 +1,11 @@
 import { type AdminClient, LOG_QUERY_REPLY_MS } from './admin-client.ts'
 import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
 
-/** Maximum number of records per call of the admin API. */
+/** Maximum number of audit records per call of the admin API. */
 const PAGE = 1000
 
 /**
- * Searches the audit log page by page.
+ * Searches the audit log by calls of the admin API, page by page.
  *
  * @returns audit records, newest first, and `end`: the end of the log at the start of the search
  */
@@ -32,7 +32,7 @@ export async function findRecords(
     end ??= found.end
     before = found.next ?? undefined
   } while (before !== undefined && records.length < limit)
-  // Sort by time: the log is in the order of batches, each with the records of only one node.
+  // Sort the audit records by time: the log is in the order of batches, each with the records of only one node.
   records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
   return { records, end: end! }
 }

@@ -85,8 +85,8 @@ function orderKeys(map: YAMLMap, keys: readonly string[], isRoot: boolean): void
 }
 
 /**
- * Characters by which the YAML lexer marks the start of a document, the end of a faulty flow collection, and a scalar.
- * They are not in the text of the file.
+ * Characters by which the YAML lexer marks the start of a document, the end of a faulty flow collection, and a plain
+ * text. They are not in the text of the file.
  */
 const marks = new Set(['\u0002', '\u0018', '\u001f'])
 
@@ -108,7 +108,7 @@ function keyText(key: unknown): string {
   return isScalar(key) ? String(key.value) : ''
 }
 
-/** Texts of all comments, in alphabetical order. */
+/** Returns the texts of all YAML comments of a document, in alphabetical order, to compare two documents. */
 function commentsIn(text: string): string[] {
   const comments: string[] = []
   for (const lexeme of new Lexer().lex(text)) if (lexeme.startsWith('#')) comments.push(lexeme.trimEnd())

@@ -59,7 +59,7 @@ export interface Sinks {
   readonly stderr: Pick<WriteStream, 'write' | 'isTTY'>
 }
 
-/** Output of a verb in the requested format. Results go to stdout, errors to stderr. */
+/** Writes the output of a verb in the requested format. Results go to stdout, errors to stderr. */
 export class Output {
   readonly format: OutputFormat
   readonly #sinks: Sinks
@@ -80,25 +80,27 @@ export class Output {
     if (this.format === 'text') this.#write('stdout', `${printable(text)}\n`)
   }
 
-  /** In text format, writes one line that is not a part of the result to stderr. Writes nothing in JSON format. */
+  /**
+   * In text format, writes one line to stderr that is not a part of the verb's result. Writes nothing in JSON format.
+   */
   remark(text: string): void {
     if (this.format === 'text') this.#write('stderr', `${printable(text)}\n`)
   }
 
-  /** Writes the result as a JSON document; writes nothing in text format. */
+  /** Writes the result of a verb as a JSON document; writes nothing in text format. */
   document(value: unknown): void {
     if (this.format === 'json') this.#write('stdout', `${JSON.stringify(value)}\n`)
   }
 
-  /** Writes a table with upper-case headers in text format; writes nothing in JSON format. */
+  /** Writes the result of a verb as a table with upper-case headers in text format; writes nothing in JSON format. */
   table(headers: readonly string[], rows: readonly (readonly string[])[]): void {
     const text = formatTable(headers, rows, (header) => style('bold', header, this.#sinks.stdout))
     if (this.format === 'text') this.#write('stdout', text)
   }
 
   /**
-   * Reports an error; in JSON format as one object per line. An error that is neither a `ConfigError` nor a `CliError`
-   * is a bug and is printed with its stack.
+   * Reports an error of a verb; in JSON format as one object per line. An error that is neither a `ConfigError` nor a
+   * `CliError` is a bug and is printed with its stack.
    */
   error(error: unknown): ExitCode {
     if (error instanceof ConfigError) {
@@ -127,7 +129,7 @@ export class Output {
     for (const { code, message, ...where } of problems) this.#report(code, message, where)
   }
 
-  /** Reports problems as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
+  /** Reports problems of settings or policy as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
   warnings(problems: readonly Problem[]): void {
     for (const { code, message, ...where } of problems) this.#report(code, message, where, 'warning')
   }

@@ -12,5 +12,5 @@ export const ownFolder = root.split(sep).includes('node_modules')
   ? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'gatehouse')
   : join(root, '.gatehouse')
 
-/** Folder for files that can be made again. */
+/** Folder of Gatehouse for files that can be made again (cache). */
 export const ownCache = join(ownFolder, 'cache')

@@ -38,7 +38,7 @@ export const changeExitCodes = {
 } as const
 
 export interface ComparedDocument extends PolicyDifference {
-  /** Number of the revision with which the policy was compared. */
+  /** Number of the revision with which the command compared the policy. */
   readonly from: number
   /**
    * For a caller who is the owner of one service: the parts of the change that the owner may not make. Absent for other
@@ -58,7 +58,7 @@ type ChangeDocument =
     }
   | { readonly outcome: 'unchanged'; readonly number: number }
 
-/** Compares a policy with a revision of the cluster, and prints the difference for people. */
+/** Compares a policy with a revision of the cluster, by the admin API, and prints the difference for people. */
 export async function comparePolicies(client: AdminClient, body: object, output: Output): Promise<ComparedDocument> {
   const { document } = await client.call('POST', '/api/v1/policy/diff', 'equal', body)
   const difference = document as unknown as ComparedDocument
@@ -66,7 +66,7 @@ export async function comparePolicies(client: AdminClient, body: object, output:
   return difference
 }
 
-/** Changes the policy of the cluster, and prints the receipt. */
+/** Changes the policy of the cluster by a call of the admin API, and prints the receipt. */
 export async function activatePolicy(
   client: AdminClient,
   call: { readonly path: string; readonly body: { readonly wait_ms: number }; readonly difference: ComparedDocument },

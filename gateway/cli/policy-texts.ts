@@ -5,14 +5,14 @@ import { readBytes } from '../config/file-bytes.ts'
 import { policyFiles } from '../config/policy-files.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 
-/** Files of a policy for a call of the admin API. */
+/** Texts of the files of a policy for a call of the admin API. */
 export interface PolicyTexts {
   readonly files: readonly { readonly name: string; readonly text: string }[]
-  /** Path of each file on this machine, by file name, for messages. */
+  /** Path of each policy file on this machine, by file name, for messages. */
   readonly paths: ReadonlyMap<string, string>
 }
 
-/** File name of a policy from standard input. */
+/** File name that stands for a policy from standard input. */
 const INPUT_NAME = 'policy.yaml'
 
 /**

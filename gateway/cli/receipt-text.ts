@@ -34,8 +34,8 @@ export interface ReceiptDocument {
 }
 
 /**
- * Prints for people which nodes have acknowledged. A node that has not acknowledged is `missing` only if the command
- * waited for the node.
+ * Prints for people which nodes have acknowledged a revocation. A node that has not acknowledged is `missing` only if
+ * the command waited for the node.
  */
 export function printAcknowledgements(
   receipt: Pick<ReceiptDocument, 'acknowledged' | 'missing'>,

@@ -9,8 +9,8 @@ const shortest = 8
  * as `--token=x` is replaced by `--token`.
  */
 export function redact(text: string, words: readonly string[]): string {
-  // Replace the longest words first: otherwise a shorter word inside a longer word would be replaced, and the rest of
-  // the longer word would stay.
+  // Replace the longest secret words first: otherwise a shorter word inside a longer word would be replaced, and the
+  // rest of the longer word would stay.
   const hidden = words.filter((word) => word.length >= shortest).sort((a, b) => b.length - a.length)
   return hidden.reduce((rest, word) => rest.replaceAll(word, replacementOf(word)), text)
 }

@@ -8,9 +8,9 @@ const PATH = '/api/v1/policy/rollout'
 const ASK_EVERY_MS = 1000
 /** Time between two lines about the progress of a rollout, ms. */
 const LINE_EVERY_MS = 10_000
-/** If the node does not reply for this time (ms), the command ends, but the rollout continues. */
+/** Time (ms) without a reply of the node after which the command ends, but the rollout continues. */
 const SILENT_MS = 30_000
-/** Exit code of a process that SIGINT ended. */
+/** Exit code of a process that SIGINT (Ctrl-C) ended. */
 const INTERRUPTED = 130
 /**
  * Minimum number of requests of a route, on the canary nodes and on the other nodes, with which the nodes compare the
@@ -25,7 +25,7 @@ interface Counts {
 }
 
 interface RouteDocument {
-  /** Id of the route; `null`: requests that match no route which both revisions have. */
+  /** Id of the compared route; `null`: requests that match no route which both revisions have. */
   readonly route: string | null
   readonly canary: Counts
   readonly others: Counts

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CliError, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
 
-/** Flags that select login sessions. Each flag is a parameter of the admin API. */
+/** Flags of the `sessions` verbs that select login sessions. Each flag is a parameter of the admin API. */
 export const sessionFlags = {
   session: z.string().optional().register(flag, { value: 'id', help: 'only the session with this id' }),
   device: z.string().optional().register(flag, {

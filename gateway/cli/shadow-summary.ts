@@ -16,7 +16,7 @@ interface ShadowRoute {
 export interface ShadowRefusal {
   readonly route: string
   readonly reason: string
-  /** Id of the client; `null` for requests without a client. */
+  /** OAuth client id of the requests; `null` for requests without a client. */
   readonly client: string | null
   requests: number
   /** Request id and subject of the newest request. */
@@ -25,7 +25,7 @@ export interface ShadowRefusal {
 
 export interface ShadowSummary {
   readonly routes: readonly ShadowRoute[]
-  /** Refusals by route, reason and client, the most frequent first. */
+  /** Refusals by shadow requirements, by route, reason and client, the most frequent first. */
   readonly refusals: readonly ShadowRefusal[]
 }
 

@@ -42,7 +42,8 @@ interface CanaryDocument {
 }
 
 /**
- * Returns the member `canary` of the call that the flags order; `undefined` without `--canary`.
+ * Returns the member `canary` of the admin API call that the flags of `gatehouse apply` order; `undefined` without
+ * `--canary`.
  *
  * @throws {CliError} when the flags are invalid
  */

@@ -7,7 +7,7 @@ import { ownCache } from './own-folder.mjs'
 /** One line of the list of verbs in `gatehouse --help`. */
 interface VerbLine {
   readonly name: string
-  /** Name with arguments, such as `check [options] <path...>`. */
+  /** Name of the verb with its arguments, such as `check [options] <path...>`. */
   readonly term: string
   readonly description: string
 }

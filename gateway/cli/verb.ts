@@ -7,11 +7,11 @@ import type { ExitCode, Output, OutputFormat } from './output.ts'
  */
 export interface FlagForm {
   readonly help: string
-  /** Placeholder of the value in the help, such as `file`. Ignored for a boolean flag and for an argument. */
+  /** Placeholder of the flag's value in the help, such as `file`. Ignored for a boolean flag and for an argument. */
   readonly value?: string
   /** Value of the flag if the command line names the flag without a value. Absent: a value is required. */
   readonly bare?: string
-  /** Short form of the flag, one letter. */
+  /** Short form of the command-line flag, one letter. */
   readonly short?: string
   /** Environment variable whose value is used if the flag is absent. */
   readonly env?: string
@@ -29,7 +29,7 @@ type Input<Arguments extends Fields, Flags extends Fields> = z.infer<z.ZodObject
   z.infer<z.ZodObject<Flags>>
 
 export interface VerbExample {
-  /** Complete shell command. */
+  /** Complete shell command of the example. */
   readonly run: string
   readonly does: string
 }
@@ -46,8 +46,8 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
    */
   readonly arguments?: Arguments
   /**
-   * Flags of the verb. The flag named `tokenFile` is `--token-file` on the command line. `--output` is added to every
-   * verb that runs.
+   * Command-line flags of the verb. The flag named `tokenFile` is `--token-file` on the command line. `--output` is
+   * added to every verb that runs.
    */
   readonly flags?: Flags
   /** Formats that `--output` accepts in addition to text and json. */
@@ -58,7 +58,7 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
    */
   readonly passThrough?: boolean
   readonly examples: readonly [VerbExample, VerbExample]
-  /** Meanings of the exit codes for which this verb has a special meaning. */
+  /** Meanings of exit codes for this verb, where they differ from the usual meaning. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>
   /**
    * Runs the verb. An error is printed and ends the process with the exit code of the error. Absent for a group, which

@@ -31,7 +31,7 @@ export function waitFlags(initial: string) {
 }
 
 /**
- * Converts the flags `--wait` and `--no-wait` into the parameter `wait` of the admin API.
+ * Converts the parsed flags `--wait` and `--no-wait` into the query parameter `wait` of the admin API.
  *
  * @throws {CliError} when the value is invalid
  */

@@ -1,6 +1,6 @@
 import { printable } from '../base/pretty-text.ts'
 
-/** A trace, as the admin API returns it; only the members that are shown. */
+/** A trace, as the admin API returns it: only the members that `gatehouse traces` shows. */
 export interface TraceDocument {
   readonly trace_id: string
   readonly link: string | null
@@ -26,7 +26,7 @@ interface Row {
   readonly depth: number
 }
 
-/** Width of the output in columns when the output is no terminal. */
+/** Width of the drawn trace in columns when the output is no terminal. */
 const WIDTH = 120
 const WIDTH_MIN = 60
 const NAME_MAX = 40
@@ -62,8 +62,8 @@ export function waterfall({ trace_id, link, spans }: TraceDocument, columns: num
 }
 
 /**
- * Yields the spans in the order of the output, each after its parent or a span that it links to. A span that has
- * neither in this trace gets depth 0.
+ * Yields the spans of a trace in the order of the output, each after its parent or a span that it links to. A span that
+ * has neither in this trace gets depth 0.
  */
 function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const known = new Set(spans.map(({ span_id }) => span_id))

@@ -51,7 +51,10 @@ export class Acknowledgements {
    * @bound {@link MEMBERS_MAX} members | the member heard of longest ago is forgotten | none
    */
   readonly #received = new Map<string, { readonly position: Position; readonly at: number }>()
-  /** Waits for acknowledgements. @bound {@link COLLECTIONS_MAX} waits | a further call replies without a wait | none */
+  /**
+   * Calls of `collect` that wait for acknowledgements. @bound {@link COLLECTIONS_MAX} waits | a further call replies
+   * without a wait | none
+   */
   readonly #open = new Set<Collection>()
 
   /** @param client  Redis connection to read the positions, in case a published acknowledgement was lost */
@@ -65,7 +68,8 @@ export class Acknowledgements {
     this.#subscriber.onReady(() => {
       if (asked) return
       asked = true
-      // After the first successful subscription, RedisClient renews the subscription at each reconnection.
+      // Subscribe in a loop only until the first success: afterwards RedisClient renews the subscription at each
+      // reconnection.
       this.#subscriber
         .subscribe(link.keys.acknowledgements, (message) => this.#receive(message))
         .then(resolve, () => {
@@ -109,7 +113,7 @@ export class Acknowledgements {
   }
 
   /**
-   * Notes the position of a member, and passes it to all calls of `collect` that wait.
+   * Notes the position (last applied event) of a member, and passes it to all calls of `collect` that wait.
    *
    * @param message  acknowledgement of a member: `<member key> <position>`
    */
@@ -135,14 +139,14 @@ export class Acknowledgements {
         if (typeof position === 'string') collection.take(key, position, at)
       }
     } catch {
-      // Redis failed. The positions of the missing members are read again after `LOOK_AGAIN_MS`.
+      // Ignore a failure of Redis: the positions of the missing members are read again after `LOOK_AGAIN_MS`.
     }
   }
 }
 
 /** The acknowledgements of one event: members that applied the event, and members that are still missing. */
 export class Collection {
-  /** Members that have applied the event. @bound cluster */
+  /** Members of the cluster that have applied the event. @bound cluster */
   readonly acknowledged: Acknowledged[] = []
   readonly over: Promise<void>
   readonly #position: Position
@@ -173,8 +177,8 @@ export class Collection {
   }
 
   /**
-   * Records a member's position. A position is cumulative: the member applied the event at the position and all events
-   * before it.
+   * Records a member's position (last applied event). A position is cumulative: the member applied the event at the
+   * position and all events before it.
    */
   take(key: string, position: Position, at: number): void {
     const id = this.#missing.get(key)

@@ -55,7 +55,7 @@ export interface ClusterStatus {
 
 /** The revision of the cluster policy that a member enforces, and its activation. */
 export interface MemberActivation {
-  /** Number of the policy revision by which the member decides requests. */
+  /** Number of the cluster policy revision by which the member decides requests. */
   readonly number: number
   readonly sequence: number
   /** True while the member tries the revision as a canary, before the other members enforce it. */
@@ -83,7 +83,7 @@ export interface ClusterDependencies {
    */
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
-  /** Time at which Redis was first found to be empty, monotonic, ms; `undefined` when it was not found empty. */
+  /** Time at which this node first found Redis to be empty, monotonic, ms; `undefined` when it was not found empty. */
   readonly emptySince?: number | undefined
   readonly log: ClusterLog
   /**
@@ -104,7 +104,7 @@ export interface ClusterDependencies {
 export class Cluster {
   readonly freshness = new Freshness()
   readonly acknowledgements: Acknowledgements
-  /** Key of this process in the list of members; new at each start of the process. */
+  /** Key of this process in the list of cluster members; new at each start of the process. */
   readonly #key: string
   readonly #dependencies: ClusterDependencies
   /** Redis connection that only the membership loop uses. */
@@ -112,13 +112,13 @@ export class Cluster {
   readonly #client: RedisClient
   readonly #epoch: Epoch
   /**
-   * Registered states by the kind of event that changes them. The states of one kind are in the order of their
-   * registration.
+   * Registered shared states by the kind of cluster event that changes them. The states of one kind are in the order of
+   * their registration.
    *
    * @bound code
    */
   readonly #states = new Map<string, SharedState[]>()
-  /** All registered states, also those without events, in the order of their registration. @bound code */
+  /** All registered shared states, also those without events, in the order of their registration. @bound code */
   readonly #registered = new Set<SharedState>()
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
@@ -134,8 +134,8 @@ export class Cluster {
   /** Number of promises of `SharedState.apply` that have not resolved yet. */
   #unfinished = 0
   /**
-   * True when a caller on some node waits for an event that this node has applied, and this node has not published the
-   * acknowledgement yet.
+   * True when a caller on some node waits until all nodes have applied an event that this node has applied, and this
+   * node has not published the acknowledgement yet.
    */
   #awaited = false
   /**
@@ -150,7 +150,7 @@ export class Cluster {
    * member uses the id.
    */
   #refusedAt: number | undefined
-  /** Reason in the last log line about lost contact with the cluster, so that the same reason is not logged again. */
+  /** Cause in the last log line about lost contact with the cluster, so that the same cause is not logged again. */
   #loggedReason = ''
   #closed = false
   readonly #task = new Supervisor('cluster-member')
@@ -158,7 +158,7 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
-  /** Members in the last list that Redis returned before it lost data. @bound cluster */
+  /** Cluster members in the last list that Redis returned before it lost data. @bound cluster */
   #lastListed: readonly MemberFacts[] = []
   /** Time at which this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY
@@ -227,7 +227,7 @@ export class Cluster {
     return Math.min(Date.now(), positionMs(this.#position))
   }
 
-  /** Key of this process in the list of members; new at each start of the process. */
+  /** Key of this process in the list of cluster members; new at each start of the process. */
   get key(): string {
     return this.#key
   }
@@ -286,7 +286,7 @@ export class Cluster {
     const { id } = this.#dependencies.node
     const missing = new Map([[id, this.boundMs], ...this.#lastListed.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
-    // No member has a key of this form, so no acknowledgement can ever match the key.
+    // Use a key that no member has, so that no acknowledgement ever matches the lost member.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
     return { members, boundMs: Math.max(0, ...missing.values()) }
   }
@@ -346,7 +346,7 @@ export class Cluster {
     try {
       await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions, keys.nodeId(node.id)], [this.#key])
     } catch {
-      // Redis failed. Nothing else to do: the lease of this node expires by itself.
+      // Ignore a failure of Redis: the lease of this node then expires by itself.
     }
     await Promise.all([this.#reader.close(), this.acknowledgements.close()])
     await this.#running
@@ -356,7 +356,8 @@ export class Cluster {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        // Log nothing while the loop waits for a connection: RedisLink already logs lost and restored connections.
+        // Log nothing while the membership loop waits for a connection: RedisLink already logs lost and restored
+        // connections.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await requireMinReplicas(this.#dependencies.link, this.#client)
@@ -385,8 +386,8 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // Append an entry to the event log, and read from its position on. Events before this entry are in the state that
-    // `#catchUp` reads; all later events arrive through the log.
+    // Append an entry to the event log when joining, and read from the position of the entry on. Events before this
+    // entry are in the state that `#catchUp` reads; all later events arrive through the log.
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
@@ -409,7 +410,8 @@ export class Cluster {
       const sentAt = performance.now()
       const sentWallMs = Date.now()
       const boundMs = this.#dependencies.boundMs()
-      // Send the renewal and then the read on one connection, so that the same server receives both.
+      // Send the renewal of the lease and then the read of events on one connection, so that the same server receives
+      // both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(), this.#read()])
       if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
@@ -428,11 +430,12 @@ export class Cluster {
         this.#position = event.position
       }
       if (this.#unfinished === 0) this.#finished = this.#position
-      // A read with the maximum number of events does not prove that the state is up to date: more events may follow.
+      // Do not record a full read: a read with the maximum number of events does not prove that the state is up to
+      // date: more events may follow.
       if (events.length === EVENTS_PER_READ) continue
       this.freshness.recordRead(sentAt, sentWallMs, boundMs)
       if (!this.#inContact) this.#logContact()
-      // Wait until the events are applied completely and can be acknowledged, but not longer than until the next
+      // Wait until the read events are applied completely and can be acknowledged, but not longer than until the next
       // renewal of the lease.
       if (work.length > 0) await Promise.race([Promise.all(work), sleep(BLOCK_MS)])
     }
@@ -515,8 +518,8 @@ export class Cluster {
     if (kind === HEARTBEAT) return
     const states = this.#states.get(kind)
     if (states === undefined) {
-      // Only a newer version of Gatehouse writes this kind of event. This version has no state that the event could
-      // change.
+      // Ignore an event of an unknown kind: only a newer version of Gatehouse writes such events. This version has no
+      // state that the event could change.
       this.#unknown += 1
       return
     }
@@ -527,7 +530,8 @@ export class Cluster {
       }
       this.#applied += 1
     } catch (error) {
-      // The loop must stop at this event; otherwise this node would acknowledge an event that it did not apply.
+      // Throw to stop the membership loop at this event; otherwise this node would acknowledge an event that it did not
+      // apply.
       throw new GatewayFault('node-fault', 'node', `the cluster event ${position} (${kind}) cannot be applied`, {
         cause: error,
       })

@@ -13,8 +13,8 @@ export class EpochFile {
   }
 
   /**
-   * Reads the epoch. Returns `undefined` if the file is absent or invalid. @throws {Error} when the file exists and
-   * cannot be read
+   * Reads the epoch from the file of the node. Returns `undefined` if the file is absent or invalid. @throws {Error}
+   * when the file exists and cannot be read
    */
   read(): string | undefined {
     try {
@@ -26,7 +26,10 @@ export class EpochFile {
     }
   }
 
-  /** Writes the epoch, and replaces the file atomically. @throws {Error} when the file cannot be written */
+  /**
+   * Writes the epoch to the file of the node, and replaces the file atomically. @throws {Error} when the file cannot be
+   * written
+   */
   write(epoch: string): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
     const fresh = `${this.#path}.new`

@@ -6,10 +6,11 @@ import type { ClusterLog } from './cluster-log.ts'
 import type { EpochFile } from './epoch-file.ts'
 
 /**
- * Time that disconnected members have to return and restore the data that Redis lost, ms. Members reconnect within 3 s.
+ * Time that disconnected cluster members have to return and restore the data that Redis lost, ms. Members reconnect
+ * within 3 s.
  */
 export const SETTLE_MS = 3500
-/** Longest time for which a member that restores data blocks the joining of other nodes, ms. */
+/** Longest time for which a member that restores lost data to Redis blocks the joining of other nodes, ms. */
 const RESTORE_MS = 20_000
 const LOOK_AGAIN_MS = 150
 /** Maximum number of earlier epochs that a new epoch lists as its ancestors. */
@@ -19,7 +20,9 @@ export interface EpochDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
   readonly file: EpochFile | undefined
-  /** Time at which Redis was first found to be empty, monotonic, ms; `undefined` when it was not found empty. */
+  /**
+   * Time at which this process first found Redis to be empty, monotonic, ms; `undefined` when it was not found empty.
+   */
   readonly emptySince?: number | undefined
   readonly log: ClusterLog
 }
@@ -75,8 +78,8 @@ export class Epoch {
    */
   async settle(hasFullState: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
-    // A node that has loaded only a part of the data must not restore it, because other nodes would take the part for
-    // all data.
+    // Require the full state: a node that has loaded only a part of the data must not restore it to Redis, because
+    // other nodes would take the part for all data.
     if (!hasFullState) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
@@ -92,8 +95,8 @@ export class Epoch {
   }
 
   /**
-   * Starts a new epoch without the lost data. An operator orders this when no node has the data any more, or when the
-   * data never existed.
+   * Starts a new cluster epoch without the data that Redis lost. An operator orders this when no node has the data any
+   * more, or when the data never existed.
    *
    * @throws {GatewayFault} when Redis fails
    */
@@ -156,8 +159,8 @@ export class Epoch {
   }
 
   /**
-   * Whether joins of the cluster are blocked. Must be read after the epoch, because `found-epoch.lua` sets both keys in
-   * one step.
+   * Whether a member that restores data blocks joins of the cluster. Must be read after the epoch, because
+   * `found-epoch.lua` sets both keys in one step.
    */
   async #settling(): Promise<boolean> {
     return Number(await this.#dependencies.client.call('EXISTS', this.#keys.settling)) > 0
@@ -168,7 +171,7 @@ export class Epoch {
   }
 }
 
-/** Length of the time in an epoch id: ms since the Unix epoch in base 36. */
+/** Length of the time at the start of an epoch id: ms since the Unix epoch in base 36. */
 const TIME_CHARS = 9
 const RANDOM_BYTES = 12
 const ID_CHARS = TIME_CHARS + 16

@@ -6,7 +6,7 @@ export interface ClusterEvent {
   readonly position: Position
   readonly kind: string
   readonly payload: Buffer
-  /** Whether a caller waits until every member has applied this event. */
+  /** True when a caller waits until every member has applied this event. */
   readonly awaited: boolean
 }
 
@@ -28,7 +28,8 @@ export const HEARTBEAT = 'beat'
  */
 export function readEvents(reply: unknown): ClusterEvent[] {
   if (reply === null || reply === undefined) return []
-  // In RESP3 the reply is a map, which the driver turns into a flat list. In RESP2 the reply is a list of pairs.
+  // Handle both protocols of Redis: in RESP3 the reply is a map, which the driver turns into a flat list. In RESP2 the
+  // reply is a list of pairs.
   const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
   if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
     throw new GatewayFault('store-unavailable', 'store', 'redis: unexpected reply to a read of the cluster event log')

@@ -6,7 +6,7 @@ export interface ReadTime {
   readonly wallMs: number
 }
 
-/** Time that stands for "no read yet": earlier than every read. */
+/** Time that stands for "the event log was not read yet": earlier than every read. */
 export const neverRead: ReadTime = { at: Number.NEGATIVE_INFINITY, wallMs: Number.NEGATIVE_INFINITY }
 const noLimit: ReadTime = { at: Number.POSITIVE_INFINITY, wallMs: Number.POSITIVE_INFINITY }
 
@@ -16,7 +16,7 @@ const noLimit: ReadTime = { at: Number.POSITIVE_INFINITY, wallMs: Number.POSITIV
  * also accepted a write: a replaced master can still reply to reads.
  */
 export class Freshness {
-  /** Time at which the last recorded read was sent, monotonic, ms. */
+  /** Time at which the last recorded read of the event log was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
   /**
    * Wall-clock time at which the last recorded read was sent, ms since the Unix epoch. The wall clock is needed too,
@@ -24,7 +24,7 @@ export class Freshness {
    */
   #sentWallMs = Number.NEGATIVE_INFINITY
   #vouchedMs = 0
-  /** Reads that were sent after this time do not make the state younger (see {@link limitTo}). */
+  /** Reads of the event log that were sent after this time do not make the state younger (see {@link limitTo}). */
   #limit = noLimit
 
   /**
@@ -41,14 +41,14 @@ export class Freshness {
     this.#vouchedMs = vouchedMs
   }
 
-  /** Time at which the last recorded read was sent, by both clocks. */
+  /** Time at which the last recorded read of the event log was sent, by both clocks. */
   get lastRead(): ReadTime {
     return { at: this.#sentAt, wallMs: this.#sentWallMs }
   }
 
   /**
-   * Ignores reads after `since`, because this node could not apply a change that other nodes may rely on. The state
-   * then ages as if the node had no contact to Redis.
+   * Ignores reads of the event log after `since`, because this node could not apply a change that other nodes may rely
+   * on. The state then ages as if the node had no contact to Redis.
    *
    * @param since  time of the last read before the change; `undefined`: no read is ignored any more
    */
@@ -57,8 +57,8 @@ export class Freshness {
   }
 
   /**
-   * Current age of the state, ms. Infinite before the first read. Of the ages by the monotonic clock and by the wall
-   * clock, the larger counts, so a wall clock that is set back has no effect.
+   * Current age of the cluster state of this node, ms. Infinite before the first read. Of the ages by the monotonic
+   * clock and by the wall clock, the larger counts, so a wall clock that is set back has no effect.
    */
   ageMs(): number {
     const { at, wallMs } = this.#limit

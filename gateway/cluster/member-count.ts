@@ -42,7 +42,7 @@ export class MemberCount {
       this.#fewer = found < this.#last ? this.#fewer + 1 : 0
       if (found > this.#last || this.#fewer >= PATIENCE) this.#last = Math.max(1, found)
     } catch {
-      // Redis is unavailable; the last count of members stays in use.
+      // Ignore a failure of Redis: the last count of cluster members stays in use.
     }
   }
 }

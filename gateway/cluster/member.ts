@@ -10,7 +10,7 @@ export interface MemberListing {
   /** host:port of the node's data plane. */
   readonly address: string
   readonly version: string
-  /** Revision of the policy that the node uses. */
+  /** Hash of the policy revision that the node uses. */
   readonly revision: string
   /**
    * Number of the cluster's policy revision that the node enforces, and number of its activation; `null`: the policy

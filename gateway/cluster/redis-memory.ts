@@ -45,7 +45,7 @@ export class RedisMemory implements MetricSource {
       const texts = await this.#servers.callMasters('INFO', 'memory')
       this.#fullest = texts.map((text) => memoryIn(String(text))).toSorted((a, b) => share(b) - share(a))[0]
     } catch {
-      // Redis is unavailable: an old value would look like a current one.
+      // Show no value while Redis is unavailable: an old value would look like a current one.
       this.#fullest = undefined
     }
   }

@@ -8,23 +8,29 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { type Drain, drainField, readDrain, writeDrain } from './drain.ts'
 
 const EVENT = 'drain'
-/** Maximum number of drains of the cluster, including those that ended in the last day. */
+/** Maximum number of upstream drains of the cluster, including those that ended in the last day. */
 export const DRAINS_MAX = 4096
-/** Time for which an ended drain is remembered, ms. A node that was without Redis for longer may restore the drain. */
+/**
+ * Time for which Redis keeps an ended drain of an upstream, ms. A node that was without Redis for longer may restore
+ * the drain.
+ */
 const REMEMBER_MS = 86_400_000
-/** Maximum wait until the nodes have applied a change, ms. */
+/** Maximum wait until the nodes have applied a change of drains, ms. */
 const WAIT_MS = 2000
 
 export interface DrainsDependencies {
   readonly client: RedisClient
   readonly keys: RedisKeys
   readonly acknowledgements: Pick<Acknowledgements, 'collect'>
-  /** Applies the drains to the upstreams of this node. @param untilMs  ends, ms since the epoch, by {@link drainField} */
+  /**
+   * Applies the drains to the upstreams of this node. @param untilMs  ends of the drains, ms since the epoch, by
+   * {@link drainField}
+   */
   readonly onChange: (untilMs: ReadonlyMap<string, number>) => void
   readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-/** An upstream of a service. */
+/** An upstream of a service, which operators can drain. */
 export interface NamedUpstream {
   readonly service: string
   readonly origin: string
@@ -81,7 +87,7 @@ export class Drains implements SharedState {
     this.#changed()
   }
 
-  /** Lists the drains in force. @param nowMs  ms since the epoch */
+  /** Lists the upstream drains in force. @param nowMs  ms since the epoch */
   list(nowMs = Date.now()): (NamedUpstream & { readonly untilMs: number })[] {
     return [...this.#drains].flatMap(([field, { untilMs }]) => {
       const at = field.indexOf(' ')
@@ -107,7 +113,7 @@ export class Drains implements SharedState {
     )
     if (reply === null) return undefined
     const { position, members } = readWrittenEvent(reply as string[])
-    // A node of an older version acknowledges the event, but ignores it.
+    // A node of an older version acknowledges the drain event, but does not drain the upstream.
     const able = members.filter(({ eventKinds }) => eventKinds.includes(EVENT))
     const collected = await acknowledgements.collect(position, able, sentAt, WAIT_MS)
     const unable = members.filter((member) => !able.includes(member)).map(({ id }) => id)
@@ -117,7 +123,7 @@ export class Drains implements SharedState {
     }
   }
 
-  /** Takes a change, unless a later change of the same upstream is known. */
+  /** Applies a change of a drain, unless a later change of the same upstream is known. */
   #take(field: string, drain: Drain | undefined): void {
     const before = this.#drains.get(field)
     if (drain === undefined || (before !== undefined && before.changedMs >= drain.changedMs)) return
@@ -138,7 +144,7 @@ export class Drains implements SharedState {
   }
 }
 
-/** Returns the end of a drain (RFC 3339); `null` for a drain without an end. */
+/** Returns the end of an upstream drain (RFC 3339); `null` for a drain without an end. */
 export function endText(untilMs: number): string | null {
   return untilMs === Number.POSITIVE_INFINITY ? null : new Date(untilMs).toISOString()
 }

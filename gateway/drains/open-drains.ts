@@ -2,7 +2,10 @@ import type { ClusterRoom } from '../cluster/open-cluster.ts'
 import type { TargetRegistry } from '../upstream/target-registry.ts'
 import { Drains, type DrainsDependencies } from './drains.ts'
 
-/** Opens the drains of upstreams. Call before the node joins the cluster. */
+/**
+ * Opens the component for drains of upstreams (upstreams that operators took out of service). Call before the node
+ * joins the cluster.
+ */
 export function openDrains(
   { link, cluster, client }: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>,
   targets: Pick<TargetRegistry, 'drain'>,

@@ -79,13 +79,15 @@ export const applyPolicy = operation({
     const { only, message = '', against, wait_ms: waitMs } = body
     const canary = body.canary && canaryOrder(body.canary)
     let files: readonly PolicyText[] = body.files
-    // With `only`, all other services stay as in the revision that is active when the change is made.
+    // With `only`, which names one service, all other services stay as in the revision that is active when the change
+    // is made.
     const filesOf = (active: readonly PolicyText[]) => {
       if (only !== undefined) files = withValidPolicy(() => replaceService(active, body.files, only))
       return files
     }
     const owned = isOwnerOnly(caller, only) ? only : undefined
-    // An owner must not start a rollout: it would block the changes of all other callers, and an owner cannot end it.
+    // The owner of a service must not start a rollout: it would block the changes of all other callers, and an owner
+    // cannot end it.
     if (owned !== undefined && canary !== undefined) {
       throw new ApiProblem('insufficient_scope', 'only a caller with the scope gatehouse:policy may set `canary`')
     }

@@ -67,7 +67,7 @@ export function filterOf({
   }
 }
 
-/** Parses a time into ms since the epoch. @throws {ApiProblem} 400 for an invalid time */
+/** Parses a time parameter (RFC 3339) into ms since the epoch. @throws {ApiProblem} 400 for an invalid time */
 export function parseTimeMs(time: string | undefined, name: string): number | undefined {
   if (time === undefined) return undefined
   const ms = Date.parse(time)

@@ -10,7 +10,7 @@ import {
   upstreamSelector,
 } from '../upstream-shape.ts'
 
-/** Longest duration of a drain with an end, s: one year. */
+/** Longest duration of an upstream drain that ends by itself, s: one year. */
 const FOR_MAX_S = 31_536_000
 
 export const drainUpstream = operation({

@@ -7,7 +7,10 @@ import { operation } from '../operation.ts'
 import { issuerOf, selectorOf, selectorShape, sessionsOf } from '../session-selector.ts'
 
 const LIMIT_DEFAULT = 100
-/** Each session of a page is read from Redis by one command, so the limit bounds the commands of one call. */
+/**
+ * Maximum number of sessions in one page. Each session costs one Redis command, so the limit bounds the commands of a
+ * call.
+ */
 const LIMIT_MAX = 500
 const cursorForm = /^([0-9a-f]{32})-([0-9]{1,15})-([0-9a-f]{32})$/
 
@@ -122,7 +125,7 @@ export const listSessions = operation({
   },
 })
 
-/** Returns the identifiers of the named issuer, or of all issuers of the policy with a login. */
+/** Returns the issuer identifiers (`iss`) of the named issuer, or of all issuers of the policy with a login. */
 function issuersOf(named: string | undefined, { node }: AdminDependencies): string[] {
   if (named !== undefined) return [issuerOf(named, node)]
   const all = [...node.snapshot.issuers.values()]

@@ -10,18 +10,20 @@ export type ImportOutcome = 'mapped' | 'not needed' | 'decide' | 'no equivalent'
 /** Note about one part of an imported file: an option, an operation or a security scheme. Contains no secrets. */
 export interface ImportNote extends Place {
   readonly outcome: ImportOutcome
-  /** Name of the option, or path of the part in its document. */
+  /** Name of the imported option, or path of the imported part in its document. */
   readonly subject: string
   readonly message: string
 }
 
-/** A policy as plain data, and one note for each part of the file from which the policy was made. */
+/**
+ * Result of an import: a policy as plain data, and one note for each part of the file from which the policy was made.
+ */
 export interface ImportedPolicy {
   readonly policy: object
   readonly notes: readonly ImportNote[]
 }
 
-/** Formats a note in one line: `api.yaml:12:5: paths./orders.trace: no equivalent: message`. */
+/** Formats an import note in one line: `api.yaml:12:5: paths./orders.trace: no equivalent: message`. */
 export function formatImportNote({ outcome, subject, message, file, line, column }: ImportNote): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   return `${place}: ${subject === '' ? '' : `${subject}: `}${outcome}: ${message}`

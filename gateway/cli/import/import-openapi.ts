@@ -23,8 +23,8 @@ export interface OpenApiGiven {
  */
 export function importOpenApi(bytes: Uint8Array, file: string, given: OpenApiGiven): ImportedPolicy {
   const yaml = readYaml(bytes, file)
-  // Ignore keys such as `constructor`, which can be the name of a property in a schema. The YAML parser leaves them
-  // out, and no route needs them.
+  // Ignore the problems of forbidden YAML keys such as `constructor`: an OpenAPI schema can have a property of this
+  // name. The YAML parser leaves such keys out, and no route needs them.
   const problems = yaml.problems.filter(({ code }) => code !== 'GH_CONFIG_UNKNOWN_KEY')
   if (problems.length > 0) throw new ConfigError(problems)
   const document = mappingOf(yaml.value) ?? {}
@@ -79,8 +79,8 @@ function missing(what: string, flag: string): never {
 }
 
 /**
- * Returns the notes in the order of the document, each only once: all routes have the same note about the security of
- * the whole document.
+ * Returns the import notes in the order of the document, each only once: all routes have the same note about the
+ * security of the whole document.
  */
 function withoutRepeats({ list }: ImportNotes): ImportNotes['list'] {
   const distinct = new Map(list.map((note) => [`${note.subject} ${note.message}`, note]))

@@ -93,7 +93,8 @@ export class OpenApiRoutes {
   }
 
   /**
-   * Returns a path item. Follows a `$ref` within the document; returns `undefined` for a `$ref` to another document.
+   * Returns a path item (the operations of one path) of an OpenAPI document. Follows a `$ref` within the document;
+   * returns `undefined` for a `$ref` to another document.
    */
   #pathItem(entry: unknown): Readonly<Record<string, unknown>> | undefined {
     const item = mappingOf(entry)
@@ -108,7 +109,7 @@ export class OpenApiRoutes {
     return mappingOf(found)
   }
 
-  /** Converts a path template to a pattern: each segment with a parameter becomes `*`. */
+  /** Converts an OpenAPI path template to a path pattern of the policy: each segment with a parameter becomes `*`. */
   #pattern(template: string, at: readonly string[]): string | undefined {
     const segments = template.split('/').map((segment) => {
       if (/^\{[^{}]*\}$/.test(segment)) return '*'

@@ -107,7 +107,7 @@ const unsupported: Readonly<Record<string, string>> = {
   basic: 'the gate accepts ids and secrets of OAuth clients: set `accept: [basic]` and `basic` of the service',
 }
 
-/** Returns an error message when the gate cannot check a scheme, else `undefined`. */
+/** Returns an error message when the gate cannot check a security scheme of an OpenAPI document, else `undefined`. */
 function unsupportedScheme(scheme: Readonly<Record<string, unknown>> | undefined): string | undefined {
   if (scheme === undefined) return 'the document does not define this security scheme'
   const type = textOf(scheme['type']) ?? ''

@@ -55,7 +55,7 @@ function bytesOf(lines: readonly string[]): Buffer {
   return Buffer.from(`${lines.join('\n')}\n`)
 }
 
-/** Writes a file that must not exist yet, so that an import never replaces an edited policy. */
+/** Writes an imported file that must not exist yet, so that an import never replaces an edited policy. */
 function writeNewFile(path: string, bytes: Uint8Array): void {
   try {
     writeFileSync(path, bytes, { flag: 'wx' })

@@ -3,18 +3,18 @@ import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Exchange } from '../../pipeline/exchange/exchange.ts'
 import type { StatedCredential } from '../stated-credential.ts'
 
-/** Maximum lifetime of the token of a test that has no claim `exp`, s. */
+/** Maximum lifetime of the token of a policy test that has no claim `exp`, s. */
 const LIFETIME_S = 300
 
 /**
- * Complete claims; or, when not exactly one issuer is possible, the identifiers of the possible issuers, from which the
- * test must choose.
+ * Complete claims of a policy test; or, when not exactly one issuer is possible, the identifiers of the possible
+ * issuers, from which the test must choose.
  */
 type Completion = { readonly complete: JsonObject } | { readonly candidates: readonly string[] }
 
 /**
- * Adds to the claims of a test the claims that every token needs: issuer, audience, subject and times. Never replaces a
- * claim of the test, and never adds a claim that could grant access, such as a scope.
+ * Adds to the claims of a policy test the claims that every token needs: issuer, audience, subject and times. Never
+ * replaces a claim of the test, and never adds a claim that could grant access, such as a scope.
  *
  * @param x  exchange of the same request without a credential, which shows the route
  */
@@ -34,7 +34,10 @@ export function completeClaims({ kind, claims }: StatedCredential, x: Exchange):
   return { complete: { ...added, ...claims } }
 }
 
-/** Issuers whose tokens or sessions the route accepts. Without a route, or on a public route: all issuers. */
+/**
+ * Returns the issuers whose tokens or sessions the route of a policy test accepts. Without a route, or on a public
+ * route: all issuers.
+ */
 function issuersFor(kind: StatedCredential['kind'], { route, gate }: Exchange): readonly IssuerRules[] {
   const { issuers, loginIssuers } = gate.runtime.snapshot
   if (kind === 'token') return [...(route === undefined ? issuers.values() : route.service.issuers)]

@@ -4,7 +4,7 @@ import { type Reason, reasons } from '../../base/reasons.ts'
 
 const reasonNames = Object.keys(reasons) as [Reason, ...Reason[]]
 
-/** The message names only the most similar reason, because the list of all reasons would fill a page. */
+/** Name in the message only the most similar reason, because the list of all reasons would fill a page. */
 function reasonError(input: unknown): string {
   const meant = typeof input === 'string' ? nearest(input, reasonNames) : undefined
   return `must be a reason from docs/reference/reasons.md${meant === undefined ? '' : `, such as ${meant}`}`

@@ -10,7 +10,7 @@ import { completeClaims } from './complete-claims.ts'
 import type { PolicyTest } from './policy-tests-schema.ts'
 import type { PolicyTests } from './read-policy-tests.ts'
 
-/** Decision of a policy on the request of a test. */
+/** Decision of a policy on the request of a policy test. */
 interface Decided {
   readonly status: number
   readonly reason: Reason
@@ -32,7 +32,7 @@ export async function runPolicyTests(snapshot: Snapshot, { tests, locate }: Poli
   return failures
 }
 
-/** Path of the entry of a test to blame, by the part of the request that is invalid. */
+/** Path of the wrong entry of a policy test, by the part of its request that is invalid. */
 const placeOf = {
   url: ['url'],
   address: ['address'],
@@ -42,7 +42,7 @@ const placeOf = {
   http_version: [],
 } as const satisfies Record<InvalidRequest['part'], DocumentPath>
 
-/** Message that says why a test failed, and the entry of the test that the message concerns. */
+/** Message that says why a policy test failed, and the entry of the test that the message concerns. */
 interface Failure extends Pick<Problem, 'message'> {
   readonly code?: ProblemCode
   readonly at: DocumentPath
@@ -100,7 +100,10 @@ function decisionText({ status, reason, route }: PolicyTest['expect']): string {
   return parts.filter((part) => part !== undefined).join(' ')
 }
 
-/** Returns a text with the conditions that the request does not meet, or else the meaning of the reason. */
+/**
+ * Returns why a policy refused the request of a test: the conditions that the request does not meet, or else the
+ * meaning of the reason.
+ */
 function whyOf({ exchange: x }: DryRunOutcome): string {
   if (x.faultMessage !== undefined) return x.faultMessage
   const requirement = x.route?.requirement

@@ -38,7 +38,10 @@ export async function checkFromAudit(path: string, { fromAudit, records: limit, 
   return report.changed === 0 ? exitCodes.done : exitCodes.invalid
 }
 
-/** Remove shadow requirements: they decide nothing, and could examine facts that no decision needs. */
+/**
+ * Remove shadow requirements from the candidate policy: they decide nothing, and could examine facts that no decision
+ * needs.
+ */
 function withoutShadows(source: PolicySource): PolicySource {
   const { document } = source
   const services = Object.entries(document.services).map(([id, service]) => {

@@ -25,7 +25,7 @@ export function knownClaims(recorded: Readonly<Record<string, unknown>>, note: N
 function insert(root: Node, path: readonly string[], value: unknown): void {
   let node = root
   for (const name of path) {
-    // The parent is a scalar or absent, so it certainly has no members.
+    // The recorded parent of the claim is a text, a number or absent, so it certainly has no members.
     if (node.members === undefined) return
     let next = node.members.get(name)
     if (next === undefined) {

@@ -22,7 +22,10 @@ export const credentialPosition = positionOf(readCredential.name)
 
 /** For each reason: position of the first phase that returns it. Only of the phases in which the policy decides. */
 const policyPositions = new Map<Reason, number>()
-/** Reasons of the phases that follow the decision: with such a reason the policy has admitted the request. */
+/**
+ * Reasons of the phases of an exchange that follow the decision: with such a reason the policy has admitted the
+ * request.
+ */
 const laterReasons = new Set<Reason>(['admitted'])
 for (const [i, { denies, answers }] of lifecycle.request.entries()) {
   for (const reason of [...denies, ...answers]) {
@@ -35,7 +38,7 @@ function isReserved(path: unknown): boolean {
   return typeof path === 'string' && reservedPrefixOf(path) !== undefined
 }
 
-/** The decision of the policy that an audit record contains. */
+/** The decision of the policy in an audit record. */
 export type RecordedDecision =
   | { readonly reason: Reason; readonly position: number }
   | { readonly ignored: true }
@@ -57,8 +60,8 @@ export function recordedDecision(record: AuditLine): RecordedDecision {
   if (record['gatehouse.upstream'] !== undefined) return { reason: 'admitted', position: last + 1 }
   const position = policyPositions.get(known)
   const isRouted = record['gatehouse.route'] !== undefined
-  // Ignore a request that an earlier phase rejected, for example on a path of the gate itself: such phases share some
-  // reasons with the phases in which the policy decides.
+  // Ignore a recorded request that an earlier phase rejected, for example on a path of the gate itself: such phases
+  // share some reasons with the phases in which the policy decides.
   if (!isRouted && (position !== first || isReserved(record['url.path']))) return { ignored: true }
   if (position !== undefined) return { reason: known, position }
   if (record['gatehouse.decision'] === 'answered') return { ignored: true }

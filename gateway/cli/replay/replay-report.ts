@@ -30,9 +30,9 @@ export interface ReplayReport {
   decided: number
   changed: number
   undecidable: number
-  /** Changed decisions by route and reasons, the most frequent first. */
+  /** Decisions that the candidate policy would change, by route and reasons, the most frequent first. */
   readonly changes: readonly ReplayChange[]
-  /** Facts that are missing in undecidable records, the most frequent first. */
+  /** Facts that are missing in undecidable audit records, the most frequent first. */
   readonly reasons: readonly { readonly lacking: string; readonly requests: number }[]
 }
 

@@ -62,8 +62,8 @@ async function followFrom(
         show(JSON.parse(event.data) as AuditLine)
       }
     } catch (error) {
-      // Only the first connection must succeed. If a later connection breaks, open the stream again: the node can be
-      // unavailable for a moment.
+      // Require only that the first connection succeeds. If a later connection breaks, open the stream again: the node
+      // can be unavailable for a moment.
       if (!connected || !(error instanceof CliError) || error.exitCode !== exitCodes.unreachable) throw error
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

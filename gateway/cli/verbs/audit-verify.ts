@@ -72,7 +72,7 @@ async function verifyFiles(
     for (const file of await filesIn(path)) await readFileInto(file, verification)
   }
   const report = verification.report()
-  // An empty log is an error: an attacker who removed every record must not get the result "valid".
+  // Treat an empty audit log as an error: an attacker who removed every record must not get the result "valid".
   if (report.batches + report.findings.length === 0) throw nothingIn(paths)
   return report
 }
@@ -101,8 +101,8 @@ function keysOf(config: string | undefined, given: readonly string[]): AuditKey[
 const archiveName = /[.](spill|ndjson)([.](gz|zst))?$/
 
 /**
- * Returns the given file, or the audit files of a folder sorted by name. The order by name is the order of rotated
- * files by age.
+ * Returns the given audit file, or the audit files of a folder sorted by name. The order by name is the order of
+ * rotated files by age.
  */
 async function filesIn(path: string): Promise<string[]> {
   if (path === '-') return [path]
@@ -180,7 +180,7 @@ function* remarks(chains: readonly ChainReport[]): Generator<string> {
     yield 'not keyed: anyone with write access to the log could have replaced all of it'
 }
 
-/** Formats a range of record numbers. The admin API returns an unknown number as null. */
+/** Formats a range of audit record numbers. The admin API returns an unknown number as null. */
 function rangeOf(first: number | null | undefined, last: number | null | undefined): string {
   if (last === undefined || last === null) return ''
   return first === last || first === undefined || first === null ? String(last) : `${first}-${last}`

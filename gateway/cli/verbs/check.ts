@@ -98,12 +98,12 @@ async function replayAudit(
   return checkFromAudit(path!, wish, output)
 }
 
-/** Flags that change the check. */
+/** Flags of `gatehouse check` that change what is checked. */
 interface Wish {
   readonly strict: boolean
-  /** Path of a settings file. */
+  /** Path of the settings file to check. */
   readonly config?: string | undefined
-  /** Paths of files with policy tests. */
+  /** Paths of the files with policy tests to run. */
   readonly tests: readonly string[]
 }
 
@@ -137,7 +137,10 @@ function policyCounts({ services, routes, revision }: Checked): string {
   return `${count(services, 'service')}, ${count(routes, 'route')}, revision ${revision}`
 }
 
-/** Prints only a SARIF log to stdout, for code hosts and editors. Nothing is written to stderr. */
+/**
+ * Prints the result of `gatehouse check` as a SARIF log to stdout, for code hosts and editors. Nothing is written to
+ * stderr.
+ */
 async function reportSarif(
   paths: readonly string[],
   { print, ...wish }: Wish & { readonly print: boolean },
@@ -152,7 +155,10 @@ async function reportSarif(
   return problems.length === 0 ? exitCodes.done : exitCodes.invalid
 }
 
-/** Prints only the policy to stdout, so that the output can be saved as a file: YAML, or JSON for scripts. */
+/**
+ * Prints the checked policy and nothing else to stdout, so that the output can be saved as a file: YAML, or JSON for
+ * scripts.
+ */
 async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
   const [path, ...more] = paths
   if (more.length > 0) throw wrongUsage('--print accepts only one path, a file or a folder', onePathHint)

@@ -89,7 +89,8 @@ async function diff(old: string, path: string, output: Output): Promise<number> 
     policies = [await namedPolicy(old), await namedPolicy(path)]
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    // Exit code 1 means that the policies differ, so an invalid policy has exit code 2.
+    // Report an invalid policy with exit code 2, because exit code 1 of `gatehouse diff` means that the policies
+    // differ.
     output.problems(error.problems)
     return exitCodes.usage
   }

@@ -10,7 +10,7 @@ import { policyOfSettings } from '../settings-policy.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 interface Report {
-  /** Id of the node; `null` for checks on this machine. */
+  /** Id of the node that ran the checks; `null` for checks on this machine. */
   readonly node: string | null
   readonly started_at: string
   readonly findings: readonly Finding[]
@@ -62,7 +62,10 @@ async function checkHere(path: string): Promise<Report> {
   return { node: null, started_at: startedAt, findings }
 }
 
-/** An invalid policy is a finding of the check of the files; without the policy of the cluster, less is checked. */
+/**
+ * Continue without the policy: an invalid policy is a finding of the check of files, and without the policy of the
+ * cluster less is checked.
+ */
 async function readable(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
   try {
     return await read()

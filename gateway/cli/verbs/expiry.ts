@@ -59,7 +59,10 @@ export const verb = defineVerb({
   },
 })
 
-/** Formats the time until the expiry in its two largest units, such as `3d4h`; `expired` after the expiry. */
+/**
+ * Formats the time until the expiry of a certificate, secret or key in its two largest units, such as `3d4h`; `expired`
+ * after the expiry.
+ */
 function leftText(leftMs: number): string {
   if (leftMs <= 0) return 'expired'
   const minutes = Math.floor(leftMs / 60_000)

@@ -128,7 +128,7 @@ async function explainByNode(
   return document as unknown as Explanation
 }
 
-/** Returns the secrets of the request, which must never be printed, whatever code produces the output. */
+/** Returns the secrets of the explained request, which must never be printed, whatever code produces the output. */
 function secretsOf({ token, fields }: AskedRequest): string[] {
   const ofFields = fields.flatMap(([name, value]) => {
     if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]

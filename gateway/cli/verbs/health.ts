@@ -8,7 +8,10 @@ const { get } = nodeHttp
 
 const TIMEOUT_MS = 3000
 
-/** All reply texts of the probes of a node or worker. Another text shows that the server is not a node or worker. */
+/**
+ * All reply texts of the probes of a node or worker. Any other text shows that the server at the URL is no node or
+ * worker.
+ */
 const answers: ReadonlySet<string> = new Set(['alive', 'ready', 'not ready', 'misdirected request'])
 
 /** `gatehouse health`: calls a node's probe, for container images without an HTTP client. */

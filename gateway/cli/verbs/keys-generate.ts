@@ -20,7 +20,7 @@ export const verb = defineVerb({
   ],
   exitCodes: { [exitCodes.invalid]: 'the key could not be generated' },
   run: ({ kind }, output) => {
-    // In text and in JSON format the secret is on one line, ready for a file or a secret store.
+    // Print the secret on one line in text and in JSON format, ready for a file or a secret store.
     const secret = kind === 'assertion' ? assertionKey() : randomBytes(32).toString('base64url')
     output.line(secret)
     output.document({ kind, secret })

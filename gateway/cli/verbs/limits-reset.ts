@@ -4,7 +4,7 @@ import { limitExitCodes } from '../bucket-text.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** Flags that identify a rate limit window. Each becomes a member of the body in the call of the admin API. */
+/** Flags that identify a rate limit window. Each flag becomes a member of the request body of the admin API call. */
 const properties = {
   issuer: z.string().optional().register(flag, {
     value: 'url',

@@ -8,11 +8,11 @@ interface Member {
   readonly version: string
   readonly revision: string
   readonly policy_number: number | null
-  /** Nodes of an older version do not send this member. */
+  /** Absent in the reply of a node of an older version. */
   readonly policy_canary?: boolean
   readonly position: string
   readonly lag_ms: number
-  /** Nodes of an older version do not send this member. */
+  /** Absent in the reply of a node of an older version. */
   readonly heard_ms?: number | null
 }
 

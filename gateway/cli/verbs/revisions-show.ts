@@ -15,7 +15,7 @@ interface Shown {
   readonly files: readonly { readonly name: string; readonly text: string }[]
 }
 
-/** `gatehouse revisions show N`: prints the files of a revision. */
+/** `gatehouse revisions show N`: prints the files of a policy revision. */
 export const verb = defineVerb({
   description: 'Print the files of a revision of the policy',
   arguments: { number: z.string().register(flag, { help: 'number of the revision' }) },

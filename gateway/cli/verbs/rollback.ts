@@ -40,7 +40,7 @@ export const verb = defineVerb({
   },
 })
 
-/** Returns the numbers of two revisions: `against`, the active revision, and `to`, the revision before it. */
+/** Returns the numbers of two policy revisions: `against`, the active revision, and `to`, the revision before it. */
 async function beforeActive(client: AdminClient): Promise<{ readonly to: number; readonly against: number }> {
   const { document } = await client.call('GET', '/api/v1/policy/revisions', 'revisions')
   const { active, before } = document as { readonly active: number; readonly before: number | null }

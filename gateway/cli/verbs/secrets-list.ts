@@ -40,7 +40,7 @@ export const verb = defineVerb({
   },
 })
 
-/** Formats the time since `changedAt` in its largest unit, such as `3d`. */
+/** Formats the age of a secret, the time since `changedAt`, in its largest unit, such as `3d`. */
 function ageOf(changedAt: string): string {
   const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(changedAt)) / 1000))
   const unit = [86_400, 3600, 60].find((each) => seconds >= each) ?? 1

@@ -16,7 +16,7 @@ interface Session {
 
 interface Page {
   readonly sessions: readonly Session[]
-  /** Nodes of an older version send neither `total` nor `next`. */
+  /** Absent, as `next` is, in the reply of a node of an older version. */
   readonly total?: number
   readonly next?: string | null
 }
@@ -106,7 +106,7 @@ function queryOf(given: Given): URLSearchParams {
   throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse sessions list --help')
 }
 
-/** The flags of this page that the next page needs too, quoted for a shell. */
+/** Returns the flags of this page of the session list that the next page needs too, quoted for a shell. */
 function pageWords({ admin, issuer, limit }: Given): string {
   const words = Object.entries({ admin, issuer, limit })
   return words.map(([name, value]) => (value === undefined ? '' : `--${name} ${shellWord(value)} `)).join('')

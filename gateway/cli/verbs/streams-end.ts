@@ -6,7 +6,7 @@ import { defineVerb, flag } from '../verb.ts'
 import { waitMsOf, waitParameterOf } from '../wait-flag.ts'
 
 interface StreamReceiptDocument extends ReceiptDocument {
-  /** Nodes whose version cannot end streams. Nodes of an older version do not send this member. */
+  /** Nodes whose version cannot end streams. Absent in the reply of a node of an older version. */
   readonly unable?: readonly string[]
 }
 

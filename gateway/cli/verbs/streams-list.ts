@@ -15,7 +15,7 @@ interface Stream {
   readonly bytes_in: number
   readonly bytes_out: number
   readonly held: boolean
-  /** Node that serves the stream. Set only in lists of the whole cluster. */
+  /** Id of the node that serves the stream. Set only in lists of the whole cluster. */
   readonly node?: string
 }
 
@@ -105,7 +105,7 @@ function rowOf(stream: Stream): string[] {
 }
 
 function ageText(time: string): string {
-  // Show 0 instead of a negative age: the clocks of the node and of this machine may differ.
+  // Show 0 instead of a negative age of a stream: the clocks of the node and of this machine may differ.
   const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000))
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)

@@ -110,7 +110,7 @@ function msOf(text: string, name: string): number {
   return ms
 }
 
-/** Parses a time, or a duration before now. Returns the time in RFC 3339. */
+/** Parses the value of `--since`: a time, or a duration before now. Returns the time in RFC 3339. */
 function timeOf(text: string): string {
   const agoMs = parseDuration(text)
   const ms = agoMs === undefined ? Date.parse(text) : Date.now() - agoMs

@@ -6,7 +6,10 @@ import type { ProxyOption } from './proxy-option.ts'
 type Mapping = Readonly<Record<string, unknown>>
 type Part = readonly (string | number)[]
 
-/** Top-level keys of an alpha config of oauth2-proxy, as in the page "Alpha Configuration" of its documentation. */
+/**
+ * Top-level keys of an alpha config (YAML configuration file) of oauth2-proxy, as in the page "Alpha Configuration" of
+ * its documentation.
+ */
 export const alphaKeys = [
   'upstreamConfig',
   'injectRequestHeaders',
@@ -17,7 +20,8 @@ export const alphaKeys = [
 ] as const
 
 /**
- * Fields of a provider in an alpha config. The value is the option of the classic config file with the same meaning.
+ * Fields of a provider in an alpha config (YAML) of oauth2-proxy. The value is the option of the classic config file
+ * with the same meaning.
  */
 const providerFields: Readonly<Record<string, string>> = {
   clientID: 'client_id',
@@ -80,8 +84,8 @@ const providerFields: Readonly<Record<string, string>> = {
 }
 
 /**
- * Fields of an upstream in an alpha config. The value is the option of the classic config file that sets the same for
- * all upstreams.
+ * Fields of an upstream in an alpha config of oauth2-proxy. The value is the option of the classic config file that
+ * sets the same for all upstreams.
  */
 const upstreamFields: Readonly<Record<string, string>> = {
   insecureSkipTLSVerify: 'ssl_upstream_insecure_skip_verify',
@@ -91,11 +95,12 @@ const upstreamFields: Readonly<Record<string, string>> = {
   flushInterval: 'flush_interval',
   disableKeepAlives: 'disable_keep_alives',
 }
-/** Fields of an upstream in an alpha config that together become one option `alpha_upstream`. */
+/** Fields of an upstream in an alpha config of oauth2-proxy that together become one option `alpha_upstream`. */
 const placeFields = new Set(['id', 'path', 'uri', 'rewriteTarget', 'static', 'staticCode'])
 
 /**
- * Fields of the servers in an alpha config. The value is the option of the classic config file with the same meaning.
+ * Fields of the listeners in an alpha config of oauth2-proxy. The value is the option of the classic config file with
+ * the same meaning.
  */
 const serverFields: Readonly<Record<string, string>> = {
   'server.bindAddress': 'http_address',
@@ -109,8 +114,8 @@ const serverFields: Readonly<Record<string, string>> = {
 }
 
 /**
- * All convertible fields of an alpha config, by path. The value is the option of the classic config file with the same
- * meaning.
+ * All convertible fields of an alpha config of oauth2-proxy, by path. The value is the option of the classic config
+ * file with the same meaning.
  */
 export const alphaFields: Readonly<Record<string, string>> = {
   ...serverFields,
@@ -159,7 +164,7 @@ export function alphaOptions(document: Mapping, locate: (path: Part) => Place, n
   return options
 }
 
-/** Describes an injected header as `NAME CLAIM`, or as `NAME secret`. */
+/** Describes a header that an alpha config of oauth2-proxy injects as `NAME CLAIM`, or as `NAME secret`. */
 function headerText(header: unknown): string {
   const { name, values } = mappingOf(header) ?? {}
   const source = mappingOf(mappingOf(listOf(values)[0])?.['claimSource']) ?? mappingOf(listOf(values)[0])

@@ -46,7 +46,7 @@ export function importOAuth2Proxy(files: readonly ProxyFile[], issuer: string | 
   return { policy, settings, notes: notes.toSorted(byPlace) }
 }
 
-/** Joins the values of an option that occurs several times, such as the upstreams of an alpha config. */
+/** Joins the values of an oauth2-proxy option that occurs several times, such as the upstreams of an alpha config. */
 function grouped(options: readonly ProxyOption[]): Map<string, ProxyOption> {
   const joined = new Map<string, ProxyOption>()
   for (const option of options) {
@@ -76,8 +76,8 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
     addUpstreams(['static://202'], draft)
   }
   const issuer = proxyIssuer(draft, stated)
-  // Remove the client secret if there is a private key: a client authenticates by only one method, and oauth2-proxy
-  // prefers the key.
+  // Remove the client secret from the policy if there is a private key: a client authenticates by only one method, and
+  // oauth2-proxy prefers the key.
   if (draft.login['private_key'] !== undefined) delete draft.login['client_secret']
   const audience = [firstValue(clientId), ...draft.audiences]
   const main = {
@@ -98,7 +98,7 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
   return { policy: { version: 1, issuers, services }, settings: settingsOf(draft) }
 }
 
-/** Options that require groups of the user. Most issuers send groups only for the scope `groups`. */
+/** Options of oauth2-proxy that require groups of the user. Most issuers send groups only for the scope `groups`. */
 const groupOptions = [
   'allowed_groups',
   'github_org',
@@ -127,7 +127,8 @@ function protection(draft: ProxyDraft, issuers: readonly string[]): Record<strin
   const subject = draft.acceptsTokens ? { any: [session, claimIsOneOf('iss', issuers)] } : session
   const addresses = draft.emails === 'all' ? [] : (draft.emails ?? [])
   const emails = addresses.length === 0 ? [] : [anyOf(addresses)]
-  // A requirement on `email` demands a verified address already. Its reason in the log is more exact than that of `not`.
+  // Leave out the `not` for unverified addresses: a requirement on `email` demands a verified address already, and its
+  // reason in the log is more exact.
   const demandsVerified = addresses.length > 0 && addresses.every((each) => 'email' in each)
   const verified =
     demandsVerified || isOn(draft.option('insecure_oidc_allow_unverified_email'))

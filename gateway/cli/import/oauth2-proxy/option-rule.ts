@@ -3,8 +3,8 @@ import type { ProxyDraft } from './proxy-draft.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
 
 /**
- * Result of the import of one option. `message`: the place in the policy or settings, the reason, or what the operator
- * must do.
+ * Result of the import of one oauth2-proxy option. `message`: the place in the policy or settings, the reason, or what
+ * the operator must do.
  */
 export type OptionTold = readonly [outcome: ImportOutcome, message: string]
 
@@ -19,20 +19,20 @@ export const noEquivalent =
   (todo: string): OptionRule =>
   () => ['no equivalent', todo]
 
-/** Returns a rule that applies `rule` only if the option is on; otherwise the option is not needed. */
+/** Returns a rule that applies `rule` only if the oauth2-proxy option is on; otherwise the note says "not needed". */
 export const ifOn =
   (rule: OptionRule): OptionRule =>
   (option, draft) =>
     isOn(option) ? rule(option, draft) : ['not needed', 'the option is off']
 
-/** Returns a rule that applies `rule` only if the option is off; otherwise the option is not needed. */
+/** Returns a rule that applies `rule` only if the oauth2-proxy option is off; otherwise the note says "not needed". */
 export const ifOff =
   (rule: OptionRule): OptionRule =>
   (option, draft) =>
     isOn(option) ? ['not needed', 'the gate does this always'] : rule(option, draft)
 
 /**
- * Returns a rule that writes the value of an option to the draft.
+ * Returns a rule that writes the value of an oauth2-proxy option to the draft of the policy and settings.
  *
  * @param name  place in the policy or settings, for the note
  */
@@ -43,7 +43,10 @@ export const mapped =
     return ['mapped', name]
   }
 
-/** Returns a rule that writes the value of an option to the draft, with a note that asks a person to confirm it. */
+/**
+ * Returns a rule that writes the value of an oauth2-proxy option to the draft of the policy and settings, with a note
+ * that asks a person to confirm it.
+ */
 export const decided =
   (todo: string, write: (value: string, draft: ProxyDraft, option: ProxyOption) => void): OptionRule =>
   (option, draft) => {

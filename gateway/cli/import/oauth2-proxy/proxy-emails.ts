@@ -7,7 +7,7 @@ import { firstValue, type ProxyOption } from './proxy-option.ts'
 /** A requirement that no user meets. It keeps a route closed until the operator has replaced it. */
 const closed = { email: { domain: ['none.invalid'] } }
 
-/** Imports the option `email_domains`. */
+/** Imports the oauth2-proxy option `email_domains`. */
 export function readEmailDomains({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   if (values.includes('*')) {
     draft.emails = 'all'
@@ -34,8 +34,8 @@ const unverified =
   'a requirement on email: email_verified must be true. Add verified: issuer only if the issuer verifies every address and does not send the claim'
 
 /**
- * Imports the addresses in the file that the option `authenticated_emails_file` names: an absolute path, or relative to
- * the config file.
+ * Imports the addresses in the file that the oauth2-proxy option `authenticated_emails_file` names: an absolute path,
+ * or relative to the config file.
  */
 export function readEmailFile(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const claim = draft.value('oidc_email_claim', 'email')

@@ -15,7 +15,10 @@ interface SharedHosts {
 const toDo =
   'set login.host to the host of the redirect URI and login.return_to to the other hosts (docs/guide/shared-login.md)'
 
-/** Imports the option `cookie_domains`. A cookie that several hosts share becomes a login that these hosts share. */
+/**
+ * Imports the oauth2-proxy option `cookie_domains`. A cookie that several hosts share becomes a login that these hosts
+ * share.
+ */
 export function readCookieDomains({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   const host = redirectHost(draft)
   if (host !== undefined && values.every((domain) => nameOf(domain) === host))
@@ -26,7 +29,8 @@ export function readCookieDomains({ values }: ProxyOption, draft: ProxyDraft): O
 }
 
 /**
- * Imports the option `whitelist_domains`: hosts with the shared cookie to which a browser may return after its login.
+ * Imports the oauth2-proxy option `whitelist_domains`: hosts with the shared cookie to which a browser may return after
+ * its login.
  */
 export function readReturnDomains(_: ProxyOption, draft: ProxyDraft): OptionTold {
   const shared = sharedHosts(draft)
@@ -74,8 +78,8 @@ function sharedHosts(draft: ProxyDraft): SharedHosts | undefined {
 }
 
 /**
- * Returns the host of the option `redirect_url`; `undefined` when its value is no complete URL, or has an IP address as
- * host.
+ * Returns the host of the oauth2-proxy option `redirect_url`; `undefined` when its value is no complete URL, or has an
+ * IP address as host.
  */
 function redirectHost(draft: ProxyDraft): string | undefined {
   const option = draft.option('redirect_url')

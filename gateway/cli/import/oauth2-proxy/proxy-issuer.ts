@@ -4,7 +4,7 @@ import { secureUrl } from './secure-url.ts'
 
 export const googleIssuer = 'https://accounts.google.com'
 
-/** Issuers of the providers that have the same issuer for all customers. */
+/** Issuers of those oauth2-proxy providers that have the same issuer for all customers. */
 const fixedIssuers: Readonly<Record<string, string>> = {
   google: googleIssuer,
   gitlab: 'https://gitlab.com',
@@ -12,7 +12,7 @@ const fixedIssuers: Readonly<Record<string, string>> = {
 }
 
 /**
- * Returns the issuer of the provider. A provider without OpenID Connect, such as GitHub, has no issuer.
+ * Returns the issuer of an oauth2-proxy provider. A provider without OpenID Connect, such as GitHub, has no issuer.
  *
  * @param stated  issuer from the command line, which overrides the files
  * @throws {CliError} when no issuer is known

@@ -23,7 +23,7 @@ import { skipPattern } from './skip-pattern.ts'
 
 const maxSessionMs = 30 * 86_400_000
 
-/** Sets one key in a part of the draft. */
+/** Sets one key in a part of the draft of the imported policy or settings. */
 function put(part: Record<string, unknown>, key: string, value: unknown): void {
   part[key] = value
 }
@@ -144,7 +144,7 @@ function readAddress(option: ProxyOption, draft: ProxyDraft): OptionTold {
   return ['mapped', 'settings: listen']
 }
 
-/** Imports the logo of the sign-in page: a file, a URL, or `-` for no logo. */
+/** Imports the logo of the sign-in page of oauth2-proxy: a file, a URL, or `-` for no logo. */
 function readLogo(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const file = firstValue(option)
   if (file === '-' || file === '') return ['not needed', 'the pages of the gate have no logo by default']

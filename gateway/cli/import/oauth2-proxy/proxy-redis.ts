@@ -5,7 +5,7 @@ import { firstValue, type ProxyOption } from './proxy-option.ts'
 /** Matches user and password in the URL of a Redis server. */
 const userInfo = /^(rediss?:\/\/)[^/@]*@/
 
-/** Imports the URL of a single Redis server. User and password in the URL are not copied. */
+/** Imports the URL of a single Redis server from oauth2-proxy options. User and password in the URL are not copied. */
 export function importRedisUrl(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const url = firstValue(option)
   draft.redis['url'] = url.replace(userInfo, '$1')
@@ -26,7 +26,7 @@ export function importRedisSentinels({ values }: ProxyOption, draft: ProxyDraft)
 
 export function importRedisCluster({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   Object.assign(draft.redis, { cluster: { hosts: values.map(hostOf) }, cluster_node_timeout: '15s' })
-  // `max_staleness` must be above the timeout of the Redis Cluster, 15 s by default.
+  // Set `max_staleness`: it must be above the timeout of the Redis Cluster, 15 s by default.
   draft.settings['revocation'] = { max_staleness: '20s' }
   return ['decide', 'settings: redis.cluster. Set cluster_node_timeout to the value of the servers']
 }

@@ -11,7 +11,7 @@ interface DraftRoute {
   readonly require: Requirement
 }
 
-/** Builds the services of the policy with their routes, by name. */
+/** Builds the services of the imported policy with their routes, by name. */
 export function proxyServices(draft: ProxyDraft, protection: Requirement): Record<string, object> {
   const services = new Map<string, { upstreams: string[]; routes: DraftRoute[] }>()
   const ids = new Set<string>()
@@ -29,8 +29,8 @@ export function proxyServices(draft: ProxyDraft, protection: Requirement): Recor
 }
 
 /**
- * Returns the path patterns of all upstreams and public paths. Each has the upstream that oauth2-proxy would select:
- * that with the longest path.
+ * Returns the path patterns of all imported upstreams and public paths. Each has the upstream that oauth2-proxy would
+ * select: that with the longest path.
  */
 function patternsOf({ upstreams, publicPaths }: ProxyDraft): Map<string, DraftUpstream> {
   const patterns = new Map(upstreams.map((upstream) => [patternOf(upstream), upstream]))
@@ -87,7 +87,7 @@ function routesOf(
   ]
 }
 
-/** Returns the methods for which all paths that a pattern matches are public. With GET, HEAD is public too. */
+/** Returns the methods for which oauth2-proxy makes all paths of a pattern public. With GET, HEAD is public too. */
 function publicMethods(pattern: string, publicPaths: readonly DraftPublic[]): Set<string> {
   const methods = new Set<string>()
   for (const each of publicPaths) {

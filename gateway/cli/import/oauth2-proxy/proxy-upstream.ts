@@ -24,8 +24,8 @@ const staticTold: OptionTold = [
 ]
 
 /**
- * Adds the upstreams of the option `upstreams`. The path of such a URL selects the requests for the upstream, and is
- * not removed from them.
+ * Adds the upstreams of the oauth2-proxy option `upstreams` to the draft. The path of such a URL selects the requests
+ * for the upstream, and is not removed from them.
  */
 export function addUpstreams(values: readonly string[], draft: ProxyDraft): OptionTold {
   const faults = values.map((text) => {
@@ -40,7 +40,7 @@ export function addUpstreams(values: readonly string[], draft: ProxyDraft): Opti
 }
 
 /**
- * Adds one upstream of an alpha config.
+ * Adds one upstream of an alpha config of oauth2-proxy to the draft.
  *
  * @param json  the upstream as JSON text
  */

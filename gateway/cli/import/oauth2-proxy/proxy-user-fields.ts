@@ -35,7 +35,7 @@ export function userFields(draft: ProxyDraft): unknown {
   return { ...names, ...(Object.keys(claims).length > 0 && { claims }) }
 }
 
-/** Returns the claims for those fields whose claim differs from the default of the gate. */
+/** Returns the claims of those user fields (`X-Forwarded-*`) whose claim differs from the default of the gate. */
 function claimsOf(draft: ProxyDraft): object {
   const email = draft.value('oidc_email_claim', 'email')
   const groups = draft.value('oidc_groups_claim', 'groups')

@@ -64,7 +64,9 @@ function optionsInToml(lines: readonly string[], file: string): ProxyOption[] {
   })
 }
 
-/** Finds environment variables and flags in lines of text. A repeated flag adds a value to its option. */
+/**
+ * Finds environment variables and flags of oauth2-proxy in lines of text. A repeated flag adds a value to its option.
+ */
 function optionsInWords(lines: readonly string[], file: string): ProxyOption[] {
   const found = new Map<string, ProxyOption>()
   const add = (key: string, text: string, line: number, variable?: string) => {
@@ -85,7 +87,9 @@ function optionsInWords(lines: readonly string[], file: string): ProxyOption[] {
   return [...found.values()]
 }
 
-/** Flags that may be repeated. The value is the name of the option in config files, usually the plural. */
+/**
+ * Flags of oauth2-proxy that may be repeated. The value is the name of the option in config files, usually the plural.
+ */
 const repeated: Readonly<Record<string, string>> = {
   oidc_audience_claim: 'oidc_audience_claims',
   skip_auth_regex: 'skip_auth_regex',

@@ -1,10 +1,12 @@
 /** Path patterns of the gate that stand for a regular expression of oauth2-proxy. */
 export interface SkipPattern {
-  /** Path patterns of the gate. Together they match only paths that the expression matches too, except `base`. */
+  /**
+   * Path patterns of the gate. Together they match only paths that the regular expression matches too, except `base`.
+   */
   readonly patterns: readonly string[]
-  /** Path that a pattern matches although the expression does not match it: `/docs` for `^/docs/`. */
+  /** Path that a path pattern matches although the regular expression does not match it: `/docs` for `^/docs/`. */
   readonly base: string | undefined
-  /** True when the expression also matches paths that no pattern matches. */
+  /** True when the regular expression also matches paths that no pattern matches. */
   readonly narrower: boolean
 }
 
