@@ -356,7 +356,7 @@ export class GatewayNode {
       grants: credentials.grants,
       lines,
       overload: this.#rooms.overload,
-      ejections: targets.ejections,
+      targets,
       expiries,
       warnings,
       relaxations: settingsRelaxations(settings),

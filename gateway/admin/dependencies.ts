@@ -28,6 +28,7 @@ import type { RecentTraces } from '../traces/recent-traces.ts'
 import type { UpstreamStateName } from '../upstream/balanced-target.ts'
 import type { CheckOutcome, CheckResult } from '../upstream/checks/health-rules.ts'
 import type { EjectionCause } from '../upstream/ejection-rules.ts'
+import type { LookupResult } from '../upstream/names/known-name.ts'
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { ServiceRetries } from '../upstream/service-retries.ts'
 
@@ -51,6 +52,8 @@ export interface NodeView {
   readonly overload: OverloadStatus
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
+  /** Names of the upstreams. */
+  readonly names: readonly NameView[]
   /** Bytes of request bodies that the node keeps, to send a request again when an upstream fails. */
   readonly keptBodiesBytes: number
   /** Failed attempts to forward requests since the start of the node, by service. */
@@ -81,27 +84,43 @@ export interface PolicyHistory {
   readonly rejected: number
 }
 
+/** One address of an upstream of a service. */
 export interface UpstreamView {
   readonly service: string
   readonly origin: string
+  /** Address of the connections; `undefined`: each connection looks the name up, or the URL has an address. */
+  readonly address: string | undefined
   readonly protocol: ServiceProtocol
   /** Number of open connections from this node to the upstream. */
   readonly connections: number
   readonly resting: boolean
+  /** Weight of the upstream, which its addresses share. */
   readonly weight: number
   /** Number of calls in progress to the upstream. */
   readonly calls: number
   /** Maximum number of concurrent calls to the upstream at this time. */
   readonly limit: number
   readonly state: UpstreamStateName
-  /** Number of ejections of the upstream since the start of the node, by cause. */
+  /** Number of ejections since the start of the node, by cause, of all addresses of the upstream. */
   readonly ejections: readonly (readonly [cause: EjectionCause, count: number])[]
-  /** Number of health checks of the upstream since the start of the node, by result; empty without health checks. */
+  /** Health checks since the start of the node, by result, of all addresses of the upstream; empty without checks. */
   readonly checks: readonly (readonly [result: CheckResult, count: number])[]
   /**
    * Outcome of the latest health check of the upstream; `undefined` before the first one, and without health checks.
    */
   readonly lastCheck: CheckOutcome | undefined
+}
+
+/** Lookups of one name of upstreams. */
+export interface NameView {
+  readonly name: string
+  readonly addresses: readonly string[]
+  /** Number of lookups since the start of the node, by result. */
+  readonly counts: Readonly<Record<LookupResult, number>>
+  /** Time since the latest successful lookup, ms; `undefined` before it. */
+  readonly ageMs: number | undefined
+  /** Why the latest lookup failed; `undefined` when it succeeded, and before the first one. */
+  readonly error: string | undefined
 }
 
 /** Everything that the operations of the admin API need from the node. */

@@ -1,7 +1,8 @@
 import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
-import type { Http2Reading, NodeView } from './dependencies.ts'
+import { lookupResults } from '../upstream/names/known-name.ts'
+import type { Http2Reading, NodeView, UpstreamView } from './dependencies.ts'
 
 /** Metrics of one node's components. */
 export function nodeMetrics(node: NodeView, streams: Pick<StreamRegistry, 'openByKind'>): MetricSource {
@@ -26,27 +27,7 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
     sink.value(instruments.issuerKeysFailing, Number(outcome === 'failed'), { issuer })
     if (ageMs !== undefined) sink.value(instruments.issuerKeysAge, ageMs / 1000, { issuer })
   }
-  for (const {
-    service,
-    origin,
-    protocol,
-    connections,
-    calls,
-    limit,
-    resting,
-    state,
-    ejections,
-    checks,
-  } of node.upstreams) {
-    const upstream = { service, upstream: origin }
-    sink.value(instruments.upstreamConnections, connections, { ...upstream, protocol })
-    sink.value(instruments.upstreamCalls, calls, upstream)
-    sink.value(instruments.upstreamLimit, limit, upstream)
-    sink.value(instruments.upstreamResting, Number(resting), upstream)
-    sink.value(instruments.upstreamState, 1, { ...upstream, state })
-    for (const [cause, count] of ejections) sink.value(instruments.upstreamEjections, count, { ...upstream, cause })
-    for (const [result, count] of checks) sink.value(instruments.upstreamChecks, count, { ...upstream, result })
-  }
+  collectUpstreams(sink, node)
   sink.value(instruments.keptBodies, node.keptBodiesBytes, {})
   for (const { service, counts } of node.retries) {
     for (const [cause, outcome, count] of counts) {
@@ -64,4 +45,42 @@ function collectHttp2(sink: MetricSink, { sessions, streams, ended, refused }: H
   sink.value(instruments.http2Streams, streams, {})
   for (const [cause, count] of ended) sink.value(instruments.http2SessionsEnded, count, { cause })
   for (const [cause, count] of refused) sink.value(instruments.http2StreamsRefused, count, { cause })
+}
+
+/** Collects the metrics of upstreams. Addresses are no label, because services get new ones with each restart. */
+function collectUpstreams(sink: MetricSink, { upstreams, names }: NodeView): void {
+  for (const addresses of Map.groupBy(upstreams, ({ service, origin }) => `${service} ${origin}`).values()) {
+    const { service, origin, protocol, ejections, checks } = addresses[0]!
+    const upstream = { service, upstream: origin }
+    const sum = (of: (each: UpstreamView) => number) => addresses.reduce((total, each) => total + of(each), 0)
+    sink.value(
+      instruments.upstreamConnections,
+      sum(({ connections }) => connections),
+      { ...upstream, protocol },
+    )
+    sink.value(
+      instruments.upstreamCalls,
+      sum(({ calls }) => calls),
+      upstream,
+    )
+    sink.value(
+      instruments.upstreamLimit,
+      sum(({ limit }) => limit),
+      upstream,
+    )
+    sink.value(
+      instruments.upstreamResting,
+      sum(({ resting }) => Number(resting)),
+      upstream,
+    )
+    for (const [state, { length }] of Map.groupBy(addresses, (each) => each.state)) {
+      sink.value(instruments.upstreamState, length, { ...upstream, state })
+    }
+    for (const [cause, count] of ejections) sink.value(instruments.upstreamEjections, count, { ...upstream, cause })
+    for (const [result, count] of checks) sink.value(instruments.upstreamChecks, count, { ...upstream, result })
+  }
+  for (const { name, counts, ageMs } of names) {
+    for (const result of lookupResults) sink.value(instruments.upstreamLookups, counts[result], { name, result })
+    if (ageMs !== undefined) sink.value(instruments.upstreamLookupAge, ageMs / 1000, { name })
+  }
 }

@@ -8,8 +8,8 @@ import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import { checkResults } from '../upstream/checks/health-rules.ts'
-import type { EjectionCounts } from '../upstream/ejection-counts.ts'
-import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
+import type { TargetRegistry } from '../upstream/target-registry.ts'
+import type { NameView, NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 
 /** Objects from which the admin plane reads the state of a node. */
@@ -28,7 +28,7 @@ export interface ReadingSources {
   readonly grants: Pick<ServiceGrants, 'list'>
   readonly lines: { readonly lost: number }
   readonly overload: { readonly status: OverloadStatus }
-  readonly ejections: Pick<EjectionCounts, 'of'>
+  readonly targets: Pick<TargetRegistry, 'ejections' | 'checksOf' | 'names'>
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
   /** Settings of the node that weaken security, each as one text. */
@@ -129,19 +129,28 @@ export class NodeReadings implements NodeView {
   get upstreams(): readonly UpstreamView[] {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()
+    const { targets } = this.#sources
     return snapshot.services.flatMap(({ id, index }) => {
       const { members = [], slowStartMs = 0 } = balancers[index] ?? {}
       return members.map((member) => {
-        const { origin, protocol, connections, calls, limit, health } = member.target
+        const { origin, peer: address, protocol, connections, calls, limit, health } = member.target
         const state = member.stateAt(now, slowStartMs)
-        const ejections = this.#sources.ejections.of(id, origin)
+        const ejections = targets.ejections.of(id, origin)
         const { checks: record } = member.state
-        const checks =
-          record === undefined ? [] : checkResults.map((result) => [result, record.counts[result]] as const)
+        const counts = record && targets.checksOf(id, origin)
+        const checks = counts === undefined ? [] : checkResults.map((result) => [result, counts[result]] as const)
         const checked = { checks, lastCheck: record?.last }
         const own = { connections, calls, limit, resting: health.restUntil > now, state, ejections, ...checked }
-        return { service: id, origin, protocol, weight: member.weight, ...own }
+        return { service: id, origin, address, protocol, weight: member.weight, ...own }
       })
+    })
+  }
+
+  get names(): readonly NameView[] {
+    const { names } = this.#sources.targets
+    return [...names.all].map((known) => {
+      const { name, addresses = [], counts, failure } = known
+      return { name, addresses, counts, ageMs: names.ageMs(known), error: failure?.message }
     })
   }
 }

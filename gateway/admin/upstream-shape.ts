@@ -15,6 +15,16 @@ export const upstreamSelector = {
     .describe('Only the upstream of this service. Default: of every service that has the upstream.'),
 }
 
+/** Address of an upstream in a reply. */
+export const upstreamAddressShape = z
+  .string()
+  .nullable()
+  .describe(
+    'Address to which the name of the upstream resolves. Null when the URL has an address, and while each connection ' +
+      'looks the name up: before the first lookup, after failed lookups, and until a connection shows whether IPv4 or ' +
+      'IPv6 works.',
+  )
+
 export const drainShape = z.strictObject({
   service: z.string(),
   upstream: z.string(),

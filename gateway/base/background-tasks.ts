@@ -56,6 +56,7 @@ export const backgroundTasks = {
   'upstream-certificates': 'Reads certificate files of services again when they change.',
   'upstream-checks': 'Checks the health of upstreams, for services with `health`.',
   'upstream-health': 'Compares the upstreams of each service, and ejects outliers.',
+  'upstream-names': 'Looks up the addresses of upstreams again.',
   'upstream-retries': 'Sends requests to services again after a wait.',
   'upstream-sweep': 'Enforces the time limits of connections to services.',
 } as const

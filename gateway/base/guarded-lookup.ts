@@ -1,4 +1,5 @@
-import { forbiddenAddressKind, isForbiddenHost } from './forbidden-address.ts'
+import { parseAddress } from './addresses.ts'
+import { forbiddenAddressKind, isForbiddenAddress } from './forbidden-address.ts'
 
 /** One result of a DNS lookup. */
 export interface ResolvedAddress {
@@ -29,14 +30,26 @@ export function guardedLookup(lookup: NameLookup): ConnectLookup {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, [])
-      const refused = addresses.find(({ address }) => isForbiddenHost(address))
-      if (refused !== undefined) return callback(refusal(hostname, refused.address), [])
+      const refused = refusalOf(
+        hostname,
+        addresses.map(({ address }) => address),
+      )
+      if (refused !== undefined) return callback(refused, [])
       if (options.all === true) return callback(null, addresses)
       callback(null, addresses[0]!.address, addresses[0]!.family)
     })
   }
 }
 
-function refusal(hostname: string, address: string): Error {
-  return new Error(`${hostname} resolves to ${address}, ${forbiddenAddressKind}: correct the DNS record or the URL`)
+/**
+ * Returns the error for a name that resolves to an address to which the gate never connects; `undefined` when all
+ * addresses are allowed. A text that is no address is refused too.
+ */
+export function refusalOf(hostname: string, addresses: readonly string[]): Error | undefined {
+  const refused = addresses.find((text) => {
+    const address = parseAddress(text)
+    return address === undefined || isForbiddenAddress(address)
+  })
+  if (refused === undefined) return undefined
+  return new Error(`${hostname} resolves to ${refused}, ${forbiddenAddressKind}: correct the DNS record or the URL`)
 }

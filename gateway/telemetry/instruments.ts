@@ -103,12 +103,12 @@ export const instruments = {
   ),
   upstreamResting: gauge(
     'upstream_resting',
-    '1 while the node avoids an upstream because a connection to the upstream failed, else 0. The upstream still gets requests when no other upstream is available.',
+    'Number of addresses of an upstream that the node avoids because a connection to them failed: 0 or 1 for an upstream with one address. They still get requests when no other address of the service is available.',
     ['service', 'upstream'],
   ),
   upstreamState: gauge(
     'upstream_state',
-    'Always 1. The label `state` is the state of the upstream on this node: up, slow-start, resting, ejected, failing or drained. An upstream gets calls in the states up and slow-start, and in other states only when no upstream of the service is in these two.',
+    'Number of addresses of an upstream in a state on this node: up, slow-start, resting, ejected, failing or drained. Without a series for a state, the number is 0. An address gets calls in the states up and slow-start, and in other states only when no address of the service is in these two.',
     ['service', 'upstream', 'state'],
   ),
   upstreamEjections: counter(
@@ -123,8 +123,18 @@ export const instruments = {
   ),
   upstreamLimit: gauge(
     'upstream_call_limit',
-    'Maximum number of concurrent calls of this node to an upstream: `max_calls`, or with `concurrency: adaptive` the current limit of the calls that wait for their reply.',
+    'Maximum number of concurrent calls of this node to an upstream, the sum for its addresses: `max_calls`, or with `concurrency: adaptive` the current limit of the calls that wait for their reply.',
     ['service', 'upstream'],
+  ),
+  upstreamLookups: counter(
+    'upstream_lookups_total',
+    'DNS lookups of the name of an upstream by this node, by result: resolved, missing (no such name, or no address), refused (a link-local or cloud metadata address), failed (no reply of a name server).',
+    ['name', 'result'],
+  ),
+  upstreamLookupAge: gauge(
+    'upstream_lookup_age_seconds',
+    'Time since the latest successful DNS lookup of the name of an upstream by this node, s.',
+    ['name'],
   ),
   upstreamCalls: gauge(
     'upstream_calls',

@@ -6,23 +6,29 @@ export const Tier = { available: 0, tried: 1, avoided: 2, avoidedTried: 3, drain
 
 /** Smallest share of its weight that an upstream gets during its slow start. */
 const SLOW_START_MIN = 0.1
-/** Shares are whole numbers: the weight times this number. */
-const SHARE_UNIT = 100
+/**
+ * Shares are whole numbers: the weight times this number, divided by the number of addresses of the upstream (up to 64).
+ */
+const SHARE_UNIT = 6400
 
 /** Names of the states of an upstream, as the admin API and the metrics show them. */
 export const upstreamStates = ['up', 'slow-start', 'resting', 'ejected', 'failing', 'drained'] as const
 export type UpstreamStateName = (typeof upstreamStates)[number]
 
-/** One upstream of a service, as the balancer of the service selects it. */
+/** One address of an upstream of a service, as the balancer of the service selects it. */
 export class BalancedTarget {
-  target: PooledTarget
+  readonly target: PooledTarget
+  /** Weight of the upstream, which its addresses share. */
   readonly weight: number
   readonly state: UpstreamState
   /** Scratch values of one selection: preference, and share of the calls. */
   tier: number = Tier.none
   share = 0
+  readonly #fullShare: number
 
-  constructor(target: PooledTarget, weight: number, state: UpstreamState) {
+  /** @param addresses  number of addresses of the upstream */
+  constructor(target: PooledTarget, weight: number, state: UpstreamState, addresses = 1) {
+    this.#fullShare = Math.ceil((weight * SHARE_UNIT) / addresses)
     this.target = target
     this.weight = weight
     this.state = state
@@ -43,7 +49,7 @@ export class BalancedTarget {
     else if (this.isAvailable(now)) this.tier = isTried ? Tier.tried : Tier.available
     else this.tier = isTried ? Tier.avoidedTried : Tier.avoided
     const agoMs = now - Math.max(state.returnedAt, target.health.returnedAt)
-    this.share = this.weight * SHARE_UNIT
+    this.share = this.#fullShare
     if (agoMs < slowStartMs) this.share = Math.ceil(this.share * Math.max(SLOW_START_MIN, agoMs / slowStartMs))
   }
 

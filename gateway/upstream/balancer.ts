@@ -27,24 +27,37 @@ interface BalancerOptions {
  * precise error. A drained upstream gets calls only when all upstreams of the service are drained.
  */
 export class Balancer {
-  /** Upstreams of the service, at least one. */
-  readonly members: readonly BalancedTarget[]
+  /** Addresses of the upstreams. @bound policy */
+  #members: readonly BalancedTarget[] = []
   readonly slowStartMs: number
   readonly retries: ServiceRetries
-  readonly #rules: EjectionRules | undefined
+  readonly #ejection: EjectionRules | undefined
+  /** Rules of ejection while the service has several members. */
+  #rules: EjectionRules | undefined
   readonly #onEjected: NonNullable<BalancerOptions['onEjected']>
   readonly #random: () => number
   /** Maximum number of upstreams that get no calls, up to which an upstream is ejected. */
-  readonly #ejectedMax: number
+  #ejectedMax = 0
 
   constructor(members: readonly BalancedTarget[], options: BalancerOptions = {}) {
     const { ejection, slowStartMs = 0, retries, onEjected = () => {}, random = Math.random } = options
-    this.members = members
     this.slowStartMs = slowStartMs
     this.retries = retries ?? new ServiceRetries()
-    this.#rules = members.length > 1 ? ejection : undefined
+    this.#ejection = ejection
     this.#onEjected = onEjected
     this.#random = random
+    this.members = members
+  }
+
+  /** Addresses of the upstreams of the service, at least one. */
+  get members(): readonly BalancedTarget[] {
+    return this.#members
+  }
+
+  set members(members: readonly BalancedTarget[]) {
+    const ejection = this.#ejection
+    this.#members = members
+    this.#rules = members.length > 1 ? ejection : undefined
     this.#ejectedMax = Math.min(members.length - 1, Math.floor(members.length * (ejection?.maxEjected ?? 0)))
   }
 
@@ -52,7 +65,7 @@ export class Balancer {
     return this.members.map(({ target }) => target)
   }
 
-  /** Number of upstreams of the service. */
+  /** Number of members. */
   get size(): number {
     return this.members.length
   }
@@ -63,7 +76,7 @@ export class Balancer {
    * @param tried  upstreams on which the request has failed; others are preferred
    */
   next(tried?: readonly UpstreamTarget[]): PooledTarget {
-    const { members } = this
+    const members = this.#members
     if (members.length === 1) return members[0]!.target
     const now = performance.now()
     if (this.#rules !== undefined) this.#ejectFailed(this.#rules, now)
@@ -90,7 +103,7 @@ export class Balancer {
   #pick(tier: number, total: number, except: BalancedTarget | undefined): BalancedTarget {
     let left = this.#random() * total
     let last: BalancedTarget | undefined
-    for (const member of this.members) {
+    for (const member of this.#members) {
       if (member.tier !== tier || member === except) continue
       last = member
       left -= member.share
@@ -101,7 +114,7 @@ export class Balancer {
 
   /** Ejects the upstreams whose latest calls have all failed. */
   #ejectFailed({ failures, errors }: EjectionRules, now: number): void {
-    for (const member of this.members) {
+    for (const member of this.#members) {
       const { health } = member.target
       if (health.failuresInRow >= failures) this.#eject(member, 'failures', now)
       else if (health.errorsInRow >= errors) this.#eject(member, 'errors', now)

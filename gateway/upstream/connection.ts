@@ -24,7 +24,8 @@ const PROBE_AFTER_MS = 60_000
 
 /** The pool that owns a connection. */
 export interface ConnectionKeeper {
-  readonly origin: string
+  /** Origin and address, for error messages. */
+  readonly text: string
   readonly address: TcpNetConnectOpts
   /** TLS options for an https upstream, with the session of the latest connection; `undefined` for plain HTTP. */
   readonly tls: ConnectionOptions | undefined
@@ -40,6 +41,8 @@ export interface ConnectionKeeper {
   resumable(session: Buffer, validUntilMs: number): void
   /** Called with the certificate of the upstream in a new TLS handshake, valid or not. */
   presented(certificate: SeenCertificate): void
+  /** Called when a connection has opened. @param address  address of the upstream on this connection */
+  readonly onConnect?: ((address: string) => void) | undefined
   /** Called when a connection to the upstream could not be established. */
   unreachable(): void
   /** Called when the head of a reply from the upstream has arrived. */
@@ -151,6 +154,8 @@ export class UpstreamConnection implements BodyKeeper {
 
   #opened(): void {
     this.#open = true
+    const { onConnect } = this.#keeper
+    if (onConnect !== undefined) onConnect(this.#socket.remoteAddress ?? '')
     const call = this.#call
     if (call === undefined) return
     call.listener.onOpen()
@@ -425,7 +430,7 @@ export class UpstreamConnection implements BodyKeeper {
    * caller repeats only safe requests.
    */
   #faultOf(error: NodeJS.ErrnoException): GatewayFault {
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     const refused = this.#used || this.#answered ? undefined : this.#handshakeFault(error)
     if (refused !== undefined) return refused
     if (!this.#open) {
@@ -442,7 +447,7 @@ export class UpstreamConnection implements BodyKeeper {
   #handshakeFault(error: Error): GatewayFault | undefined {
     const socket = this.#socket
     if (!(socket instanceof TLSSocket)) return undefined
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     const { authorizationError } = socket
     return handshakeFault({ origin, error, authorizationError, peer: this.#peer, open: this.#open })
   }
@@ -455,7 +460,7 @@ export class UpstreamConnection implements BodyKeeper {
     else if (!this.#open) this.#fail(this.#faultOf(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
     else {
       const waited = this.#stage === Stage.head ? 'no reply head in time' : 'the reply body stalled'
-      this.#fail(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.origin}: ${waited}`))
+      this.#fail(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.text}: ${waited}`))
     }
   }
 }

@@ -7,20 +7,21 @@ import { Health } from './health.ts'
 import { Http1Call } from './http1-call.ts'
 import { requestHead } from './request-head.ts'
 import { Sweep } from './sweep.ts'
-import type {
-  PooledTarget,
-  TargetParts,
-  UpgradeCall,
-  UpgradeListener,
-  UpgradeRequest,
-  UpstreamCall,
-  UpstreamListener,
-  UpstreamRequest,
+import {
+  type PooledTarget,
+  type TargetParts,
+  type UpgradeCall,
+  type UpgradeListener,
+  type UpgradeRequest,
+  type UpstreamCall,
+  type UpstreamListener,
+  type UpstreamRequest,
+  upstreamText,
 } from './target.ts'
 import type { SeenCertificate } from './tls/seen-certificate.ts'
 import { defaultTlsMaterial } from './tls/tls-material.ts'
 import { tlsOptions } from './tls/tls-options.ts'
-import { upstreamAddress } from './upstream-address.ts'
+import { upstreamAddress, upstreamHost } from './upstream-address.ts'
 import { WebSocketCall } from './websocket/websocket-call.ts'
 
 /** Maximum number of idle connections that are kept open to one upstream. */
@@ -45,6 +46,9 @@ const sweep = new Sweep()
  */
 export class Http1Target implements PooledTarget, ConnectionKeeper {
   readonly origin: string
+  readonly text: string
+  readonly peer: string | undefined
+  readonly onConnect: TargetParts['onConnect']
   readonly health = new Health()
   readonly address: TcpNetConnectOpts
   readonly connectMs: number
@@ -72,14 +76,17 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
    * @param connectMs  longest time to establish a connection, ms
    * @param maxCalls   maximum number of concurrent calls
    */
-  constructor(origin: URL, connectMs: number, maxCalls: number, { seats, material }: TargetParts = {}) {
+  constructor(origin: URL, connectMs: number, maxCalls: number, parts: TargetParts = {}) {
+    const { seats, material, peer, onConnect } = parts
     this.origin = origin.origin
+    this.peer = peer
+    this.onConnect = onConnect
+    this.text = upstreamText(origin, peer)
     this.#host = origin.host
-    this.#seats = seats ?? new ConcurrencyLimiter(origin.origin, maxCalls)
+    this.#seats = seats ?? new ConcurrencyLimiter(this.text, maxCalls)
     const secure = origin.protocol === 'https:'
-    this.address = upstreamAddress(origin)
-    const { host = '' } = this.address
-    if (secure) this.#tls = tlsOptions(host, material ?? defaultTlsMaterial(), 'http/1.1')
+    this.address = upstreamAddress(origin, peer)
+    if (secure) this.#tls = tlsOptions(upstreamHost(origin), material ?? defaultTlsMaterial(), 'http/1.1')
     this.connectMs = connectMs
   }
 

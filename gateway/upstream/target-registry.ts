@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
@@ -8,20 +9,24 @@ import { authorityEnds } from '../x509/authority-ends.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import { BalancedTarget } from './balanced-target.ts'
 import { Balancer } from './balancer.ts'
+import { BY_NAME, ByAddress } from './by-address.ts'
 import { CHECKS_MAX, type CheckedUpstream, HealthChecker } from './checks/health-checker.ts'
-import type { HealthRules } from './checks/health-rules.ts'
+import type { CheckResult, HealthRules } from './checks/health-rules.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
+import type { ResolveName } from './names/resolve-name.ts'
+import { UpstreamNames } from './names/upstream-names.ts'
 import { openTarget } from './open-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
 import { ServiceRetries } from './service-retries.ts'
-import type { PooledTarget } from './target.ts'
+import { type PooledTarget, upstreamText } from './target.ts'
 import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
 import type { UpstreamTls } from './tls/upstream-tls.ts'
-import { UpstreamState } from './upstream-state.ts'
+import { upstreamHost } from './upstream-address.ts'
+import { UpstreamStates } from './upstream-state.ts'
 
 /** Time between two checks of the certificate files of services, ms. */
 const POLL_MS = 1000
@@ -31,6 +36,8 @@ const COMPARE_MS = 1000
 const PART_COMPARISONS = 5
 /** Number of services that are compared in one turn of the event loop. */
 const SLICE = 256
+/** The only member of an upstream whose connections look its name up, or whose URL has an address. */
+const onlyByName: readonly string[] = [BY_NAME]
 
 /** Settings of a service that determine its upstreams and their connections. */
 export interface UpstreamSettings {
@@ -69,8 +76,10 @@ interface RegistryOptions {
   readonly log?: Log
   /** Returns the wall clock, ms since the epoch. */
   readonly nowMs?: () => number
-  /** Timers of the health checks. */
+  /** Timers of the health checks and of the lookups of names. */
   readonly timers?: TaskTimers
+  /** Looks up the addresses of a name. Default: asks the resolver of the operating system. */
+  readonly resolve?: ResolveName
 }
 
 /** A service of the active policy. */
@@ -81,10 +90,10 @@ interface Served {
 
 /** Upstreams and certificate files that a policy uses, by the settings for which they were created. @bound policy */
 class InUse {
-  readonly targets = new Map<string, PooledTarget>()
-  readonly seats = new Map<string, ConcurrencyLimiter>()
+  readonly targets = new Map<string, ByAddress<PooledTarget>>()
+  readonly seats = new Map<string, ByAddress<ConcurrencyLimiter>>()
   /** States of the upstreams, by service and origin. */
-  readonly states = new Map<string, UpstreamState>()
+  readonly states = new Map<string, UpstreamStates>()
   /** Retries of the services, by the id of the service. */
   readonly retries = new Map<string, ServiceRetries>()
   /** Certificate files, by the settings that name them. */
@@ -98,6 +107,10 @@ class InUse {
  * Pools are keyed by everything that shapes their connections: address, protocol, limits, and certificates by content. A
  * changed certificate therefore gets a new pool: new calls use it, running calls complete on the old one, which then
  * closes its connections.
+ *
+ * Each address to which the name of an upstream resolves is a separate member. While the addresses are not known, the
+ * upstream is one member whose connections look the name up. So it is while a name has IPv4 and IPv6 addresses and no
+ * connection has shown which of them work: Node.js then tries both (RFC 8305).
  */
 export class TargetRegistry implements ExpirySource {
   readonly #log: Log
@@ -108,6 +121,11 @@ export class TargetRegistry implements ExpirySource {
   #used = new InUse()
   /** Services of the policy in force with their balancers. @bound policy */
   #served: readonly Served[] = []
+  /** Services of the policy in force, by the names of their upstreams. @bound policy */
+  #byName: ReadonlyMap<string, readonly Served[]> = new Map()
+  /** Address family (4 or 6) of the latest connection by name, by host and port of the upstream. @bound policy */
+  readonly #families = new Map<string, number>()
+  readonly #names: UpstreamNames
   #endWatching: (() => void) | undefined
   #endComparing: (() => void) | undefined
   #comparisons = 0
@@ -119,10 +137,22 @@ export class TargetRegistry implements ExpirySource {
   /** Number of ejections since the start of the node, by service, origin and cause. */
   readonly ejections = new EjectionCounts()
 
-  constructor({ log = () => {}, nowMs = Date.now, timers }: RegistryOptions = {}) {
+  constructor({ log = () => {}, nowMs = Date.now, timers, resolve }: RegistryOptions = {}) {
     this.#log = log
     this.#checker = new HealthChecker({ log, timers })
     this.#nowMs = nowMs
+    const onLookup = (name: string, isChanged: boolean): void => this.#lookedUp(name, isChanged)
+    this.#names = new UpstreamNames({ log, timers, resolve, onLookup })
+  }
+
+  /** Names of the upstreams of the policy in force, with their addresses. */
+  get names(): Pick<UpstreamNames, 'all' | 'ageMs'> {
+    return this.#names
+  }
+
+  /** Returns the health checks of an upstream since the start of the node, by result; `undefined` without checks. */
+  checksOf(service: string, origin: string): Readonly<Record<CheckResult, number>> | undefined {
+    return this.#used.states.get(`${service} ${origin}`)?.checkCounts
   }
 
   /** Activates the upstreams of a policy immediately: {@link prepare} and its commit in one step. */
@@ -147,9 +177,10 @@ export class TargetRegistry implements ExpirySource {
     const commit = (): void => {
       this.#adopt(next)
       this.#served = served
-      this.#compareTargets()
+      this.#followNames()
+      // The addresses of names may have changed since the policy was prepared.
+      this.#rebalance(served)
       this.#followChecks()
-      this.#applyDrains()
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
   }
@@ -163,9 +194,13 @@ export class TargetRegistry implements ExpirySource {
       const { id, upstreamTls } = service
       const material = upstreamTls && this.#used.sources.get(sourceKey(upstreamTls))?.current
       if (material !== undefined) yield* materialExpiries(id, material)
+      const byOrigin = new Map<string, number>()
       for (const { origin, certificateUntilMs } of balancer.targets) {
         if (certificateUntilMs === undefined) continue
-        yield { kind: 'upstream-certificate', name: `${id} ${origin}`, expiresAtMs: certificateUntilMs }
+        byOrigin.set(origin, Math.min(byOrigin.get(origin) ?? Number.POSITIVE_INFINITY, certificateUntilMs))
+      }
+      for (const [origin, expiresAtMs] of byOrigin) {
+        yield { kind: 'upstream-certificate', name: `${id} ${origin}`, expiresAtMs }
       }
     }
   }
@@ -179,8 +214,9 @@ export class TargetRegistry implements ExpirySource {
     }
   }
 
-  /** Starts to check the certificate files for changes, the health of upstreams, and to compare them. */
+  /** Starts to look up names, to check the certificate files for changes and upstreams for health, and to compare them. */
   watch(): void {
+    this.#names.start()
     this.#checker.start()
     this.#endComparing ??= this.#comparing.repeat(COMPARE_MS, () => this.#compare())
     this.#endWatching ??= this.#watching.repeat(POLL_MS, () => this.reload())
@@ -216,11 +252,9 @@ export class TargetRegistry implements ExpirySource {
     for (const [key, source] of this.#used.sources) next.sources.set(key, source)
     for (const [key, state] of this.#used.states) next.states.set(key, state)
     for (const [key, retries] of this.#used.retries) next.retries.set(key, retries)
-    for (const { balancer, service } of this.#served) {
-      for (const [i, target] of this.#targetsOf(next, service).entries()) balancer.members[i]!.target = target
-    }
+    for (const { balancer, service } of this.#served) balancer.members = this.#membersOf(next, service)
     this.#adopt(next)
-    this.#compareTargets()
+    this.#compareTargets(this.#served)
   }
 
   #servicesOf(sources: ReadonlySet<string>): string[] {
@@ -244,22 +278,20 @@ export class TargetRegistry implements ExpirySource {
   }
 
   #balancerOf(next: InUse, service: UpstreamSettings): Balancer {
-    const { id, weights, ejection, slowStartMs = 0 } = service
-    const members = this.#targetsOf(next, service).map((target, i) => {
-      const state = found(next.states, this.#used.states, `${id} ${target.origin}`, () => new UpstreamState())
-      return new BalancedTarget(target, weights?.[i] ?? 1, state)
-    })
+    const { id, ejection, slowStartMs = 0 } = service
+    const members = this.#membersOf(next, service)
     const onEjected = ({ target }: BalancedTarget, cause: EjectionCause, ms: number): void => {
-      this.ejections.count(id, target.origin, cause)
-      this.#log('warn', 'upstream ejected', { service: id, upstream: target.origin, cause, seconds: ms / 1000 })
+      const { origin, peer: address } = target
+      this.ejections.count(id, origin, cause)
+      this.#log('warn', 'upstream ejected', { service: id, upstream: origin, address, cause, seconds: ms / 1000 })
     }
     const retries = found(next.retries, this.#used.retries, id, () => new ServiceRetries())
     return new Balancer(members, { ejection, slowStartMs, onEjected, retries })
   }
 
   /** Counts the outcomes of calls to the upstreams of services with several upstreams. */
-  #compareTargets(): void {
-    for (const { balancer } of this.#served) {
+  #compareTargets(services: readonly Served[]): void {
+    for (const { balancer } of services) {
       if (balancer.size > 1) for (const { health } of balancer.targets) health.isCompared = true
     }
   }
@@ -268,44 +300,157 @@ export class TargetRegistry implements ExpirySource {
     const now = performance.now()
     await inSlices(this.#served, SLICE, ({ balancer }) => balancer.compare(now))
     if (++this.#comparisons % PART_COMPARISONS !== 0) return
-    for (const { health } of this.#used.targets.values()) if (health.isCompared) health.window.rotate()
+    for (const targets of this.#used.targets.values()) {
+      for (const { health } of targets.values()) if (health.isCompared) health.window.rotate()
+    }
   }
 
   /** Drains these upstreams, and no others. @param untilMs  ends, ms since the epoch, by `SERVICE ORIGIN` */
   drain(untilMs: ReadonlyMap<string, number>): void {
     this.#drainedUntilMs = untilMs
-    this.#applyDrains()
+    this.#applyDrains(this.#served)
   }
 
-  #applyDrains(): void {
+  #applyDrains(services: readonly Served[]): void {
     const now = performance.now()
     const nowMs = this.#nowMs()
-    for (const [key, state] of this.#used.states) state.drain((this.#drainedUntilMs.get(key) ?? 0) - nowMs, now)
+    for (const { service } of services) {
+      for (const { origin } of service.upstreams) {
+        const key = `${service.id} ${origin}`
+        const forMs = (this.#drainedUntilMs.get(key) ?? 0) - nowMs
+        for (const state of this.#used.states.get(key)!.values()) state.drain(forMs, now)
+      }
+    }
   }
 
   #followChecks(): void {
     const checked: CheckedUpstream[] = []
     for (const { service, balancer } of this.#served) {
       const { id, health: rules, upstreams } = service
-      for (const [i, { state }] of balancer.members.entries()) {
-        const origin = upstreams[i]!
+      const origins = new Map(upstreams.map((origin) => [origin.origin, origin]))
+      for (const { state, target } of balancer.members) {
         if (rules === undefined) state.unchecked()
         else {
-          const open = (): PooledTarget => this.#openForCheck(origin, service, rules)
-          checked.push({ service: id, origin: origin.origin, rules, state, open })
+          const { origin, peer: address } = target
+          const open = (): PooledTarget => this.#openForCheck(origins.get(origin)!, address, service, rules)
+          checked.push({ service: id, origin, address, rules, state, open })
         }
       }
     }
     this.#checker.follow(checked)
   }
 
-  #openForCheck(origin: URL, service: UpstreamSettings, { timeoutMs }: HealthRules): PooledTarget {
+  #openForCheck(
+    origin: URL,
+    peer: string | undefined,
+    service: UpstreamSettings,
+    { timeoutMs }: HealthRules,
+  ): PooledTarget {
     const material = this.#materialOf(this.#used, origin, service)
-    return openTarget(origin, service.protocol, timeoutMs, 1, { seats: this.#checkSeats, material })
+    return openTarget(origin, service.protocol, timeoutMs, 1, { seats: this.#checkSeats, material, peer })
   }
 
-  #targetsOf(next: InUse, service: UpstreamSettings): PooledTarget[] {
-    return service.upstreams.map((origin) => this.#targetOf(next, origin, service))
+  #followNames(): void {
+    const byName = new Map<string, Served[]>()
+    const hosts = new Set<string>()
+    for (const served of this.#served) {
+      for (const origin of served.service.upstreams) {
+        const name = upstreamHost(origin)
+        if (isIP(name) !== 0) continue
+        hosts.add(origin.host)
+        const services = byName.get(name)
+        if (services === undefined) byName.set(name, [served])
+        else if (services.at(-1) !== served) services.push(served)
+      }
+    }
+    this.#byName = byName
+    for (const host of this.#families.keys()) if (!hosts.has(host)) this.#families.delete(host)
+    this.#names.follow(new Set(byName.keys()))
+  }
+
+  #lookedUp(name: string, isChanged: boolean): void {
+    const services = this.#byName.get(name) ?? []
+    const hasLost = this.#forgetUnreachable(name, services)
+    if (isChanged || hasLost) this.#changeAddresses(services)
+  }
+
+  #changeAddresses(services: readonly Served[]): void {
+    this.#rebalance(services)
+    if (services.some(({ service: { health } }) => health !== undefined)) this.#followChecks()
+  }
+
+  /**
+   * Forgets the address family of upstreams with this name of which no address is reachable, so that the next
+   * connections try both families.
+   *
+   * @returns whether a family was forgotten
+   */
+  #forgetUnreachable(name: string, services: readonly Served[]): boolean {
+    if (isOneFamily(this.#names.addressesOf(name) ?? [])) return false
+    const now = performance.now()
+    let hasLost = false
+    for (const { balancer, service } of services) {
+      for (const { host, origin } of service.upstreams.filter((each) => upstreamHost(each) === name)) {
+        const targets = balancer.targets.filter((target) => target.origin === origin)
+        if (targets.every(({ peer, health }) => peer !== undefined && health.restUntil > now)) {
+          hasLost = this.#families.delete(host) || hasLost
+        }
+      }
+    }
+    return hasLost
+  }
+
+  /** Called when a connection by name has opened. */
+  #connected(origin: URL, address: string): void {
+    const family = isIP(address)
+    if (family === 0 || this.#families.get(origin.host) === family) return
+    this.#families.set(origin.host, family)
+    const name = upstreamHost(origin)
+    if (isOneFamily(this.#names.addressesOf(name) ?? [])) return
+    // Not within the event of the connection: the change closes its pool.
+    queueMicrotask(() => this.#changeAddresses(this.#byName.get(name) ?? []))
+  }
+
+  /** Returns the addresses of an upstream, each of which is a member. */
+  #addressesOf(origin: URL): readonly string[] {
+    const addresses = this.#names.addressesOf(upstreamHost(origin))
+    if (addresses === undefined) return onlyByName
+    if (isOneFamily(addresses)) return addresses
+    const family = this.#families.get(origin.host)
+    const usable = addresses.filter((address) => isIP(address) === family)
+    return usable.length === 0 ? onlyByName : usable
+  }
+
+  /** Gives the services the current addresses of their upstreams. Closes the pools of other addresses. */
+  #rebalance(services: readonly Served[]): void {
+    const used = this.#used
+    for (const { balancer, service } of services) balancer.members = this.#membersOf(used, service)
+    for (const { service } of services) {
+      for (const origin of service.upstreams) {
+        const addresses = this.#addressesOf(origin)
+        const { limitKey, key } = this.#keysOf(used, origin, service)
+        for (const target of used.targets.get(key)!.keep(addresses)) target.close()
+        used.seats.get(limitKey)!.keep(addresses)
+        used.states.get(`${service.id} ${origin.origin}`)!.keep(addresses)
+      }
+    }
+    this.#compareTargets(services)
+    this.#applyDrains(services)
+  }
+
+  #membersOf(next: InUse, service: UpstreamSettings): BalancedTarget[] {
+    const { id, upstreams, weights } = service
+    const now = performance.now()
+    return upstreams.flatMap((origin, i) => {
+      const addresses = this.#addressesOf(origin)
+      const stateKey = `${id} ${origin.origin}`
+      const states = found(next.states, this.#used.states, stateKey, () => new UpstreamStates())
+      const addedAt = states.isResolved ? now : undefined
+      return addresses.map((address) => {
+        const target = this.#targetOf(next, origin, address, service)
+        return new BalancedTarget(target, weights?.[i] ?? 1, states.stateOf(address, addedAt), addresses.length)
+      })
+    })
   }
 
   /** Returns the TLS material of an https upstream. */
@@ -314,22 +459,31 @@ export class TargetRegistry implements ExpirySource {
     return (upstreamTls && sources.get(sourceKey(upstreamTls))?.current) ?? this.#default()
   }
 
-  #targetOf(next: InUse, origin: URL, service: UpstreamSettings): PooledTarget {
+  #keysOf(next: InUse, origin: URL, service: UpstreamSettings) {
     const { maxCalls, adaptive = false, timeouts, protocol = 'http1' } = service
-    const { connectMs } = timeouts
     const material = this.#materialOf(next, origin, service)
-    const limitKey = `${origin.origin} ${connectMs} ${maxCalls} ${adaptive}`
-    const key = `${limitKey} ${protocol} ${material?.hash}`
-    const limiter = () =>
-      new ConcurrencyLimiter(origin.origin, maxCalls, adaptive ? new AdaptiveLimit(maxCalls) : undefined)
-    const seats = found(next.seats, this.#used.seats, limitKey, limiter)
-    const open = (): PooledTarget => openTarget(origin, protocol, connectMs, maxCalls, { seats, material })
-    return found(next.targets, this.#used.targets, key, open)
+    const limitKey = `${origin.origin} ${timeouts.connectMs} ${maxCalls} ${adaptive}`
+    return { material, limitKey, key: `${limitKey} ${protocol} ${material?.hash}` }
+  }
+
+  #targetOf(next: InUse, origin: URL, address: string, service: UpstreamSettings): PooledTarget {
+    const { maxCalls, adaptive = false, timeouts, protocol } = service
+    const { material, limitKey, key } = this.#keysOf(next, origin, service)
+    const peer = address === BY_NAME ? undefined : address
+    const targets = found(next.targets, this.#used.targets, key, () => new ByAddress<PooledTarget>())
+    const limits = found(next.seats, this.#used.seats, limitKey, () => new ByAddress<ConcurrencyLimiter>())
+    const text = upstreamText(origin, peer)
+    const limiter = () => new ConcurrencyLimiter(text, maxCalls, adaptive ? new AdaptiveLimit(maxCalls) : undefined)
+    const seats = limits.of(address, limiter)
+    const isByName = peer === undefined && isIP(upstreamHost(origin)) === 0
+    const onConnect = isByName ? (connected: string) => this.#connected(origin, connected) : undefined
+    const parts = { seats, material, peer, onConnect }
+    return targets.of(address, () => openTarget(origin, protocol, timeouts.connectMs, maxCalls, parts))
   }
 
   #adopt(next: InUse): void {
-    for (const [key, target] of this.#used.targets) {
-      if (!next.targets.has(key)) target.close()
+    for (const [key, targets] of this.#used.targets) {
+      if (next.targets.get(key) !== targets) for (const target of targets.values()) target.close()
     }
     this.#used = next
     this.ejections.keep((key) => next.states.has(key))
@@ -339,6 +493,7 @@ export class TargetRegistry implements ExpirySource {
     this.#endWatching?.()
     this.#endComparing?.()
     this.#checker.close()
+    this.#names.close()
     this.#adopt(new InUse())
   }
 }
@@ -369,4 +524,8 @@ function lazy<T>(make: () => T): () => T {
     made ??= make()
     return made
   }
+}
+
+function isOneFamily(addresses: readonly string[]): boolean {
+  return addresses.every((address) => isIP(address) === isIP(addresses[0]!))
 }

@@ -195,6 +195,8 @@ export interface PooledTarget extends UpstreamTarget {
    */
   close(): void
   readonly protocol: ServiceProtocol
+  /** Address that the connections use; `undefined` when each connection looks the name up, and without a name. */
+  readonly peer: string | undefined
   /** Number of connections to the upstream, including connections that are being opened or closed. */
   readonly connections: number
   /** Number of calls in flight, WebSockets included. */
@@ -211,6 +213,15 @@ export interface TargetParts {
   readonly seats?: ConcurrencyLimiter | undefined
   /** TLS material for an https upstream. Default: no client certificate, and the authorities of Node.js. */
   readonly material?: TlsMaterial | undefined
+  /** Address to which the name of the upstream resolves. Default: each connection looks the name up. */
+  readonly peer?: string | undefined
+  /** Called when a connection has opened. @param address  address of the upstream on this connection */
+  readonly onConnect?: ((address: string) => void) | undefined
+}
+
+/** Name of an upstream in error messages: its origin, and its address if a name has several. */
+export function upstreamText({ origin }: URL, peer: string | undefined): string {
+  return peer === undefined ? origin : `${origin} (${peer})`
 }
 
 /** Maximum size of a reply head, bytes. */

@@ -2,11 +2,20 @@ import { lookup } from 'node:dns'
 import type { TcpNetConnectOpts } from 'node:net'
 import { guardedLookup } from '../base/guarded-lookup.ts'
 
-/** Address of an upstream, as its connections use it. Names that resolve to link-local addresses are refused. */
-export function upstreamAddress({ protocol, hostname, port }: URL): TcpNetConnectOpts {
+/** Returns the host name or the address of an upstream, without the brackets that a URL puts around an IPv6 address. */
+export function upstreamHost({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
+/**
+ * Address of an upstream, as its connections use it. Names that resolve to link-local addresses are refused.
+ *
+ * @param peer  address to which the name of the upstream resolves; default: each connection looks the name up
+ */
+export function upstreamAddress(origin: URL, peer?: string): TcpNetConnectOpts {
+  const { protocol, port } = origin
   return {
-    // Removes the brackets that a URL puts around an IPv6 address.
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: peer ?? upstreamHost(origin),
     port: port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80,
     lookup: guardedLookup(lookup) as TcpNetConnectOpts['lookup'],
   }

@@ -1,10 +1,14 @@
 import { performance } from 'node:perf_hooks'
+import { ByAddress } from './by-address.ts'
 import { CheckRecord } from './checks/check-record.ts'
-import type { CheckOutcome, HealthRules } from './checks/health-rules.ts'
+import type { CheckOutcome, CheckResult, HealthRules } from './checks/health-rules.ts'
 import type { EjectionRules } from './ejection-rules.ts'
 import { LONG_AGO } from './health.ts'
 
-/** State of one upstream of one service on this node. The state stays when the policy or the certificates change. */
+/**
+ * State of one address of an upstream of one service on this node. The state stays when the policy or the certificates
+ * change.
+ */
 export class UpstreamState {
   /** End of the ejection, ms of the monotonic clock. */
   ejectedUntil = LONG_AGO
@@ -18,6 +22,12 @@ export class UpstreamState {
   checks: CheckRecord | undefined
   /** End of the drain by an operator, ms of the monotonic clock; infinity: until the operator ends it. */
   drainedUntil = LONG_AGO
+  readonly #checkCounts: Record<CheckResult, number>
+
+  /** @param checkCounts  health checks of the upstream by result, which its addresses share */
+  constructor(checkCounts: Record<CheckResult, number> = noChecks()) {
+    this.#checkCounts = checkCounts
+  }
 
   /**
    * Ejects the upstream. The time doubles, unless the previous ejection ended more than `maxTimeMs` ago.
@@ -38,7 +48,7 @@ export class UpstreamState {
    * @returns the new state; `undefined` when the state has not changed
    */
   checked(outcome: CheckOutcome, { healthy, unhealthy }: HealthRules): 'failing' | 'passing' | undefined {
-    this.checks ??= new CheckRecord()
+    this.checks ??= new CheckRecord(this.#checkCounts)
     const inRow = this.checks.add(outcome)
     const isPassed = outcome.result === 'passed'
     if (isPassed === !this.isFailing || inRow < (isPassed ? healthy : unhealthy)) return undefined
@@ -63,4 +73,28 @@ export class UpstreamState {
     this.isFailing = false
     this.checks = undefined
   }
+}
+
+/** States of one upstream of a service, one for each address of its name. */
+export class UpstreamStates extends ByAddress<UpstreamState> {
+  /** Number of health checks since the start of the node, by result. */
+  readonly checkCounts = noChecks()
+
+  /**
+   * Returns the state of an address.
+   *
+   * @param addedAt  time at which a new address was added to a name that others serve, ms of the monotonic clock: its
+   *   slow start begins then; `undefined`: no slow start
+   */
+  stateOf(address: string, addedAt: number | undefined): UpstreamState {
+    return this.of(address, () => {
+      const state = new UpstreamState(this.checkCounts)
+      if (addedAt !== undefined) state.returnedAt = addedAt
+      return state
+    })
+  }
+}
+
+function noChecks(): Record<CheckResult, number> {
+  return { passed: 0, status: 0, timeout: 0, connection: 0 }
 }

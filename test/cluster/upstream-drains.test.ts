@@ -95,8 +95,8 @@ test('a restarted node drains the upstreams that the operator drained in the clu
 
   expect(await callsOf(restarted, 's')).toBe(0)
   const { stdout } = await run(restarted, 'upstreams')
-  expect(stdout).toMatch(/^SERVICE +UPSTREAM +WEIGHT +STATE .*DRAINED UNTIL\n/)
-  expect(stdout).toMatch(new RegExp(`s +${held.url} +1 +drained .* no end\n`))
+  expect(stdout).toMatch(/^SERVICE +UPSTREAM +ADDRESS +WEIGHT +STATE .*DRAINED UNTIL\n/)
+  expect(stdout).toMatch(new RegExp(`s +${held.url} +- +1 +drained .* no end\n`))
 })
 
 test('`undrain --service` ends the drain of one service, and `undrain` that of all services', async () => {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { upstreamStates } from '../../upstream/balanced-target.ts'
 import { operation } from '../operation.ts'
-import { drainShape, shapedDrain } from '../upstream-shape.ts'
+import { drainShape, shapedDrain, upstreamAddressShape } from '../upstream-shape.ts'
 
 const upstream = z.strictObject({
   service: z.string(),
   upstream: z.string().describe('Origin of the upstream.'),
+  address: upstreamAddressShape,
   weight: z.int(),
   state: z.enum(upstreamStates).describe('State of the upstream on the node, as in `/status`.'),
   calls: z.int().describe('Calls of the node that are in flight, WebSockets included.'),
@@ -17,7 +18,7 @@ export const listUpstreams = operation({
   id: 'list_upstreams',
   method: 'GET',
   path: '/api/v1/upstreams',
-  summary: 'List the upstreams with their states on this node, and the drains of the cluster',
+  summary: 'List the addresses of upstreams with their states on this node, and the drains of the cluster',
   description:
     'Calls, connections and states other than `drained` are those of the node that replies. Drains of upstreams that the ' +
     'policy no longer has are listed too.',
@@ -35,6 +36,7 @@ export const listUpstreams = operation({
         {
           service: 'orders',
           upstream: 'http://orders-1:8080',
+          address: '10.0.0.7',
           weight: 1,
           state: 'drained',
           calls: 2,
@@ -49,9 +51,10 @@ export const listUpstreams = operation({
     status: 200,
     document: {
       node: node.id,
-      upstreams: node.upstreams.map(({ service, origin, weight, state, calls, connections, lastCheck }) => ({
+      upstreams: node.upstreams.map(({ service, origin, address, weight, state, calls, connections, lastCheck }) => ({
         service,
         upstream: origin,
+        address: address ?? null,
         weight,
         state,
         calls,

@@ -6,6 +6,7 @@ import { upstreamStates } from '../../upstream/balanced-target.ts'
 import { serviceProtocols } from '../../upstream/service-protocol.ts'
 import { expiryExample, expiryShape, shapedExpiry } from '../expiry-shape.ts'
 import { operation } from '../operation.ts'
+import { upstreamAddressShape } from '../upstream-shape.ts'
 
 const issuerStatus = z.strictObject({
   name: z.string(),
@@ -101,10 +102,11 @@ const status = z.strictObject({
     z.strictObject({
       service: z.string(),
       origin: z.string(),
+      address: upstreamAddressShape,
       protocol: z.enum(serviceProtocols).describe('Protocol in which the gate calls the upstream.'),
       connections: z.int().describe('Open connections of the node to the upstream.'),
       resting: z.boolean().describe('True while the node avoids the upstream because a connection to it failed.'),
-      weight: z.int().describe('Weight of the upstream in the policy.'),
+      weight: z.int().describe('Weight of the upstream in the policy. The addresses of the upstream share it.'),
       calls: z.int().describe('Calls of the node to the upstream that are in flight, WebSockets included.'),
       limit: z
         .int()
@@ -124,6 +126,16 @@ const status = z.strictObject({
         .describe('Outcome of the latest health check; null before the first one, and without health checks.'),
     }),
   ),
+  names: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        addresses: z.array(z.string()).describe('Addresses that the upstreams with this name use, at most 64.'),
+        age_ms: z.number().nullable().describe('Time since the latest successful lookup; null before it.'),
+        error: z.string().nullable().describe('Why the latest lookup failed; null when it succeeded.'),
+      }),
+    )
+    .describe('DNS names of upstreams, as the node has resolved them.'),
   credentials: z
     .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
     .describe('Kinds of credentials that each service receives, without their values.'),
@@ -184,6 +196,7 @@ export const showStatus = operation({
         {
           service: 'orders',
           origin: 'http://orders:8080',
+          address: '10.0.0.7',
           protocol: 'http1',
           connections: 12,
           resting: false,
@@ -194,6 +207,7 @@ export const showStatus = operation({
           check: 'status 200',
         },
       ],
+      names: [{ name: 'orders', addresses: ['10.0.0.7'], age_ms: 2100, error: null }],
       credentials: [{ service: 'orders', types: ['token'] }],
       expiries: [expiryExample],
       grants: [],
@@ -233,7 +247,14 @@ export const showStatus = operation({
       })),
       upstreams: node.upstreams.map(({ ejections, checks, lastCheck, ...shown }) => ({
         ...shown,
+        address: shown.address ?? null,
         check: lastCheck?.detail ?? null,
+      })),
+      names: node.names.map(({ name, addresses, ageMs, error }) => ({
+        name,
+        addresses: [...addresses],
+        age_ms: ageMs === undefined ? null : Math.round(ageMs),
+        error: error ?? null,
       })),
       credentials: credentialsOf(snapshot),
       expiries: node.expiries.map(shapedExpiry),

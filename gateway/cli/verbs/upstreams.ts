@@ -5,6 +5,7 @@ import { defineVerb } from '../verb.ts'
 interface ListedUpstream {
   readonly service: string
   readonly upstream: string
+  readonly address: string | null
   readonly weight: number
   readonly state: string
   readonly calls: number
@@ -37,12 +38,16 @@ export const verb = defineVerb({
       readonly drains: readonly ListedDrain[]
     }
     const ends = new Map(drains.map(({ service, upstream, until }) => [`${service} ${upstream}`, until ?? 'no end']))
-    const rows = upstreams.map(({ service, upstream, weight, state, calls, connections, check }) => {
+    const rows = upstreams.map(({ service, upstream, address, weight, state, calls, connections, check }) => {
       const end = ends.get(`${service} ${upstream}`) ?? '-'
-      ends.delete(`${service} ${upstream}`)
-      return [service, upstream, `${weight}`, state, `${calls}`, `${connections}`, check ?? '-', end]
+      const counts = [`${weight}`, state, `${calls}`, `${connections}`]
+      return [service, upstream, address ?? '-', ...counts, check ?? '-', end]
     })
-    output.table(['service', 'upstream', 'weight', 'state', 'calls', 'connections', 'check', 'drained until'], rows)
+    output.table(
+      ['service', 'upstream', 'address', 'weight', 'state', 'calls', 'connections', 'check', 'drained until'],
+      rows,
+    )
+    for (const { service, upstream } of upstreams) ends.delete(`${service} ${upstream}`)
     for (const [name, end] of ends) output.line(`Drained, but not in the policy: ${name} (until: ${end}).`)
     output.document(document)
   },

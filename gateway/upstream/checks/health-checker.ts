@@ -17,6 +17,8 @@ export interface CheckedUpstream {
   /** Id of the service. */
   readonly service: string
   readonly origin: string
+  /** Address of the upstream; `undefined`: the check looks the name up, or the URL has an address. */
+  readonly address: string | undefined
   readonly rules: HealthRules
   readonly state: UpstreamState
   /** Opens a pool for one check, apart from the pool of the calls. */
@@ -47,7 +49,7 @@ export class HealthChecker {
   readonly #task: Supervisor
   /** Slots of running checks. At most one check of each upstream waits. */
   readonly #slots = new Semaphore(CHECKS_MAX, Number.POSITIVE_INFINITY)
-  /** Checks of the policy in force, by service, origin and rules. @bound policy */
+  /** Checks of the policy in force, by service, origin, address and rules. @bound policy */
   #running = new Map<string, RunningChecks>()
   #isStarted = false
 
@@ -61,7 +63,7 @@ export class HealthChecker {
   follow(upstreams: readonly CheckedUpstream[]): void {
     const next = new Map<string, RunningChecks>()
     for (const upstream of upstreams) {
-      const key = `${upstream.service} ${upstream.origin} ${JSON.stringify(upstream.rules)}`
+      const key = `${upstream.service} ${upstream.origin} ${upstream.address} ${JSON.stringify(upstream.rules)}`
       const checks = next.get(key) ?? this.#running.get(key) ?? { upstream, end: undefined }
       checks.upstream = upstream
       next.set(key, checks)
@@ -108,10 +110,10 @@ export class HealthChecker {
     }
   }
 
-  #record({ service, origin, rules, state }: CheckedUpstream, outcome: CheckOutcome): void {
+  #record({ service, origin, address, rules, state }: CheckedUpstream, outcome: CheckOutcome): void {
     const change = state.checked(outcome, rules)
     if (change === undefined) return
-    const fields = { service, upstream: origin, check: outcome.detail }
+    const fields = { service, upstream: origin, address, check: outcome.detail }
     if (change === 'failing') this.#log('warn', 'upstream fails its health checks', fields)
     else this.#log('info', 'upstream passes its health checks again', fields)
   }

@@ -44,7 +44,8 @@ export interface CallCarrier {
 
 /** The upstream to which an HTTP/2 call belongs. A call uses the upstream by these methods only. */
 export interface Http2CallKeeper {
-  readonly origin: string
+  /** Origin and address, for error messages. */
+  readonly text: string
   /** Sends a call on another session, after the service has not processed the call. */
   repeat(call: Http2Call): void
   /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
@@ -219,7 +220,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     try {
       step()
     } catch (error) {
-      const { origin } = this.#keeper
+      const { text: origin } = this.#keeper
       if (error instanceof MalformedReply) {
         this.#reset(new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error }))
       } else {
@@ -380,6 +381,6 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   timeOut(now: number): void {
     if (this.#deadline === 0 || this.#deadline > now) return
     const waited = this.#answered ? 'the reply body stalled' : 'no reply head in time'
-    this.#reset(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.origin}: ${waited}`))
+    this.#reset(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.text}: ${waited}`))
   }
 }

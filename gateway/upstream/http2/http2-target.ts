@@ -7,21 +7,22 @@ import { ConcurrencyLimiter } from '../concurrency-limiter.ts'
 import { Health } from '../health.ts'
 import type { ServiceProtocol } from '../service-protocol.ts'
 import { Sweep } from '../sweep.ts'
-import type {
-  PooledTarget,
-  RequestStream,
-  TargetParts,
-  UpgradeCall,
-  UpgradeListener,
-  UpgradeRequest,
-  UpstreamCall,
-  UpstreamListener,
-  UpstreamRequest,
+import {
+  type PooledTarget,
+  type RequestStream,
+  type TargetParts,
+  type UpgradeCall,
+  type UpgradeListener,
+  type UpgradeRequest,
+  type UpstreamCall,
+  type UpstreamListener,
+  type UpstreamRequest,
+  upstreamText,
 } from '../target.ts'
 import type { SeenCertificate } from '../tls/seen-certificate.ts'
 import { defaultTlsMaterial } from '../tls/tls-material.ts'
 import { tlsOptions } from '../tls/tls-options.ts'
-import { upstreamAddress } from '../upstream-address.ts'
+import { upstreamAddress, upstreamHost } from '../upstream-address.ts'
 import { WebSocketCall } from '../websocket/websocket-call.ts'
 import { ClientCancels } from './client-cancels.ts'
 import { Http2Call, type Http2CallKeeper } from './http2-call.ts'
@@ -46,6 +47,9 @@ const CANCEL_SWEEPS = 40
  */
 export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper {
   readonly origin: string
+  readonly text: string
+  readonly peer: string | undefined
+  readonly onConnect: TargetParts['onConnect']
   readonly health = new Health()
   readonly address: TcpNetConnectOpts
   readonly connectMs: number
@@ -85,13 +89,17 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
    * @param connectMs  longest time to establish a session, ms
    * @param maxCalls   maximum number of concurrent calls
    */
-  constructor(origin: URL, connectMs: number, maxCalls: number, { seats, material }: TargetParts = {}) {
+  constructor(origin: URL, connectMs: number, maxCalls: number, parts: TargetParts = {}) {
+    const { seats, material, peer, onConnect } = parts
     this.origin = origin.origin
+    this.peer = peer
+    this.onConnect = onConnect
+    this.text = upstreamText(origin, peer)
     this.#host = origin.host
     this.#scheme = origin.protocol === 'https:' ? 'https' : 'http'
-    this.#seats = seats ?? new ConcurrencyLimiter(origin.origin, maxCalls)
-    this.address = upstreamAddress(origin)
-    if (this.#scheme === 'https') this.tls = tlsOptions(this.address.host!, material ?? defaultTlsMaterial(), 'h2')
+    this.#seats = seats ?? new ConcurrencyLimiter(this.text, maxCalls)
+    this.address = upstreamAddress(origin, peer)
+    if (this.#scheme === 'https') this.tls = tlsOptions(upstreamHost(origin), material ?? defaultTlsMaterial(), 'h2')
     this.connectMs = connectMs
   }
 
@@ -175,7 +183,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     const session = call.tried++ < SESSIONS_TRIED_MAX ? this.#select(call) : undefined
     if (session !== undefined) session.run(call)
     else {
-      const message = `${this.origin}: ${this.#whyFull()}`
+      const message = `${this.text}: ${this.#whyFull()}`
       queueMicrotask(() => call.fail(new GatewayFault('upstream-full', 'upstream', message, { retryable: true })))
     }
   }
@@ -278,7 +286,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   /** Fails the upgrade. Never called, because a policy with a WebSocket route is invalid if its service uses HTTP/2. */
   upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall {
     const call = new WebSocketCall(request, listener, this.#seats)
-    const message = `${this.origin}: the gate opens WebSockets only to services with protocol: http1`
+    const message = `${this.text}: the gate opens WebSockets only to services with protocol: http1`
     queueMicrotask(() => call.fail(new GatewayFault('node-fault', 'node', message)))
     return call
   }

@@ -44,6 +44,8 @@ const sessionOptions = {
 /** The upstream to which an HTTP/2 session belongs. A session uses the upstream by these members only. */
 export interface SessionKeeper {
   readonly origin: string
+  /** Origin and address, for error messages. */
+  readonly text: string
   readonly address: TcpNetConnectOpts
   /** TLS options for an upstream with `h2`; `undefined` for `h2c`. */
   readonly tls: ConnectionOptions | undefined
@@ -54,6 +56,8 @@ export interface SessionKeeper {
   readonly isOpen: boolean
   /** Called with the certificate of the upstream in a TLS handshake, valid or not. */
   presented(certificate: SeenCertificate): void
+  /** Called when a session has opened. @param address  address of the upstream of this session */
+  readonly onConnect?: ((address: string) => void) | undefined
   /** Called when a session could not be established. */
   unreachable(): void
   /** Called when the head of a reply from the service has arrived. */
@@ -225,6 +229,8 @@ export class UpstreamSession implements CallCarrier {
   #opened(): void {
     this.#open = true
     this.#watch.heard(this.#socket.bytesRead)
+    const { onConnect } = this.#keeper
+    if (onConnect !== undefined) onConnect(this.#socket.remoteAddress ?? '')
     if (this.#allowed === 0) this.#keeper.unreachable()
     const waiting = this.#waiting
     this.#waiting = []
@@ -276,7 +282,7 @@ export class UpstreamSession implements CallCarrier {
   }
 
   faultOf(stream: ClientHttp2Stream, isAnswered: boolean): GatewayFault {
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     if (!isAnswered && this.isUnprocessed(stream)) {
       const message = `${origin}: the service refused the request before processing it (HTTP/2 REFUSED_STREAM or GOAWAY)`
       return new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
@@ -301,7 +307,7 @@ export class UpstreamSession implements CallCarrier {
     const socket = this.#socket
     const error = this.#error
     if (error === undefined || this.#hasAnswered || !(socket instanceof TLSSocket)) return undefined
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     return handshakeFault({ origin, error, authorizationError: undefined, peer: this.#peer, open: true })
   }
 
@@ -350,7 +356,7 @@ export class UpstreamSession implements CallCarrier {
 
   #refuse(message: string): void {
     this.#failOpening(
-      new GatewayFault('upstream-handshake', 'upstream', `${this.#keeper.origin}: ${message}`, { retryable: true }),
+      new GatewayFault('upstream-handshake', 'upstream', `${this.#keeper.text}: ${message}`, { retryable: true }),
     )
   }
 
@@ -375,7 +381,7 @@ export class UpstreamSession implements CallCarrier {
 
   /** Maps an error that occurred before the session was open to a fault. No byte of a request was sent. */
   #openingFault(error: NodeJS.ErrnoException): GatewayFault {
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     const socket = this.#socket
     if (socket instanceof TLSSocket) {
       const { authorizationError } = socket
@@ -401,7 +407,7 @@ export class UpstreamSession implements CallCarrier {
 
   /** Ends the calls that are still open when the session has ended, with a fault. */
   #loseCalls(): void {
-    const { origin } = this.#keeper
+    const { text: origin } = this.#keeper
     const late = this.#lateHandshakeFault()
     const message = `${origin}: ${this.#error?.message ?? 'the HTTP/2 session with the service ended'}`
     for (const call of this.#calls.members()) {

@@ -17,6 +17,7 @@ import { type CallKeeper, UndiciCall } from './undici-call.ts'
  */
 export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly origin: string
+  readonly peer = undefined
   readonly #url: URL
   readonly #connectMs: number
   readonly #maxCalls: number

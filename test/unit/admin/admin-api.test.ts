@@ -39,6 +39,7 @@ async function start({ warning = '', replyMs, verified }: Setup = {}) {
     issuerKeys: [],
     grants: [],
     upstreams: [],
+    names: [],
     expiries: [],
     overload: { mode: 'shed', level: 0, delayMs: 0, memory: 0, inFlight: 0, shed: 0 },
   }

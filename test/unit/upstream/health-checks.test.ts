@@ -47,22 +47,30 @@ class Checked {
   readonly lines: string[] = []
   readonly registry = new TargetRegistry({
     timers: this.timers,
+    resolve: async () => ({ addresses: ['127.0.0.1'], validMs: 1e9 }),
     log: (level, message, { check }) => this.lines.push(`${level} ${message}: ${check}`),
   })
-  #members
+  #balancers
 
   constructor(...services: UpstreamSettings[]) {
-    this.#members = this.#activate(services)
+    this.#balancers = this.registry.replace(services)
     this.registry.watch()
     atEnd(() => this.registry.close())
   }
 
-  #activate(services: readonly UpstreamSettings[]) {
-    return this.registry.replace(services).flatMap(({ members }) => members)
+  /** Services whose names have been resolved to 127.0.0.1. */
+  static async resolved(...services: UpstreamSettings[]): Promise<Checked> {
+    const checked = new Checked(...services)
+    await checked.timers.pass(0)
+    return checked
   }
 
   replace(...services: UpstreamSettings[]): void {
-    this.#members = this.#activate(services)
+    this.#balancers = this.registry.replace(services)
+  }
+
+  get #members() {
+    return this.#balancers.flatMap(({ members }) => members)
   }
 
   get member() {
@@ -282,8 +290,9 @@ test('a check of an https upstream verifies its certificate with `upstream_tls` 
   atEnd(() => server.closeAllConnections())
   const service = serviceOf(`https://localhost:${await listen(server)}`)
 
-  expect(await new Checked({ ...service, upstreamTls }).check()).toEqual({ result: 'passed', detail: 'status 200' })
-  expect(await new Checked(service).check()).toMatchObject({
+  const trusting = await Checked.resolved({ ...service, upstreamTls })
+  expect(await trusting.check()).toEqual({ result: 'passed', detail: 'status 200' })
+  expect(await (await Checked.resolved(service)).check()).toMatchObject({
     result: 'connection',
     detail: expect.stringContaining('certificate'),
   })
@@ -297,7 +306,10 @@ test.each(['h2c', 'h2'] as const)(
       onStream: ({ stream }) => stream.respond({ ':status': 204 }, { endStream: true }),
     })
     const url = service.url.replace('127.0.0.1', 'localhost')
-    const checked = new Checked({ ...serviceOf(url, { protocol }), ...(protocol === 'h2' && { upstreamTls }) })
+    const checked = await Checked.resolved({
+      ...serviceOf(url, { protocol }),
+      ...(protocol === 'h2' && { upstreamTls }),
+    })
 
     expect(await checked.check()).toEqual({ result: 'passed', detail: 'status 204' })
     await checked.check()

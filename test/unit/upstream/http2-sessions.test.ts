@@ -124,6 +124,7 @@ test('if a service disappears without closing its HTTP/2 connection, a PING dete
   let closed = 0
   const keeper: SessionKeeper = {
     origin: service.url,
+    text: service.url,
     address: { host: '127.0.0.1', port: Number(new URL(service.url).port) },
     tls: undefined,
     connectMs: 5000,
@@ -141,7 +142,7 @@ test('if a service disappears without closing its HTTP/2 connection, a PING dete
   const timeouts = { firstByteMs: 600_000, idleMs: 600_000 }
   const request = { method: 'GET', target: '/', fields: [], body: undefined, timeouts }
   const seats = new ConcurrencyLimiter(service.url, 10)
-  const owner = { origin: service.url, repeat: () => undefined, cancelled: () => undefined, broke: () => undefined }
+  const owner = { text: service.url, repeat: () => undefined, cancelled: () => undefined, broke: () => undefined }
   const call = new Http2Call(request, log, seats, owner)
   seats.take(call)
   call.list = requestList(request, 'http', 'api.test')

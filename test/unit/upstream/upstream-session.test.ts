@@ -54,6 +54,7 @@ test('an HTTP/2 session (connection) to a service that is closed after its idle 
   let closed = 0
   const keeper: SessionKeeper = {
     origin: `http://127.0.0.1:${port}`,
+    text: `http://127.0.0.1:${port}`,
     address: { host: '127.0.0.1', port },
     tls: undefined,
     connectMs: 5000,
