@@ -39,7 +39,7 @@ interface ActivateOptions {
 export class RevisionStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
-  readonly #scripts: Readonly<Record<'activate' | 'restore' | 'propose' | 'renew' | 'list', RedisScript>>
+  readonly #scripts: Readonly<Record<'activate' | 'restore' | 'propose' | 'vote' | 'renew' | 'list', RedisScript>>
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client
@@ -48,6 +48,7 @@ export class RevisionStore {
       activate: client.script(new URL('./activate-policy.lua', import.meta.url)),
       restore: client.script(new URL('./restore-policy.lua', import.meta.url)),
       propose: client.script(new URL('./propose-policy.lua', import.meta.url)),
+      vote: client.script(new URL('./set-expiring-field.lua', import.meta.url)),
       renew: client.script(new URL('./renew-macs.lua', import.meta.url)),
       list: client.script(new URL('../cluster/list-members.lua', import.meta.url)),
     }
@@ -130,8 +131,7 @@ export class RevisionStore {
 
   /** Stores the vote of a node on a proposed policy. @throws {RedisFault} as a rejection */
   async vote(id: string, node: string, vote: string): Promise<void> {
-    await this.#client.call('HSET', this.#keys.policyVotes(id), node, vote)
-    await this.#client.call('PEXPIRE', this.#keys.policyVotes(id), CANDIDATE_MS)
+    await this.#scripts.vote([this.#keys.policyVotes(id)], [node, vote, CANDIDATE_MS])
   }
 
   /** Votes of the nodes on a proposed policy, by node id. @throws {RedisFault} as a rejection */

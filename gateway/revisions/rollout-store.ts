@@ -1,5 +1,5 @@
 import type { RedisKeys } from '../redis/keys.ts'
-import type { RedisClient } from '../redis/redis-client.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { redisTimeMs } from '../redis/redis-time.ts'
 
 /**
@@ -20,10 +20,12 @@ const LEASE_MS = 4000
 export class RolloutStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
+  readonly #report: RedisScript
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client
     this.#keys = keys
+    this.#report = client.script(new URL('./set-expiring-field.lua', import.meta.url))
   }
 
   /** Current time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
@@ -42,8 +44,7 @@ export class RolloutStore {
 
   /** Publishes the request counts of a member. @throws {RedisFault} as a rejection */
   async report(sequence: number, member: string, text: string): Promise<void> {
-    const key = this.#keys.policyRolloutCounts(sequence)
-    await Promise.all([this.#client.call('HSET', key, member, text), this.#client.call('PEXPIRE', key, COUNTS_MS)])
+    await this.#report([this.#keys.policyRolloutCounts(sequence)], [member, text, COUNTS_MS])
   }
 
   /**
