@@ -61,6 +61,7 @@ export class SessionStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
   readonly #sealer: Sealer
+  readonly #noteEnd: RedisScript
   readonly #create: RedisScript
   readonly #use: RedisScript
   readonly #list: RedisScript
@@ -71,6 +72,7 @@ export class SessionStore {
     this.#keys = keys
     this.#sealer = sealer
     this.index = new SessionIndex(client, keys)
+    this.#noteEnd = client.script(new URL('./note-session-end.lua', import.meta.url))
     this.#create = client.script(new URL('./create-session.lua', import.meta.url))
     this.#use = client.script(new URL('./use-session.lua', import.meta.url))
     this.#list = client.script(new URL('./list-session.lua', import.meta.url))
@@ -91,7 +93,7 @@ export class SessionStore {
     const { id, issuer, lifetime, endsAtS } = session
     // Store the end of the session before the session can be found. A revocation is kept until the latest session end
     // that is stored for its issuer.
-    await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
+    await this.#noteEnd([this.#keys.sessionEnds], [issuer, endsAtS])
     // List the session before it is stored, because a session that is in no list could not be ended.
     const lists = listsOf(session)
     const [isRefused, ...listed] = await Promise.all([

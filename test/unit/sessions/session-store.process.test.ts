@@ -407,3 +407,20 @@ test.each(['sid', 'subject'] as const)(
     expect(outcomes.found).toBeGreaterThan(0)
   },
 )
+
+test('a new session removes issuers whose last session ended more than a day ago from the list of session ends, and keeps other issuers', async () => {
+  const nowS = Math.floor(Date.now() / 1000)
+  const ends = [nowS - 25 * 3600, 'https://left.test', nowS - 23 * 3600, 'https://ended.test']
+  await link.store.call('ZADD', link.keys.sessionEnds, ...ends)
+
+  const { endsAtS } = await stored({ issuer: 'https://new.test' })
+
+  const kept = link.store.call(
+    'ZMSCORE',
+    link.keys.sessionEnds,
+    'https://left.test',
+    'https://ended.test',
+    'https://new.test',
+  )
+  expect(await kept).toEqual([null, String(nowS - 23 * 3600), String(endsAtS)])
+})
