@@ -10,6 +10,11 @@ import { HeldKeys, type KeyProcess } from './held-keys.ts'
 const REPORT_MS = 5000
 /** Time after which a process without reports is no longer listed, ms. */
 const EXPIRY_MS = 3 * REPORT_MS + 1000
+/**
+ * Time for which Redis keeps the last use of a key, ms: two days longer than the longest session and the longest time
+ * for which Redis keeps audit records, 30 days.
+ */
+const USE_MS = 32 * 24 * 3_600_000
 
 export interface KeyHoldersDependencies {
   readonly link: RedisLink
@@ -77,7 +82,7 @@ export class KeyHolders {
     const entry = JSON.stringify({ ...process, keys, writes })
     let reply: unknown
     try {
-      reply = await this.#publish([keyHolders, keyUse, writingKeys], [this.#name, entry, EXPIRY_MS, REPORT_MS])
+      reply = await this.#publish([keyHolders, keyUse, writingKeys], [this.#name, entry, EXPIRY_MS, REPORT_MS, USE_MS])
     } catch {
       // Redis is unavailable, which RedisLink logs. The next report follows in 5 s.
       return

@@ -1,8 +1,8 @@
 #!lua
 --[[
   Publish the keys that a process has and writes with, and read the keys that the cluster appointed as writing keys.
-  Removes processes whose entry has expired. An assertion key counts as published since the time from which no node of
-  the cluster lacked it.
+  Removes processes whose entry has expired, and the last uses of keys that are older than ARGV[5]. An assertion key counts
+  as published since the time from which no node of the cluster lacked it.
   KEYS[1]  holders: hash, for each process `<expiry of the entry, ms> <entry>`
   KEYS[2]  use: hash; `p:<id>` time since which every node publishes an assertion key, ms; `w:<kind>/<id>` time of the
            last report of a process that writes with the key, ms
@@ -11,6 +11,7 @@
   ARGV[2]  entry, JSON: id, role, keys (ids by kind), writes (id by kind)
   ARGV[3]  lifetime of the entry, ms
   ARGV[4]  time between two reports of a process, ms
+  ARGV[5]  time for which the last use of a key is kept, ms
   Returns  the hash of KEYS[3], as a list
   Clock    Redis TIME
   Cluster  one slot
@@ -34,13 +35,18 @@ for i = 1, #entries, 2 do
     end
   end
 end
+local use = redis.call('HGETALL', KEYS[2])
+for i = 1, #use, 2 do
+  if string.sub(use[i], 1, 2) == 'w:' and (tonumber(use[i + 1]) or 0) < now - ARGV[5] then
+    redis.call('HDEL', KEYS[2], use[i])
+  end
+end
 if own.role == 'node' then
   local publishes = {}
   for _, id in ipairs(own.keys.assertion) do
     publishes[id] = true
     redis.call('HSETNX', KEYS[2], 'p:' .. id, text(now))
   end
-  local use = redis.call('HGETALL', KEYS[2])
   for i = 1, #use, 2 do
     local id = string.sub(use[i], 3)
     if string.sub(use[i], 1, 2) == 'p:' then

@@ -118,3 +118,21 @@ test('a worker learns which key the cluster writes with when it reports its keys
   await until('the report of the missing key', () => lacking.includes('encryption k2'))
   expect(without.encryption.writer?.id).toBe('k1')
 })
+
+test('the key report of a process removes the last uses of keys that are more than 32 days old, and keeps later ones', async () => {
+  const dayMs = 24 * 3_600_000
+  const uses = [
+    'w:encryption/k7',
+    Date.now() - 33 * dayMs,
+    'w:encryption/k8',
+    Date.now() - 31 * dayMs,
+    'w:audit/k9',
+    'x',
+  ]
+  await link.store.call('HSET', link.keys.keyUse, ...uses)
+
+  await start('w1', 'worker', ringsOf(['k1']))
+
+  const kept = (await link.store.call('HKEYS', link.keys.keyUse)) as string[]
+  expect(kept.sort()).toEqual(['w:encryption/k1', 'w:encryption/k8'])
+})
