@@ -32,8 +32,8 @@ function ownMark(): string {
  */
 function markOf(pid: string): string | undefined {
   const stat = /^[1-9][0-9]*$/.test(pid) ? read(`/proc/${pid}/stat`) : undefined
-  // Read after the process name: it is in parentheses and can contain blanks. The start time is field 22 of
-  // proc_pid_stat(5).
+  // Read the fields after the process name, which is in parentheses and can contain blanks. The start time is field 22
+  // of proc_pid_stat(5).
   const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   return started && `${read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${started}`
 }

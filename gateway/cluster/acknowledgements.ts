@@ -68,7 +68,7 @@ export class Acknowledgements {
     this.#subscriber.onReady(() => {
       if (asked) return
       asked = true
-      // Subscribe in a loop only until the first success: afterwards RedisClient renews the subscription at each
+      // Subscribe again only until the first success: afterwards RedisClient renews the subscription at each
       // reconnection.
       this.#subscriber
         .subscribe(link.keys.acknowledgements, (message) => this.#receive(message))

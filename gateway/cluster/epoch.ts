@@ -78,8 +78,8 @@ export class Epoch {
    */
   async settle(hasFullState: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
-    // Require the full state: a node that has loaded only a part of the data must not restore it to Redis, because
-    // other nodes would take the part for all data.
+    // Forget the known epoch without the full state: a node that has loaded only a part of the data must not restore it
+    // to Redis, because other nodes would take the part for all data.
     if (!hasFullState) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)

@@ -54,7 +54,10 @@ export const adminSettings = (context: SettingsContext) =>
         hosts,
         /** Issuer whose access tokens the admin API accepts; `undefined`: the admin API accepts no access tokens. */
         issuer,
-        /** The bootstrap token itself, not a reference to it; `undefined` when no bootstrap token is configured. */
+        /**
+         * The text of the bootstrap token itself, not a reference to it; `undefined` when no bootstrap token is
+         * configured.
+         */
         bootstrapToken,
       }
     })
@@ -81,11 +84,13 @@ export const probesSettings = z
  */
 const bootstrapMinLength = 32
 
-/** Returns what is wrong with a bootstrap token, without quoting the token; `undefined` when the token is valid. */
+/**
+ * Returns a text that says what is wrong with a bootstrap token, without quoting the token; `undefined` when the token
+ * is valid.
+ */
 function bootstrapTokenError(token: string): string | undefined {
   if (token.length < bootstrapMinLength) return `must have at least ${bootstrapMinLength} characters`
-  // The regular expression accepts the characters that a bearer token can have in an Authorization field (RFC 6750
-  // §2.1).
+  // Accept the characters that a bearer token can have in an Authorization field (RFC 6750 §2.1).
   if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return undefined
   return 'must have the characters of a bearer token only: letters, digits and - . _ ~ + /, then any number of ='
 }

@@ -4,8 +4,8 @@ import { keyList } from './key-list.ts'
 import type { SettingsContext } from './settings-context.ts'
 
 /**
- * A P-256 private key (RFC 7518 §6.2). Validation has verified that its public part (`x`, `y`) belongs to its private
- * part (`d`).
+ * A P-256 private key as JWK (RFC 7518 §6.2) that signs identity assertions. Validation has verified that its public
+ * part (`x`, `y`) belongs to its private part (`d`).
  */
 export type PrivateJwk = {
   readonly kty: 'EC'
@@ -43,7 +43,10 @@ const jwkForm = z.object({
   d: z.string().regex(coordinate),
 })
 
-/** Returns the parsed private key, or a text that says what is wrong with it and does not quote it. */
+/**
+ * Returns the parsed private key for identity assertions, or a text that says what is wrong with it and does not quote
+ * it.
+ */
 function readPrivateJwk(secret: string): { readonly jwk: PrivateJwk } | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)

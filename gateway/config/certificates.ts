@@ -10,7 +10,7 @@ export interface CertificateFiles {
 
 /** A certificate that was read and validated together with its key. */
 export interface Certificate extends CertificateFiles {
-  /** SHA-256 of the certificate file and the key file, in hex. Equal fingerprints mean unchanged files. */
+  /** SHA-256 of the certificate file and its key file, in hex. Equal fingerprints mean unchanged files. */
   readonly fingerprint: string
   /** DNS names in the certificate's subject alternative names, in lower case. `*.` stands for exactly one label. */
   readonly names: readonly string[]

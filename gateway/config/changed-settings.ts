@@ -5,9 +5,9 @@ import { settingsSchema } from './settings-schema.ts'
 
 /** Names of settings that differ between two documents, by the time at which a change takes effect. */
 export interface ChangedSettings {
-  /** Changed settings that a reload applies. */
+  /** Names of changed settings that a reload (SIGHUP) applies. */
   readonly live: readonly string[]
-  /** Changed settings that take effect at the next start. */
+  /** Names of changed settings that take effect at the next start of the process. */
   readonly restart: readonly string[]
 }
 
@@ -27,10 +27,15 @@ type Reload = 'live' | 'restart'
 type Report = (path: DocumentPath, reload: Reload) => void
 
 interface Compared {
-  /** Schemas of the value, including schemas that wrap another schema, because the metadata is on the wrapper. */
+  /**
+   * Schemas of the setting's value, including schemas that wrap another schema, because the metadata is on the wrapper.
+   */
   readonly schemas: readonly z.core.$ZodType[]
   readonly path: DocumentPath
-  /** Metadata `reload` of the nearest enclosing mapping that has it; `undefined`: no enclosing mapping has it. */
+  /**
+   * Metadata `reload` of the nearest enclosing mapping of the setting that has it; `undefined`: no enclosing mapping
+   * has it.
+   */
   readonly inherited: Reload | undefined
   readonly report: Report
 }
@@ -38,8 +43,8 @@ interface Compared {
 function compare({ schemas, path, inherited, report }: Compared, before: unknown, after: unknown): void {
   if (JSON.stringify(before) === JSON.stringify(after)) return
   const stated = schemas.map(reloadOf).find((each) => each !== undefined) ?? inherited
-  // Mappings are compared key by key. But a mapping that is added or removed as a whole is one change if its schema has
-  // the metadata `reload`.
+  // Compare mappings of settings key by key. But a mapping that is added or removed as a whole is one change if its
+  // schema has the metadata `reload`.
   const isOneChange =
     stated === undefined ? !isMapping(before) && !isMapping(after) : !(isMapping(before) && isMapping(after))
   if (isOneChange) {

@@ -24,7 +24,7 @@ const names: Readonly<Record<FileKind, string>> = {
   'policy tests': 'a file of policy tests',
 }
 
-/** For each kind of document: a text that says where it belongs. */
+/** For each kind of document: a hint that says to which command or setting it belongs. */
 const homes: Readonly<Record<FileKind, string>> = {
   settings:
     'check settings with `gatehouse check --config FILE`, and start a node with `gatehouse serve --config FILE`',

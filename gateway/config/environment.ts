@@ -16,7 +16,7 @@ const variables = new Map(
   [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, form: formOf(schema) }] as const),
 )
 
-/** Pattern of variables that Kubernetes sets in a pod for each service whose name starts with gatehouse. */
+/** Pattern of environment variables that Kubernetes sets in a pod for each service whose name starts with gatehouse. */
 const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
 /** Pattern of `GATEHOUSE_` variables that are no settings: only the command line and the demo read them. */
 const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|DEMO_.*)$/

@@ -11,7 +11,8 @@ import { maxDocumentBytes, tooLargeHint } from './yaml-document.ts'
  */
 export function readBytes(file: string): Buffer {
   try {
-    // Check the size first, so that a huge file is never read. `readYaml` limits inputs without a size, such as a pipe.
+    // Check the size of the settings or policy file first, so that a huge file is never read. `readYaml` limits inputs
+    // without a size, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {
       throw refused(
         'GH_CONFIG_TOO_LARGE',

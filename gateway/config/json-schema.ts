@@ -26,13 +26,15 @@ export interface JsonSchema {
   allOf?: JsonSchema[]
   $ref?: string
   definitions?: Record<string, JsonSchema>
-  // The following members come from `.meta` of the Zod schema and are not part of JSON Schema.
-  /** When a changed setting takes effect. `live`: without a restart. `restart`: at the next start of the node. */
+  // Members that come from `.meta` of the Zod schema and are not part of JSON Schema.
+  /**
+   * Time at which a changed setting takes effect. `live`: without a restart. `restart`: at the next start of the node.
+   */
   reload?: 'live' | 'restart'
   secret?: boolean
-  /** Name of the form that a text must have, such as `duration`. */
+  /** Name of the form that a text setting must have, such as `duration`. */
   form?: string
-  /** Bounds of the parsed value, such as `10ms to 1m`. */
+  /** Bounds of the setting's parsed value, such as `10ms to 1m`. */
   bounds?: string
 }
 
@@ -46,14 +48,15 @@ type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
 /** Adds to the generated JSON Schema the rules that the Zod schemas check in code. */
 const override: Override = ({ zodSchema, jsonSchema: written }) => {
-  // Every value matches at most one alternative, so `anyOf` accepts the same values as `oneOf`. Readers of the schema
-  // then need to support only `anyOf`.
+  // Replace `oneOf` by `anyOf`: every value matches at most one alternative, so `anyOf` accepts the same values as
+  // `oneOf`. Readers of the schema then need to support only `anyOf`.
   if (written.oneOf !== undefined) {
     written.anyOf = written.oneOf
     delete written.oneOf
   }
   if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
-  // The Zod schema has no required key but rejects `{}`. In JSON Schema this means: the object needs at least one key.
+  // State that the object is not empty: the Zod schema has no required key but rejects `{}`. In JSON Schema this means:
+  // the object needs at least one key.
   if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
 }
 
@@ -62,7 +65,7 @@ const override: Override = ({ zodSchema, jsonSchema: written }) => {
  * object.
  */
 export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
-  // Draft 7 has the best support in YAML editors.
+  // Generate JSON Schema draft 7, which YAML editors support best.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
   for (const [, entry] of entriesOf(written)) if (entry.secret === true) entry.maxProperties = 1
   return { ...written, title }

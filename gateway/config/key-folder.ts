@@ -4,21 +4,21 @@ import { stampOf } from './file-stamp.ts'
 import { readSecret, type SecretReading } from './secret.ts'
 import { unreadableText } from './unreadable-text.ts'
 
-/** One key file of a folder. The name of the file is the id of the key. */
+/** One key file of a key folder (`keys.NAME.directory`). The name of the file is the id of the key. */
 export interface KeyFile extends SecretReading {
   readonly id: string
   readonly path: string
 }
 
-/** Maximum number of keys in a folder. */
+/** Maximum number of key files in a key folder. */
 const KEYS_MAX = 64
-/** Maximum number of attempts to read a folder that changes during each attempt. */
+/** Maximum number of attempts to read a key folder whose files change during each attempt. */
 const TRIES = 5
 
 /**
- * Reads the key files of a folder, sorted by name. Skips names that start with a dot, such as `..data` of a folder that
- * Kubernetes mounts. Reads the folder again when it changes during the read, so that the result never mixes old and new
- * files.
+ * Reads the key files of a key folder, sorted by name. Skips names that start with a dot, such as `..data` of a folder
+ * that Kubernetes mounts. Reads the folder again when it changes during the read, so that the result never mixes old
+ * and new files.
  *
  * @returns the files, or a text that describes the error
  */

@@ -2,7 +2,7 @@
 export const keyKinds = ['assertion', 'encryption', 'audit', 'policy'] as const
 export type KeyKind = (typeof keyKinds)[number]
 
-/** Kinds of keys whose writing key can be switched for the whole cluster. */
+/** Kinds of keys whose writing key (the one that signs or encrypts) can be switched for the whole cluster. */
 export const rotatedKinds = ['assertion', 'encryption', 'policy'] as const satisfies readonly KeyKind[]
 export type RotatedKind = (typeof rotatedKinds)[number]
 

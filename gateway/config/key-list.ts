@@ -12,12 +12,15 @@ interface KeyListTerms<Key> {
   readonly name: KeyKind
   /** Sentence for the configuration reference: the purpose of a key's `id`. */
   readonly id: string
-  /** Required form of a secret, for descriptions and error messages. */
+  /** Required form of a secret in the list of keys, for descriptions and error messages. */
   readonly form: string
   /** Sentence for the configuration reference: what an attacker can do who has a secret of this list. */
   readonly danger: string
   readonly description: string
-  /** Parses a secret. Returns the key, or a text that says what is wrong with the secret and does not quote it. */
+  /**
+   * Parses a secret of the list. Returns the key, or a text that says what is wrong with the secret and does not quote
+   * it.
+   */
   read(secret: string): Key | string
 }
 
@@ -95,7 +98,7 @@ class KeyReader<Key extends object> {
   }
 
   /**
-   * Parses one key.
+   * Parses one key of the settings.
    *
    * @param path  path of the key's entry in the list, or of the setting that names the folder
    * @param file  file of a key in a folder, for the error message
@@ -132,8 +135,8 @@ class KeyReader<Key extends object> {
 }
 
 /**
- * Decodes a base64url secret into 32 bytes. Returns the bytes, or a text that describes the error without quoting the
- * secret.
+ * Decodes a base64url secret of a key list into 32 bytes. Returns the bytes, or a text that describes the error without
+ * quoting the secret.
  */
 export function readRandomBytes(secret: string, form: string): Buffer | string {
   const bytes = Buffer.from(secret, 'base64url')

@@ -3,7 +3,7 @@ import type { SealKey } from '../base/sealer.ts'
 import type { AssertionKeySetting } from './assertion-keys.ts'
 import { type KeyKind, keyKinds } from './key-kinds.ts'
 
-/** Keys that a settings document lists, by kind. */
+/** Keys that a settings document lists under `keys`, by kind. */
 export interface SettingKeys {
   readonly assertion: readonly AssertionKeySetting[]
   readonly encryption: readonly SealKey[]
@@ -47,7 +47,7 @@ export class KeyRings {
     return keyKinds.filter((kind) => this.of(kind).writer === undefined && keys[kind].length > 0)
   }
 
-  /** The keys in force, in the form of the settings. */
+  /** The keys that this process uses now, in the form of the settings. */
   get current(): SettingKeys {
     const { assertion, encryption, audit, policy } = this
     return { assertion: assertion.keys, encryption: encryption.keys, audit: audit.keys, policy: policy.keys }

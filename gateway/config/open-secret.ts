@@ -6,7 +6,7 @@ import { stampOf } from './file-stamp.ts'
 import { type DocumentPath, formatPath } from './problem.ts'
 import { type Environment, readCertificates, readSecret } from './secret.ts'
 
-/** Minimum time between two reads of the source of a secret because another system refused the secret, ms. */
+/** Minimum time between two reads of a secret's source that refusals of the secret by another system cause, ms. */
 const REFRESH_MS = 1000
 
 /** Where and for what a secret is used, for the list of secrets and for log lines. */
@@ -16,12 +16,13 @@ export interface SecretUse {
   /** Purpose of the secret, for operators, such as `login at issuer corp`. */
   readonly usedBy: string
   /**
-   * Returns what is wrong with a value of the secret, without quoting the value; `undefined` when the value is valid.
+   * Returns a text that says what is wrong with a value of the secret, without quoting the value; `undefined` when the
+   * value is valid.
    */
   readonly check?: ((text: string) => string | undefined) | undefined
   /**
-   * Set when the file contains certificates instead of a secret; such a file may be larger. `client`: a client
-   * certificate of the gate; `authority`: CAs that the gate trusts.
+   * Kind of the certificates, set when the file contains certificates instead of a secret; such a file may be larger.
+   * `client`: a client certificate of the gate; `authority`: CAs that the gate trusts.
    */
   readonly certificate?: 'client' | 'authority' | undefined
 }
@@ -37,13 +38,12 @@ export interface SecretListing {
   /** Time of the last change of the file, RFC 3339. For a secret in an environment variable: start of the process. */
   readonly changed_at: string
   /**
-   * True while the gate still accepts the value from before the last change, or presents it if the new value is
-   * refused.
+   * True while the gate still accepts the secret's value from before the last change, or presents it if the new value
+   * is refused.
    */
   readonly previous_valid: boolean
   /**
-   * Error in the newest value of the source, so that an earlier value stays in use; `null`: the newest value
-   * is valid.
+   * Error in the newest value of the secret, so that an earlier value stays in use; `null`: the newest value is valid.
    */
   readonly problem: string | null
 }
@@ -70,11 +70,11 @@ export class OpenSecret implements Secret {
   readonly #value: Rotating<string>
   /** Functions that are called after a change of the secret. @bound code */
   readonly #listeners: (() => void)[] = []
-  /** Stamp (metadata) of the file when its value was read last. */
+  /** Stamp (metadata) of the file when the value of the secret was read last. */
   #read: string
   /**
-   * Stamp (metadata) of the file at the last poll. A changed file is read only when two consecutive polls find the same
-   * stamp, so that no file is read while it is written.
+   * Stamp (metadata) of the secret's file at the last poll. A changed file is read only when two consecutive polls find
+   * the same stamp, so that no file is read while it is written.
    */
   #found: string
   #changedAt: string
@@ -127,7 +127,7 @@ export class OpenSecret implements Secret {
     this.#host.forget(this)
   }
 
-  /** Reads a file that has changed and that was not written to since the previous poll. */
+  /** Reads the file of the secret when it has changed and that was not written to since the previous poll. */
   poll(): void {
     const stamp = this.#stamp()
     const isStable = stamp === this.#found
@@ -162,12 +162,12 @@ export class OpenSecret implements Secret {
     this.read()
   }
 
-  /** Kind of the certificates in this file; `undefined` for a secret. */
+  /** Kind of the certificates in the file of this secret; `undefined` for a text secret. */
   get certificate(): SecretUse['certificate'] {
     return this.#use.certificate
   }
 
-  /** Whether the secret follows this source. */
+  /** Whether the secret is read from this source (file or variable). */
   isAt(place: SecretPlace): boolean {
     return JSON.stringify(place) === JSON.stringify(this.#place)
   }
@@ -201,8 +201,8 @@ export class OpenSecret implements Secret {
   }
 
   /**
-   * Reads the source and returns its value. Sets `#problem` to what is wrong with the value; `undefined` for a valid
-   * value.
+   * Reads the source of the secret and returns its value. Sets `#problem` to what is wrong with the value; `undefined`
+   * for a valid value.
    */
   #readText(): string {
     const { env } = this.#host

@@ -54,7 +54,7 @@ export class OtelVariables {
   }
 
   /**
-   * Returns the OTLP endpoint of a signal; `undefined` when the signal is not exported.
+   * Returns the OTLP endpoint of a signal (traces, metrics or logs); `undefined` when the signal is not exported.
    *
    * @param configured  endpoint in the settings; when set, it overrides the environment variables
    */
@@ -144,7 +144,8 @@ export class OtelVariables {
   }
 
   #addProblem(name: string, message: string, hint?: string): void {
-    // Several signals read the same variable, so its problem is found several times: report it once.
+    // Report the problem of an OpenTelemetry variable once: several signals (traces, metrics, logs) read the same
+    // variable.
     if (this.#problems.some((known) => known.file === name && known.message === message)) return
     this.#problems.push(problem('GH_CONFIG_VALUE', message, [], { ...nowhere, file: name }, hint))
   }

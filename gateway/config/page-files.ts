@@ -4,7 +4,7 @@ import { unreadableText } from './unreadable-text.ts'
 
 /** A file that the gate serves to browsers for its pages. */
 export interface PageFile {
-  /** Media type of the content. */
+  /** Media type of the page file. */
   readonly type: string
   readonly content: Buffer
 }
@@ -12,7 +12,7 @@ export interface PageFile {
 /** Maximum size of a logo or style sheet, bytes. */
 const PAGE_FILE_MAX_BYTES = 64 * 1024
 
-/** First bytes of each raster format that is accepted as a logo, in latin1. */
+/** First bytes of each raster image format that is accepted as a logo, in latin1. */
 const rasterFormats = [
   { type: 'image/png', start: /^\x89PNG\r\n\x1a\n/ },
   { type: 'image/jpeg', start: /^\xff\xd8\xff/ },

@@ -4,10 +4,10 @@ import { type PageFile, readCss, readLogo } from './page-files.ts'
 import { addProblem } from './settings-context.ts'
 import { InvalidText, parsedText } from './text-schemas.ts'
 
-/** Where users find help: a text, or a link to a page or an e-mail address. */
+/** Contact of the setting `pages.support`, where users find help: a text, or a link to a page or an e-mail address. */
 interface Support {
   readonly text: string
-  /** https or mailto URL; `undefined` for a text that is no link. */
+  /** https or mailto URL of the contact; `undefined` for a text that is no link. */
   readonly href: string | undefined
 }
 

@@ -11,7 +11,7 @@ export function percent({ min, max }: { readonly min: number; readonly max: numb
   })
 }
 
-/** Returns a fraction as a policy states it. */
+/** Formats a fraction as a percentage, as a policy states it. */
 export function formatPercent(fraction: number): string {
   return `${Math.round(fraction * 100)}%`
 }

@@ -15,7 +15,7 @@ const folderHint = 'add a policy file; names that begin with a dot or end in .ym
 export function policyFiles(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path]
-    // A mounted Kubernetes ConfigMap has hidden entries beside its files: skip names that start with a dot.
+    // Skip names that start with a dot: a mounted Kubernetes ConfigMap has hidden entries beside its policy files.
     const names = readdirSync(path).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
     if (names.length > 0) return names.sort().map((name) => join(path, name))
   } catch (error) {
@@ -27,8 +27,9 @@ export function policyFiles(path: string): string[] {
 }
 
 /**
- * Returns which of `names` the policy refers to by `{ env: NAME }`. When the policy cannot be read, the set is empty.
- * Parses only the files whose text contains one of the names, because the YAML of 10,000 routes takes seconds to parse.
+ * Returns which of the environment variables `names` the policy refers to by `{ env: NAME }`. When the policy cannot be
+ * read, the set is empty. Parses only the files whose text contains one of the names, because the YAML of 10,000 routes
+ * takes seconds to parse.
  */
 export function variablesInPolicy(path: string, names: readonly string[]): Set<string> {
   const found = new Set<string>()

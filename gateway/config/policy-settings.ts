@@ -39,7 +39,7 @@ const keys = z.strictObject({
   owners: ownerSettings,
 })
 
-/** Source of the policy of a process. Paths are absolute. */
+/** Source of the policy of a node or worker: a file or folder, or the cluster. Paths are absolute. */
 export type PolicySettings =
   | { readonly source: 'file'; readonly path: string }
   | {

@@ -53,7 +53,7 @@ export const problemCodes = {
 
 export type ProblemCode = keyof typeof problemCodes
 
-/** Codes that only `gatehouse check` reports. Settings and policy with these problems still take effect. */
+/** Problem codes that only `gatehouse check` reports. Settings and policy with these problems still take effect. */
 export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'GH_POLICY_WEAKER_ROUTE',
   'GH_POLICY_LITERAL_SEGMENT',
@@ -68,8 +68,8 @@ export interface Problem {
   readonly code: ProblemCode
   readonly message: string
   /**
-   * Keys joined by dots, list positions in brackets: `services.orders.routes[0].match`. Empty for an error of the whole
-   * document.
+   * Path of the invalid entry: keys joined by dots, list positions in brackets: `services.orders.routes[0].match`.
+   * Empty for an error of the whole document.
    */
   readonly path: string
   /**
@@ -77,14 +77,14 @@ export interface Problem {
    * line`.
    */
   readonly file: string | undefined
-  /** Line of the error, starting at 1. */
+  /** Line of the error in its file, starting at 1. */
   readonly line: number | undefined
-  /** Column of the error, starting at 1, counted in UTF-16 code units. */
+  /** Column of the error in its line, starting at 1, counted in UTF-16 code units. */
   readonly column: number | undefined
   readonly hint: string | undefined
 }
 
-/** Position of an error in a file. */
+/** Position of a configuration error in a file. */
 export type Place = Pick<Problem, 'file' | 'line' | 'column'>
 
 export type DocumentPath = readonly (string | number)[]
@@ -99,7 +99,10 @@ export function formatPath(path: DocumentPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
 }
 
-/** Maximum number of reported problems. Limits the work and output that a malicious document can cause. */
+/**
+ * Maximum number of configuration problems that are reported together. Limits the work and output that a malicious
+ * document can cause.
+ */
 export const maxProblems = 100
 
 /**
@@ -118,7 +121,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Calls all functions in `works`, and reports the problems of all calls together.
+ * Calls all functions in `works`, and reports the configuration problems of all calls together.
  *
  * @throws {ConfigError} when at least one call throws a ConfigError; any other error ends the calls at once
  */
@@ -142,7 +145,7 @@ function byPlace(a: Problem, b: Problem): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 }
 
-/** Formats a problem in one line: `policy.yaml:12:7: message (GH_CONFIG_VALUE)`. */
+/** Formats a configuration problem in one line: `policy.yaml:12:7: message (GH_CONFIG_VALUE)`. */
 export function formatProblem({ code, message, path, file, line, column, hint }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const subject = path === '' ? '' : `${path}: `

@@ -60,10 +60,10 @@ function isOfOtherType({ code, path }: Issue): boolean {
   return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }
 
-/** A key that the schema does not know, in the mapping at `path`. */
+/** An unknown key of a settings or policy document, in the mapping at `path`. */
 interface MisspeltKey {
   readonly path: DocumentPath
-  /** The known key that the operator probably meant. */
+  /** The known key that the operator probably meant by the unknown key. */
   readonly meant: string | undefined
 }
 
@@ -75,8 +75,8 @@ function misspeltKeys(schema: z.core.$ZodType, issue: Issue): MisspeltKey[] {
 }
 
 /**
- * Whether an issue is only the consequence of a misspelt key: the key that was meant is missing, or its mapping as a
- * whole is incomplete. Such an issue ends when the key is corrected.
+ * Whether a validation issue is only the consequence of a misspelt key: the key that was meant is missing, or its
+ * mapping as a whole is incomplete. Such an issue ends when the key is corrected.
  */
 function isConsequence(issue: Issue, { path, meant }: MisspeltKey, document: unknown): boolean {
   if (issue.code === 'unrecognized_keys') return false
@@ -124,7 +124,7 @@ function unknownKey(key: string, path: DocumentPath, known: readonly string[], l
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
 }
 
-/** Returns the remedy for a required value that is missing, from `.meta({ remedy })` of its schema. */
+/** Returns the remedy for a missing required setting, from `.meta({ remedy })` of its schema. */
 function remedyAt(schema: z.core.$ZodType, path: DocumentPath): string | undefined {
   for (const each of schemasAt(schema, path)) {
     const remedy = z.globalRegistry.get(each)?.['remedy']
@@ -133,7 +133,9 @@ function remedyAt(schema: z.core.$ZodType, path: DocumentPath): string | undefin
   return undefined
 }
 
-/** Returns the code, hint and position of a problem that `addProblem` added; `undefined` for all other issues. */
+/**
+ * Returns the problem code, hint and position of a problem that `addProblem` added; `undefined` for all other issues.
+ */
 function foundByCode(issue: Issue): Pick<SettingProblem, 'code' | 'hint' | 'locatedAt'> | undefined {
   const params = issue.code === 'custom' ? issue.params : undefined
   if (typeof params?.['code'] !== 'string' || !Object.hasOwn(problemCodes, params['code'])) return undefined
@@ -151,7 +153,8 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 function wording(issue: Issue, value: unknown): { message: string; hint?: string } {
-  // Messages of Gatehouse's own schemas start with "must"; messages of Zod do not.
+  // Keep messages that start with "must", which come from Gatehouse's schemas; other messages come from Zod and are
+  // replaced.
   if (issue.message.startsWith('must ')) return { message: issue.message }
   switch (issue.code) {
     case 'invalid_type':

@@ -16,12 +16,14 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   }
 }
 
-/** Returns the schemas for the value at `path` of a document. A union at a parent of the value can lead to several. */
+/**
+ * Returns the Zod schemas for the value at `path` of a document. A union at a parent of the value can lead to several.
+ */
 export function schemasAt(schema: z.core.$ZodType, path: DocumentPath): z.core.$ZodType[] {
   return path.reduce((found, part) => found.flatMap((each) => childrenOf(unwrapped(each), part)), [schema])
 }
 
-/** Returns the keys that the schema allows in the mapping at `path` of a document. */
+/** Returns the keys that the Zod schema allows in the mapping at `path` of a document. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
   return schemasAt(schema, path)
     .map(unwrapped)
@@ -30,8 +32,8 @@ export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
 }
 
 /**
- * Returns the schemas for the value at `part`: a key of a mapping, or an index of a list. For a union, several schemas
- * can apply.
+ * Returns the Zod schemas for the value at `part`: a key of a mapping, or an index of a list. For a union, several
+ * schemas can apply.
  */
 export function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
   return options(schema).flatMap((each) => {
@@ -46,7 +48,7 @@ function options(schema: z.core.$ZodType): z.core.$ZodType[] {
   return schema instanceof z.ZodUnion ? schema.def.options.map(unwrapped).flatMap(options) : [schema]
 }
 
-/** Yields the path and the schema of every setting that has no sub-keys. */
+/** Yields the path and the Zod schema of every setting that has no sub-keys. */
 export function* leavesOf(
   schema: z.core.$ZodType,
   path: readonly string[] = [],

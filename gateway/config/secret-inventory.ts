@@ -35,7 +35,7 @@ const uses = {
 } as const
 const startedAt = new Date().toISOString()
 
-/** Lists the secrets and the keys of a process by name. */
+/** Lists the secrets and keys of a node or worker by name, without their values. */
 export function secretInventory({ secrets, keySources, expiries }: Inventoried): InventoryEntry[] {
   const keys = keySources.map(({ kind, id, source }) => ({
     name: `keys.${kind}.${id}`,

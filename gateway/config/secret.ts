@@ -97,10 +97,15 @@ export function readSecret(
   }
 }
 
-/** Maximum size of a file of certificates, bytes: 1 MiB. A bundle of all public authorities has about 230 KiB. */
+/**
+ * Maximum size of a certificate file that is read like a secret, bytes: 1 MiB. A bundle of all public authorities has
+ * about 230 KiB.
+ */
 const certificatesMaxBytes = 1_048_576
 
-/** Reads a file of certificates like {@link readSecret}, but with a higher size limit and without a warning. */
+/**
+ * Reads a certificate file like a secret, as {@link readSecret}, but with a higher size limit and without a warning.
+ */
 export function readCertificates(ref: SecretReference, env: Environment): SecretReading {
   return { ...readSecret(ref, env, '', certificatesMaxBytes), warning: undefined }
 }

@@ -91,7 +91,10 @@ export class Secrets implements ExpirySource {
     this.#endWatching = new Supervisor('secret-watch').repeat(POLL_MS, () => this.poll())
   }
 
-  /** Checks all files for changes. A changed file is read at the second check that finds the same change. */
+  /**
+   * Checks the files of all open secrets for changes. A changed file is read at the second check that finds the same
+   * change.
+   */
   poll(): void {
     for (const secret of this.#secrets()) secret.poll()
   }

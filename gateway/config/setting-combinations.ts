@@ -130,7 +130,8 @@ const redisOfClusterPolicy: CombinationCheck = ({ policy, redis, keys }, ctx) =>
       hint,
     })
   if (redis === undefined) need(['redis'], 'set redis.url')
-  // Report no missing key when a key is listed but cannot be read: that problem is reported elsewhere.
+  // Report no missing key of a list when a key is listed but cannot be read: the reader of the list reports that
+  // problem.
   if (keys.policy.length > 0 || ctx.issues.some(({ path = [] }) => path[0] === 'keys' && path[1] === 'policy')) return
   need(['keys', 'policy'], 'generate a key with `gatehouse keys generate policy`, the same for all nodes and workers')
 }

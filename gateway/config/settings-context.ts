@@ -8,14 +8,14 @@ import { type Environment, readCertificates, readSecret, type SecretReference } 
 /** Inputs and results that all parts of the settings schema share during the validation of one document. */
 export interface SettingsContext {
   readonly env: Environment
-  /** Warnings that the process logs when it starts. */
+  /** Warnings about the settings that the process logs when it starts. */
   readonly warnings: string[]
   /** Problems that are not in the settings document, such as an invalid OpenTelemetry variable. */
   readonly problems: Problem[]
   /** Secrets, other than keys, that the settings refer to. */
   readonly secrets: SettingSecret[]
   readonly keySources: KeyOrigin[]
-  /** Key files, and folders of key files. */
+  /** Paths of key files and key folders, which a reload watches for changes. */
   readonly keyFiles: string[]
 }
 
@@ -76,7 +76,8 @@ export function hasAllValues(ctx: z.RefinementCtx): boolean {
 }
 
 /**
- * Reads a file of certificates. When this fails, a problem is added to `ctx` and the result is `undefined`.
+ * Reads a certificate file that a setting names. When this fails, a problem is added to `ctx` and the result is
+ * `undefined`.
  *
  * @param use  use of the file; its `check` must find what is wrong with an invalid file
  */
@@ -98,7 +99,7 @@ export function settingCertificates(
 }
 
 /**
- * Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`.
+ * Reads a secret that a setting refers to. When this fails, a problem is added to `ctx` and the result is `undefined`.
  *
  * @param use  use of the secret, which is then read again when its file changes; `undefined` for a key, which
  *   `SettingsReload` reads again
@@ -111,10 +112,10 @@ export function settingSecret(
   use?: SecretUse,
 ): string | undefined {
   if (reference === undefined) return undefined
-  // The base folder is empty, because all file paths in a settings document are made absolute before its validation.
+  // Pass an empty base folder, because all file paths in a settings document are made absolute before its validation.
   const { secret, failure, warning } = readSecret(reference, env, '')
   if (warning !== undefined) warnings.push(warning)
-  // No folder is needed here: the path of the file is already absolute.
+  // Pass no folder: the path of the secret's file is already absolute.
   const place = reference.env === undefined ? { file: reference.file! } : { env: reference.env }
   if (use !== undefined) secrets.push({ place, use })
   if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: failure, path })

@@ -28,7 +28,7 @@ export function settingsExpiries({
   return [...secretExpiries, ...aged]
 }
 
-/** Time of the last change of a file, ms since the Unix epoch; `undefined` for a file that cannot be read. */
+/** Time of the last change of a key file, ms since the Unix epoch; `undefined` for a file that cannot be read. */
 function changedAtMs(file: string): number | undefined {
   try {
     return statSync(file).mtimeMs

@@ -7,7 +7,7 @@ import type { Environment } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
 export interface SettingsSources {
-  /** Path of the settings file. `undefined`: there is no settings file. */
+  /** Path of the settings file (gatehouse.yaml); `undefined` when settings come only from the environment and flags. */
   readonly path: string | undefined
   readonly env: Environment
   /**
@@ -65,7 +65,7 @@ function fileLayer(path: string): Layer {
   }
   const other = otherKindProblem(value, 'settings', locate([]))
   if (other !== undefined) throw new ConfigError([other])
-  // An empty settings file is valid and sets nothing.
+  // Accept an empty settings file: it sets nothing.
   return { document: value ?? {}, folder: dirname(path), locate }
 }
 

@@ -63,12 +63,12 @@ export class SettingsReload implements ExpirySource {
     return settingsExpiries(this.#inForce)
   }
 
-  /** The settings of the last accepted reload, or of the start. */
+  /** The settings in force: those of the last accepted reload, or of the start. */
   get inForce(): LoadedSettings {
     return this.#inForce
   }
 
-  /** Sources of the keys in force. */
+  /** Sources (files and variables) of the keys in force. */
   get keySources(): LoadedSettings['keySources'] {
     return this.#inForce.keySources
   }
@@ -78,7 +78,7 @@ export class SettingsReload implements ExpirySource {
     this.#endWatching = this.#task.repeat(POLL_MS, () => this.poll())
   }
 
-  /** Checks the key files for a change, and reads them when two checks find the same change. */
+  /** Checks the key files of the settings for a change, and reads them when two checks find the same change. */
   poll(): Promise<void> {
     const stamp = this.#stamp()
     const isStable = stamp === this.#found
@@ -89,7 +89,7 @@ export class SettingsReload implements ExpirySource {
   }
 
   /**
-   * Reads all settings again.
+   * Reads all settings of the running process again, as on SIGHUP.
    *
    * @returns false when the reload was rejected
    */
@@ -102,7 +102,7 @@ export class SettingsReload implements ExpirySource {
     return isAccepted
   }
 
-  /** Prevents further reloads, and waits for a reload in progress. */
+  /** Prevents further reloads of the settings, and waits for a reload in progress. */
   async close(): Promise<void> {
     this.#closed = true
     this.#endWatching?.()
@@ -115,7 +115,7 @@ export class SettingsReload implements ExpirySource {
   }
 
   /**
-   * Reads keys or all settings, and puts them into effect.
+   * Reads the keys, or all settings, again, and puts them into effect.
    *
    * @returns false when they were rejected
    */
@@ -125,8 +125,8 @@ export class SettingsReload implements ExpirySource {
     this.#found = this.#read
     try {
       const next = read()
-      // Use the stamps from before the read, so that a file that changed during the read is read again. The reloaded
-      // settings may name other key files, which have no earlier stamp.
+      // Use the stamps of the key files from before the read, so that a file that changed during the read is read
+      // again. The reloaded settings may name other key files, which have no earlier stamp.
       const stamp = next.keyFiles.map((file) => before.get(file) ?? stampOf(file)).join('\n')
       const { commit, needRestart } = await this.#options.prepare(next)
       commit()

@@ -37,7 +37,10 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         /** Settings of the HTTP/2 listener; `undefined`: no HTTP/2 listener. */
         listenH2: listen_h2,
         reusePort: reuse_port,
-        /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
+        /**
+         * Public URLs: the origins at which clients reach the gate. The main origin is the first; the list has at least
+         * one.
+         */
         publicUrls: public_url ?? [loopbackUrl(rest.listen, isPlainHttp(tls) ? 'http' : 'https')],
         /**
          * Certificates of the listeners. An empty list: no listener uses TLS. A client that sends no server name gets

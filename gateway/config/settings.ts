@@ -21,7 +21,7 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly sinks: readonly SinkSettings[]
   /** Expiry dates of secrets and keys, as `expires` in the settings states them. */
   readonly secretExpiries: readonly Expiry[]
-  /** Warnings that the process logs when it starts. */
+  /** Warnings about the settings that the process logs when it starts. */
   readonly warnings: readonly string[]
 }
 
@@ -34,7 +34,7 @@ export interface LoadedSettings {
   readonly sources: SettingsSources
   readonly secrets: readonly SettingSecret[]
   readonly keySources: readonly KeyOrigin[]
-  /** Key files, and folders of key files. */
+  /** Paths of key files and key folders, which a reload watches for changes. */
   readonly keyFiles: readonly string[]
 }
 

@@ -6,9 +6,9 @@ import { stampOf } from './file-stamp.ts'
  */
 export class SettledFiles {
   readonly #files: readonly string[]
-  /** Stamp (metadata) of the files at the last check. */
+  /** Stamp (metadata) of the watched files at the last check. */
   #found: string
-  /** Stamp (metadata) of the files when they were read last. */
+  /** Stamp (metadata) of the watched files when they were read last. */
   #read: string
 
   constructor(files: readonly string[]) {
@@ -17,13 +17,16 @@ export class SettledFiles {
     this.#found = this.#read
   }
 
-  /** Records that the caller reads the files now. */
+  /** Records that the caller reads the watched files now. */
   markRead(): void {
     this.#read = this.#stamp()
     this.#found = this.#read
   }
 
-  /** Checks the files. Returns true when they have changed since the last read, but not since the previous check. */
+  /**
+   * Checks the watched files. Returns true when they have changed since the last read, but not since the previous
+   * check.
+   */
   check(): boolean {
     const stamp = this.#stamp()
     const isSettled = stamp === this.#found

@@ -11,8 +11,8 @@ export const statedTime = text(form, pattern).refine((written) => parseStatedTim
 })
 
 /**
- * Parses a time or a date. Returns ms since the Unix epoch; a date means its start in UTC. Returns `undefined` for a
- * date that does not exist.
+ * Parses the time or date of the setting `expires`. Returns ms since the Unix epoch; a date means its start in UTC.
+ * Returns `undefined` for a date that does not exist.
  */
 export function parseStatedTime(written: string): number | undefined {
   const [, year, month, day] = pattern.exec(written) ?? []
@@ -47,7 +47,7 @@ function expiriesIn(value: unknown, path: DocumentPath, found: Expiry[]): Expiry
   return found
 }
 
-/** Place of an entry in a list: its id, or else its position. */
+/** Returns the name of an entry in a list, for the path of a secret: its id, or else its position. */
 function placeIn(entry: unknown, position: number): string | number {
   const id = typeof entry === 'object' && entry !== null ? (entry as { id?: unknown }).id : undefined
   return typeof id === 'string' ? id : position

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { durationForm, durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
 import { formatSize, parseSize, sizeForm, sizePattern } from '../base/size.ts'
 
-/** Result of the parsing of an invalid text. `message` says what is wrong, and never quotes the text. */
+/** Result of the parsing of an invalid text setting. `message` says what is wrong, and never quotes the text. */
 export class InvalidText {
   readonly message: string
 
@@ -19,7 +19,7 @@ interface TextMeta {
 }
 
 /**
- * Returns the schema of a text that is parsed into a value when the document is validated.
+ * Returns the schema of a text setting that is parsed into a value when the document is validated.
  *
  * @param form  required form of the text, for error messages
  */
@@ -34,7 +34,7 @@ export function parsedText<T>(form: string, parse: (text: string) => T | Invalid
   })
 }
 
-/** Returns the schema of a text that must match a pattern and is not transformed. */
+/** Returns the schema of a text setting that must match a pattern and is not transformed. */
 export function text(form: string, pattern: RegExp) {
   return z.string({ error: `must be ${form}` }).regex(pattern, { error: `must be ${form}` })
 }
@@ -44,7 +44,7 @@ interface Bounds {
   readonly max: string
 }
 
-/** Returns the schema of a duration from `min` to `max`. The parsed value is in ms. */
+/** Returns the schema of a duration setting from `min` to `max`. The parsed value is in ms. */
 export function duration({ min, max }: Bounds) {
   return parsedText(
     durationForm,
@@ -53,7 +53,7 @@ export function duration({ min, max }: Bounds) {
   )
 }
 
-/** Returns the schema of a duration from `min` to `max`, or `none`. The parsed value is in ms, or `none`. */
+/** Returns the schema of a duration setting from `min` to `max`, or `none`. The parsed value is in ms, or `none`. */
 export function durationOrNone({ min, max }: Bounds) {
   return parsedText(
     `${durationForm}, or none`,
@@ -63,7 +63,7 @@ export function durationOrNone({ min, max }: Bounds) {
   )
 }
 
-/** Returns the schema of a size from `min` to `max`. The parsed value is in bytes. */
+/** Returns the schema of a size setting from `min` to `max`. The parsed value is in bytes. */
 export function size({ min, max }: Bounds) {
   return parsedText(sizeForm, (text) => within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize), {
     pattern: sizePattern,
@@ -72,7 +72,7 @@ export function size({ min, max }: Bounds) {
   })
 }
 
-/** Returns the schema of a size from `min` to `max`, or `none`. The parsed value is in bytes, or `none`. */
+/** Returns the schema of a size setting from `min` to `max`, or `none`. The parsed value is in bytes, or `none`. */
 export function sizeOrNone({ min, max }: Bounds) {
   return parsedText(
     `${sizeForm}, or none`,

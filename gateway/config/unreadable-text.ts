@@ -1,4 +1,4 @@
-/** Remedies for a file that cannot be read, by error code of the system. */
+/** Remedies for a configuration file that cannot be read, by error code of the system. */
 export const unreadableRemedies: Readonly<Record<string, string>> = {
   ENOENT: 'no file or folder has this path; a relative path starts at the working directory',
   EISDIR: 'this is a folder; name a file in it',

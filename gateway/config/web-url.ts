@@ -11,8 +11,8 @@ const maxLength = 2048
  * never quote the URL, because it can contain a password.
  */
 export function readWebUrl(text: string): URL | InvalidText | undefined {
-  // Reject blanks and backslashes. The URL parser would change them, so that the gate would use another URL than the
-  // text that a person reviewed.
+  // Reject blanks and backslashes in a configured URL. The URL parser would change them, so that the gate would use
+  // another URL than the text that a person reviewed.
   const url = text.length <= maxLength && /^[\x21-\x5b\x5d-\x7e]+$/.test(text) ? URL.parse(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined
@@ -35,7 +35,7 @@ export function readOrigin(text: string): URL | InvalidText | undefined {
   return new InvalidText('must not have a path: routes forward the whole path of the request')
 }
 
-/** Whether a connection to the URL is protected from eavesdropping: https, or http to this machine. */
+/** Whether a connection to the configured URL is protected from eavesdropping: https, or http to this machine. */
 export function isPrivate(url: URL): boolean {
   return url.protocol === 'https:' || isLoopbackHost(url)
 }

@@ -27,7 +27,7 @@ function folderProblems(folder: string, stated: string, path: DocumentPath): Pro
   return [problem('GH_CONFIG_VALUE', message, path, nowhere, hint)]
 }
 
-/** Returns the folder, or the nearest folder or file above it that exists. */
+/** Returns the folder, or if it does not exist, the nearest existing folder or file above it. */
 function existingAncestor(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : existingAncestor(dirname(folder))
 }

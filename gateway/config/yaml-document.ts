@@ -29,7 +29,7 @@ export interface YamlDocument {
 /** Maximum size of one settings or policy file, bytes. A policy folder can contain many files. */
 export const maxDocumentBytes = 1_048_576
 /**
- * Maximum nesting depth of a document; no setting needs as many levels. Deeper input is rejected before the YAML
+ * Maximum nesting depth of a YAML document; no setting needs as many levels. Deeper input is rejected before the YAML
  * library builds its nodes, because the library does this recursively.
  */
 const maxDepth = 64
@@ -39,7 +39,8 @@ const maxDepth = 64
  */
 const maxAliasedNodes = 10_000
 /**
- * Keys that are rejected in documents, because code that uses the data could modify an object's prototype through them.
+ * Keys that are rejected in YAML documents, because code that uses the data could modify an object's prototype through
+ * them.
  */
 export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
@@ -82,7 +83,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
-    // Report no errors after an unexpected token: they are only consequences of that token.
+    // Report no YAML errors after an unexpected token: they are only consequences of that token.
     const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
     const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
       return problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0]), syntaxHints[code])
@@ -123,11 +124,12 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   }
   tokens.push(...parser.end())
   const options = { version: '1.2', schema: 'core', merge: false, resolveKnownTags: false } as const
-  // `NodeReader` detects duplicate keys. The YAML library would compare each key with every other key.
+  // Turn off the library's check for duplicate keys, which `NodeReader` detects: the YAML library would compare each
+  // key with every other key.
   return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
 }
 
-/** Remedy for a document above `maxDocumentBytes`. */
+/** Remedy for a settings or policy file above `maxDocumentBytes`. */
 export const tooLargeHint = 'split a policy into several files of one folder'
 const emptyHint = 'write the settings or the policy into the file, or name another file'
 
@@ -184,7 +186,7 @@ class NodeReader {
     if (node === null) return null
     if (isAlias(node)) return this.#readAlias(node.source, node, path)
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined
-    // The anchor becomes known only when its node is complete, so that a node cannot contain itself through an alias.
+    // Make the anchor known only when its node is complete, so that a node cannot contain itself through an alias.
     if (anchor !== undefined) this.#anchors.delete(anchor)
     const before = this.#nodes
     const value = this.#readContent(node, path)

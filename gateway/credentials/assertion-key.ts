@@ -31,7 +31,7 @@ export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promi
     const privateKey = KeyObject.from(imported as webcrypto.CryptoKey)
     return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
   } catch {
-    // Omit the cause of the error, because its text could quote the key.
+    // Omit the cause of the error, because its text could quote the private key.
     throw unusable(id, 'has a private part that does not match its public part')
   }
 }

@@ -46,7 +46,10 @@ export class AssertionSigner {
     return new AssertionSigner([first, ...others], options.issuer)
   }
 
-  /** Replaces the keys: signs with the first of these keys from now on, and publishes all of them. */
+  /**
+   * Replaces the keys of the signer: signs assertions with the first of these keys from now on, and publishes all of
+   * them.
+   */
   use([first, ...others]: readonly [AssertionKey, ...AssertionKey[]]): void {
     this.jwks = JSON.stringify({ keys: [first, ...others].map((key) => key.published) })
     this.#key = first
@@ -81,12 +84,15 @@ export class AssertionSigner {
       sid: facts.sessionId,
       token_issuer: facts.issuer.issuer,
     })
-    // An assertion that expires together with its token is not renewed: a new assertion would expire at the same time.
+    // Do not renew an assertion that expires together with its token: a new assertion would expire at the same time.
     derived.assertionRenewAtMs = expiresAtS === tokenEndS ? Number.POSITIVE_INFINITY : nowMs + (lifetimeS * 1000) / 2
     return derived.assertion
   }
 
-  /** Builds a JWS in compact form (RFC 7515 §7.1). Claims with the value `undefined` are omitted. */
+  /**
+   * Builds an identity assertion as a JWS in compact form (RFC 7515 §7.1). Claims with the value `undefined` are
+   * omitted.
+   */
   #signed(claims: Readonly<Record<string, unknown>>): string {
     const input = this.#head + encoded(claims)
     const signature = sign('sha256', Buffer.from(input, 'latin1'), this.#key.privateKey)

@@ -1,12 +1,14 @@
 /** Cached result of a token exchange. */
 export interface ExchangeEntry<T> {
-  /** `undefined` once the cache has removed the entry. */
+  /** The result of the exchange; `undefined` once the cache has removed the entry. */
   result: T | undefined
   readonly sinceMs: number
-  /** The result can be used from `sinceMs` on and before `untilMs`; both are ms since the epoch. */
+  /**
+   * The cached result of the exchange can be used from `sinceMs` on and before `untilMs`; both are ms since the epoch.
+   */
   readonly untilMs: number
   readonly bytes: number
-  /** True when the entry was used since the last search for entries to evict. */
+  /** True when the cache entry was used since the last search for entries to evict. */
   used: boolean
 }
 
@@ -35,8 +37,8 @@ export class ExchangeCache<T> {
   }
 
   /**
-   * Returns the entry of a key; `undefined` when the cache has no entry for the key, or when the entry must not be used
-   * at `nowMs`.
+   * Returns the cached token exchange of a key; `undefined` when the cache has no entry for the key, or when the entry
+   * must not be used at `nowMs`.
    */
   find(key: string, nowMs: number): ExchangeEntry<T> | undefined {
     const entry = this.#entries.get(key)
@@ -44,7 +46,7 @@ export class ExchangeCache<T> {
   }
 
   /**
-   * Adds a result, which replaces the earlier result of its key.
+   * Adds the result of a token exchange, which replaces the earlier result of its key.
    *
    * @param bytes  size of the result in memory, bytes
    */
@@ -78,15 +80,15 @@ export class ExchangeCache<T> {
     if (entry === undefined) return
     this.#entries.delete(key)
     this.#bytes -= entry.bytes
-    // Other objects may still refer to the removed entry: remove its token, so that they do not keep the token in
-    // memory.
+    // Remove the token from the dropped entry: other objects may still refer to the entry, and must not keep the token
+    // in memory.
     entry.result = undefined
   }
 }
 
 /**
- * Whether the result of an entry can be used at this time. If the clock was set back to before the result was made, it
- * cannot.
+ * Whether the cached result of a token exchange can be used at this time. If the clock was set back to before the
+ * result was made, it cannot.
  */
 export function isUsable<T>({ result, sinceMs, untilMs }: ExchangeEntry<T>, nowMs: number): boolean {
   return result !== undefined && nowMs < untilMs && nowMs >= sinceMs

@@ -17,12 +17,12 @@ import type { Renewals } from './renewals.ts'
  */
 export type Exchanged = string | Denial<'exchange-refused'>
 
-/** Cached result of an exchange. A fault is cached only when the issuer would reject the same request again. */
+/** Cached result of a token exchange. A fault is cached only when the issuer would reject the same request again. */
 type Result = Exchanged | GatewayFault
 
 /** The caller whose token is exchanged. */
 export interface ExchangeSubject {
-  /** The caller's token. */
+  /** The access token of the caller. */
   readonly credential: string
   readonly facts: TokenFacts
   readonly derived: Derived
@@ -39,15 +39,15 @@ export interface ExchangedTokensDependencies {
 /** Limits of the cache of exchanged tokens: number of tokens, and total size in bytes. */
 const CACHE_LIMITS = { entriesMax: 32_768, bytesMax: 32 * 1024 * 1024 }
 /**
- * Maximum number of running exchanges whose result other requests with the same token share. Above this number, each
- * request starts its own exchange.
+ * Maximum number of running token exchanges whose result other requests with the same token share. Above this number,
+ * each request starts its own exchange.
  */
 const UNDER_WAY_MAX = 4096
 /** Time for which a refusal to exchange a token is remembered, ms. */
 const REFUSAL_MS = 5000
 /**
- * Tolerance for the difference between the clocks of two nodes, ms. A token of another node counts as older only if it
- * is older by more than this.
+ * Tolerance, in comparing the ages of exchanged tokens, for the difference between the clocks of two nodes, ms. A token
+ * of another node counts as older only if it is older by more than this.
  */
 const SKEW_MAX_MS = 5000
 /**
@@ -79,14 +79,14 @@ export class ExchangedTokens {
    */
   readonly #cache = new ExchangeCache<Result>(CACHE_LIMITS)
   /**
-   * Exchanges in progress, which requests with the same token share.
+   * Token exchanges in progress, whose results requests with the same token share.
    *
    * @bound {@link UNDER_WAY_MAX} exchanges | a further exchange is not shared | none
    */
   readonly #underWay = new Map<string, Promise<Exchanged>>()
   /**
-   * For each token and service: the cache entry that the last request used. Most requests then need no hash to find the
-   * entry.
+   * For each token and service: the entry of the exchange cache that the last request used. Most requests then need no
+   * hash to find the entry.
    */
   readonly #last = new WeakMap<Derived, LastUse>()
 
@@ -129,8 +129,8 @@ export class ExchangedTokens {
         ? undefined
         : { value, sinceMs: entry.sinceMs, untilMs: entry.untilMs }
     })
-    // The token of a renewal in the last 30 s can be older than the refused token: the renewed token may have expired,
-    // and the refused token was exchanged after it.
+    // Ignore the token of a renewal in the last 30 s that is older than the refused token: the renewed token may have
+    // expired, and the refused token was exchanged after it.
     if (renewed === undefined || Date.now() >= renewed.untilMs) return undefined
     if (entry !== undefined && renewed.sinceMs + SKEW_MAX_MS < entry.sinceMs) return undefined
     const { value, ...times } = renewed
@@ -139,7 +139,9 @@ export class ExchangedTokens {
     return value
   }
 
-  /** Keyed hash of all parameters that determine the exchanged token or the time for which the gate reuses it. */
+  /**
+   * Returns a keyed hash of all parameters that determine the exchanged token or the time for which the gate reuses it.
+   */
   #keyOf(
     { issuer, clientId, audience, resource, scopes, requestedType, actor, maxLifetimeMs }: ExchangeTerms,
     token: string,
@@ -170,8 +172,8 @@ export class ExchangedTokens {
     client: ExchangeClient,
   ): Promise<Exchanged> {
     const { facts } = subject
-    // With this address, waiting exchanges are served in rotation by subject: one subject with many requests does not
-    // delay others.
+    // Queue by this key instead of a client address: waiting token exchanges are then served in rotation by subject:
+    // one subject with many requests does not delay others.
     const asker = { kind: 'first', address: `${facts.issuer.issuer} ${facts.subject}`, known: true } as const
     const sinceMs = Date.now()
     const granted = await client.exchange(subject.credential, asker).catch((error: unknown) => {
@@ -191,7 +193,10 @@ export class ExchangedTokens {
     return value
   }
 
-  /** Caches a fault for `REFUSAL_MS` if the issuer would reject the same request again, and returns the error. */
+  /**
+   * Caches a fault of a token exchange for `REFUSAL_MS` if the issuer would reject the same request again, and returns
+   * the error.
+   */
   #rejected(key: string, sinceMs: number, error: unknown): unknown {
     if (error instanceof GatewayFault && error.reason === 'exchange-misconfigured') {
       this.#cache.add(key, error, { sinceMs, untilMs: sinceMs + REFUSAL_MS, bytes: 0 })
@@ -200,7 +205,7 @@ export class ExchangedTokens {
   }
 }
 
-/** Returns the result of a usable entry, or throws it when it is a fault. Marks the entry as used. */
+/** Returns the token of a usable cache entry, or throws it when it is a fault. Marks the entry as used. */
 function used(entry: ExchangeEntry<Result>): Exchanged {
   entry.used = true
   const result = entry.result!
@@ -208,7 +213,7 @@ function used(entry: ExchangeEntry<Result>): Exchanged {
   return result
 }
 
-/** Time until which the gate sends an exchanged token, ms since the epoch. */
+/** Returns the time until which the gate sends an exchanged token, ms since the epoch. */
 function untilOf({ maxLifetimeMs }: ExchangeTerms, sinceMs: number, expiresAtMs: number | undefined): number {
   const longestMs = sinceMs + maxLifetimeMs
   if (expiresAtMs === undefined) return longestMs
@@ -218,6 +223,6 @@ function untilOf({ maxLifetimeMs }: ExchangeTerms, sinceMs: number, expiresAtMs:
 function dropsActor({ claims }: TokenFacts, token: string): boolean {
   if (member(claims, 'act') === undefined) return false
   const jws = readJws(token)
-  // The gate cannot read the claims of an opaque token, so it does not reject one.
+  // Accept an opaque exchanged token: the gate cannot read its claims.
   return typeof jws !== 'string' && !keepsActor(claims, jws.claims)
 }

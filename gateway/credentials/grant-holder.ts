@@ -11,8 +11,8 @@ import type { GrantToken } from './grant-store.ts'
  */
 const WAITING_MAX = 1024
 /**
- * Number of checks, one per second, for which a node without a token waits until Redis is available. After these
- * checks, or at once when an exchange needs a token, the node requests its own token.
+ * Number of checks for tokens due for renewal, one per second, for which a node without a token waits until Redis is
+ * available. After these checks, or at once when an exchange needs a token, the node requests its own token.
  */
 const MISSES_MAX = 5
 /** Shortest time between two renewal jobs that this node queues for the same token, ms. */
@@ -62,12 +62,12 @@ export class GrantHolder {
     this.#token = token
   }
 
-  /** The newest token, which may have expired; `undefined` before the first token. */
+  /** The newest token of the grant, which may have expired; `undefined` before the first token. */
   get token(): GrantToken | undefined {
     return this.#token
   }
 
-  /** Reason why the last token request failed; `undefined` when it succeeded. */
+  /** Reason why the last request for this grant's token failed; `undefined` when it succeeded. */
   get problem(): string | undefined {
     return this.#failure?.fault.message
   }
@@ -101,8 +101,8 @@ export class GrantHolder {
       if (newer !== undefined) return this.#adopt(newer)
     } catch (error) {
       if (!(error instanceof RedisFault)) throw error
-      // Redis may be available again soon and have a newer token of the cluster: wait for it before this node requests
-      // a token.
+      // Wait before this node requests a token: Redis may be available again soon and have a newer token of the
+      // cluster.
       if (valid ? nowMs < token.renewAtMs + restMs / 2 : ++this.#misses <= MISSES_MAX) return
     }
     if (valid && order !== undefined && nowMs < token.renewAtMs + restMs / 4) {
@@ -134,7 +134,7 @@ export class GrantHolder {
     return this.#token === token ? undefined : this.#token?.bearer
   }
 
-  /** Waits until the running token request has ended. Returns at once when none runs. */
+  /** Waits until the running request for the grant's token has ended. Returns at once when none runs. */
   async settled(): Promise<void> {
     await this.#taking?.catch(() => {})
   }
@@ -159,14 +159,14 @@ export class GrantHolder {
     try {
       await this.#take()
     } catch (error) {
-      // `#take` has already logged the failure and reported it to the waiting exchanges, so ignore it here.
+      // Ignore the failed token request here: `#take` has already logged it and reported it to the waiting exchanges.
       if (!(error instanceof GrantFailure)) throw error
     }
   }
 
   /**
-   * Obtains a token. Concurrent callers share one request. After a failure, callers get the same failure for its
-   * `retryMs`.
+   * Obtains a token for the grant. Concurrent callers share one request. After a failure, callers get the same failure
+   * for its `retryMs`.
    */
   #take(): Promise<GrantToken> {
     const { now } = this.#options

@@ -35,7 +35,7 @@ export class GrantQueue {
     await producer?.close()
   }
 
-  /** Loads the queue library only when a token is due, because loading takes time and memory. */
+  /** Load the queue library (BullMQ) only when a token is due, because loading takes time and memory. */
   async #load(): Promise<JobProducer<RenewGrant>> {
     const queues = await import('../queues/job-producer.ts')
     return new queues.JobProducer(renewGrant, this.#link, this.#log)

@@ -17,11 +17,11 @@ const LEASE_MS = 5000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
 /**
- * After a request that failed because the issuer was unavailable: time for which no process sends another token
+ * After a token request that failed because the issuer was unavailable: time for which no process sends another token
  * request, ms.
  */
 const UNAVAILABLE_MS = 2000
-/** After a request that the issuer refused: time for which no process sends another token request, ms. */
+/** After a token request that the issuer refused: time for which no process sends another token request, ms. */
 const REFUSED_MS = FAILURE_MAX_MS
 /** Assumed lifetime of a token when the reply of the issuer states none, ms: 5 minutes. */
 const UNSTATED_MS = 5 * 60_000
@@ -47,7 +47,7 @@ export class GrantFailure extends GatewayFault {
 }
 
 export interface GrantRequesterOptions {
-  /** Tokens that all nodes share in Redis; `undefined` without Redis. */
+  /** Store of the grant tokens that all nodes share in Redis; `undefined` without Redis. */
   readonly store: GrantStore | undefined
   /** Returns the wall clock, ms since the epoch. */
   readonly now: () => number
@@ -105,7 +105,7 @@ export class GrantRequester implements MetricSource {
     let had = known
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
       const found = await store.begin(grant.id, had, LEASE_MS).catch(redisOutage)
-      // Redis is unavailable: a second token of the cluster is better than no token.
+      // Request a token without the lock while Redis is unavailable: a second token of the cluster is better than none.
       if (found === undefined) return this.#requestAlone(grant, client, 'repeated')
       switch (found.kind) {
         case 'token':
@@ -124,8 +124,8 @@ export class GrantRequester implements MetricSource {
               'another process holds the lock to request the token, and did not finish in time',
               POLL_MAX_MS,
             )
-          // Poll instead of waiting for a message, which could be missed. Polling also acquires the lock of a process
-          // that died.
+          // Poll Redis instead of waiting for a message, which could be missed. Polling also acquires the lock of a
+          // process that died.
           await sleep(Math.min(pauseMs, found.leftMs))
           break
         case 'none':
@@ -222,7 +222,7 @@ function failureOf({ rules, clientId }: ClientGrant, reason: string, retryMs: nu
     : new GrantFailure('upstream-credential-unavailable', `${subject}: ${reason}`, retryMs)
 }
 
-/** Returns the reason from the message of a grant failure: the message without its prefix of client and issuer. */
+/** Returns the reason of a failed token request: the message of the failure without its prefix of client and issuer. */
 function reasonIn({ message }: GrantFailure, { rules, clientId }: ClientGrant): string {
   return message.slice(`client ${clientId} at issuer ${rules.name}: `.length)
 }

@@ -10,7 +10,7 @@ const CLOCKS_MS = 60_000
 
 /** Token of the gate at an issuer. Times are ms since the epoch by the clock of this process. */
 export interface GrantToken {
-  /** Random id, 16 hexadecimal digits. */
+  /** Random id of the stored token, 16 hexadecimal digits. */
   readonly id: string
   /** Value of the field `Authorization` with the token. */
   readonly bearer: string
@@ -25,7 +25,7 @@ export interface GrantToken {
  */
 interface SealedGrant {
   readonly token: string
-  /** Time at which the token expires, by the clock of the process that stored it, ms since the epoch. */
+  /** Time at which the stored token expires, by the clock of the process that stored it, ms since the epoch. */
   readonly untilMs: number
   readonly lifetimeMs: number
 }
@@ -44,7 +44,7 @@ export type GrantLookup =
   | { readonly kind: 'none' }
 
 /**
- * Makes a token with a new id.
+ * Makes a grant token with a new random id.
  *
  * @param expiresInMs lifetime of the token from `nowMs` on, ms
  */
@@ -83,8 +83,8 @@ export class GrantStore {
   }
 
   /**
-   * Returns the stored token if it is valid and its id is not `known`. Otherwise tries to acquire the lock for a token
-   * request.
+   * Returns the stored token of a grant if it is valid and its id is not `known`. Otherwise tries to acquire the lock
+   * for a token request.
    *
    * @param known    id of the token that the caller has, or `''`
    * @param leaseMs  duration of the lock's lease, ms; 0: only read, without acquiring the lock
@@ -126,7 +126,7 @@ export class GrantStore {
   }
 
   /**
-   * Stores a new token and releases the lock.
+   * Stores a new token of a grant in Redis and releases the lock for its request.
    *
    * @returns false when another process holds the lock or has stored a token
    */

@@ -21,7 +21,7 @@ import { ServiceGrants, type ServiceGrantsDependencies } from './service-grants.
 import { ServiceSecrets } from './service-secrets.ts'
 
 export interface CredentialsDependencies {
-  /** The first public URL of the settings becomes the claim `iss` of identity assertions. */
+  /** Public URLs of the settings. The first becomes the claim `iss` of identity assertions. */
   readonly settings: Pick<Settings, 'publicUrls'>
   readonly keyRings: Pick<KeyRings, 'assertion' | 'encryption'>
   readonly secrets: Secrets
@@ -84,7 +84,7 @@ export async function openCredentials(dependencies: CredentialsDependencies): Pr
     if (first !== undefined) signer?.use([first, ...others])
   })
   const serviceSecrets = new ServiceSecrets(secrets)
-  // Without Redis no other node must decrypt the tokens, so a random key is sufficient.
+  // Use a random key: without Redis no other node must decrypt the tokens.
   const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const clients = new ExchangeClients(secrets)
   const renewals = new Renewals({ redis: link, sealer })

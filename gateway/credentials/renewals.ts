@@ -4,14 +4,17 @@ import type { Sealer } from '../base/sealer.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Shortest time between two renewals of the same credential by any nodes of the cluster, ms. */
+/** Shortest time between two renewals of the same refused credential by any nodes of the cluster, ms. */
 const INTERVAL_MS = 30_000
-/** Maximum number of recent renewals that this node remembers. A further renewal replaces the oldest. */
+/** Maximum number of recent credential renewals that this node remembers. A further renewal replaces the oldest. */
 const LOCAL_MAX = 1024
 const POLL_MIN_MS = 20
 const POLL_MAX_MS = 200
 
-/** A renewed credential. It can be used from `sinceMs` on and before `untilMs`; both are ms since the epoch. */
+/**
+ * A renewed credential for a service. It can be used from `sinceMs` on and before `untilMs`; both are ms since the
+ * epoch.
+ */
 export interface RenewedCredential {
   readonly value: string
   readonly sinceMs: number
@@ -47,7 +50,7 @@ export class Renewals {
   readonly #now: () => number
   readonly #claim: RedisScript | undefined
   /**
-   * Renewals of the last 30 s, by the id of the credential.
+   * Credential renewals of the last 30 s, by the id of the credential.
    *
    * @bound {@link LOCAL_MAX} renewals | the oldest is forgotten | none
    */
@@ -85,8 +88,8 @@ export class Renewals {
   }
 
   /**
-   * Renews a credential, or waits for the renewal by another node. Never rejects: returns `undefined` when the renewal
-   * fails.
+   * Renews a refused credential, or waits for the renewal by another node. Never rejects: returns `undefined` when the
+   * renewal fails.
    */
   async #renew(id: string, patienceMs: number, renew: Renew): Promise<RenewedCredential | undefined> {
     const untilMs = this.#now() + patienceMs
@@ -100,8 +103,8 @@ export class Renewals {
   }
 
   /**
-   * Claims the renewal for this node. Returns the claim of another node instead, if one exists; `undefined` when this
-   * node has the claim or Redis is unavailable.
+   * Claims in Redis the renewal of a credential for this node. Returns the claim of another node instead, if one
+   * exists; `undefined` when this node has the claim or Redis is unavailable.
    */
   async #claimed(id: string): Promise<Buffer | undefined> {
     if (this.#redis === undefined) return undefined
@@ -132,7 +135,8 @@ export class Renewals {
     try {
       await this.#redis?.store.call('SET', this.#redis.keys.renewal(id), sealed, 'XX', 'KEEPTTL')
     } catch {
-      // Redis is unavailable: the other nodes do not get this credential. They can renew it themselves after 30 s.
+      // Ignore an unavailable Redis: the other nodes do not get this credential, but can renew it themselves after 30
+      // s.
     }
   }
 }

@@ -7,12 +7,15 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { GrantHolder, type GrantHolderOptions } from './grant-holder.ts'
 
-/** Time between two checks whether tokens are due for renewal, ms. */
+/** Time between two checks whether tokens of client credentials grants are due for renewal, ms. */
 const CHECK_MS = 1000
 
 export interface ServiceGrantsDependencies extends Pick<GrantHolderOptions, 'requester' | 'order' | 'now' | 'log'> {
   readonly secrets: Secrets
-  /** Time between two checks whether tokens are due for renewal, ms. Default {@link CHECK_MS}. */
+  /**
+   * Time between two checks whether tokens of client credentials grants are due for renewal, ms. Default
+   * {@link CHECK_MS}.
+   */
   readonly checkMs?: number
 }
 
@@ -23,7 +26,7 @@ export interface ServiceGrantsDependencies extends Pick<GrantHolderOptions, 'req
 export interface GrantListing {
   readonly issuer: string
   readonly client_id: string
-  /** Time at which the token expires, RFC 3339; `null` without a token. */
+  /** Time at which the token of the grant expires, RFC 3339; `null` without a token. */
   readonly expires_at: string | null
   readonly problem: string | null
 }
@@ -36,9 +39,11 @@ export class ServiceGrants implements MetricSource {
   readonly #dependencies: ServiceGrantsDependencies
   readonly #clients: GrantClients
   readonly #task = new Supervisor('service-grants')
-  /** Token holder of each grant, including grants of older policy snapshots that exchanges still use. */
+  /**
+   * Token holder of each client credentials grant, including grants of older policy snapshots that exchanges still use.
+   */
   readonly #of = new WeakMap<ClientGrant, GrantHolder>()
-  /** Token holder of each grant of the policy in force. @bound policy */
+  /** Token holder of each client credentials grant of the policy in force. @bound policy */
   #current: ReadonlyMap<string, GrantHolder> = new Map()
   #endChecking: (() => void) | undefined
 
@@ -95,7 +100,7 @@ export class ServiceGrants implements MetricSource {
     }
   }
 
-  /** Renews all tokens that are due for renewal. */
+  /** Renews all tokens of client credentials grants that are due for renewal. */
   async renew(): Promise<void> {
     await Promise.all([...this.#current.values()].map((holder) => holder.renew()))
   }

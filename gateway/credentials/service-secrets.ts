@@ -16,7 +16,7 @@ export class ServiceSecrets {
   }
 
   /**
-   * Returns an open secret.
+   * Returns the open secret that a service gets as credential.
    *
    * @param needed a secret of a policy that was prepared with {@link prepare}
    */

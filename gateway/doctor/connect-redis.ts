@@ -2,16 +2,19 @@ import type { RedisSettings } from '../base/redis-topology.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import { RedisLink } from '../redis/redis-link.ts'
 
-/** Longest time to connect, ms. Shorter than the time of one check, so that the cause of a failure is known then. */
+/**
+ * Longest time of `gatehouse doctor` to connect to Redis, ms. Shorter than the time of one check, so that the check can
+ * report the cause.
+ */
 const CONNECT_MS = 3500
 
 export interface RedisConnection {
-  /** Resolves when Redis replies. Rejects with the last error of the connection. */
+  /** Waits until Redis replies. Rejects with the last error of the connection. */
   readonly client: Promise<RedisClient>
   close(): Promise<void>
 }
 
-/** Opens a connection to Redis that all checks of one run share. */
+/** Opens a connection to Redis that all checks of one run of `gatehouse doctor` share. */
 export function connectRedis(redis: RedisSettings): RedisConnection {
   let lastError = `no reply within ${CONNECT_MS / 1000} s`
   const link = new RedisLink(redis, (_, __, { reason }) => {

@@ -7,12 +7,12 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { Outcome } from './finding.ts'
 
-/** The node that is checked, and the connections that its checks share. */
+/** The node that `gatehouse doctor` checks, and the connections that its checks share. */
 export interface Examined {
   readonly loaded: LoadedSettings
-  /** The policy; `undefined` when it is invalid or cannot be read. */
+  /** The policy of the checked node; `undefined` when it is invalid or cannot be read. */
   readonly snapshot: Snapshot | undefined
-  /** Checks the files again that a start reads. @returns their problems */
+  /** Checks again the files that a start of the node reads. @returns their problems */
   readonly checkFiles: () => Promise<readonly Problem[]>
   /** Secrets with the values that their files have now. */
   readonly secrets: Secrets
@@ -23,17 +23,17 @@ export interface Examined {
   readonly connectRedis: () => Promise<RedisClient>
 }
 
-/** One thing to check. */
+/** One thing that `gatehouse doctor` checks, such as an issuer. */
 export interface DoctorTask {
-  /** Name of the thing, such as `issuer corp`. */
+  /** Name of the checked thing, such as `issuer corp`. */
   readonly subject: string
   /**
-   * Result when `run` throws or does not end in time. Default: `failed`. `unknown` where the error says nothing about
-   * the subject: without a connection to Redis, the rights of its user are unknown.
+   * Result of the check when `run` throws or does not end in time. Default: `failed`. `unknown` where the error says
+   * nothing about the subject: without a connection to Redis, the rights of its user are unknown.
    */
   readonly onError?: 'unknown'
   /**
-   * Checks the thing. The message of an error that `run` throws becomes the detail, and must contain no secret.
+   * Runs the check. The message of an error that `run` throws becomes the detail, and must contain no secret.
    *
    * @param signal  aborts when the time for the check has ended
    */
@@ -46,8 +46,8 @@ export interface DoctorTask {
  */
 export interface DoctorCheck {
   readonly name: string
-  /** Remedy for a check that throws or does not end in time. */
+  /** Remedy that is shown when a check throws or does not end in time. */
   readonly remedy: string
-  /** Lists the things to check. Does no work. */
+  /** Lists the things of this kind to check. Runs no check. */
   tasks(examined: Examined): readonly DoctorTask[]
 }

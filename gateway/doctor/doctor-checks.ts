@@ -11,7 +11,7 @@ import { upstreamHealth } from './checks/upstream-health.ts'
 import { upstreams } from './checks/upstreams.ts'
 import type { DoctorCheck } from './doctor-check.ts'
 
-/** All kinds of checks, in the order of the report. */
+/** All kinds of checks of `gatehouse doctor`, in the order of its report. */
 export const doctorChecks: readonly DoctorCheck[] = [
   files,
   redisServer,

@@ -2,18 +2,19 @@ import { performance } from 'node:perf_hooks'
 import type { Finding } from './finding.ts'
 import { type DoctorSubject, runDoctor } from './run-doctor.ts'
 
-/** Time for which the findings of one run are reused, ms. */
+/** Time for which the findings of one run of `gatehouse doctor` are reused, ms. */
 const REUSE_MS = 10_000
 
-/** Findings of one run, and its start as ms since the epoch. */
+/** Findings of one run of `gatehouse doctor`, and its start as ms since the epoch. */
 export interface DoctorReport {
   readonly startedAtMs: number
   readonly findings: readonly Finding[]
 }
 
 /**
- * Runs the checks on a node. Only one run takes place at a time: concurrent calls get the findings of this run, and
- * calls shortly after it too, so that calls of the admin API cannot flood issuers and services with requests.
+ * Runs the checks of `gatehouse doctor` on a node. Only one run takes place at a time: concurrent calls get the
+ * findings of this run, and calls shortly after it too, so that calls of the admin API cannot flood issuers and
+ * services with requests.
  */
 export class Doctor {
   readonly #subject: () => DoctorSubject

@@ -1,17 +1,20 @@
-/** Result of one check. `unknown`: the check could not find out; it is never used for something that works or fails. */
+/**
+ * Result of one check of `gatehouse doctor`. `unknown`: the check could not find out; it is never used for something
+ * that works or fails.
+ */
 export const findingResults = ['ok', 'failed', 'unknown'] as const
 
 export type FindingResult = (typeof findingResults)[number]
 
-/** Result of a check, with its cause and remedy. The texts contain no secret. */
+/** Result of a check of `gatehouse doctor`, with its cause and remedy. The texts contain no secret. */
 export interface Outcome {
   readonly result: FindingResult
   readonly detail: string
-  /** Action that mends a failure, or answers an open question; `null` for `ok`. */
+  /** Action by which an operator corrects a failure, or settles an unknown result; `null` for `ok`. */
   readonly remedy: string | null
 }
 
-/** Outcome of one check for one subject, such as an issuer. */
+/** Outcome of one check of `gatehouse doctor` for one subject, such as an issuer. */
 export interface Finding extends Outcome {
   readonly check: string
   readonly subject: string

@@ -1,7 +1,7 @@
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
-/** The issuers of the policy; none when there is no policy. */
+/** Returns the issuers of the policy to check; none when the policy is invalid or cannot be read. */
 export function issuersIn(snapshot: Snapshot | undefined): readonly IssuerRules[] {
   return [...(snapshot?.issuers.values() ?? [])]
 }

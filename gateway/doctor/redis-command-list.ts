@@ -1,6 +1,6 @@
 /**
- * Commands that a node calls, with valid arguments. `KEY`, `QUEUE` and `CHANNEL` stand for names with the prefix of the
- * settings.
+ * Redis commands that a node calls, with valid arguments. `KEY`, `QUEUE` and `CHANNEL` stand for names with the prefix
+ * of the settings.
  */
 export const neededCommands: readonly (readonly string[])[] = [
   ...[['EVAL', 'return 1', '0'], ['EVALSHA', '0'.repeat(40), '0'], ['TIME'], ['ROLE'], ['INFO', 'server']],

@@ -8,16 +8,16 @@ import type { DoctorCheck, DoctorTask, Examined } from './doctor-check.ts'
 import { doctorChecks } from './doctor-checks.ts'
 import { type Finding, failedCheck, type Outcome, unknown } from './finding.ts'
 
-/** Longest time of one check, ms. */
+/** Longest time of one check of `gatehouse doctor`, ms. */
 const TASK_MS = 5000
-/** Time after which no further check starts, ms. */
+/** Time after the start of `gatehouse doctor` at which no further check starts, ms. */
 const RUN_MS = 20_000
-/** Maximum number of checks that run at the same time. */
+/** Maximum number of checks of `gatehouse doctor` that run at the same time. */
 const AT_ONCE = 24
-/** Maximum number of checks of one run. Further checks are reported as unknown. */
+/** Maximum number of checks in one run of `gatehouse doctor`. Further checks are reported as unknown. */
 const TASKS_MAX = 500
 
-/** The node that is checked. */
+/** The node that `gatehouse doctor` checks. */
 export type DoctorSubject = Pick<Examined, 'loaded' | 'snapshot' | 'checkFiles'>
 
 interface PlannedTask {
@@ -26,8 +26,8 @@ interface PlannedTask {
 }
 
 /**
- * Runs all checks, several at a time, each for at most 5 s. Opens its own connections, so that it finds what a new
- * connection finds, and closes them at the end.
+ * Runs all checks of `gatehouse doctor`, several at a time, each for at most 5 s. Opens its own connections, so that it
+ * finds what a new connection finds, and closes them at the end.
  */
 export async function runDoctor(
   subject: DoctorSubject,
@@ -35,7 +35,7 @@ export async function runDoctor(
 ): Promise<Finding[]> {
   const { settings, secrets: ofSettings, sources } = subject.loaded
   const secrets = new Secrets({ env: sources.env, log: () => {} })
-  // A secret that cannot be read is a finding of the check of the files. The other checks use the value in force.
+  // Continue with the value in force when a secret cannot be read: this is a finding of the check of files.
   const isReadable = attempted(() => secrets.followSettings(ofSettings))
   const redis =
     settings.redis && isReadable
@@ -82,7 +82,7 @@ async function runTasks(planned: readonly PlannedTask[]): Promise<Finding[]> {
   return findings
 }
 
-/** Runs one check. A check that ignores its signal is abandoned after its time. */
+/** Runs one check of `gatehouse doctor`. A check that ignores its signal is abandoned after its time. */
 async function outcomeOf({ check, task }: PlannedTask): Promise<Outcome> {
   const onError = task.onError === 'unknown' ? unknown : failedCheck
   const timeout = new AbortController()

@@ -33,22 +33,22 @@ export interface AskedRequest {
   readonly httpVersion?: HttpVersion | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
-  /** IP address of the client, as text. */
+  /** IP address of the client of the hypothetical request, as text. */
   readonly address: string
-  /** Time of the request, ms since the epoch. */
+  /** Time of the hypothetical request, ms since the epoch. */
   readonly nowMs: number
 }
 
 /** A hypothetical request in the form that the gate processes. */
 export interface DryRunRequest {
   readonly head: RequestHead
-  /** Client certificate in PEM; `undefined`: the request has no certificate. */
+  /** Client certificate of the hypothetical request in PEM; `undefined`: the request has no certificate. */
   readonly certificate: string | undefined
   /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address was converted to IPv4. */
   readonly address: Uint8Array
-  /** Time of the request, ms since the epoch. */
+  /** Time of the hypothetical request, ms since the epoch. */
   readonly nowMs: number
-  /** Origin at which the client would reach the gate. */
+  /** Origin at which the client of the hypothetical request would reach the gate. */
   readonly publicUrl: string
 }
 
@@ -140,7 +140,7 @@ interface SplitUrl {
   readonly query: string | undefined
 }
 
-/** Splits a URL into origin, host, target and query without normalizing them. */
+/** Splits the URL of a hypothetical request into origin, host, target and query without normalizing them. */
 function readUrl(url: string, own: string): SplitUrl {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
   if (scheme === undefined && !url.startsWith('/')) {
@@ -158,7 +158,8 @@ function readUrl(url: string, own: string): SplitUrl {
 }
 
 /**
- * Converts only ASCII letters to lower case, as the HTTP server does. `toLowerCase` would also change K (U+212A) to k.
+ * Converts only ASCII letters of a field name to lower case, as the HTTP server does. `toLowerCase` would also change K
+ * (U+212A) to k.
  */
 function lowerCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

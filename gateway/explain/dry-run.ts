@@ -45,7 +45,7 @@ export interface DryRunOutcome extends OwnReply {
  * proof.
  */
 export interface StatedParts extends Pick<Gate, 'sessions'> {
-  /** Functions that run instead of the `run` functions of these phases. */
+  /** Functions that run in a dry run instead of the `run` functions of these phases. */
   readonly replaced?: ReadonlyMap<Step, Step['run']>
   /**
    * Returns the value of a request field for requirements, as `RequirementInput.field` does. Default: the field of the
@@ -122,7 +122,7 @@ class DryRunExchange extends Exchange {
     return this.#field === undefined ? super.field(name) : this.#field(name)
   }
 
-  /** The clock is not read: the exchange keeps the time of the hypothetical request. */
+  /** Does nothing: the exchange of a dry run keeps the time of the hypothetical request. */
   override readClock(): void {}
 }
 
@@ -147,7 +147,7 @@ class RecordingDownstream implements Downstream {
     this.remoteAddress = remoteAddress
   }
 
-  /** Resolves when the exchange has been decided and the reply or the forwarded request was recorded. */
+  /** Resolves when the exchange of the dry run has been decided and the reply or the forwarded request was recorded. */
   get ended(): Promise<void> {
     return this.#ending.promise
   }
@@ -201,7 +201,10 @@ const sentCall: UpgradeCall = {
   unsentBytes: 0,
 }
 
-/** Replaces the phase that selects an upstream. The selected target records the request instead of sending it. */
+/**
+ * Replaces, in a dry run, the phase that selects an upstream. The selected target records the request instead of
+ * sending it.
+ */
 function selectNone(x: Matched): Denial | undefined {
   const refusal = refuseGrpc(x)
   if (refusal !== undefined) return refusal
@@ -222,7 +225,9 @@ function selectNone(x: Matched): Denial | undefined {
   x.target = { origin: x.route.service.upstreams[0]!.origin, send, upgrade }
 }
 
-/** Functions that replace those phases which would open connections, charge limits or use up a DPoP proof. */
+/**
+ * Functions that replace those phases in a dry run which would open connections, charge limits or use up a DPoP proof.
+ */
 const instead: ReadonlyMap<Step, Step['run']> = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],

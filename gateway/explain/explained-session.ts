@@ -13,9 +13,9 @@ export interface SessionView {
   readonly id: string
   readonly subject: string
   readonly issuer: string
-  /** Time at which the gate got the claims about the user from the issuer; ISO 8601. */
+  /** Time at which the gate got the claims about the session's user from the issuer, ISO 8601. */
   readonly claims_at: string | null
-  /** Names of the claims about the user that the session has, in alphabetical order. */
+  /** Names of the claims about the user that the login session has, in alphabetical order. */
   readonly claims: readonly string[]
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
@@ -23,8 +23,8 @@ export interface SessionView {
 }
 
 /**
- * Sessions for a dry run: every session cookie selects `session`. Its tokens and claims are renewed as for a real
- * request.
+ * Makes the sessions of a dry run: every session cookie selects `session`. Its tokens and claims are renewed as for a
+ * real request.
  *
  * @param real  sessions of the node, which renew tokens and claims
  */

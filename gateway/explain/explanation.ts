@@ -25,7 +25,7 @@ export interface Explanation {
   readonly signature: CheckVerdict | 'verified' | null
   /** Name of the node that made the explanation; `null` when the CLI made it without a node (offline). */
   readonly node: string | null
-  /** Revision of the policy by which the request was decided. */
+  /** Revision of the policy by which the explained request was decided. */
   readonly revision: string
   readonly request: ExplainedRequest
   /** Names of the phases that ran, in order. The last phase decided the exchange. */
@@ -58,14 +58,14 @@ export interface Explanation {
   readonly service_receives: ServiceView | null
   /** The reply that the gate itself would send; `null` when the request would be forwarded to the service. */
   readonly reply: ReplyView | null
-  /** Message of the fault, for operators; `null` when no fault occurred. */
+  /** Message of the fault that ended the request, for operators; `null` when no fault occurred. */
   readonly fault: string | null
 }
 
 interface ExplainedRequest {
   readonly method: string
   readonly host: string
-  /** Normalized path of the request; `null` when the path cannot be normalized. */
+  /** Normalized path of the explained request; `null` when the path cannot be normalized. */
   readonly path: string | null
   readonly http_version: HttpVersion
   readonly address: string
@@ -112,6 +112,6 @@ export interface ReplyView {
   readonly code: string
   readonly challenge: string | null
   readonly fields: readonly HeaderField[]
-  /** True when the connection closes after the reply. */
+  /** True when the client connection closes after the reply. */
   readonly closes: boolean
 }

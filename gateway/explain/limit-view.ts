@@ -24,15 +24,15 @@ export interface LimitView {
   readonly messages: number | null
   readonly window_ms: number
   readonly cost: number
-  /** How nodes count. `node`: each node counts alone, for limits of WebSocket messages. */
+  /** How nodes count requests under the limit. `node`: each node counts alone, for limits of WebSocket messages. */
   readonly mode: LimitRule['mode'] | 'node'
   /** True when requests are counted and recorded under the limit, but never refused. */
   readonly shadow: boolean
-  /** Always false, because a dry run charges no limit. */
+  /** Whether the request was charged: always false, because a dry run charges no limit. */
   readonly charged: false
   /**
-   * Cluster-wide number of admitted requests in the window; `null` when unknown. `held`: number of permits that nodes
-   * have leased in advance.
+   * Cluster-wide number of admitted requests in the window of the limit; `null` when unknown. `held`: number of permits
+   * that nodes have leased in advance.
    */
   readonly used: number | null
   readonly held: number | null

@@ -3,7 +3,7 @@ import type { Route } from '../policy/snapshot.ts'
 
 const most = 3
 
-/** A route as the policy defines it. */
+/** A route of the policy that is similar to the route that the sender meant. */
 export interface ListedRoute {
   readonly id: string
   readonly service: string

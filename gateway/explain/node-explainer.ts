@@ -13,7 +13,7 @@ interface NodeExplainerDependencies {
   readonly gate: Gate
   readonly issuerKeys: Pick<IssuerKeys, 'keySetOf'>
   readonly limits: Pick<LimitService, 'count'>
-  /** Login sessions; `undefined` when the node stores no sessions. */
+  /** Login sessions of the node; `undefined` when the node stores no sessions. */
   readonly sessions: Pick<Sessions, 'byId'> | undefined
   readonly tokenMaxBytes: number
   /** True when the node accepts HTTP/2 (`listen_h2`). */

@@ -2,7 +2,7 @@ import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { FieldKind, kindOfField } from '../pipeline/exchange/field-kind.ts'
 import type { UpstreamRequest } from '../upstream/target.ts'
 
-/** A header field of the request that the service would receive. */
+/** A header field of the explained request that the service would receive. */
 export interface ShownField {
   readonly name: string
   /**
@@ -30,7 +30,7 @@ export interface ServiceView {
 }
 
 const assertionField = 'x-gatehouse-jwt-assertion'
-/** Fields whose value the gate generates for each exchange, unless it forwards the value of the client. */
+/** Header fields whose value the gate generates for each exchange, unless it forwards the value of the client. */
 const generatedFields = new Set(['x-request-id', 'traceparent', assertionField])
 /**
  * Kinds of header fields that the gate forwards unchanged from the client. The gate sets the fields of all other kinds
@@ -61,8 +61,8 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
   }
   const { credential, service } = x.route!
   const { hostHeader, upstreams } = service
-  // The recorded request has no `Host` yet: the gate adds the host of the upstream when it sends a request. Show that
-  // host.
+  // Show the host of the upstream as `Host`: the recorded request has no `Host` yet, because the gate adds it when it
+  // sends a request.
   if (hostHeader === 'upstream') fields.push({ name: 'host', value: upstreams[0]!.host, from: 'gate' })
   const [path = '', ...query] = request.target.split('?')
   return {

@@ -13,7 +13,7 @@ export interface TokenCheck {
   readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'possession' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
-  /** Values that the check compared, for people. Never contains the text of the token or a part of it. */
+  /** Values that the check of the token compared, for people. Never contains the text of the token or a part of it. */
   readonly detail: string | null
 }
 
@@ -155,7 +155,7 @@ function claimsText(claims: JsonObject): string {
 }
 
 /**
- * Converts the time of a claim into ISO 8601.
+ * Converts a time in a token claim into ISO 8601.
  *
  * @param seconds  time since the epoch, s
  * @returns `null` when the value is not a representable time

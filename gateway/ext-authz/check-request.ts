@@ -11,7 +11,7 @@ const FIELDS_MAX = 256
  * `''`, as in proto3.
  */
 export class EnvoyCheckRequest {
-  /** Address of the peer that sent the request to Envoy; `''` when the peer has no IP address. */
+  /** IP address of the peer that sent the request to Envoy; `''` when the peer has no IP address. */
   sourceAddress = ''
   /**
    * Certificate of the peer that sent the request to Envoy, in PEM, percent-encoded. Envoy sends it only with its
@@ -19,14 +19,14 @@ export class EnvoyCheckRequest {
    */
   certificate = ''
   method = ''
-  /** Path with its query, as in the request. */
+  /** Path of the checked request with its query, as the client sent it. */
   path = ''
   host = ''
   scheme = ''
-  /** Query of the request. Envoy always leaves it empty, because `path` contains the query. */
+  /** Query of the checked request. Envoy always leaves it empty, because `path` contains the query. */
   query = ''
   fragment = ''
-  /** HTTP version, such as `HTTP/2`. */
+  /** HTTP version of the checked request, such as `HTTP/2`. */
   protocol = ''
   /**
    * Names of the header fields in their order, including the pseudo-header fields of HTTP/2. `values` has the values in
@@ -36,7 +36,7 @@ export class EnvoyCheckRequest {
    */
   readonly names: string[] = []
   /**
-   * Values of the header fields, in the order of `names`.
+   * Values of the header fields of the checked request, in the order of `names`.
    *
    * @bound {@link FIELDS_MAX} fields | the check is refused | none
    */
@@ -54,7 +54,7 @@ export class EnvoyCheckRequest {
  */
 export function readCheckRequest(bytes: Buffer, start = 0): EnvoyCheckRequest {
   const request = new EnvoyCheckRequest()
-  // CheckRequest: attributes = 1.
+  // Reads the message CheckRequest. Field number: attributes = 1.
   readFields(new ProtobufReader(bytes, start), request, (reader, field) =>
     field === 1 ? readMessage(reader, request, readAttributes) : 'unread',
   )
@@ -62,8 +62,8 @@ export function readCheckRequest(bytes: Buffer, start = 0): EnvoyCheckRequest {
 }
 
 /**
- * How the reader of a field treated it. `single`: a field that must not occur twice; `repeated`: a field that may;
- * `unread`: a field that the gate does not use, whose value is skipped.
+ * How the reader of a protobuf field treated the field. `single`: a field that must not occur twice; `repeated`: a
+ * field that may; `unread`: a field that the gate does not use, whose value is skipped.
  */
 type Outcome = 'single' | 'repeated' | 'unread'
 
@@ -88,13 +88,13 @@ function readMessage(reader: ProtobufReader, request: EnvoyCheckRequest, read: F
   return 'single'
 }
 
-/** AttributeContext: source = 1, request = 4. */
+/** Reads the message AttributeContext. Field numbers: source = 1, request = 4. */
 const readAttributes: FieldReader = (reader, field, request) => {
   if (field === 1) return readMessage(reader, request, readPeer)
   return field === 4 ? readMessage(reader, request, readRequest) : 'unread'
 }
 
-/** AttributeContext.Peer: address = 1, certificate = 5. */
+/** Reads the message AttributeContext.Peer. Field numbers: address = 1, certificate = 5. */
 const readPeer: FieldReader = (reader, field, request) => {
   if (field === 1) return readMessage(reader, request, readAddress)
   if (field !== 5) return 'unread'
@@ -102,18 +102,18 @@ const readPeer: FieldReader = (reader, field, request) => {
   return 'single'
 }
 
-/** Address: socket_address = 1. The other kinds of address have no IP address. */
+/** Reads the message Address. Field number: socket_address = 1. The other kinds of address have no IP address. */
 const readAddress: FieldReader = (reader, field, request) =>
   field === 1 ? readMessage(reader, request, readSocketAddress) : 'unread'
 
-/** SocketAddress: address = 2. */
+/** Reads the message SocketAddress. Field number: address = 2. */
 const readSocketAddress: FieldReader = (reader, field, request) => {
   if (field !== 2) return 'unread'
   request.sourceAddress = reader.text()
   return 'single'
 }
 
-/** AttributeContext.Request: http = 2. */
+/** Reads the message AttributeContext.Request. Field number: http = 2. */
 const readRequest: FieldReader = (reader, field, request) =>
   field === 2 ? readMessage(reader, request, readHttpRequest) : 'unread'
 
@@ -128,7 +128,10 @@ const httpTexts = {
   10: 'protocol',
 } as const satisfies Readonly<Record<number, keyof EnvoyCheckRequest>>
 
-/** AttributeContext.HttpRequest: headers = 3, header_map = 13, and the texts of `httpTexts`. The body is not read. */
+/**
+ * Reads the message AttributeContext.HttpRequest. Field numbers: headers = 3, header_map = 13, and the texts of
+ * `httpTexts`. The body is not read.
+ */
 const readHttpRequest: FieldReader = (reader, field, request) => {
   if (field === 3) {
     readHeader(reader, request, 'map')
@@ -141,7 +144,7 @@ const readHttpRequest: FieldReader = (reader, field, request) => {
   return 'single'
 }
 
-/** HeaderMap: headers = 1. */
+/** Reads the message HeaderMap. Field number: headers = 1. */
 const readHeaderMap: FieldReader = (reader, field, request) => {
   if (field !== 1) return 'unread'
   readHeader(reader, request, 'list')
@@ -149,8 +152,8 @@ const readHeaderMap: FieldReader = (reader, field, request) => {
 }
 
 /**
- * Reads one header field: an entry of the map `headers` (key = 1, value = 2), or a HeaderValue of the list `header_map`
- * (key = 1, value = 2, raw_value = 3).
+ * Reads one header field of the checked request: an entry of the map `headers` (key = 1, value = 2), or a HeaderValue
+ * of the list `header_map` (key = 1, value = 2, raw_value = 3).
  */
 function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'map' | 'list'): void {
   if (request.form !== 'none' && request.form !== form)
@@ -171,7 +174,7 @@ function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'm
   const [name = '', value = '', rawValue = ''] = parts
   if (value !== '' && rawValue !== '')
     throw new MalformedMessage('a header field of the CheckRequest has both value and raw_value')
-  // Refuse a key that occurs twice in the map: protobuf would keep only its last value.
+  // Refuse a header name that occurs twice in the map `headers`: protobuf would keep only its last value.
   if (form === 'map' && request.names.includes(name))
     throw new MalformedMessage('the headers of the CheckRequest have the same key twice')
   request.names.push(name)

@@ -8,24 +8,24 @@ import { bytesFieldSize, ProtobufWriter, varintSize } from './protobuf-writer.ts
 const unsafe = /[\0-\x08\x0a-\x1f\x7f]/
 
 /**
- * Action of Envoy when a header field of this name already exists. Newer versions of Envoy append by default (0), so
- * that the client's own value would stay in front. Therefore each field states its action.
+ * Action (append_action) of Envoy when a header field of this name already exists. Newer versions of Envoy append by
+ * default (0), so that the client's own value would stay in front. Therefore each field states its action.
  */
 const AppendAction = { appendOrAdd: 0, overwriteOrAdd: 2 } as const
 
 /** `OkHttpResponse`: what Envoy changes in a request that the gate admits. */
 export interface AdmittedCheck {
-  /** Header fields for the service. They replace the client's fields of the same names. */
+  /** Header fields that Envoy sends to the service. They replace the client's fields of the same names. */
   readonly forService: readonly HeaderField[]
-  /** Names of the header fields that Envoy removes from the request. */
+  /** Names of the header fields that Envoy removes from the admitted request. */
   readonly removed: readonly string[]
-  /** Fields that Envoy adds to the reply of the service. */
+  /** Header fields that Envoy adds to the reply of the service. */
   readonly forClient: readonly HeaderField[]
 }
 
 /** `DeniedHttpResponse`: the reply that Envoy sends to the client of a request that the gate denies. */
 export interface DeniedCheck {
-  /** gRPC status code, never 0. To Envoy every value except 0 means that the request is denied. */
+  /** gRPC status code of the denial, never 0. To Envoy every value except 0 means that the request is denied. */
   readonly grpcStatus: number
   readonly status: number
   readonly fields: readonly HeaderField[]
@@ -48,7 +48,7 @@ export function writeAdmitted({ forService, removed, forClient }: AdmittedCheck,
   const writer = new ProtobufWriter(bytesFieldSize(0) + bytesFieldSize(size), start)
   writer.beginBytes(1, 0)
   writer.beginBytes(3, size)
-  // OkHttpResponse: headers = 2, headers_to_remove = 5, response_headers_to_add = 6.
+  // Builds the message OkHttpResponse. Field numbers: headers = 2, headers_to_remove = 5, response_headers_to_add = 6.
   for (const option of service) option.write(writer, 2)
   for (const name of removed) writer.text(5, name, name.length)
   for (const option of client) option.write(writer, 6)
@@ -74,11 +74,11 @@ export function writeDenied({ grpcStatus, status, fields, body }: DeniedCheck, s
   let size = bytesFieldSize(statusSize) + bytesFieldSize(bodyLength)
   for (const { size: each } of options) size += bytesFieldSize(each)
   const writer = new ProtobufWriter(bytesFieldSize(rpcStatusSize) + bytesFieldSize(size), start)
-  // google.rpc.Status: code = 1.
+  // Builds the message google.rpc.Status. Field number: code = 1.
   writer.beginBytes(1, rpcStatusSize)
   writer.number(1, grpcStatus)
   writer.beginBytes(2, size)
-  // DeniedHttpResponse: status = 1 (HttpStatus: code = 1), headers = 2, body = 3.
+  // Builds the message DeniedHttpResponse. Field numbers: status = 1 (HttpStatus: code = 1), headers = 2, body = 3.
   writer.beginBytes(1, statusSize)
   writer.number(1, status)
   for (const option of options) option.write(writer, 2)
@@ -86,7 +86,9 @@ export function writeDenied({ grpcStatus, status, fields, body }: DeniedCheck, s
   return whole(writer)
 }
 
-/** `HeaderValueOption`: header = 1 (HeaderValue: key = 1, value = 2), append_action = 3. */
+/**
+ * Builds the message HeaderValueOption. Field numbers: header = 1 (HeaderValue: key = 1, value = 2), append_action = 3.
+ */
 class HeaderOption {
   readonly size: number
   readonly #name: string
@@ -115,8 +117,8 @@ class HeaderOption {
 }
 
 function whole(writer: ProtobufWriter): Buffer {
-  // The computed size assumes one byte for each character of a field name. It would be too small for a name that is not
-  // ASCII, but the gate never sends one.
+  // Check the written size: the computed size assumes one byte for each character of a field name. It would be too
+  // small for a name that is not ASCII, but the gate never sends one.
   if (!writer.isComplete) throw new Error('the written CheckResponse does not have the computed size')
   return writer.bytes
 }

@@ -1,7 +1,10 @@
 /** The bytes are not a valid protobuf message, or the gate does not accept the message. */
 export class MalformedMessage extends Error {}
 
-/** How the value of a field is encoded (https://protobuf.dev/programming-guides/encoding/#structure). */
+/**
+ * Wire types of protobuf: how the value of a field is encoded
+ * (https://protobuf.dev/programming-guides/encoding/#structure).
+ */
 const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
 /**
@@ -9,7 +12,7 @@ const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
  * protobuf has the same limit.
  */
 const SHORT_VARINT_MAX = 5
-/** Maximum length of a varint that is the value of a field, bytes. */
+/** Maximum length of a varint (protobuf's encoding of an integer) that is the value of a field, bytes. */
 const VARINT_MAX = 10
 
 /**
@@ -31,7 +34,7 @@ export class ProtobufReader {
     this.#end = bytes.length
   }
 
-  /** Reads the key of the next field. @returns number of the field; 0 at the end of the message */
+  /** Reads the key of the next protobuf field. @returns number of the field; 0 at the end of the message */
   next(): number {
     if (this.#at === this.#end) return 0
     const key = this.#shortVarint()
@@ -42,7 +45,7 @@ export class ProtobufReader {
   }
 
   /**
-   * Begins to read the value of the current field as a message.
+   * Begins to read the value of the current protobuf field as an inner message.
    *
    * @returns the end of the outer message, to pass to {@link leave}
    */
@@ -53,12 +56,12 @@ export class ProtobufReader {
     return outer
   }
 
-  /** Continues with the outer message. Call this when the inner message has been read to its end. */
+  /** Continues to read the outer protobuf message. Call this when the inner message has been read to its end. */
   leave(outer: number): void {
     this.#end = outer
   }
 
-  /** Reads the value of the current field as text. Bytes that are no UTF-8 become U+FFFD. */
+  /** Reads the value of the current protobuf field as text. Bytes that are no UTF-8 become U+FFFD. */
   text(): string {
     const length = this.#length()
     const start = this.#at
@@ -66,7 +69,7 @@ export class ProtobufReader {
     return this.#bytes.toString('utf8', start, this.#at)
   }
 
-  /** Skips the value of the current field. */
+  /** Skips the value of the current protobuf field. */
   skip(): void {
     switch (this.#type) {
       case WireType.varint:
@@ -86,7 +89,7 @@ export class ProtobufReader {
     }
   }
 
-  /** Reads the length of the current field. Its wire type must be `bytes`. */
+  /** Reads the length of the current protobuf field. Its wire type must be `bytes`. */
   #length(): number {
     if (this.#type !== WireType.bytes)
       throw new MalformedMessage(`a protobuf text or message has wire type ${this.#type}; expected 2`)
@@ -100,12 +103,12 @@ export class ProtobufReader {
     this.#at += bytes
   }
 
-  /** Reads a varint of at most 32 bits. */
+  /** Reads a varint (protobuf's encoding of an integer) of at most 32 bits. */
   #shortVarint(): number {
     let value = 0
     for (let i = 0; i < SHORT_VARINT_MAX; i++) {
       const byte = this.#byte()
-      // Multiply instead of shifting: in JavaScript a shift could make the number negative.
+      // Multiply the bytes of a varint instead of shifting: in JavaScript a shift could make the number negative.
       value += (byte & 0x7f) * 2 ** (7 * i)
       if (byte >= 0x80) continue
       if (value > 0xffff_ffff) throw new MalformedMessage('a protobuf key or length has more than 32 bits')

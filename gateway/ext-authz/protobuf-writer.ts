@@ -3,7 +3,7 @@ const VARINT = 0
 const BYTES = 2
 
 /**
- * Returns the size of a number that is encoded as a varint, bytes.
+ * Returns the size of a number that is encoded as a protobuf varint, bytes.
  *
  * @param value  integer, 0 to 2^31 - 1
  */
@@ -14,8 +14,8 @@ export function varintSize(value: number): number {
 }
 
 /**
- * Returns the size of a field that contains bytes: key, length and content. The number of the field must be at most 15,
- * so that its key is one byte.
+ * Returns the size of a protobuf field that contains bytes: key, length and content. The number of the field must be at
+ * most 15, so that its key is one byte.
  *
  * @param length  number of bytes of the content
  */
@@ -37,7 +37,7 @@ export class ProtobufWriter {
     this.#at = start
   }
 
-  /** Writes key and length of a message or text. */
+  /** Writes the key and the length of a protobuf message or text. */
   beginBytes(field: number, length: number): void {
     this.#varint(field * 8 + BYTES)
     this.#varint(length)
@@ -53,7 +53,7 @@ export class ProtobufWriter {
     this.#varint(value)
   }
 
-  /** Whether the written message has the size that the constructor was given. */
+  /** Whether the written protobuf message has the size that the constructor was given. */
   get isComplete(): boolean {
     return this.#at === this.bytes.length
   }

@@ -9,7 +9,7 @@ import type { ClientTrust } from '../x509/client-trust.ts'
 /** Time between two checks of the files of `tls`, ms. */
 const POLL_MS = 500
 
-/** A listener of the data plane, as the reload uses it. */
+/** A listener of the data plane, as the reload of certificates uses it. */
 interface TlsListener {
   /** @returns whether a certificate, key or CA changed */
   replaceCertificates(certificates: readonly Certificate[], clientTrust: ClientTrust | undefined): boolean
@@ -23,7 +23,7 @@ interface CertificateReloadDependencies {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
-/** Reason for reading the files: SIGHUP, or a changed file. */
+/** Reason for reading the certificate files again: SIGHUP, or a changed file. */
 type Trigger = 'reload' | 'watch'
 
 /**
@@ -32,7 +32,7 @@ type Trigger = 'reload' | 'watch'
  */
 export class CertificateReload {
   readonly #dependencies: CertificateReloadDependencies
-  /** Certificates of the listener in force. */
+  /** Certificates that the listener uses now. */
   #certificates: readonly Certificate[]
   #clientTrust: ClientTrust | undefined
   readonly #certificateFiles: SettledFiles
@@ -58,7 +58,7 @@ export class CertificateReload {
     if (this.#dependencies.settings.clientTls !== undefined) this.#reloadClientTrust('reload')
   }
 
-  /** Checks all files for changes. A changed file is read at the second check that finds the change. */
+  /** Checks all certificate files for changes. A changed file is read at the second check that finds the change. */
   poll(): void {
     if (this.#certificateFiles.check() || this.#problem?.isLogged === false) this.#reloadCertificates('watch')
     if (this.#clientFiles.check()) this.#reloadClientTrust('watch')

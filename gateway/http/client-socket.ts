@@ -15,11 +15,11 @@ const QUIET_SWEEPS = 120
  * 30 Mbit/s would occupy the node for that time.
  */
 const FRAMES_MAX = 250_000
-/** Sweeps for which a close frame waits for a client that does not read: 2 s. */
+/** Sweeps (250 ms each) for which a WebSocket close frame waits for a client that does not read: 2 s. */
 const CLOSE_SWEEPS = 8
-/** Size of the messages queued for the service above which the WebSocket ends, bytes: 64 MiB. */
+/** Size of the WebSocket messages queued for the service above which the WebSocket ends, bytes: 64 MiB. */
 const QUEUE_MAX_BYTES = 64 * 1024 * 1024
-/** How uWebSockets.js reports a close frame with a code that it does not know, such as 3000. */
+/** Text with which uWebSockets.js reports a WebSocket close frame with a code that it does not know, such as 3000. */
 const UNKNOWN_CLOSE_CODE = 'Received invalid close payload'
 
 /** User data of a WebSocket in uWebSockets.js. */
@@ -27,15 +27,21 @@ export interface SocketData {
   readonly socket: UwsClientSocket
 }
 
-/** Methods that stop and restart reading. uWebSockets.js declares them for replies; they work on WebSockets too. */
+/**
+ * Methods of uWebSockets.js that stop and restart reading from a client. uWebSockets.js declares them for replies; they
+ * work on WebSockets too.
+ */
 export type Flow = Pick<HttpResponse, 'pause' | 'resume'>
 
 interface UwsClientSocketOptions {
   readonly flow: Flow
-  /** Size above which a message of the client is refused, bytes. */
+  /** Size above which a WebSocket message of the client is refused, bytes. */
   readonly maxBytes: number
   readonly listener: ClientSocketListener
-  /** Called when a close frame that waited for unsent bytes was sent, or when the connection ended before that. */
+  /**
+   * Called when a WebSocket close frame that waited for unsent bytes was sent, or when the connection ended before
+   * that.
+   */
   readonly onEnded: () => void
 }
 
@@ -51,22 +57,25 @@ export class UwsClientSocket implements ClientSocket {
   readonly #listener: ClientSocketListener
   readonly #onEnded: () => void
   #ws: WebSocket<SocketData> | undefined
-  /** True when no further message is relayed in either direction. */
+  /** True when no further WebSocket message is relayed in either direction. */
   #over = false
   #paused = false
-  /** Queued messages of the client for the service. @bound 64 MiB | the WebSocket is closed | none */
+  /** Queued WebSocket messages of the client for the service. @bound 64 MiB | the WebSocket is closed | none */
   readonly #incoming = new MessageQueue()
-  /** Queued messages of the service for the client. @bound 64 MiB | the WebSocket is closed | none */
+  /** Queued WebSocket messages of the service for the client. @bound 64 MiB | the WebSocket is closed | none */
   #outgoing: QueuedMessage[] = []
-  /** True while uWebSockets.js holds bytes that the client has not read. */
+  /** True while uWebSockets.js holds bytes that the client of the WebSocket has not read. */
   #backed = false
-  /** True after `send` returned false, until all messages were sent. */
+  /** True after `send` to the WebSocket client returned false, until all messages were sent. */
   #full = false
-  /** Close frame that follows the last message. */
+  /** WebSocket close frame to send after the last message. */
   #finishing: { readonly code: number | undefined; readonly reason: string } | undefined
-  /** Close frame that waits for the client to read, and the number of sweeps for which it has waited. */
+  /** WebSocket close frame that waits for the client to read, and the number of sweeps for which it has waited. */
   #ending: { readonly code: number; readonly reason: string; sweeps: number } | undefined
-  /** True within `#flush` and `resume`: a check of a message may release a held stream, which calls them again. */
+  /**
+   * True while `#flush` or `resume` runs, to prevent a nested call: a check of a message may release a held stream,
+   * which calls them again.
+   */
   #flushing = false
   #passing = false
   #frames = 0
@@ -90,7 +99,7 @@ export class UwsClientSocket implements ClientSocket {
     return !this.#incoming.empty
   }
 
-  /** True while a close frame waits for the client to read. */
+  /** True while a WebSocket close frame waits for the client to read. */
   get lingers(): boolean {
     return this.#ending !== undefined
   }
@@ -103,7 +112,10 @@ export class UwsClientSocket implements ClientSocket {
     this.#guarded(() => this.#receive(message, binary))
   }
 
-  /** Reports an exception to the listener. The events of both sockets come here, and an exception there ends the process. */
+  /**
+   * Reports an exception in an event of the WebSocket to its listener. The events of both sockets come here, and an
+   * exception there ends the process.
+   */
   #guarded(work: () => void): void {
     try {
       work()
@@ -116,7 +128,7 @@ export class UwsClientSocket implements ClientSocket {
     this.#frames++
     if (this.#frames - this.#framesSeen <= FRAMES_MAX) return
     if (!this.#over) this.#guarded(() => this.#listener.onFlood())
-    // Close the connection at once: the client may not read the close frame that `onFlood` queued.
+    // Close the connection of a flooding client at once: the client may not read the close frame that `onFlood` queued.
     this.#ws?.close()
   }
 
@@ -134,10 +146,10 @@ export class UwsClientSocket implements ClientSocket {
       this.#listener.onMessage(data, binary)
       return
     }
-    // Check again, because `ready` may have ended the WebSocket.
+    // Check again whether the WebSocket has ended, because `ready` may have ended the WebSocket.
     if (this.#over) return
     this.#incoming.push(data, binary)
-    // A message that was in transit restarts the reading of the client, so pause the client after each such message.
+    // Pause the client after each message: a message that was in transit restarts reading from the client.
     this.pause()
     if (this.#incoming.bytes > QUEUE_MAX_BYTES + this.#maxBytes) this.#listener.onQueueFull()
   }
@@ -145,12 +157,14 @@ export class UwsClientSocket implements ClientSocket {
   /** Called for a ping or pong of the client. uWebSockets.js answers pings itself. */
   controlled(): void {
     this.#countFrame()
-    // Count pongs that the client has not read as waiting bytes: otherwise uWebSockets.js would drop the next message.
+    // Count WebSocket pongs that the client has not read as waiting bytes: otherwise uWebSockets.js would drop the next
+    // message.
     if (this.#ws !== undefined && this.#ws.getBufferedAmount() > 0) this.#backed = true
   }
 
   send(data: Uint8Array, binary: boolean): boolean {
-    // Call `mayRelay` before the checks below: it may end the WebSocket, or release a held stream and send the queue.
+    // Call `mayRelay` before the following checks: it may end the WebSocket, or release a held stream and send the
+    // queue.
     const allowed = !this.#over && this.#listener.mayRelay()
     if (this.#over) return false
     if (!allowed || this.#backed || this.#outgoing.length > 0) {
@@ -164,7 +178,8 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   #write(data: Uint8Array, binary: boolean): void {
-    // 1: sent; 0: bytes wait for the client; 2: dropped, which `#backed` prevents.
+    // Results of `send` of uWebSockets.js: 1: sent; 0: bytes wait for the client; 2: dropped, which the check of
+    // `#backed` prevents.
     const status = this.#ws?.send(data, binary)
     if (status === 2) throw new Error('uWebSockets.js dropped a WebSocket message')
     if (status === 0) this.#backed = true
@@ -172,7 +187,7 @@ export class UwsClientSocket implements ClientSocket {
     this.bytesOut += data.length
   }
 
-  /** Called when uWebSockets.js has sent waiting bytes. */
+  /** Called when uWebSockets.js has sent the bytes that waited for the WebSocket client. */
   drained(): void {
     const ws = this.#ws
     if (ws === undefined || ws.getBufferedAmount() > 0) return
@@ -233,7 +248,8 @@ export class UwsClientSocket implements ClientSocket {
     if (this.#over) return
     this.#finishing = { code, reason }
     this.#incoming.clear()
-    // Read again: while the client is paused, the gate does not notice that the client closes the connection.
+    // Resume reading from the client: while it is paused, the gate does not notice that the client closes the
+    // connection.
     if (this.#paused && this.#ws !== undefined) this.#read(this.#ws)
     this.#flush()
   }
@@ -254,12 +270,13 @@ export class UwsClientSocket implements ClientSocket {
     this.closeCode = code
     const ws = this.#ws
     if (ws === undefined) return
-    // With waiting bytes, `end` would cut them in the middle of a frame and omit the close frame.
+    // Wait until unsent bytes are sent: `end` of uWebSockets.js would cut them in the middle of a frame and omit the
+    // close frame.
     if (ws.getBufferedAmount() === 0) ws.end(code, reason)
     else this.#ending = { code, reason, sweeps: 0 }
   }
 
-  /** Closes the connection without a close frame. */
+  /** Closes the WebSocket connection without a close frame. */
   abort(): void {
     this.#stop()
     this.#ws?.close()
@@ -277,7 +294,7 @@ export class UwsClientSocket implements ClientSocket {
     this.#onEnded()
   }
 
-  /** Called when the connection has ended, whichever side ended it. */
+  /** Called when the WebSocket connection has ended, whichever side ended it. */
   closed(code: number, message: ArrayBuffer): void {
     this.#ws = undefined
     if (this.#ending !== undefined) {
@@ -287,7 +304,7 @@ export class UwsClientSocket implements ClientSocket {
     if (this.#over) return
     this.#outgoing = []
     const reason = Buffer.from(message).toString()
-    // 1005: a close frame without a code that the service could receive.
+    // Use 1005 for a close without a code: the service then receives a close frame without a code.
     this.closeCode = code === 1006 && reason === UNKNOWN_CLOSE_CODE ? 1005 : code
     const { closeCode } = this
     if (this.#finishing === undefined) {
@@ -304,7 +321,7 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   /**
-   * Called every 250 ms. Pings a silent client, and detects lost and stalled ones.
+   * Checks the WebSocket client, called every 250 ms. Pings a silent client, and detects lost and stalled ones.
    *
    * @returns the reason to abandon the exchange
    */
@@ -328,7 +345,8 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   #sweepFrames(ws: WebSocket<SocketData>): void {
-    // While the client is paused, its frames are not read, so a lack of frames does not show that the client is lost.
+    // Skip the check while the client is paused, its frames are not read, so a lack of frames does not show that the
+    // client is lost.
     if (this.#frames !== this.#framesSeen || this.#paused) {
       this.#framesSeen = this.#frames
       this.#quietSweeps = 0

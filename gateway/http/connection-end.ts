@@ -23,8 +23,8 @@ export class ConnectionEnd {
   }
 
   /**
-   * True when the connection must close after the reply. Reasons: the exchange requires it, the node is draining, the
-   * request body was not read to its end, or uWebSockets.js closes it itself.
+   * True when the client connection must close after the reply. Reasons: the exchange requires it, the node is
+   * draining, the request body was not read to its end, or uWebSockets.js closes it itself.
    */
   get mustClose(): boolean {
     const { close, gate } = this.exchange
@@ -32,9 +32,9 @@ export class ConnectionEnd {
   }
 
   /**
-   * True when uWebSockets.js closes the connection after the reply without sending `Connection: close`. The cause is
-   * any value of five characters in the first `Connection` field, because uWebSockets.js treats each such value as
-   * `close`.
+   * True when uWebSockets.js closes the client connection after the reply without sending `Connection: close`. The
+   * cause is any value of five characters in the first `Connection` field, because uWebSockets.js treats each such
+   * value as `close`.
    */
   get endsByItself(): boolean {
     return this.exchange.head.field('connection')?.length === 5
@@ -49,7 +49,8 @@ export class ConnectionEnd {
     const { upload } = this
     const { head, route, close, lastOfConnection } = this.exchange
     if (upload === undefined || upload.complete || lastOfConnection) return false
-    // A request that matches no route can be malformed: the connection then closes at once.
+    // Do not wait for the body of a request that matches no route: it can be malformed, so the connection closes at
+    // once.
     if (close && route === undefined) return false
     if (head.contentLength === undefined || head.field('expect') !== undefined) return false
     return head.contentLength - upload.bytes <= REST_MAX_BYTES
@@ -69,13 +70,16 @@ export class ConnectionEnd {
     else this.res.pause()
   }
 
-  /** Marks the reply as complete. After this call, `res` must not be used, and the rest of an upload is discarded. */
+  /**
+   * Marks the reply to the client as complete. After this call, `res` must not be used, and the rest of an upload is
+   * discarded.
+   */
   finish(): void {
     this.over = true
     this.upload?.discard()
   }
 
-  /** Closes the connection immediately, before the reply is complete. */
+  /** Closes the client connection immediately, before the reply is complete. */
   abort(): void {
     if (this.over) return
     this.over = true

@@ -17,7 +17,7 @@ import { Upload } from './upload.ts'
 import type { HttpResponse, us_socket_context_t } from './uws.ts'
 
 interface Upgrade {
-  /** Value of `Sec-WebSocket-Key`. */
+  /** Value of the request field `Sec-WebSocket-Key` of a WebSocket handshake. */
   readonly key: string
   readonly context: us_socket_context_t
   readonly cork: UpgradeCork
@@ -31,7 +31,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
   readonly #end: ConnectionEnd
   readonly #inFlight: InFlight
   #reply: ServiceReply | undefined
-  /** Set for a request that can become a WebSocket. */
+  /** Context of uWebSockets.js for an upgrade; set for a request that can become a WebSocket. */
   #upgrade: Upgrade | undefined
   #socket: UwsClientSocket | undefined
   #ownBytes = 0
@@ -47,7 +47,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
 
   constructor(res: HttpResponse, inFlight: InFlight) {
     this.#end = new ConnectionEnd(res)
-    // Read the address now: it is not available after the reply, and the exchange record needs it.
+    // Read the client address now: it is not available after the reply, and the exchange record needs it.
     this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
     const proxied = res.getProxiedRemoteAddress()
     this.proxiedAddress = proxied.byteLength === 0 ? undefined : foldMapped(new Uint8Array(proxied))
@@ -96,8 +96,8 @@ export class UwsDownstream implements Downstream, ReplyOwner {
   }
 
   /**
-   * Attaches the reader of the request body. Call this in the request handler's own tick: otherwise bytes that arrived
-   * together with the head are lost.
+   * Attaches the reader of the request body. Call this method in the request handler's own tick: otherwise bytes that
+   * arrived together with the head are lost.
    */
   expectBody(): Upload {
     this.#end.upload = new Upload(this.#end.res)
@@ -110,8 +110,8 @@ export class UwsDownstream implements Downstream, ReplyOwner {
 
   #mayUpload(): boolean {
     const { exchange: x, upload } = this.#end
-    // An upload that arrives in several parts is a stream. The periodic search for streams finds an upload of one part
-    // that does not end.
+    // Count an upload that arrives in several parts as a stream. The periodic search for streams finds an upload of one
+    // part that does not end.
     if (x.stream === undefined && upload!.continued && !x.settled) {
       watchExchange(x)
       if (x.settled) return false
@@ -123,7 +123,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
     return this.#socket !== undefined
   }
 
-  /** Allows a later switch of this request to WebSocket. Call this in the tick of the request handler. */
+  /** Allows a later switch of this request to WebSocket. Call this method in the tick of the request handler. */
   allowUpgrade(upgrade: Upgrade): void {
     this.#upgrade = upgrade
   }
@@ -133,7 +133,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
     const { key, context, cork } = this.#upgrade!
     const onEnded = (): void => this.#inFlight.delete(this)
     const socket = new UwsClientSocket({ flow: res, maxBytes, listener, onEnded })
-    // `res` must not be used after the upgrade.
+    // Mark `res` as unusable: it must not be used after the upgrade to a WebSocket.
     this.#end.over = true
     this.#socket = socket
     res.cork(() => {
@@ -153,7 +153,8 @@ export class UwsDownstream implements Downstream, ReplyOwner {
   lost(): void {
     this.#end.over = true
     this.#end.upload?.break()
-    // A settled exchange can still be in flight here, because the last bytes of its reply were waiting for the client.
+    // Remove the exchange also when it is settled: it can still be in flight here, because the last bytes of its reply
+    // were waiting for the client.
     this.#inFlight.delete(this)
     this.#end.exchange?.stream?.close()
   }
@@ -185,7 +186,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
     return this.#reply!.end()
   }
 
-  /** The listener refuses gRPC over HTTP/1.1. */
+  /** Unreachable: the HTTP/1.1 listener refuses gRPC. */
   endCall(): boolean {
     return false
   }
@@ -227,7 +228,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
     return undefined
   }
 
-  /** Restarts the built-in timeout of uWebSockets.js where `stallReason` already checks the client's pace. */
+  /** Restarts the built-in client timeout of uWebSockets.js where `stallReason` already checks the client's pace. */
   restartTimeout(): void {
     const { over, upload, res } = this.#end
     if (over || this.#reply?.restartTimeout() === true) return
@@ -244,7 +245,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
   }
 
   release(): void {
-    // An exchange stays in flight while the last bytes of its reply wait for a slow client.
+    // Keep the exchange in flight while the last bytes of its reply wait for a slow client.
     if (!this.lingers) this.#inFlight.delete(this)
   }
 }

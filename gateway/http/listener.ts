@@ -29,8 +29,8 @@ export class Listener implements ExpirySource {
   readonly #upgradeCork: UpgradeCork
   readonly #socket: ListeningSocket
   /**
-   * Servers in the order of their creation. The last server gets new connections. Each earlier server keeps the
-   * connections that were open when the certificates changed.
+   * uWebSockets.js servers in the order of their creation. The last server gets new connections. Each earlier server
+   * keeps the connections that were open when the certificates changed.
    */
   readonly #servers: UwsServer[]
   #certificates: readonly Certificate[]
@@ -64,7 +64,7 @@ export class Listener implements ExpirySource {
     return this.#socket.port
   }
 
-  /** Lists the certificates in use, by their first name. */
+  /** Lists the listener certificates in use with their expiry, by their first name. */
   *expiries(): Iterable<Expiry> {
     for (const { names, validUntilMs } of this.#certificates) {
       yield { kind: 'certificate', name: names[0]!, expiresAtMs: validUntilMs }
@@ -76,7 +76,7 @@ export class Listener implements ExpirySource {
     return this.#inFlight.size
   }
 
-  /** Number of client connections: open now, and opened since the start of the node. */
+  /** Number of HTTP/1.1 client connections: open now, and opened since the start of the node. */
   get connections(): Readonly<Connections> {
     const sum = { open: 0, opened: 0 }
     for (const { connections } of this.#servers) {
@@ -94,8 +94,8 @@ export class Listener implements ExpirySource {
     trust: ClientTrust | undefined,
   ): void {
     let x: Exchange | undefined
-    // Create this first: uWebSockets.js aborts the process if a request handler returns with neither a reply nor an
-    // `onAborted` callback.
+    // Create the exchange's client side first: uWebSockets.js aborts the process if a request handler returns with
+    // neither a reply nor an `onAborted` callback.
     const downstream = new UwsDownstream(res, this.#inFlight)
     res.onAborted(() => {
       downstream.lost()
@@ -124,8 +124,8 @@ export class Listener implements ExpirySource {
     res.onData((chunk, last) => {
       try {
         const most = x.route?.maxBodyBytes
-        // Check the size before the chunk is forwarded, so that the service receives neither more bytes than allowed
-        // nor the end of a cut body.
+        // Check the size of the request body before the chunk is forwarded, so that the service receives neither more
+        // bytes than allowed nor the end of a cut body.
         if (most !== undefined && upload.bytes + chunk.byteLength > most) {
           refuseForwarded(x, bodyTooLarge(most))
         }
@@ -164,14 +164,15 @@ export class Listener implements ExpirySource {
     return withTemporaryFile(trust.pem, (clientCaFile) => new UwsServer({ ...options, clientCaFile }, accept))
   }
 
-  /** Stops accepting connections. While the gate drains, each open connection ends with its next reply. */
+  /** Stops accepting client connections. While the gate drains, each open connection ends with its next reply. */
   stopListening(): void {
     this.#socket.close()
     for (const server of this.#servers) server.hurry()
   }
 
   /**
-   * Closes the WebSockets with code 1001, evenly over this time, so that their clients do not all reconnect at once.
+   * Closes the WebSockets of clients with code 1001, evenly over this time, so that their clients do not all reconnect
+   * at once.
    *
    * @param overMs  time until the last one is closed, ms
    */

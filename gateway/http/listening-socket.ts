@@ -37,10 +37,11 @@ export class ListeningSocket {
     this.port = uws.us_socket_local_port(this.#socket)
   }
 
-  /** Passes every connection that is accepted from now on to this server. Only with TLS. */
+  /** Passes every client connection that is accepted from now on to this server. Only with TLS. */
   handTo(server: UwsServer): void {
     const child = server.app.getDescriptor()
-    // Keep this order, in one turn of the event loop: an acceptor without a child app would serve connections itself.
+    // Keep this order of calls, in one turn of the event loop: an acceptor without a child app would serve connections
+    // itself.
     this.#acceptor!.addChildAppDescriptor(child)
     if (this.#child !== undefined) this.#acceptor!.removeChildAppDescriptor(this.#child)
     this.#child = child
@@ -53,7 +54,7 @@ export class ListeningSocket {
 
 function listen(app: ForkedApp, { host, port, reusePort }: DataPlaneAddress): us_listen_socket {
   let socket: us_listen_socket | false = false
-  // Callback of `listen`. uWebSockets.js calls it before `listen` returns.
+  // Called with the listening socket, or false. uWebSockets.js calls it before `listen` returns.
   const opened = (given: us_listen_socket | false): void => {
     socket = given
   }

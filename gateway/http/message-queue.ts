@@ -17,9 +17,9 @@ const empty = Buffer.alloc(0)
  */
 export class MessageQueue {
   readonly #stored = new UploadQueue()
-  /** Bytes that were taken from `#stored` and belong to the next messages. */
+  /** Bytes that were taken from the file queue `#stored` and belong to the next messages. */
   #unread: Buffer = empty
-  /** Size of the queue, bytes. */
+  /** Size of the queued WebSocket messages, bytes. */
   bytes = 0
 
   get empty(): boolean {
@@ -36,7 +36,7 @@ export class MessageQueue {
     this.bytes += entry.length
   }
 
-  /** Removes and returns the oldest message. The queue must not be empty. */
+  /** Removes and returns the oldest WebSocket message. The queue must not be empty. */
   shift(): QueuedMessage {
     const head = this.#take(HEAD_BYTES)
     const binary = head[4] === 1

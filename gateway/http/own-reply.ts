@@ -4,9 +4,9 @@ import type { ConnectionEnd } from './connection-end.ts'
 
 const { STATUS_CODES } = nodeHttp
 
-/** The client side that sends a reply. */
+/** The client side of an exchange that sends one of the gate's own replies. */
 export interface ReplyOwner {
-  /** Called when a reply that waited for the rest of the request body has been sent. */
+  /** Called when a reply of the gate that waited for the rest of the request body has been sent. */
   onReplied(): void
 }
 

@@ -29,7 +29,7 @@ export class ServiceReply {
   #full = false
   #watching = false
   headSent = false
-  /** True once the whole reply has arrived from the service. */
+  /** True once the whole reply of the service has arrived. */
   complete = false
   bytesOut = 0
 
@@ -88,7 +88,7 @@ export class ServiceReply {
     const { res, exchange, upload, mustClose } = this.#end
     this.headSent = true
     this.#closing = mustClose
-    // Write status and header fields as one buffer: every byte was validated when the head was parsed.
+    // Write status and header fields of the reply as one buffer: every byte was validated when the head was parsed.
     res.writeStatus(this.#lines!)
     this.#lines = undefined
     writeGateFields(exchange, res)
@@ -101,8 +101,8 @@ export class ServiceReply {
   write(chunk: Uint8Array): boolean {
     if (this.#end.over || chunk.length === 0 || this.#bodyless) return true
     if (this.#contentLength === undefined) return this.#writeChunked(chunk)
-    // The upstream's HTTP parser ends a body at its Content-Length, so `#left` cannot become negative. A client could
-    // take additional bytes for another reply.
+    // Subtract without a check of the size: the upstream's HTTP parser ends a body at its Content-Length, so `#left`
+    // cannot become negative. A client could take additional bytes for another reply.
     this.#left! -= chunk.length
     return this.#writeSized(chunk, this.#contentLength)
   }
@@ -123,7 +123,8 @@ export class ServiceReply {
   #writeSized(chunk: Uint8Array, total: number): boolean {
     this.bytesOut += chunk.length
     if (this.#unsent !== undefined) {
-      // An upstream that has closed its connection still delivers its last bytes, even while it is paused.
+      // Accept bytes after a pause: an upstream that has closed its connection still delivers its last bytes, even
+      // while it is paused.
       this.#unsent = Buffer.concat([this.#unsent, chunk])
       return false
     }
@@ -138,7 +139,7 @@ export class ServiceReply {
       } else rest = this.#offer(chunk, total)
     })
     if (rest === undefined) return true
-    // Copy the bytes: the read buffer of the chunk is overwritten by the next read from any service.
+    // Copy the bytes of the chunk: the read buffer of the chunk is overwritten by the next read from any service.
     this.#unsent = Buffer.from(rest)
     this.#watch()
     return false
@@ -156,7 +157,7 @@ export class ServiceReply {
     return done || taken ? undefined : chunk.subarray(res.getWriteOffset() - before)
   }
 
-  /** Call this before the end of the reply. */
+  /** Must be called before the end of a reply, for a connection that closes after the reply. */
   #release(): void {
     if (this.#closing) this.#end.release()
     else this.#end.upload?.readNext()
@@ -175,7 +176,10 @@ export class ServiceReply {
     return true
   }
 
-  /** Calls `#tryOn` when the client has read. `#tryOn` sends the rest of the last chunk, then resumes the upstream. */
+  /**
+   * Calls `#tryOn` when the client has read the waiting bytes of the reply. `#tryOn` sends the rest of the last chunk,
+   * then resumes the upstream.
+   */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
@@ -192,7 +196,7 @@ export class ServiceReply {
   }
 
   /**
-   * Sends the waiting bytes after the reply was held.
+   * Sends the waiting bytes of the reply after the reply was held.
    *
    * @returns false while bytes wait for the client
    */
@@ -204,11 +208,11 @@ export class ServiceReply {
 
   #onWritable(): boolean {
     if (this.#end.over) return true
-    // A stream that must not be relayed now keeps its unsent bytes. `continue` sends them when relaying is allowed
-    // again.
+    // Send nothing: a stream that must not be relayed now keeps its unsent bytes. `continue` sends them when relaying
+    // is allowed again.
     if (this.#unsent !== undefined && this.#end.exchange.stream?.mayRelay() === false) return true
-    // uWebSockets.js keeps bytes of `write` until the next call of `cork`. The service could send nothing for a long
-    // time, so call `cork` now to send the bytes.
+    // Call `cork` now to send the waiting bytes: uWebSockets.js keeps bytes of `write` until the next call of `cork`.
+    // The service could send nothing for a long time.
     if (this.#full) this.#end.res.cork(() => undefined)
     this.#full = false
     if (this.#unsent !== undefined) {
@@ -254,7 +258,8 @@ export class ServiceReply {
 
   #endBodyless(): void {
     const { res } = this.#end
-    // Replies 204 and 304 must have no Content-Length. `endWithoutBody(undefined, …)` would send 2^63.
+    // End without a Content-Length: replies 204 and 304 must have no Content-Length. `endWithoutBody(undefined, …)`
+    // would send 2^63.
     const length = this.#status === 204 || this.#status === 304 ? undefined : this.#contentLength
     res.cork(() => {
       const close = this.#writeHead(length !== undefined)

@@ -33,13 +33,13 @@ export class UpgradeCork {
     const path = `/${randomUUID()}`
     const { promise, resolve } = Promise.withResolvers<UpgradeCork>()
     app.any('/*', (res, req) => {
-      // Another process of this machine cannot know the path.
+      // Use a random path, which another process of this machine cannot know.
       if (req.getUrl() === path) resolve(new UpgradeCork(app, client, res))
       else res.close()
     })
     const listening = listen(app)
     const client = connect(uws.us_socket_local_port(listening), LOOPBACK)
-    // Without listeners, an error would end the process. The loss is noticed in `run`.
+    // Ignore errors of the socket: without a listener, an error would end the process. `run` notices the loss.
     client.on('error', () => undefined)
     client.unref()
     await once(client, 'connect')

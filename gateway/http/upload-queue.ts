@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { BLOCK_BYTES, giveBack, takeBlock } from '../base/blocks.ts'
 
 /**
- * Maximum memory for one upload (4 MiB) and, below, for all uploads of this node (256 MiB). Bytes above either limit
- * are stored in a file.
+ * Maximum memory for one upload (4 MiB) and for all uploads of this node (256 MiB). Bytes above either limit are stored
+ * in a file.
  */
 const UPLOAD_MAX_BYTES = 4 * 1024 * 1024
 const NODE_MAX_BYTES = 256 * 1024 * 1024
@@ -44,7 +44,7 @@ export class UploadQueue {
     inMemory += chunk.length
   }
 
-  /** Removes and returns the oldest chunk; `undefined` when the queue is empty. */
+  /** Removes and returns the oldest chunk of the upload; `undefined` when the queue is empty. */
   shift(): Buffer | undefined {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {

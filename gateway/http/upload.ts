@@ -9,7 +9,7 @@ import type { HttpResponse } from './uws.ts'
  * memory.
  */
 const SMALL_BYTES = 16 * 1024
-/** Longest wait for the rest of a body before a reply, in sweeps: 8 × 250 ms = 2 s. */
+/** Longest wait for the rest of a request body before a reply, in sweeps: 8 × 250 ms = 2 s. */
 const REST_SWEEPS = 8
 
 /**
@@ -25,27 +25,29 @@ export class Upload {
    * gatehouse_memory_external_bytes
    */
   readonly #queue = new UploadQueue()
-  /** True when the stream has requested more bytes than the queue had. */
+  /** True when the reader of the upload has requested more bytes than the queue had. */
   #wanted = false
   #ended = false
   #paused = false
   #discarding = false
   #stream: BodyStream | undefined
-  /** Called once the rest of the body was read or took too long; `undefined` when no reply waits for the rest. */
+  /**
+   * Called once the rest of the request body was read or took too long; `undefined` when no reply waits for the rest.
+   */
   #onRest: (() => void) | undefined
   #restSweeps = 0
-  /** Number of body bytes received so far. */
+  /** Number of request body bytes received so far. */
   bytes = 0
-  /** True when the body arrived in more than one part. */
+  /** True when the request body arrived in more than one part. */
   continued = false
-  /** True when the last byte of the body has been received. */
+  /** True when the last byte of the request body has been received. */
   complete = false
   /**
-   * True when the last byte of the body arrived in the current turn of the event loop. An abort in the same turn is
-   * caused by bytes after the body, such as a trailer section.
+   * True when the last byte of the request body arrived in the current turn of the event loop. An abort in the same
+   * turn is caused by bytes after the body, such as a trailer section.
    */
   endedNow = false
-  /** True when the upstream has read from the body, so that the request can no longer be retried. */
+  /** True when the upstream has read from the request body, so that the request can no longer be retried. */
   touched = false
 
   constructor(res: HttpResponse) {
@@ -57,7 +59,7 @@ export class Upload {
     return this.#paused
   }
 
-  /** True when the gate waits for more bytes of the body and would accept them. */
+  /** True when the gate waits for more bytes of the request body and would accept them. */
   get awaited(): boolean {
     return !this.complete && !this.#paused && !this.#discarding
   }
@@ -74,8 +76,8 @@ export class Upload {
     const held = this.#paused
     this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
-    // Pause in this data callback: a pause here stops the timeout of uWebSockets.js; a pause in the request handler
-    // would not.
+    // Pause the client in this data callback: a pause here stops the timeout of uWebSockets.js; a pause in the request
+    // handler would not.
     else if (!last) this.#pause()
     // Bytes that were in transit when the client was paused restart the timeout of uWebSockets.js. Pause again, because
     // this timeout would end the paused connection.
@@ -92,7 +94,9 @@ export class Upload {
     }
   }
 
-  /** Marks the end of a chunked body. uWebSockets.js treats a trailer section after the body as another request. */
+  /**
+   * Marks the end of a chunked request body. uWebSockets.js treats a trailer section after the body as another request.
+   */
   markEnd(): void {
     this.endedNow = true
     setImmediate(() => {
@@ -100,13 +104,13 @@ export class Upload {
     })
   }
 
-  /** True while bytes of the body are expected or have not been read by the upstream. */
+  /** True while bytes of the request body are expected or have not been read by the upstream. */
   get unsent(): boolean {
     return !this.#discarding && (!this.#ended || this.#stream!.readableLength > 0)
   }
 
   /**
-   * Opens a stream of the body. A second stream can be opened as long as nothing was read from the first.
+   * Opens a stream of the request body. A second stream can be opened as long as nothing was read from the first.
    *
    * @param mayRelay  whether the upstream is allowed to read now; called at each read
    */
@@ -119,33 +123,36 @@ export class Upload {
     return this.#stream
   }
 
-  /** Makes the upstream read again, after `mayRelay` was false and became true. */
+  /** Makes the upstream read the request body again, after `mayRelay` was false and became true. */
   wake(): void {
     if (!this.#discarding) this.#stream?.wake()
   }
 
-  /** Discards the rest of the body as it arrives, because no upstream will read it. Does not resume a paused client. */
+  /**
+   * Discards the rest of the request body as it arrives, because no upstream will read it. Does not resume a paused
+   * client.
+   */
   discard(): void {
     this.#discarding = true
     this.#queue.clear()
   }
 
   /**
-   * Reads from the client again after a complete body: a connection that stays paused would not read the next request.
-   * Call this only right before the end of the reply. Earlier, it would start the idle timeout of uWebSockets.js while
-   * the service still works.
+   * Reads from the client again after a complete request body: a connection that stays paused would not read the next
+   * request. Call this only right before the end of the reply. Earlier, it would start the idle timeout of
+   * uWebSockets.js while the service still works.
    */
   readNext(): void {
     if (this.complete) this.#resume()
   }
 
-  /** Reads the rest of the body from the client and discards it. */
+  /** Reads the rest of the request body from the client and discards it. */
   drain(): void {
     this.discard()
     this.#resume()
   }
 
-  /** Reads the rest of the body and discards it. Calls `done` when the rest has arrived, or after 2 s. */
+  /** Reads the rest of the request body and discards it. Calls `done` when the rest has arrived, or after 2 s. */
   awaitRest(done: () => void): void {
     this.#onRest = done
     this.drain()
@@ -155,7 +162,7 @@ export class Upload {
     return this.#onRest !== undefined
   }
 
-  /** Ends a wait for the rest of the body after 2 s. Called every 250 ms. */
+  /** Ends a wait for the rest of the request body after 2 s. Called every 250 ms. */
   sweepRest(): void {
     if (this.#onRest !== undefined && ++this.#restSweeps > REST_SWEEPS) this.#endRest()
   }
@@ -166,7 +173,7 @@ export class Upload {
     done?.()
   }
 
-  /** Call this when the client disconnected before the end of the body. */
+  /** Must be called when the client disconnected before the end of the request body. */
   break(): void {
     this.#onRest = undefined
     this.discard()
@@ -178,8 +185,8 @@ export class Upload {
     const stream = this.#stream!
     while (this.#wanted && !this.#queue.empty) this.#wanted = stream.push(this.#queue.shift())
     if (!this.#queue.empty) this.#pause()
-    // `#end` ends the stream in a microtask. For a stream that has already ended, undici would send a Content-Length,
-    // but a chunked request must stay chunked.
+    // End the stream by `#end`, in a microtask. For a stream that has already ended, undici would send a
+    // Content-Length, but a chunked request must stay chunked.
     else if (this.complete) this.#end(stream)
     else if (this.#wanted) this.#resume()
     else this.#pause()

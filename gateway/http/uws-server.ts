@@ -16,7 +16,7 @@ export interface UwsServerOptions {
    * `undefined`: no certificate is requested.
    */
   readonly clientCaFile: string | undefined
-  /** Maximum size of a WebSocket message, bytes. */
+  /** Maximum size of a WebSocket message of a client, bytes. */
   readonly messageMaxBytes: number
 }
 
@@ -32,7 +32,7 @@ export interface Connections {
 export type ServedNames = ReadonlySet<string> | undefined
 
 /**
- * Handles a request.
+ * Handles a request of a client.
  *
  * @param context  set if the request can become a WebSocket: a GET with a `Sec-WebSocket-Key` of 24 characters
  */
@@ -63,7 +63,7 @@ const SOCKET_BACKLOG_BYTES = 64 * 1024
  */
 export class UwsServer {
   readonly app: ForkedApp
-  /** Number of client connections: open now, and opened since the creation of this server. */
+  /** Number of client connections of this server: open now, and opened since the creation of this server. */
   readonly connections: Readonly<Connections>
 
   /** @throws {Error} when the addon cannot load the first certificate, the default */
@@ -73,14 +73,15 @@ export class UwsServer {
     app.setResponseTimeout?.(idleS)
     const connections = { open: 0, opened: 0 }
     const count = (_: HttpResponse, change: unknown): void => {
-      // `change` is 1 when a connection opens, and -1 when a connection closes.
+      // Counts connections: `change` is 1 when a client connection opens, and -1 when it closes.
       connections.open += Number(change)
       if (change === 1) connections.opened++
     }
     app.filter(count)
     const attach = (to: Attach, served: ServedNames): void => {
       to.any('/*', (res, req) => handler(res, req, served, undefined))
-      // This route has priority over `any` for each GET with a `Sec-WebSocket-Key` of 24 characters.
+      // Add the WebSocket route, which has priority over the route of `any` for each GET with a `Sec-WebSocket-Key` of
+      // 24 characters.
       to.ws<SocketData>('/*', {
         idleTimeout: SOCKET_IDLE_S,
         sendPingsAutomatically: false,
@@ -93,7 +94,8 @@ export class UwsServer {
         pong: (ws) => ws.getUserData().socket.controlled(),
         drain: (ws) => ws.getUserData().socket.drained(),
         close: (ws, code, message) => {
-          // The filter is not called for the end of a connection that became a WebSocket.
+          // Count the end here: the connection filter is not called for the end of a connection that became a
+          // WebSocket.
           connections.open--
           ws.getUserData().socket.closed(code, message)
         },

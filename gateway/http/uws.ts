@@ -14,8 +14,8 @@ export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_sock
 /** Maximum size of a request head that uWebSockets.js reads, bytes. The setting `request.head_max` cannot exceed it. */
 const HEAD_BYTES = 64 * 1024
 
-// Set the variable before the addon is loaded, because the addon reads it only once. A static import would load the
-// addon before this line.
+// Set the environment variable before the uWebSockets.js addon is loaded, because the addon reads it only once. A
+// static import would load the addon before this line.
 process.env['UWS_HTTP_MAX_HEADERS_SIZE'] = String(HEAD_BYTES)
 
 /**
@@ -36,7 +36,7 @@ interface Uws {
 }
 
 export interface ForkedApp extends Omit<TemplatedApp, 'listen'> {
-  /** Overload with four parameters. The types of the package do not have it. */
+  /** Overload of `listen` with four parameters, which the types of the package lack. */
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): ForkedApp
   listen(port: number, options: number, done: (socket: us_listen_socket | false) => void): ForkedApp
   /**
@@ -49,10 +49,11 @@ export interface ForkedApp extends Omit<TemplatedApp, 'listen'> {
   addChildAppDescriptor(child: number): void
   removeChildAppDescriptor(child: number): void
   /**
-   * Sets the maximum time without progress of a request head or a body, s. The official build has a fixed 10 s instead.
+   * Option of the fork: sets the maximum time without progress of a request head or a body, s. The official build has a
+   * fixed 10 s instead.
    */
   setIdleTimeout?(seconds: number): void
-  /** Sets the idle timeout of a connection after a reply, s. */
+  /** Option of the fork: sets the idle timeout of a connection after a reply, s. */
   setResponseTimeout?(seconds: number): void
 }
 

@@ -17,7 +17,7 @@ import { answeredCheck, refusedCheck } from './check-reply.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { GRPC_PREFIX_BYTES } from './grpc-messages.ts'
 
-/** Path of the only method of Envoy's authorization service. */
+/** Path of the only gRPC method (`Check`) of Envoy's authorization service. */
 const CHECK_PATH = '/envoy.service.auth.v3.Authorization/Check'
 const contentType = /^application\/grpc(?:\+proto)?[\t ]*(?:;|$)/i
 
@@ -32,7 +32,7 @@ export const CHECK_PEER_MS = 10_000
 const malformed = denial('check-malformed')
 const headTooLarge = denial('head-too-large')
 
-/** Status codes of gRPC for calls without a `CheckResponse`. */
+/** gRPC status codes of ext_authz calls without a `CheckResponse`. */
 const rpcStatus = { unimplemented: 12, internal: 13 } as const
 
 /** Whether a request is a call of Envoy's authorization service. @param list  alternating names and values of its head */
@@ -54,7 +54,7 @@ export interface CheckCallParts {
   readonly stream: ServerHttp2Stream
   readonly connection: ClientConnection
   readonly inFlight: InFlight
-  /** The calls that wait for their peers. */
+  /** The ext_authz calls that wait for their peers. */
   readonly waiting: ActiveSet<CheckCall>
   /** Returns the monotonic time, ms. */
   readonly now: () => number
@@ -68,7 +68,7 @@ export interface CheckCallParts {
  * has failed, and clients can influence the message.
  */
 export class CheckCall implements Downstream, ActiveSetMember {
-  /** `undefined` while the message is read. */
+  /** Exchange of the checked request; `undefined` while the message is read. */
   exchange!: Exchange
   place = -1
   readonly remoteAddress: Uint8Array
@@ -83,17 +83,17 @@ export class CheckCall implements Downstream, ActiveSetMember {
   bytesOut = 0
   readonly #parts: CheckCallParts
   readonly #stream: ServerHttp2Stream
-  /** Parts of the message that have arrived. @bound 256 KiB | the check is refused | none */
+  /** Parts of the ext_authz message that have arrived. @bound 256 KiB | the check is refused | none */
   readonly #chunks: Buffer[] = []
-  /** Set that contains this call: the exchanges in progress, or the calls that wait for their peers. */
+  /** Set that contains this ext_authz call: the exchanges in progress, or the calls that wait for their peers. */
   #in: InFlight | ActiveSet<CheckCall> | undefined
-  /** Monotonic time at which the wait for the peer began, ms. */
+  /** Monotonic time at which the wait of the ext_authz call for its peer began, ms. */
   #waitsSinceMs = 0
-  /** True when the whole request has arrived. */
+  /** True when the whole ext_authz message has arrived. */
   #received = false
-  /** True when the request is decided, or the call has failed. */
+  /** True when the checked request is decided, or the ext_authz call has failed. */
   #decided = false
-  /** True when the whole reply was handed to the stream. */
+  /** True when the whole reply of the ext_authz call was handed to the stream. */
   #complete = false
 
   constructor(parts: CheckCallParts) {
@@ -106,12 +106,13 @@ export class CheckCall implements Downstream, ActiveSetMember {
     stream.on('close', () => this.#closed())
   }
 
-  /** Begins the call: reads the message of a listed peer; refuses any other peer at once. */
+  /** Begins the ext_authz call: reads the message of a listed peer; refuses any other peer at once. */
   open(list: readonly string[]): void {
     const { gate, stream } = this.#parts
     this.#received = stream.endAfterHeaders
     if (gate.proxies?.mayCallAuthorization(this.remoteAddress) !== true) {
-      // `read-check` refuses the peer before it looks at the request.
+      // Run the lifecycle without reading the message: `read-check` refuses the unlisted peer before it looks at the
+      // request.
       this.#decide(() => unreadMessage(malformed))
       return
     }
@@ -138,7 +139,10 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#decide(() => unreadMessage(headTooLarge))
   }
 
-  /** Node.js also ends the body of a stream that was reset: only a body that the peer has ended is complete. */
+  /**
+   * Called at the end of the ext_authz message. Node.js also ends the body of a stream that was reset: only a body that
+   * the peer has ended is complete.
+   */
   #receiveEnd(): void {
     this.#received = true
     if (this.#decided || this.#stream.aborted || this.#stream.rstCode !== 0) return
@@ -159,7 +163,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     }
   }
 
-  /** Runs the exchange of the request through the lifecycle of checks. */
+  /** Runs the exchange of the checked request through the lifecycle of checks. */
   #decide(read: () => MessageRequest): void {
     const { gate, connection, inFlight } = this.#parts
     this.#decided = true
@@ -197,7 +201,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     else this.#reply(writeDenied(answeredCheck(this.exchange, answer, requestId), GRPC_PREFIX_BYTES))
   }
 
-  /** Sends the reply. @param bytes  a message after its prefix, which is not yet written */
+  /** Sends the reply of the ext_authz call. @param bytes  a message after its prefix, which is not yet written */
   #reply(bytes: Buffer): void {
     this.replying = true
     if (this.#isGone) return
@@ -213,7 +217,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     if (this.#complete && !this.#isGone) this.#stream.sendTrailers(replyTrailers)
   }
 
-  /** Ends the call without a `CheckResponse`. Envoy then does what `failure_mode_allow` says. */
+  /** Ends the ext_authz call without a `CheckResponse`. Envoy then does what `failure_mode_allow` says. */
   #failCall(status: number, message: string, ...fields: readonly HeaderField[]): void {
     this.replying = true
     this.#decided = true
@@ -228,9 +232,13 @@ export class CheckCall implements Downstream, ActiveSetMember {
     return this.#stream.closed || this.#stream.destroyed
   }
 
-  /** The reply has been sent. A peer that still sends its request gets RST_STREAM later. */
+  /**
+   * Called when the reply of the ext_authz call has been sent. A peer that still sends its request gets RST_STREAM
+   * later.
+   */
   #finished(): void {
-    // Node.js keeps a paused stream after its end, so that the stream would still count against `max_streams`.
+    // Resume the stream: Node.js keeps a paused stream after its end, so that the stream would still count against
+    // `max_streams`.
     this.#stream.resume()
     if (!this.#received && !this.#isGone) this.#parts.connection.bodyRefused(this.#stream)
   }
@@ -241,7 +249,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     if (!this.#complete && this.exchange !== undefined) abandon(this.exchange, 'client-gone')
   }
 
-  /** Counts the call among those that wait for their peers. */
+  /** Counts the ext_authz call among those that wait for their peers. */
   #wait(): void {
     const { waiting, now } = this.#parts
     this.#leave()
@@ -255,7 +263,10 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#in = undefined
   }
 
-  /** Ends the call when the peer has not sent the message, or has not read the reply, in time. Called every 250 ms. */
+  /**
+   * Ends the ext_authz call when the peer has not sent the message, or has not read the reply, in time. Called every
+   * 250 ms.
+   */
   sweep(): void {
     if (this.#parts.now() - this.#waitsSinceMs >= CHECK_PEER_MS) this.#stream.close(constants.NGHTTP2_CANCEL)
   }
@@ -270,7 +281,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** No stall is possible: the peer neither sends nor reads while the exchange is in progress. */
+  /** Returns no stall: the peer neither sends nor reads while the exchange is in progress. */
   stallReason(): undefined {
     return undefined
   }
@@ -308,7 +319,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
   }
 }
 
-/** A check is never forwarded, so no service replies to it. */
+/** Unreachable: a check is never forwarded, so no service replies to it. */
 function notForwarded(): never {
   throw new Error('a check is not forwarded')
 }

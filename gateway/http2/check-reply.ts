@@ -7,7 +7,7 @@ import { type Refusal, refusalBody, refusalFields } from '../pipeline/exchange/r
 import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
 import type { ReplyList } from './reply-list.ts'
 
-/** Builds the reply that Envoy sends to the client of a request that the gate refuses. */
+/** Builds the denial that Envoy sends to the client of a request that the gate refuses. */
 export function refusedCheck(x: Exchange, refusal: Refusal): DeniedCheck {
   const { status } = refusal.denial
   if (x.head.grpc) return deniedCall(status, grpcRefusal(refusal))
@@ -15,10 +15,10 @@ export function refusedCheck(x: Exchange, refusal: Refusal): DeniedCheck {
   return denied(status, fields, refusalBody(refusal))
 }
 
-/** Builds the reply for a request that the gate answers itself, such as with a redirection to the login. */
+/** Builds the ext_authz reply for a request that the gate answers itself, such as with a redirection to the login. */
 export function answeredCheck(x: Exchange, answer: Answer, requestId: string): DeniedCheck {
   const { status, reason, fields, body } = answer
-  // A gRPC client cannot follow a redirection.
+  // Deny a gRPC call instead: a gRPC client cannot follow a redirection.
   if (x.head.grpc) return deniedCall(status < 400 ? 401 : status, grpcAnswer(status, reason, requestId))
   return denied(status, [...fields, ['x-request-id', requestId]], body.toString())
 }
@@ -43,7 +43,10 @@ function denied(status: number, fields: readonly HeaderField[], body: string): D
   return { grpcStatus: grpcCodeOf(status), status, fields: withOneChallenge(fields), body }
 }
 
-/** Joins all challenges in one field (RFC 9110 §11.6.1): some versions of Envoy keep only one field of a name. */
+/**
+ * Joins all `WWW-Authenticate` challenges in one field (RFC 9110 §11.6.1): some versions of Envoy keep only one field
+ * of a name.
+ */
 function withOneChallenge(fields: readonly HeaderField[]): HeaderField[] {
   const challenges = fields.filter(([name]) => name === 'www-authenticate').map(([, value]) => value)
   if (challenges.length < 2) return [...fields]

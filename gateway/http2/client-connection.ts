@@ -26,18 +26,18 @@ import {
 
 export interface ConnectionOptions {
   readonly socket: Socket
-  /** Certificates in force when the connection was accepted; `undefined` without TLS. */
+  /** Server certificates in force when the connection was accepted; `undefined` without TLS. */
   readonly contexts: SecureContexts | undefined
-  /** 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
+  /** Address of the client, 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
   readonly address: Uint8Array
   readonly peer: PeerCounts
-  /** Time without requests after which the connection ends, ms. */
+  /** Time without requests after which the HTTP/2 connection ends, ms. */
   readonly idleMs: number
-  /** Age at which the connection ends, ms. */
+  /** Age at which the HTTP/2 connection ends, ms. */
   readonly maxAgeMs: number
   /** Returns the monotonic time, ms. */
   readonly now: () => number
-  /** Called at most once, with the cause for which the gate ends the connection. */
+  /** Called at most once per connection, with the cause for which the gate ends the connection. */
   readonly onEnd: (cause: SessionEndCause) => void
 }
 
@@ -50,7 +50,7 @@ export class ClientConnection implements ActiveSetMember {
   servedNames: ReadonlySet<string> | undefined
   /** Client certificate of the TLS connection; `undefined` unless the listener requests client certificates. */
   handshake: TlsHandshake | undefined
-  /** Number of requests in progress on this connection. */
+  /** Number of requests in progress on this HTTP/2 connection. */
   streams = 0
   readonly #options: ConnectionOptions
   readonly #startedMs: number
@@ -61,26 +61,26 @@ export class ClientConnection implements ActiveSetMember {
   #native: NativeSession | undefined
   /** True once the SETTINGS frame of the client has arrived. */
   #greeted = false
-  /** Time of the last begin or end of a request. */
+  /** Time of the last begin or end of a request on the connection, monotonic, ms. */
   #usedMs: number
-  /** Time of the last sweep that found new bytes from the client. */
+  /** Monotonic time (ms) of the last sweep that found new bytes from the client. */
   #heardMs: number
   #pingedMs: number | undefined
-  /** Number of bytes that had been read from the socket at the last sweep. */
+  /** Number of bytes that had been read from the client's socket at the last sweep. */
   #read = 0
-  /** Bytes of request heads and bodies since the last sweep. They do not count as overhead. */
+  /** Bytes of request heads and bodies from the client since the last sweep. They do not count as overhead. */
   #credit = 0
   #sent = 0
-  /** Streams whose request body is not complete. @bound request */
+  /** HTTP/2 streams whose request body is not complete. @bound request */
   readonly #uploads = new ArraySet<ServerHttp2Stream>()
-  /** Streams with a complete reply whose request body is not complete. @bound request */
+  /** HTTP/2 streams with a complete reply whose request body is not complete. @bound request */
   readonly #refusedUploads = new ArraySet<ServerHttp2Stream>()
-  /** Number of requests that the client has cancelled. */
+  /** Number of requests that the client has cancelled on this connection. */
   #cancels = 0
   #ended = false
-  /** Time of the first sweep after GOAWAY that found no request in progress. */
+  /** Monotonic time (ms) of the first sweep after GOAWAY that found no request in progress. */
   #closedMs: number | undefined
-  /** Time of the first sweep after the end of the session. */
+  /** Monotonic time (ms) of the first sweep after the end of the HTTP/2 session. */
   #destroyedMs: number | undefined
 
   constructor(options: ConnectionOptions) {
@@ -100,7 +100,7 @@ export class ClientConnection implements ActiveSetMember {
     return this.#options.contexts
   }
 
-  /** Attaches the session, once the TLS handshake is complete. */
+  /** Attaches the HTTP/2 session to the connection, once the TLS handshake is complete. */
   begin(session: ServerHttp2Session): void {
     const { now } = this.#options
     this.#session = session
@@ -113,13 +113,14 @@ export class ClientConnection implements ActiveSetMember {
       if (!this.#pings.take(1, now())) this.cut('ping-flood')
     })
     session.on('error', () => {
-      // The streams that the client has reset are reported before the end of the session.
+      // Wait for the end of the session to find the cause: the streams that the client has reset are reported before
+      // the end of the session.
       session.once('close', () => this.#noteEnd(this.#cancels >= CANCELS_CUT ? 'cancel-flood' : 'protocol-error'))
     })
     session.on('frameError', () => undefined)
   }
 
-  /** Counts a new request. @param headBytes  size of its fields */
+  /** Counts a new request on the HTTP/2 connection. @param headBytes  size of its fields */
   streamOpened(stream: ServerHttp2Stream, headBytes: number): void {
     this.streams++
     this.#usedMs = this.#options.now()
@@ -135,7 +136,10 @@ export class ClientConnection implements ActiveSetMember {
     this.#credit += bytes + Math.min(bytes, FRAME_HEAD_BYTES)
   }
 
-  /** Call this when the gate will not read the rest of a request body. Counts the unread bytes that have arrived. */
+  /**
+   * Counts the unread bytes of a request body that have arrived. Must be called when the gate will not read the rest of
+   * the body.
+   */
   bodyRefused(stream: ServerHttp2Stream): void {
     this.#credit += unreadBytes(stream)
     this.#uploads.delete(stream)
@@ -154,7 +158,10 @@ export class ClientConnection implements ActiveSetMember {
     }
   }
 
-  /** @param isCancelled  true when the client ended the request before the gate had replied to it */
+  /**
+   * Notes the end of a request. @param isCancelled  true when the client ended the request before the gate had replied
+   * to it
+   */
   streamClosed(stream: ServerHttp2Stream, isCancelled: boolean): void {
     this.streams--
     this.#uploads.delete(stream)
@@ -164,16 +171,16 @@ export class ClientConnection implements ActiveSetMember {
     if (isCancelled) this.cancelled(stream)
   }
 
-  /** Counts a request that the client cancelled. */
+  /** Counts a request that the HTTP/2 client cancelled. */
   cancelled({ rstCode }: ServerHttp2Stream): void {
     if (rstCode === constants.NGHTTP2_CANCEL) this.#cancels++
     const session = this.#session
-    // The end of a session also ends its requests; these are not cancellations by the client.
+    // Do not count requests that end with their session: these are not cancellations by the client.
     if (this.peer.isProxy || session === undefined || session.destroyed) return
     if (!this.peer.cancels.take(1, this.#options.now())) this.cut('cancel-flood')
   }
 
-  /** Enforces the time limits and the overhead limit of the connection. Called every 250 ms. */
+  /** Enforces the time limits and the overhead limit of the HTTP/2 connection. Called every 250 ms. */
   sweep(): void {
     const now = this.#options.now()
     const session = this.#session
@@ -185,7 +192,7 @@ export class ClientConnection implements ActiveSetMember {
       if (now - this.#startedMs >= PREFACE_MS) this.cut('preface')
       return
     }
-    // Each of the following steps may destroy the session, whose socket then cannot be used.
+    // Read the socket first: each of the following steps may destroy the session, whose socket then cannot be used.
     this.#checkBytes(session, now)
     this.#stopUploads()
     if (!session.destroyed && this.streams > 0) this.#checkSilence(session, now)
@@ -241,9 +248,9 @@ export class ClientConnection implements ActiveSetMember {
   }
 
   /**
-   * Ends the connection gracefully (GOAWAY): requests in progress complete, and the client sends new requests on another
-   * connection. GOAWAY names the last request that was received, so that a client can safely repeat later ones. A first
-   * GOAWAY as announcement (RFC 9113 §6.8) is of no use: after any GOAWAY, nghttp2 ignores new requests.
+   * Ends the HTTP/2 connection gracefully (GOAWAY): requests in progress complete, and the client sends new requests on
+   * another connection. GOAWAY names the last request that was received, so that a client can safely repeat later ones.
+   * A first GOAWAY as announcement (RFC 9113 §6.8) is of no use: after any GOAWAY, nghttp2 ignores new requests.
    */
   goAway(cause: SessionEndCause): void {
     const session = this.#session
@@ -262,17 +269,17 @@ export class ClientConnection implements ActiveSetMember {
     if (now - this.#closedMs >= LINGER_MS) this.destroy()
   }
 
-  /** Ends the connection at once, because of a violated limit. Its requests are abandoned. */
+  /** Ends the HTTP/2 connection at once, because of a violated limit. Its requests are abandoned. */
   cut(cause: SessionEndCause): void {
     this.#noteEnd(cause)
     const session = this.#session
     if (session === undefined) this.#options.socket.destroy()
-    // Node.js ignores the code when there is no error.
+    // Pass an error: without one, Node.js ignores the code of GOAWAY.
     else if (cause.endsWith('-flood')) session.destroy(new Error(cause), constants.NGHTTP2_ENHANCE_YOUR_CALM)
     else session.destroy()
   }
 
-  /** Closes the connection at once, without GOAWAY. */
+  /** Closes the HTTP/2 connection at once, without GOAWAY. */
   destroy(): void {
     this.#session?.destroy()
     this.#options.socket.destroy()
@@ -286,8 +293,8 @@ export class ClientConnection implements ActiveSetMember {
 }
 
 /**
- * Bytes of a request body that have arrived and that the gate has not read. They have used up the flow-control window
- * of the stream.
+ * Returns the number of bytes of a request body that have arrived and that the gate has not read. They have used up the
+ * flow-control window of the stream.
  */
 function unreadBytes({ destroyed, state }: ServerHttp2Stream): number {
   return destroyed ? 0 : Math.max(0, WINDOW_BYTES - (state.localWindowSize ?? WINDOW_BYTES))

@@ -7,10 +7,10 @@ export const GRPC_PREFIX_BYTES = 5
  */
 export class GrpcMessages {
   readonly #maxBytes: number
-  /** Number of bytes of the current prefix that have passed; 0 between two messages. */
+  /** Number of bytes of the current message prefix that have passed; 0 between two messages. */
   #prefix = 0
   #length = 0
-  /** Bytes of the current message that have not passed. */
+  /** Number of bytes of the current gRPC message that have not passed yet. */
   #left = 0
 
   /** @param maxBytes  maximum size of a message, bytes */
@@ -18,12 +18,15 @@ export class GrpcMessages {
     this.#maxBytes = maxBytes
   }
 
-  /** True before the first message, and after a whole one. */
+  /** True between two gRPC messages, and before the first one. */
   get isBetween(): boolean {
     return this.#prefix === 0
   }
 
-  /** @returns false when a message is larger than the maximum; the bytes must then not be passed on */
+  /**
+   * Follows further bytes of the call. @returns false when a message is larger than the maximum; the bytes must then
+   * not be passed on
+   */
   pass(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; ) {
       if (this.#prefix < GRPC_PREFIX_BYTES) {

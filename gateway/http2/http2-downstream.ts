@@ -26,7 +26,7 @@ const trailersTooLarge = denial('trailers-too-large')
 
 /** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
 export class Http2Downstream implements Downstream, ActiveSetMember {
-  /** `undefined` only if the exchange could not be created. */
+  /** The exchange of the stream; `undefined` only if it could not be created. */
   exchange!: Exchange
   place = -1
   readonly remoteAddress: Uint8Array
@@ -36,9 +36,9 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   readonly #connection: ClientConnection
   readonly #inFlight: InFlight
   #upload: Http2Upload | undefined
-  /** Messages from the client in a gRPC call; `undefined` before the first bytes. */
+  /** State of the messages from the client in a gRPC call; `undefined` before the first bytes. */
   #asked: GrpcMessages | undefined
-  /** Messages from the service in a gRPC call; `undefined` before the first bytes. */
+  /** State of the messages from the service in a gRPC call; `undefined` before the first bytes. */
   #replied: GrpcMessages | undefined
   /** True when the gate has sent 100 Continue to the client. */
   #continued = false
@@ -47,13 +47,13 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   /** Number of body bytes that the service still has to send; `undefined` for a reply without Content-Length. */
   #left: number | undefined
   #watching = false
-  /** True when the gate has handed the whole reply to the stream. */
+  /** True when the gate has handed the whole reply to the HTTP/2 stream. */
   #complete = false
   /** Trailers of the reply for the client. */
   #trailers: Trailers | undefined
-  /** True when the stream has sent all bytes of the reply. */
+  /** True when the HTTP/2 stream has sent all bytes of the reply. */
   #sent = false
-  /** True when nothing more can be sent: the stream has ended, or the gate has reset it. */
+  /** True when nothing more can be sent to the client: the stream has ended, or the gate has reset it. */
   #over = false
   /** Detectors of a stalled client, created at their first use, as for HTTP/1.1. */
   #reading: StallDetector | undefined
@@ -115,7 +115,10 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     }
   }
 
-  /** Checks the size before bytes are forwarded, so that the service receives neither too many bytes nor a cut body. */
+  /**
+   * Checks the size of the request body before bytes are forwarded, so that the service receives neither too many bytes
+   * nor a cut body.
+   */
   #checkSize(total: number, bytes: Uint8Array): void {
     const x = this.exchange
     this.#connection.bodyRead(bytes.length)
@@ -143,8 +146,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   #mayUpload(): boolean {
     const { exchange: x } = this
-    // An upload that arrives in several parts is a stream. The periodic search for streams finds an upload of one part
-    // that does not end.
+    // Count an upload that arrives in several parts as a stream. The periodic search for streams finds an upload of one
+    // part that does not end.
     if (x.stream === undefined && this.#upload!.continued && !x.settled) {
       watchExchange(x)
       if (x.settled) return false
@@ -154,8 +157,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   refuse(refusal: Refusal): void {
     this.#sendRefusal(refusal)
-    // Close the connection: otherwise a client that has a new certificate would be refused until the connection ends by
-    // its age.
+    // Close the HTTP/2 connection: otherwise a client that has a new certificate would be refused until the connection
+    // ends by its age.
     if (this.exchange.connectionRefused) this.#connection.goAway('certificate')
   }
 
@@ -184,7 +187,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     this.#sendWhole(list, body)
   }
 
-  /** Sends a reply that ends with its head. */
+  /** Sends a reply without a body over HTTP/2: the stream ends with its head. */
   #sendTrailersOnly(list: ReplyList): void {
     this.#upload?.discard()
     this.#bodyless = true
@@ -210,7 +213,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     const fields = head.fields()
     list.addPairs(fields)
     writeGateFields(this.exchange, list)
-    // Node.js sends no body with status 205, which must have none (RFC 9110 §15.3.6).
+    // Send no body with status 205, which must have none (RFC 9110 §15.3.6).
     const isEmpty = status === 204 || status === 205 || status === 304
     this.#bodyless = isEmpty || head.isEnd || this.exchange.head.method === 'HEAD'
     this.#left = contentLength
@@ -228,7 +231,10 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (at >= 0) this.grpcStatus = readGrpcCode(fields[at + 1]!)
   }
 
-  /** @returns false when the head was not sent, because the stream has ended or a field is not safe to send */
+  /**
+   * Sends the head of the reply. @returns false when the head was not sent, because the stream has ended or a field is
+   * not safe to send
+   */
   #sendHead(list: ReplyList, isStreamed: boolean): boolean {
     this.replying = true
     if (this.#isGone) return false
@@ -236,8 +242,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       this.abort()
       return false
     }
-    // Node.js ends the writable side of each stream that it resets or whose session it destroys, and so marks the reply
-    // as complete. With `waitForTrailers`, only `#endStream` does.
+    // Set `waitForTrailers`, so that only `#endStream` marks the reply as complete. Without it, Node.js marks the reply
+    // as complete also when it resets the stream or destroys the session.
     this.#stream.respond(list.fields, { endStream: this.#bodyless, waitForTrailers: isStreamed && !this.#bodyless })
     return true
   }
@@ -255,13 +261,13 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       this.#replied ??= new GrpcMessages()
       this.#replied.pass(chunk)
     }
-    // Copy the bytes: the read buffer of the chunk is overwritten by the next read from any service.
+    // Copy the bytes of the chunk: the read buffer of the chunk is overwritten by the next read from any service.
     const room = this.#stream.write(Buffer.from(chunk))
     if (!room) this.#watch()
     return room
   }
 
-  /** Calls `#drained` once, when the client has read. */
+  /** Calls `#drained` once, when the client has read the waiting bytes of the reply. */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
@@ -303,7 +309,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return !this.#stream.writableNeedDrain
   }
 
-  /** All bytes of the reply have been sent. A client that still sends a body gets RST_STREAM later. */
+  /** Called when all bytes of the reply have been sent. A client that still sends a body gets RST_STREAM later. */
   #finished(): void {
     const upload = this.#upload
     if (upload?.complete === false) {
@@ -316,7 +322,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     this.#end()
   }
 
-  /** The stream has ended. If the reply was not complete, the client or the session has ended it. */
+  /** Called when the HTTP/2 stream has ended. If the reply was not complete, the client or the session has ended it. */
   #closed(): void {
     const isCancelled = !this.#over && !this.#sent
     this.#over = true
@@ -326,7 +332,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (isCancelled && this.exchange !== undefined) abandon(this.exchange, 'client-gone')
   }
 
-  /** An exchange stays in flight while the last bytes of its reply wait for a slow client. */
+  /** Keep the exchange in flight while the last bytes of its reply wait for a slow client. */
   #end(): void {
     this.#inFlight.delete(this)
     this.exchange?.stream?.close()
@@ -341,8 +347,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       this.#reading ??= new StallDetector(taken)
       if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
-    // A client may wait for any time between two messages of a gRPC call. PINGs detect a client whose connection is
-    // lost.
+    // Report no stall for gRPC: a client may wait for any time between two messages of a gRPC call. PINGs detect a
+    // client whose connection is lost.
     const isWaiting = this.#asked?.isBetween ?? this.exchange.head.grpc
     if (this.#upload?.awaited === true && !this.#complete && !isWaiting) {
       this.#sending ??= new StallDetector(this.#upload.bytes)
@@ -351,10 +357,10 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return undefined
   }
 
-  /** Does nothing: Node.js has no timeout for streams of HTTP/2 that would have to be restarted. */
+  /** Restarts no timeout of the client: Node.js has none for HTTP/2 streams. */
   restartTimeout(): void {}
 
-  /** The gate offers no WebSocket over HTTP/2 (RFC 8441), so no request has a handshake. */
+  /** Unreachable: the gate offers no WebSocket over HTTP/2 (RFC 8441), so no request has a handshake. */
   accept(): ClientSocket {
     throw new Error('the gate offers no WebSocket over HTTP/2')
   }

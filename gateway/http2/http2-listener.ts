@@ -40,11 +40,14 @@ import {
 } from './session-limits.ts'
 
 const SWEEP_MS = 250
-/** Maximum random reduction of the age limit of a connection, as a fraction, so that clients do not reconnect at once. */
+/**
+ * Maximum random reduction of the age limit of an HTTP/2 connection, as a fraction, so that clients do not reconnect at
+ * once.
+ */
 const AGE_SPREAD = 0.1
 
 export interface Http2ListenOptions extends ListenAddress {
-  /** True when other processes are allowed to listen on the same port. */
+  /** True when other processes are allowed to listen on the same port (`reuse_port`). */
   readonly reusePort: boolean
   /** Certificates of the listener; `undefined`: HTTP/2 without TLS (h2c). */
   readonly certificates: readonly Certificate[] | undefined
@@ -56,7 +59,10 @@ export interface Http2ListenOptions extends ListenAddress {
   readonly maxAgeMs: number
   /** Whether peers in `check.peers` may call Envoy's authorization service. */
   readonly extAuthz: boolean
-  /** A connection without requests ends after this time, ms. A client can also stall for this time. */
+  /**
+   * Idle time, ms: an HTTP/2 connection without requests ends after this time, and so does a request whose client
+   * stalls for this time.
+   */
   readonly idleMs: number
   /** Returns the monotonic time, ms. */
   readonly now?: () => number
@@ -66,9 +72,9 @@ export interface Http2ListenOptions extends ListenAddress {
 export interface Http2Counts {
   readonly sessions: number
   readonly streams: number
-  /** Connections that the gate ended or refused, by cause. */
+  /** Number of HTTP/2 connections that the gate ended or refused, by cause. */
   readonly ended: ReadonlyMap<SessionEndCause, number>
-  /** Requests that were refused before they became exchanges, by cause. */
+  /** Number of HTTP/2 requests that were refused before they became exchanges, by cause. */
   readonly refused: ReadonlyMap<StreamRefusalCause, number>
 }
 
@@ -81,15 +87,15 @@ export class Http2Listener implements ExpirySource {
   readonly #inFlight: InFlight
   readonly #counts: SessionCounts
   /**
-   * Open connections.
+   * Open HTTP/2 connections of clients.
    *
    * @bound `http2.max_sessions`, of one address `http2.max_sessions_per_address` | the connection is refused |
-   * gatehouse_http2_sessions
+   *   gatehouse_http2_sessions
    */
   readonly #connections = new ActiveSet<ClientConnection>()
   /** Calls of Envoy's authorization service that wait for their peers. @bound request */
   readonly #waitingCalls = new ActiveSet<CheckCall>()
-  /** Connections whose session has not begun, by the addresses of both ends. @bound connection */
+  /** Connections whose HTTP/2 session has not begun, by the addresses of both ends. @bound connection */
   readonly #beginning = new Map<string, ClientConnection>()
   readonly #ended = new Map<SessionEndCause, number>(sessionEndCauses.map((cause) => [cause, 0]))
   readonly #refused = new Map<StreamRefusalCause, number>(streamRefusalCauses.map((cause) => [cause, 0]))
@@ -113,7 +119,7 @@ export class Http2Listener implements ExpirySource {
     this.#counts = new SessionCounts({
       ...options,
       now,
-      // A peer that sends ext_authz checks carries the requests of many clients too.
+      // Count a peer that sends ext_authz checks like a proxy: it carries the requests of many clients too.
       isProxy: (address) =>
         gate.proxies?.lists(address) === true ||
         (options.extAuthz && gate.proxies?.mayCallAuthorization(address) === true),
@@ -136,12 +142,12 @@ export class Http2Listener implements ExpirySource {
       listener.close()
       throw ListenError.of('listen_h2.address', options, error as NodeJS.ErrnoException)
     }
-    // A later error of the listening socket, such as too many open files, ends no connection.
+    // Ignore a later error of the listening socket, such as too many open files: it ends no connection.
     listener.#acceptor.on('error', () => undefined)
     return listener
   }
 
-  /** Lists the certificates in use, by their first name. */
+  /** Lists the listener certificates in use with their expiry, by their first name. */
   *expiries(): Iterable<Expiry> {
     for (const { names, validUntilMs } of this.#certificates ?? []) {
       yield { kind: 'certificate', name: names[0]!, expiresAtMs: validUntilMs }
@@ -152,12 +158,12 @@ export class Http2Listener implements ExpirySource {
     return (this.#acceptor.address() as AddressInfo).port
   }
 
-  /** Number of exchanges in progress. */
+  /** Number of exchanges in progress at the HTTP/2 listener. */
   get inFlight(): number {
     return this.#inFlight.size + this.#waitingCalls.size
   }
 
-  /** Number of client connections: open now, and opened since the start of the node. */
+  /** Number of HTTP/2 client connections: open now, and opened since the start of the node. */
   get connections(): { readonly open: number; readonly opened: number } {
     return { open: this.#counts.sessions, opened: this.#counts.opened }
   }
@@ -181,7 +187,7 @@ export class Http2Listener implements ExpirySource {
     }
     const server = this.#contexts === undefined ? createServer(options) : this.#createTlsServer(options, this.#contexts)
     server.on('session', (session) => this.#begin(session))
-    // `ClientConnection` handles and counts the errors of its session.
+    // Ignore session errors here: `ClientConnection` handles and counts them.
     server.on('sessionError', () => undefined)
     server.on('error', () => undefined)
     return server
@@ -191,12 +197,13 @@ export class Http2Listener implements ExpirySource {
     const server = createSecureServer({
       ...options,
       ...standard,
-      // A client without a certificate is accepted here: a phase decides. `#begin` refuses an untrusted certificate.
+      // Accept a client without a certificate here: a phase decides. `#begin` refuses an untrusted certificate.
       requestCert: this.#options.clientTrust !== undefined,
       rejectUnauthorized: false,
       SNICallback: (name, found) => found(null, this.#contexts!.find(name)?.context),
     })
-    // Without this listener, Node.js sends an HTTP/1.0 page to a client that does not offer h2.
+    // Close the connection of a client that does not offer h2. Without this listener, Node.js sends such a client an
+    // HTTP/1.0 page.
     server.on('unknownProtocol', (socket) => socket.destroy())
     server.on('tlsClientError', (_, socket) => socket.destroy())
     return server
@@ -205,7 +212,7 @@ export class Http2Listener implements ExpirySource {
   #accept(socket: Socket): void {
     socket.on('error', () => undefined)
     const parsed = parseAddress(socket.remoteAddress ?? '')
-    // A client that has already disconnected has no address.
+    // Ignore a client that has already disconnected: it has no address.
     if (parsed === undefined || this.#draining) {
       socket.destroy()
       return
@@ -239,7 +246,7 @@ export class Http2Listener implements ExpirySource {
   }
 
   #begin(session: ServerHttp2Session): void {
-    // Without this listener, an error of the session would end the process.
+    // Listen for errors of the session: without a listener, an error would end the process.
     session.on('error', () => undefined)
     const key = endsOf(session.socket)
     const connection = this.#beginning.get(key)
@@ -260,8 +267,9 @@ export class Http2Listener implements ExpirySource {
     if (typeof servername === 'string') connection.servedNames = contexts.find(servername)?.names
     if (trust === undefined) return true
     const certificate = (socket as TLSSocket).getPeerX509Certificate()
-    // The CAs may have changed during the handshake. It is then not known whether the old or the new CAs verified the
-    // certificate. If no CA was removed, a certificate that the old CAs accepted is accepted by the new ones too.
+    // Close the connection if a CA was removed: the CAs may have changed during the handshake. It is then not known
+    // whether the old or the new CAs verified the certificate. If no CA was removed, a certificate that the old CAs
+    // accepted is accepted by the new ones too.
     const current = this.#contexts!.trust!
     if ((certificate !== undefined && !authorized) || !current.covers(trust)) {
       connection.cut('protocol-error')
@@ -272,10 +280,10 @@ export class Http2Listener implements ExpirySource {
   }
 
   #receive(connection: ClientConnection, stream: ServerHttp2Stream, list: readonly string[]): void {
-    // Without this listener, an error of the stream would end the process.
+    // Listen for errors of the stream: without a listener, an error would end the process.
     stream.on('error', () => undefined)
     if (stream.destroyed || stream.closed) {
-      // The client has already cancelled the request: it costs neither a phase nor a call of a service.
+      // Ignore a request that the client has already cancelled: it costs neither a phase nor a call of a service.
       this.#refuse('cancelled')
       connection.cancelled(stream)
       return
@@ -324,7 +332,7 @@ export class Http2Listener implements ExpirySource {
       try {
         connection.sweep()
       } catch (error) {
-        // Continue with the other connections after an error. The first error is thrown after the sweep.
+        // Continue the sweep with the other connections after an error. The first error is thrown after the sweep.
         faults.push(error)
         connection.destroy()
       }
@@ -359,7 +367,7 @@ export class Http2Listener implements ExpirySource {
     return true
   }
 
-  /** Stops accepting connections, and ends the open ones gracefully (GOAWAY): requests in progress complete. */
+  /** Stops accepting HTTP/2 connections, and ends the open ones gracefully (GOAWAY): requests in progress complete. */
   stopListening(): void {
     this.#draining = true
     this.#acceptor.close()
@@ -371,7 +379,7 @@ export class Http2Listener implements ExpirySource {
     this.#inFlight.endCalls()
   }
 
-  /** Ends the exchanges in progress and closes every client connection. */
+  /** Ends the HTTP/2 exchanges in progress and closes every client connection. */
   close(): void {
     this.#draining = true
     this.#endSweeping()
@@ -386,7 +394,7 @@ function endsOf({ remoteAddress, remotePort, localAddress }: Socket | TLSSocket)
   return `${remoteAddress} ${remotePort} ${localAddress}`
 }
 
-/** Returns the size of a request head: the sum of its names and values, bytes. */
+/** Returns the size of an HTTP/2 request head: the sum of its names and values, bytes. */
 function sizeOf(list: readonly string[]): number {
   let bytes = 0
   for (const text of list) bytes += text.length

@@ -3,15 +3,17 @@ import { Duplex } from 'node:stream'
 import { BodyStream } from '../pipeline/exchange/body-stream.ts'
 import type { RequestStream, Trailers } from '../upstream/target.ts'
 
-/** Receives the events of a request body. Each method may end the exchange. */
+/** Receives the events of an HTTP/2 request body. Each method may end the exchange. */
 export interface UploadListener {
-  /** Called before bytes of the body are passed to the upstream. `total` is the number of bytes received so far. */
+  /**
+   * Called before bytes of the request body are passed to the upstream. `total` is the number of bytes received so far.
+   */
   onBytes(total: number, bytes: Uint8Array): void
-  /** Called for bytes that arrive after `release`, which the gate does not read. */
+  /** Called for request body bytes that arrive after `release`, which the gate does not read. */
   onDropped(bytes: number): void
-  /** Called when trailers have arrived, before the end of the body is passed on. */
+  /** Called when request trailers have arrived, before the end of the body is passed on. */
   onTrailers(trailers: Trailers): void
-  /** Selects the trailers for the service. */
+  /** Selects the request trailers that the service gets. */
   select(trailers: Trailers): Trailers
 }
 
@@ -23,7 +25,7 @@ interface NoticedStream extends ServerHttp2Stream {
 
 const push = Duplex.prototype.push
 
-/** One function for all streams, so that a stream needs no closure. */
+/** Event handler that all streams share, so that a stream needs no closure. */
 function pushNoticed(this: NoticedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
   this[ofStream]!.pushed(chunk as Buffer | null)
   return push.call(this, chunk, encoding)
@@ -42,17 +44,17 @@ export class Http2Upload {
   #started = false
   #waiting = false
   #discarding = false
-  /** True when the reply has been sent, and the stream waits only for the end of the body. */
+  /** True when the reply has been sent, and the stream waits only for the end of the request body. */
   #released = false
-  /** True when no more bytes will arrive, also because the stream was reset. */
+  /** True when no more request body bytes will arrive, also because the stream was reset. */
   #ended = false
-  /** True when the body arrived in more than one part. */
+  /** True when the request body arrived in more than one part. */
   continued = false
-  /** Number of body bytes received so far. */
+  /** Number of request body bytes received so far. */
   bytes = 0
-  /** True when the last byte of the body has been received. */
+  /** True when the last byte of the request body has been received. */
   complete = false
-  /** True when the upstream has read from the body, so that the request can no longer be retried. */
+  /** True when the upstream has read from the request body, so that the request can no longer be retried. */
   touched = false
 
   constructor(source: ServerHttp2Stream, listener: UploadListener) {
@@ -65,20 +67,20 @@ export class Http2Upload {
     this.#noticeEnd()
   }
 
-  /** Node.js reports the end of a body only to a reader. */
+  /** Replaces `push` of the stream to notice the end of the body, which Node.js reports only to a reader. */
   #noticeEnd(): void {
     const source: NoticedStream = this.#source
     source[ofStream] = this
     source.push = pushNoticed
   }
 
-  /** Call this before the stream gets a chunk of the body, or `null` at its end. */
+  /** Must be called before the stream gets a chunk of the request body, or `null` at its end. */
   pushed(chunk: Buffer | null): void {
     if (chunk !== null) {
       if (this.#released) this.#listener.onDropped(chunk.length)
     } else if (!this.#ended) {
       this.#ended = true
-      // Trailers are reported before the next tick.
+      // Wait one tick for the trailers: Node.js reports them before the next tick.
       process.nextTick(() => this.#noticeWhole())
     }
   }
@@ -93,22 +95,22 @@ export class Http2Upload {
     return this.#trailers !== undefined || !this.#ended || this.#source.closed
   }
 
-  /** Trailers for the service; complete at the end of the body. */
+  /** Request trailers for the service; complete at the end of the request body. */
   get trailers(): Trailers | undefined {
     return this.#trailers && this.#listener.select(this.#trailers)
   }
 
-  /** True when the gate waits for more bytes of the body and would accept them. */
+  /** True when the gate waits for more bytes of the request body and would accept them. */
   get awaited(): boolean {
     return this.#waiting && !this.complete && !this.#discarding
   }
 
-  /** True while bytes of the body are expected or have not been read by the upstream. */
+  /** True while bytes of the request body are expected or have not been read by the upstream. */
   get unsent(): boolean {
     return !this.#discarding && (!this.complete || (this.#stream?.readableLength ?? 0) > 0)
   }
 
-  /** Opens a stream of the body. A second stream can be opened as long as nothing was read from the first. */
+  /** Opens a stream of the request body. A second stream can be opened as long as nothing was read from the first. */
   open(mayRelay: () => boolean): RequestStream {
     this.#stream = new Http2BodyStream(this, mayRelay, () => {
       this.touched = true
@@ -125,7 +127,8 @@ export class Http2Upload {
       return
     }
     this.#started = true
-    // Node.js has emitted the end of an empty body if it arrived before the upstream was connected.
+    // End the stream at once: Node.js has emitted the end of an empty body if it arrived before the upstream was
+    // connected.
     if (this.#source.readableEnded) {
       this.#end()
       return
@@ -134,7 +137,7 @@ export class Http2Upload {
     this.#source.on('end', () => this.#end())
   }
 
-  /** Takes the whole body, as described in `RequestStream`. */
+  /** Takes the whole request body, as described in `RequestStream`. */
   takeWhole(length: number | undefined): Buffer | undefined {
     const source = this.#source
     if (this.#started || this.#discarding || this.mayHaveTrailers || !isHeld(source, length)) return undefined
@@ -156,7 +159,10 @@ export class Http2Upload {
     if (!this.#waiting) this.#source.pause()
   }
 
-  /** Node.js also ends the body of a stream that was reset: only a body that the client has ended is complete. */
+  /**
+   * Check for the end by the client: Node.js also ends the body of a stream that was reset: only a body that the client
+   * has ended is complete.
+   */
   #end(): void {
     if (this.#source.aborted || this.#source.rstCode !== 0) {
       this.break()
@@ -166,20 +172,20 @@ export class Http2Upload {
     if (!this.#discarding) this.#stream!.push(null)
   }
 
-  /** Makes the upstream read the body again, after it was not allowed to read. */
+  /** Makes the upstream read the request body again, after it was not allowed to read. */
   wake(): void {
     if (!this.#discarding) this.#stream?.wake()
   }
 
-  /** Discards the rest of the body, because no upstream will read it. */
+  /** Discards the rest of the request body, because no upstream will read it. */
   discard(): void {
     this.#discarding = true
     this.#source.pause()
   }
 
   /**
-   * Call this when the whole reply has been sent. Drops the rest of the body once it has arrived: Node.js keeps a stream
-   * with unread bytes, so that refused requests would use up `max_streams`.
+   * Must be called when the whole reply has been sent. Drops the rest of the body once it has arrived: Node.js keeps a
+   * stream with unread bytes, so that refused requests would use up `max_streams`.
    */
   release(): void {
     this.#discarding = true
@@ -187,7 +193,7 @@ export class Http2Upload {
     if (this.#ended) this.#source.resume()
   }
 
-  /** Call this when the client disconnected before the end of the body. */
+  /** Must be called when the client disconnected before the end of the request body. */
   break(): void {
     this.#discarding = true
     this.#stream?.destroy()
@@ -195,8 +201,8 @@ export class Http2Upload {
 }
 
 /**
- * Whether a body that has ended is in the buffer of its stream. The limit of the buffer was not reached, so nothing is
- * held back.
+ * Whether a request body that has ended is in the buffer of its stream. The limit of the buffer was not reached, so
+ * nothing is held back.
  */
 function isHeld(
   { readableLength, readableHighWaterMark, closed }: ServerHttp2Stream,
@@ -231,6 +237,6 @@ class Http2BodyStream extends BodyStream implements RequestStream {
   }
 }
 
-/** Trailers of an upload without trailers. @bound code */
+/** Empty list: the trailers of an upload without trailers. @bound code */
 const noTrailers: Trailers = []
 const noBytes = Buffer.alloc(0)

@@ -26,17 +26,17 @@ const secretFields: ReadonlySet<string> = new Set([
  */
 const changingFields: ReadonlySet<string> = new Set(['x-request-id', 'ratelimit'])
 
-/** Matches characters that a field must not contain. Node.js does not check values before it sends them. */
+/** Matches characters that a reply field must not contain. Node.js does not check values before it sends them. */
 const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 
 const aboveAscii = /[^\x00-\x7f]/
 
-/** The field list of a reply head. */
+/** The field list of an HTTP/2 reply head. */
 export class ReplyList implements FieldWriter {
   readonly #fields: string[]
-  /** Names of fields that HPACK must not index. @bound request */
+  /** Names of reply fields that HPACK must not index. @bound request */
   readonly #unindexed: string[] = []
-  /** False when a field contains a line break or another control character: the reply must then not be sent. */
+  /** False when a reply field contains a line break or another control character: the reply must then not be sent. */
   isSafe = true
 
   constructor(status: number) {
@@ -44,12 +44,15 @@ export class ReplyList implements FieldWriter {
     neverIndex(this.#fields, this.#unindexed)
   }
 
-  /** The fields as Node.js sends them: alternating names and values, with the names of those that HPACK must not index. */
+  /**
+   * Returns the reply fields in the form that Node.js sends: alternating names and values, with the names of those that
+   * HPACK must not index.
+   */
   get fields(): readonly string[] {
     return this.#fields
   }
 
-  /** Adds a field of the gate. @param value  text, sent as UTF-8 */
+  /** Adds a reply field of the gate. @param value  text, sent as UTF-8 */
   writeHeader(name: string, value: string): void {
     this.#add(name, aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value)
   }
@@ -58,7 +61,7 @@ export class ReplyList implements FieldWriter {
     for (const [name, value] of fields) this.writeHeader(name, value)
   }
 
-  /** Adds fields of a service. @param pairs  alternating names and values, Latin-1 */
+  /** Adds reply fields of a service. @param pairs  alternating names and values, Latin-1 */
   addPairs(pairs: readonly string[]): void {
     for (let i = 0; i < pairs.length; i += 2) this.#add(pairs[i]!, pairs[i + 1]!)
   }

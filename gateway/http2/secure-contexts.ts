@@ -11,17 +11,18 @@ interface Served {
 
 /** Certificates of the HTTP/2 listener, selected by the server name of the client (RFC 6066 §3). */
 export class SecureContexts {
-  /** Options for clients that send no known name: the first certificate. */
+  /** TLS options for clients that send no known server name: the first certificate. */
   readonly standard: SecureContextOptions
   /** CAs of client certificates; `undefined`: no certificate is requested. */
   readonly trust: ClientTrust | undefined
-  /** Certificates by server name. @bound settings */
+  /** TLS certificates by server name. @bound settings */
   readonly #byName = new Map<string, Served>()
 
   /** @throws {Error} when a file cannot be read, or a key does not belong to its certificate */
   constructor(certificates: readonly Certificate[], trust: ClientTrust | undefined) {
     this.trust = trust
-    // A resumed TLS session would keep a client certificate that was verified by CAs that have since been removed.
+    // Turn off session tickets: a resumed TLS session would keep a client certificate that was verified by CAs that
+    // have since been removed.
     const ofClients = trust === undefined ? {} : { ca: trust.pem, secureOptions: constants.SSL_OP_NO_TICKET }
     const read = certificates.map(({ certFile, keyFile, names }) => {
       const options = { cert: readFileSync(certFile), key: readFileSync(keyFile), ...ofClients }
@@ -33,7 +34,7 @@ export class SecureContexts {
   }
 
   /**
-   * Returns the certificate for a server name; `undefined`: the client gets the first certificate. A wildcard in a
+   * Returns the TLS certificate for a server name; `undefined`: the client gets the first certificate. A wildcard in a
    * certificate matches one label.
    */
   find(serverName: string): Served | undefined {

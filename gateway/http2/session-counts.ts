@@ -9,7 +9,7 @@ import {
   type StreamRefusalCause,
 } from './session-limits.ts'
 
-/** Number of peers above which peers without a connection are forgotten at the next sweep. */
+/** Number of client addresses above which addresses without a connection are forgotten at the next sweep. */
 const PEERS_MAX = 65_536
 
 /** Counts of one peer over all its HTTP/2 connections. A peer is an IPv4 address or an IPv6 /64. */
@@ -29,22 +29,22 @@ export class PeerCounts {
 export interface SessionCountsOptions {
   readonly maxSessions: number
   readonly maxSessionsPerAddress: number
-  /** Whether the address is that of a listed proxy. */
+  /** Returns whether the client address is that of a listed proxy. */
   readonly isProxy: (address: Uint8Array) => boolean
-  /** Whether the address sent a valid credential recently. */
+  /** Returns whether the client address sent a valid credential recently. */
   readonly isKnown: (address: Uint8Array) => boolean
   /** Returns the monotonic time, ms. */
   readonly now: () => number
 }
 
 /**
- * HTTP/2 connections and requests in progress: of each address, and of the node. Addresses that have not sent a valid
- * credential cannot use the last fifth of the limits of the node.
+ * Counts HTTP/2 connections and requests in progress: of each address, and of the node. Addresses that have not sent a
+ * valid credential cannot use the last fifth of the limits of the node.
  */
 export class SessionCounts {
   readonly #options: SessionCountsOptions
   /**
-   * Counts by IPv4 address or IPv6 /64.
+   * Counts of connections and requests by IPv4 address or IPv6 /64.
    *
    * @bound {@link PEERS_MAX} addresses without a connection | their budgets of cancellations are forgotten | none
    */
@@ -52,14 +52,17 @@ export class SessionCounts {
   /** Number of open HTTP/2 connections of the node, and of requests in progress on them. */
   sessions = 0
   streams = 0
-  /** Number of connections since the start of the node. */
+  /** Number of HTTP/2 connections since the start of the node. */
   opened = 0
 
   constructor(options: SessionCountsOptions) {
     this.#options = options
   }
 
-  /** Counts a new connection. @returns the counts of its peer, or the cause for which the connection must be refused */
+  /**
+   * Counts a new HTTP/2 connection. @returns the counts of its peer, or the cause for which the connection must be
+   * refused
+   */
   open(address: Uint8Array): PeerCounts | (SessionEndCause & ('address-full' | 'node-full' | 'cancel-flood')) {
     const { maxSessions, maxSessionsPerAddress, isProxy, now } = this.#options
     const key = addressKey(address)
@@ -81,7 +84,10 @@ export class SessionCounts {
     this.sessions--
   }
 
-  /** Counts a new request. @returns the cause for which the request must be refused; `undefined` when it was counted */
+  /**
+   * Counts a new HTTP/2 request. @returns the cause for which the request must be refused; `undefined` when it was
+   * counted
+   */
   openStream(peer: PeerCounts, address: Uint8Array): StreamRefusalCause | undefined {
     if (!peer.isProxy && peer.streams >= STREAMS_PER_ADDRESS_MAX) return 'address-full'
     if (this.streams >= this.#limit(STREAMS_MAX, peer, address)) return 'node-full'
@@ -96,8 +102,8 @@ export class SessionCounts {
   }
 
   /**
-   * Forgets each peer that has no connection and whose budget of cancellations is full again, and beyond `PEERS_MAX`
-   * every peer that has no connection.
+   * Forgets the counts of each client address that has no connection and whose budget of cancellations is full again,
+   * and beyond `PEERS_MAX` every peer that has no connection.
    */
   sweep(): void {
     const now = this.#options.now()

@@ -1,12 +1,15 @@
 import type { EventRate } from '../base/event-budget.ts'
 
-/** Time from accepting a connection until the SETTINGS frame of the client, ms. It includes the TLS handshake. */
+/**
+ * Maximum time from accepting an HTTP/2 connection until the SETTINGS frame of the client, ms. It includes the TLS
+ * handshake.
+ */
 export const PREFACE_MS = 10_000
-/** Time for which a connection without requests may stay open after GOAWAY, ms. */
+/** Time for which an HTTP/2 connection without requests may stay open after GOAWAY, ms. */
 export const LINGER_MS = 5000
 /** Time without a byte from a client with open requests after which the gate sends a PING, ms. */
 export const QUIET_MS = 20_000
-/** Time for the reply to a PING, ms. Without a reply in this time, the connection is closed. */
+/** Maximum time for the client's reply to a PING, ms. Without a reply in this time, the connection is closed. */
 export const PING_REPLY_MS = 20_000
 
 /**
@@ -16,7 +19,10 @@ export const PING_REPLY_MS = 20_000
 export const STREAMS_MAX = 20_000
 /** Maximum number of requests in progress for one client address over all its HTTP/2 connections. */
 export const STREAMS_PER_ADDRESS_MAX = 2000
-/** Part of a limit of the whole node that is open to addresses that have not sent a valid credential. */
+/**
+ * Part of a limit of HTTP/2 connections or requests of the whole node that is open to addresses that have not sent a
+ * valid credential.
+ */
 export const OPEN_SHARE = 0.8
 
 /** Limit of the PING frames of one client. gRPC clients send several per second to measure the bandwidth. */
@@ -32,7 +38,7 @@ export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
  */
 export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
 
-/** Bytes of the head of a frame (RFC 9113 §4.1). */
+/** Bytes of the head of an HTTP/2 frame (RFC 9113 §4.1). */
 export const FRAME_HEAD_BYTES = 9
 
 /** Largest part of a request head that does not count as overhead, bytes on the wire. */
@@ -40,7 +46,7 @@ export const HEAD_CREDIT_MAX = 16 * 1024
 /** Bytes of frame heads and HPACK that each request may need in addition to its fields. */
 export const REQUEST_CREDIT = 128
 
-/** Number of bytes sent to a client that allow the client one byte of overhead, such as WINDOW_UPDATE. */
+/** Number of bytes sent to an HTTP/2 client that allow the client one byte of overhead, such as WINDOW_UPDATE. */
 export const SENT_PER_CREDIT = 8
 /** Flow-control window of each request body, bytes: what a client can send before the service reads. */
 export const WINDOW_BYTES = 64 * 1024 - 1
@@ -61,7 +67,7 @@ export const nativeLimits = {
 export const CANCELS_CUT = nativeLimits.client.streamResetBurst
 
 /**
- * Causes for which the gate ends a connection, or refuses it, as in the metrics:
+ * Causes for which the gate ends an HTTP/2 connection, or refuses it, as in the metrics:
  *
  * - `preface`: no SETTINGS frame of the client in time, or no TLS handshake;
  * - `idle`, `age`, `drain`: without requests for too long, too old, or the node stops;
@@ -89,7 +95,7 @@ export const sessionEndCauses = [
 
 export type SessionEndCause = (typeof sessionEndCauses)[number]
 
-/** Causes for which the gate refuses a request before it becomes an exchange, as in the metrics. */
+/** Causes for which the gate refuses an HTTP/2 request before it becomes an exchange, as in the metrics. */
 export const streamRefusalCauses = ['cancelled', 'address-full', 'node-full'] as const
 
 export type StreamRefusalCause = (typeof streamRefusalCauses)[number]

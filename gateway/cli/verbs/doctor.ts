@@ -63,8 +63,8 @@ async function checkHere(path: string): Promise<Report> {
 }
 
 /**
- * Continue without the policy: an invalid policy is a finding of the check of files, and without the policy of the
- * cluster less is checked.
+ * Reads the policy; `undefined` when this fails. An invalid policy is a finding of the check of files, and without the
+ * policy of the cluster less is checked.
  */
 async function readable(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
   try {

@@ -28,7 +28,7 @@ export const verb = defineVerb({
   run: ({ path: paths, check }, output) => format(paths, check, output),
 })
 
-/** Format no file unless all given policies are valid. */
+/** Formats policy files, or checks that they are formatted. Changes no file unless all given policies are valid. */
 function format(paths: readonly string[], check: boolean, output: Output): number {
   for (const path of paths) loadPolicy(path)
   const files = paths.flatMap(policyFiles).map((file) => {

@@ -43,7 +43,7 @@ interface FileSinkDependencies {
   readonly maxBytes: number
   readonly maxAgeMs: number
   readonly compress: Compression
-  /** Called with the reason when a rotated file cannot be compressed. No record is lost. */
+  /** Called with the reason when a rotated audit file cannot be compressed. No audit record is lost. */
   readonly compressionFailed: (reason: string) => void
   readonly isSealLine: (line: string) => boolean
 }
@@ -55,13 +55,13 @@ interface FileSinkDependencies {
 class FileSink implements Sink {
   readonly #dependencies: FileSinkDependencies
   /**
-   * Inode and size of the file after this worker's last write. If the file still has this inode and size, no other
-   * process has written to it, and the check of its end is skipped.
+   * Inode and size of the audit file after this worker's last write. If the file still has this inode and size, no
+   * other process has written to it, and the check of its end is skipped.
    */
   #lastWrite: { readonly file: number; readonly size: number } | undefined
   /**
-   * True while uncompressed rotated files may exist. True at the start, because an earlier worker may have left such
-   * files.
+   * True while uncompressed rotated audit files may exist. True at the start, because an earlier worker may have left
+   * such files.
    */
   #uncompressed = true
   readonly #task = new Supervisor('sink-files')
@@ -86,7 +86,8 @@ class FileSink implements Sink {
   }
 
   /**
-   * Takes batches from the front of `pending` and appends them to the file until the file is full; at least one batch.
+   * Takes batches from the front of `pending` and appends them to the audit file until the file is full; at least one
+   * batch.
    */
   async #append(pending: Buffer[]): Promise<void> {
     const file = await this.#open(pending[0]!.length)

@@ -7,7 +7,7 @@ import type { SinkAccess, SinkCredential, SinkTls } from './sink-access.ts'
 
 export interface SinkReply {
   readonly status: number
-  /** `Retry-After` of the receiver's reply, ms. At most 5 minutes; 0 when the field is absent or invalid. */
+  /** `Retry-After` in the reply of an audit receiver, ms. At most 5 minutes; 0 when the field is absent or invalid. */
   readonly retryAfterMs: number
   readonly text: string
 }
@@ -18,13 +18,15 @@ interface HttpCallOptions {
   readonly timeoutMs: number
 }
 
-/** Maximum size of a receiver's reply, bytes. Even the reply to the largest request of the gate is smaller. */
+/**
+ * Maximum size of the reply of an audit receiver, bytes. Even the reply to the largest request of the gate is smaller.
+ */
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
-/** Longest pause that the field `Retry-After` of a receiver can demand, ms. */
+/** Longest pause that an audit receiver can demand by `Retry-After`, ms. */
 export const RETRY_AFTER_MAX_MS = 5 * 60_000
 
 /**
- * Error codes for a connection that the receiver closed. Some receivers close the connection to refuse a client
+ * Error codes for a connection that an audit receiver closed. Some receivers close the connection to refuse a client
  * certificate.
  */
 const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
@@ -47,7 +49,7 @@ export class SinkCall {
   }
 
   /**
-   * Sends one request to the receiver.
+   * Sends one request to the audit receiver.
    *
    * @throws {SinkFault} when no complete reply arrives within the time-out. The receiver may have stored the records
    *   nevertheless.
@@ -92,7 +94,8 @@ export class SinkCall {
   }
 
   /**
-   * Returns the agent (pool of connections) with these TLS options. When the options have changed, opens a new agent.
+   * Returns the agent (pool of connections to the audit receiver) with these TLS options. When the options have
+   * changed, opens a new agent.
    */
   async #agentFor(tls: SinkTls): Promise<Agent> {
     const wanted = JSON.stringify(tls)
@@ -105,12 +108,12 @@ export class SinkCall {
       allowH2: false,
       connections: 1,
       pipelining: 1,
-      // Node's HTTP server and many others close an idle connection after 5 s. Closing it earlier here avoids a write
-      // to a closed connection.
+      // Close an idle connection to the audit receiver before 5 s, after which Node's HTTP server and many others close
+      // it: a write to a closed connection would fail.
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
     })
-    // The old agent closes after its requests in progress.
+    // Do not wait for the old agent: it closes after its requests in progress.
     void this.#opened?.agent.close().catch(() => {})
     this.#opened = { agent, tls: wanted }
     return agent
@@ -120,15 +123,15 @@ export class SinkCall {
     return new SinkFault(`${this.#url.origin}: ${faultOf(error).message}`)
   }
 
-  /** Aborts the requests to the receiver that are in progress. */
+  /** Aborts the requests to the audit receiver that are in progress. */
   async close(): Promise<void> {
     await this.#opened?.agent.destroy()
   }
 }
 
 /**
- * Whether a receiver refuses the credentials of the worker. nginx replies with status 400 to a client certificate that
- * it does not accept.
+ * Whether an audit receiver refuses the credentials of the worker. nginx replies with status 400 to a client
+ * certificate that it does not accept.
  */
 function isRefusal({ status, text }: SinkReply, { cert }: SinkCredential): boolean {
   return status === 401 || status === 403 || (status === 400 && cert !== undefined && /SSL certificate/i.test(text))
@@ -139,7 +142,7 @@ function mayBeRefusal(error: unknown, { cert }: SinkCredential): boolean {
   return isTlsAlert(error) || (cert !== undefined && closedCodes.has(String(code)))
 }
 
-/** Replaces secrets in the text of a reply, because a receiver may repeat them. */
+/** Replaces secrets in the reply text of an audit receiver, because a receiver may repeat them. */
 function withheld(text: string, secrets: readonly string[]): string {
   return secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), text)
 }

@@ -6,7 +6,7 @@ import type { RejectedRecord, ShippedRecord } from './sink.ts'
 export interface RecordOutcomes {
   /** Audit records that the receiver rejected permanently. */
   readonly rejected: readonly RejectedRecord[]
-  /** Records to send again, because the receiver was overloaded when it got them. */
+  /** Audit records to send again, because the receiver was overloaded when it got them. */
   readonly retry: readonly ShippedRecord[]
 }
 
@@ -27,7 +27,7 @@ export interface HttpFormatKind<
   open(entry: { readonly url: URL } & z.output<z.ZodObject<Settings>>): HttpFormat
 }
 
-/** Returns the format unchanged. Exists so that TypeScript infers the types of the format. */
+/** Returns the request format unchanged. Exists so that TypeScript infers the types of the format. */
 export function httpFormatKind<const Preset extends string, Settings extends z.core.$ZodLooseShape>(
   kind: HttpFormatKind<Preset, Settings>,
 ): HttpFormatKind<Preset, Settings> {
@@ -36,10 +36,10 @@ export function httpFormatKind<const Preset extends string, Settings extends z.c
 
 /** The form of the requests to one HTTP receiver of audit records, and the parsing of its replies. */
 export interface HttpFormat {
-  /** URL to which requests are posted, built from the base URL in the settings. */
+  /** URL to which the requests with audit records are posted, built from the base URL in the settings. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** Authentication scheme that precedes a token in the field `Authorization`. */
+  /** Authentication scheme that precedes the sink's token in the field `Authorization`. */
   readonly tokenScheme: 'Bearer' | 'Splunk'
   body(records: readonly ShippedRecord[]): string
   /**
@@ -59,12 +59,12 @@ export function below(base: URL, path: string, search = ''): URL {
   return url
 }
 
-/** Returns an excerpt of a reply for logs: one line of at most 200 characters. */
+/** Returns an excerpt of a receiver's reply for logs: one line of at most 200 characters. */
 export function excerpt(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim().slice(0, 200)
 }
 
-/** Parses a text as a JSON object. @throws {Error} when the text is not a JSON object */
+/** Parses the reply of a receiver as a JSON object. @throws {Error} when the text is not a JSON object */
 export function readObject(text: string): Readonly<Record<string, unknown>> {
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))

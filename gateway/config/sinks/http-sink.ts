@@ -10,18 +10,24 @@ import type { SinkResources } from './sink-resources.ts'
 interface HttpSinkDependencies {
   readonly call: SinkCall
   readonly format: HttpFormat
-  /** Maximum number of records in one request. */
+  /** Maximum number of audit records in one request to a receiver. */
   readonly records: number
   readonly gzip: boolean
 }
 
-/** Maximum total length of the records in one request, characters. A longer single record is sent alone. */
+/**
+ * Maximum total length of the audit records in one request to a receiver, characters. A longer single record is sent
+ * alone.
+ */
 const REQUEST_MAX_BYTES = 1024 * 1024
-/** Maximum number of attempts, within one delivery, for records that the receiver rejects temporarily. */
+/** Maximum number of attempts, within one delivery, for audit records that the receiver rejects temporarily. */
 const ATTEMPTS = 4
 const FIRST_PAUSE_MS = 250
 
-/** Statuses by which the receiver rejects the content of a request: the same request would get the same reply again. */
+/**
+ * Statuses by which an audit receiver rejects the content of a request: the same request would get the same reply
+ * again.
+ */
 const rejectingStatuses = new Set([400, 413, 422])
 
 const compressed = promisify(gzip)
@@ -78,7 +84,7 @@ class HttpSink implements Sink {
   }
 
   /**
-   * Sends records to the receiver in one request.
+   * Sends audit records to the receiver in one request.
    *
    * @returns the outcome for each record, or the reason why the receiver rejected the whole request
    */

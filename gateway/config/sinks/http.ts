@@ -12,7 +12,7 @@ type Intersection<Union> = (Union extends unknown ? (member: Union) => void : ne
 
 const presets = httpFormatKinds.map(({ preset }) => preset)
 const formatList = httpFormatKinds.map(({ preset, description }) => `${preset}: ${description}`).join('; ')
-/** Settings that only some of the request formats use. */
+/** Settings that only some request formats of the `http` audit sink use. */
 const formatSettings = Object.assign(
   {},
   ...httpFormatKinds.map(({ settings }) => settings),

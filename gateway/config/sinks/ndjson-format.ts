@@ -1,6 +1,6 @@
 import { type HttpFormat, httpFormatKind } from './http-format.ts'
 
-/** Request format NDJSON: each record unchanged, one record per line. */
+/** Request format NDJSON for audit sinks: each record unchanged, one record per line. */
 export const ndjson = httpFormatKind({
   preset: 'ndjson',
   description: 'one audit record per line, sent to `url` itself',

@@ -20,8 +20,8 @@ const schema = z
   .describe('`type: otlp`: an OpenTelemetry collector, by OTLP/HTTP in JSON.')
 
 /**
- * Schema of the OTLP export response. In JSON, Protocol Buffers writes an int64 as a string; some receivers send a
- * number.
+ * Schema of a collector's OTLP export response. In JSON, Protocol Buffers writes an int64 as a string; some receivers
+ * send a number.
  */
 const partial = z.object({
   partialSuccess: z

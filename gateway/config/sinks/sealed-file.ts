@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 
 const LF = 0x0a
 /**
- * Length of the part at the end of the file that is searched for the last seal, bytes. A batch with its seal is
+ * Length of the part at the end of an audit file that is searched for the last seal, bytes. A batch with its seal is
  * smaller.
  */
 const TAIL_MAX_BYTES = 8 * 1024 * 1024
@@ -12,9 +12,9 @@ const STEP_BYTES = 256 * 1024
 const HEAD = '{"id":"'
 
 /**
- * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk can
- * leave a partial line or unsealed records after the seal. These records did not count as shipped and will be sent
- * again.
+ * Finds the end of the last complete batch in an audit file, which is the end of its seal line. A killed process or a
+ * full disk can leave a partial line or unsealed records after the seal. These records did not count as shipped and
+ * will be sent again.
  *
  * @param isSealLine  whether a line is a valid seal
  * @returns number of bytes of the file to keep
@@ -33,8 +33,8 @@ export async function endOfSealedFile(
     const step = Buffer.alloc(length)
     await file.read(step, 0, length, start)
     tail = Buffer.concat([step, tail])
-    // Skip the text before the first line feed, unless the file begins here: it can be the end of a line whose start
-    // was not read yet.
+    // Skip the text of the audit file before the first line feed, unless the file begins here: it can be the end of a
+    // line whose start was not read yet.
     const known = start === 0 ? 0 : tail.indexOf(LF) + 1
     if (start > 0 && known === 0) continue
     const end = endOfLastSeal(tail, known, isSealLine)
@@ -47,7 +47,7 @@ export async function endOfSealedFile(
 }
 
 /**
- * Finds the last seal line in the last part of a file.
+ * Finds the last seal line in the last part of an audit file.
  *
  * @returns offset after the last seal line that begins at or after offset `from`; `undefined` when there is no such
  *   line

@@ -10,7 +10,7 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 const endings = { gzip: '.gz', zstd: '.zst' } as const
 
 /**
- * Rotates a file: renames it so that the name contains the time. `audit.ndjson` becomes
+ * Rotates an audit file: renames it so that the name contains the time. `audit.ndjson` becomes
  * `audit-20300131T120000000Z.ndjson`.
  */
 export async function setAside(path: string): Promise<void> {
@@ -23,14 +23,14 @@ export async function setAside(path: string): Promise<void> {
   }
 }
 
-/** Compresses each rotated file of a sink that is not compressed yet, in order of their names. */
+/** Compresses each rotated file of an audit sink that is not compressed yet, in order of their names. */
 export async function compressAside(path: string, compression: Exclude<Compression, 'none'>): Promise<void> {
   const folder = dirname(path)
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // Another worker may compress the same file at the same time. Each worker writes its own part file. The first
-    // worker that finishes removes the part files of the others.
+    // Write a separate part file: another worker may compress the same file at the same time. Each worker writes its
+    // own part file. The first worker that finishes removes the part files of the others.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
     try {
@@ -39,7 +39,7 @@ export async function compressAside(path: string, compression: Exclude<Compressi
     } catch (error) {
       if (!existsSync(source) && existsSync(target)) {
         await rm(part, { force: true })
-        continue // another worker finished first
+        continue // Another worker finished the compression of this file first.
       }
       throw error
     }

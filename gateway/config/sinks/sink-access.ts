@@ -6,7 +6,10 @@ import { keyFits } from '../../x509/certificate-texts.ts'
  * server certificate must have.
  */
 export interface SinkTls {
-  /** Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default. */
+  /**
+   * Always true: the server certificate is verified. Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the
+   * default.
+   */
   readonly rejectUnauthorized: true
   readonly ca?: string
   readonly cert?: string
@@ -14,13 +17,13 @@ export interface SinkTls {
   readonly servername?: string
 }
 
-/** Credentials that the worker presents to a receiver of audit records. */
+/** Credentials that the worker presents to an audit receiver. */
 export interface SinkCredential {
-  /** Header fields that authenticate the worker. */
+  /** Header fields that authenticate the worker at the audit receiver. */
   readonly headers: Readonly<Record<string, string>>
-  /** Secrets in the header fields. Log lines must not contain them. */
+  /** Secrets in these header fields. Log lines must not contain them. */
   readonly secrets: readonly string[]
-  /** Client certificate and private key in PEM. */
+  /** Client certificate and private key of the worker in PEM. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
 }
@@ -49,15 +52,15 @@ export class SinkAccess {
   }
 
   /**
-   * Credentials for the next request or connection. If the receiver refuses them, pass the same object to {@link
-   * refused}.
+   * Credentials for the next request or connection to the audit receiver. If the receiver refuses them, pass the same
+   * object to {@link refused}.
    */
   get presented(): SinkCredential {
     return this.#credential.presented
   }
 
   /**
-   * Records that the receiver refused these credentials.
+   * Records that the audit receiver refused these credentials.
    *
    * @returns true when `presented` is now another object, so that the request can be repeated once
    */
@@ -78,8 +81,8 @@ export class SinkAccess {
 }
 
 /**
- * Whether client certificate and private key belong together. They do not between the two steps in which an operator
- * replaces both files.
+ * Whether the client certificate and private key of a sink belong together. They do not between the two steps in which
+ * an operator replaces both files.
  */
 export function isFitting({ cert, key }: SinkCredential): boolean {
   return cert === undefined || key === undefined || keyFits(cert, key)

@@ -19,11 +19,11 @@ export interface SinkKind<Schema extends z.ZodType = z.ZodType> {
    * file.
    */
   file?(entry: z.output<Schema>): string
-  /** Creates a sink. Opens no connections or files: the first delivery does. Called only in workers. */
+  /** Creates an audit sink. Opens no connections or files: the first delivery does. Called only in workers. */
   open(entry: z.output<Schema>, resources: SinkResources): Sink
 }
 
-/** Returns the kind of sink unchanged. Exists so that TypeScript infers its types. */
+/** Returns the kind of audit sink unchanged. Exists so that TypeScript infers its types. */
 export function sinkKind<Schema extends z.ZodType>(kind: SinkKind<Schema>): SinkKind<Schema> {
   return kind
 }

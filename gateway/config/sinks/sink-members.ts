@@ -3,7 +3,7 @@ import { secretReference } from '../secret.ts'
 import { duration, parsedText, text } from '../text-schemas.ts'
 import { isPrivate, readWebUrl } from '../web-url.ts'
 
-// This file has the settings that several kinds of audit sinks share.
+// Settings that several kinds of audit sinks share.
 
 export const restart = { reload: 'restart' } as const
 

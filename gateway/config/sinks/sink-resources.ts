@@ -42,18 +42,18 @@ export class SinkResources {
     this.isSealLine = dependencies.isSealLine
   }
 
-  /** Resolves a file path in the settings of the sink to an absolute path. */
+  /** Resolves a file path in the settings of an audit sink to an absolute path. */
   path(file: string): string {
     return resolve(this.#origin.folder, file)
   }
 
-  /** Logs a warning, with the name of the sink in the field `sink`. */
+  /** Logs a warning about an audit sink, with the name of the sink in the field `sink`. */
   warn(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#dependencies.log('warn', message, { sink: this.#origin.name, ...fields })
   }
 
   /**
-   * Opens the secrets and certificates of the sink. They are read again when their files change.
+   * Opens the secrets and certificates of an audit sink. They are read again when their files change.
    *
    * @param tokenScheme  authentication scheme that precedes `auth.token` in the field `Authorization`
    */
@@ -79,7 +79,9 @@ export class SinkResources {
     })
   }
 
-  /** Makes the open secrets and certificates follow the sources that changed settings of the sink name. */
+  /**
+   * After a reload, makes the open secrets and certificates follow the sources that changed settings of the sink name.
+   */
   follow(entry: object, folder: string): void {
     for (const [name, place] of secretPlaces(entry, folder)) {
       const secret = this.#opened.get(name)
@@ -124,7 +126,7 @@ export class SinkResources {
     return this.#open({ file: path }, ['tls', key], { check, certificate: key === 'ca' ? 'authority' : 'client' })
   }
 
-  /** Opens a secret. Adds a problem and returns `undefined` when the secret is unusable. */
+  /** Opens a secret of an audit sink. Adds a problem and returns `undefined` when the secret is unusable. */
   #open(place: SecretPlace, keys: readonly string[], use: Omit<SecretUse, 'path' | 'usedBy'>): OpenSecret | undefined {
     const { name } = this.#origin
     const path = ['audit', 'sinks', name, ...keys]

@@ -1,7 +1,7 @@
 /** Fields of an audit record by name (docs/reference/audit-fields.md). A field that does not apply is absent. */
 export interface RecordFields {
   readonly id: string
-  /** Time of the record: RFC 3339, UTC, with milliseconds. */
+  /** Time of the audit record: RFC 3339, UTC, with milliseconds. */
   readonly time: string
   readonly kind: string
   readonly [field: string]: string | number | undefined
@@ -16,7 +16,7 @@ export interface ShippedRecord {
 /** Audit records of one entry of the Redis stream, to be shipped together with their seal. */
 export interface ShippedBatch {
   readonly records: readonly ShippedRecord[]
-  /** Seal line of the batch; `undefined` when `records` is only a part of a batch. */
+  /** Seal line of the audit batch; `undefined` when `records` is only a part of a batch. */
   readonly seal: string | undefined
 }
 
@@ -26,7 +26,7 @@ export interface RejectedRecord {
   readonly reason: string
 }
 
-/** A destination for audit records. */
+/** An audit sink: a destination for audit records. */
 export interface Sink {
   /**
    * Delivers audit records in order. The same records can be delivered more than once.
@@ -50,7 +50,7 @@ export interface Sink {
  */
 export class SinkFault extends Error {
   override readonly name = 'SinkFault'
-  /** `Retry-After` of the receiver's reply, ms; 0 when the reply has no such field. */
+  /** `Retry-After` in the reply of the audit receiver, ms; 0 when the reply has no such field. */
   readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs = 0) {

@@ -1,7 +1,7 @@
 import { below, type HttpFormat, httpFormatKind } from './http-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** Request format of the Splunk HTTP Event Collector. */
+/** Request format for audit sinks: Splunk HTTP Event Collector. */
 export const splunk = httpFormatKind({
   preset: 'splunk',
   description:

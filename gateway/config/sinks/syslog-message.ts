@@ -3,8 +3,8 @@ import type { ShippedRecord } from './sink.ts'
 /** Syslog facility 13: log audit (RFC 5424 §6.2.1). */
 const FACILITY = 13
 /**
- * Id of the structured data. It must contain an enterprise number (RFC 5424 §7.2.2). 32473 is reserved for examples
- * (RFC 5612), so no vendor uses it.
+ * Id of the structured data (SD-ID) in a syslog message. It must contain an enterprise number (RFC 5424 §7.2.2). 32473
+ * is reserved for examples (RFC 5612), so no vendor uses it.
  */
 const SD_ID = 'gatehouse@32473'
 
@@ -31,7 +31,7 @@ const parameters = {
 export function syslogFrame({ record, line }: ShippedRecord): string {
   const { time, kind, 'gatehouse.node': node, 'gatehouse.decision': decision } = record
   const head = `<${FACILITY * 8 + severityOf(decision)}>1 ${time} ${token(String(node ?? ''), 255)} gatehouse - ${token(kind, 32)}`
-  // The byte order mark (`\ufeff`) declares that the message is UTF-8 (RFC 5424 §6.4).
+  // Write a byte order mark (`\ufeff`), which declares that the message is UTF-8 (RFC 5424 §6.4).
   const message = `${head} ${structuredData(record)} \ufeff${line}`
   return `${Buffer.byteLength(message)} ${message}`
 }

@@ -48,16 +48,19 @@ interface SyslogSinkDependencies {
   readonly port: number
   readonly access: SinkAccess
   readonly timeoutMs: number
-  /** Number of the newest records that are sent again after a connection failed, and after a start of the worker. */
+  /**
+   * Number of the newest audit records that are sent again after a syslog connection failed, and after a start of the
+   * worker.
+   */
   readonly resend: number
 }
 
 /**
- * If the receiver closes the connection more than this time (ms) after the last write, it has probably received all
- * records. Otherwise the newest records may be lost.
+ * If the syslog receiver closes the connection more than this time (ms) after the last write, it has probably received
+ * all records. Otherwise the newest records may be lost.
  */
 const QUIET_MS = 5000
-/** Maximum time to wait for the connection to close, ms. After it, the socket is destroyed. */
+/** Maximum time to wait for the syslog connection to close, ms. After it, the socket is destroyed. */
 const CLOSE_MS = 2000
 
 /**
@@ -70,8 +73,8 @@ class SyslogSink implements Sink {
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
   /**
-   * Number of interruptions of the connection to the receiver. Starts at 1, because an earlier worker can have been
-   * killed before its records arrived.
+   * Number of interruptions of the connection to the syslog receiver. Starts at 1, because an earlier worker can have
+   * been killed before its records arrived.
    */
   #times = 1
 
@@ -107,9 +110,9 @@ class SyslogSink implements Sink {
     const socket = connect({ ...options, minVersion: 'TLSv1.2' })
     const openedAt = performance.now()
     socket.on('error', () => {})
-    // With TLS 1.3 a receiver refuses a client certificate only after the handshake, and some receivers send no TLS
-    // alert. So a connection that closes soon counts as a refusal, and the next connection presents the other
-    // certificate.
+    // Watch for an early close: with TLS 1.3 a syslog receiver refuses a client certificate only after the handshake,
+    // and some receivers send no TLS alert. So a connection that closes soon counts as a refusal, and the next
+    // connection presents the other certificate.
     if (shown.cert !== undefined) {
       socket.once('close', () => performance.now() - openedAt < QUIET_MS && access.refused(shown))
     }
@@ -121,7 +124,7 @@ class SyslogSink implements Sink {
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
-    // Read and discard data from the receiver: without reading, the end of the connection would not be noticed.
+    // Read and discard data from the syslog receiver: without reading, the end of the connection would not be noticed.
     socket.setKeepAlive(true, 30_000).resume()
     let ended = false
     socket.once('end', () => {
@@ -145,8 +148,8 @@ class SyslogSink implements Sink {
       })
       this.#lastWriteAt = performance.now()
     } catch (error) {
-      // The failed write can have sent a part of a syslog frame. On the same connection the receiver would read the
-      // next frame as the rest of that part.
+      // Close the connection: the failed write can have sent a part of a syslog frame. On the same connection the
+      // receiver would read the next frame as the rest of that part.
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
@@ -154,8 +157,8 @@ class SyslogSink implements Sink {
 }
 
 /**
- * Runs `begin` and waits until it calls `done`. Rejects when the socket fails or closes, and after `limitMs`, then with
- * the text `late` as message.
+ * Starts an operation on the syslog connection with `begin`, and waits until it calls `done`. Rejects when the socket
+ * fails or closes, and after `limitMs`, then with the text `late` as message.
  */
 function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()

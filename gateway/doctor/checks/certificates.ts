@@ -37,8 +37,8 @@ function validity({ validFromMs, validUntilMs, names }: Certificate): Outcome {
 }
 
 /**
- * Checks that each certificate of the file is issued by the next one, the last one by a known authority, and that no
- * certificate after the first has ended or ends soon. `validity` checks the first one.
+ * Checks that each certificate of a certificate file is issued by the next one, the last one by a known authority, and
+ * that no certificate after the first has ended or ends soon. `validity` checks the first one.
  */
 function chainOutcome(file: string): Outcome {
   const chain = pemCertificates(readFileSync(file, 'utf8'))

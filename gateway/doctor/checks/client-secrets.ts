@@ -8,12 +8,12 @@ import { issuersIn } from '../issuers-in.ts'
 
 const TIMEOUT_MS = 4000
 
-/** A client of the gate at an issuer. */
+/** An OAuth client by which the gate authenticates at an issuer. */
 interface GateClient {
   readonly rules: IssuerRules
   readonly clientId: string
   readonly auth: ClientAuth
-  /** Path of the entry in the policy. */
+  /** Path of the client's entry in the policy. */
   readonly path: readonly (string | number)[]
 }
 
@@ -93,7 +93,8 @@ function outcomeOf(error: string, { rules, clientId, auth, path }: GateClient): 
         `compare client_id, client_auth and the client secret, key or certificate at ${at} with the client at the issuer`,
       )
     case 'unauthorized_client':
-      // The issuer has authenticated the client, and the grant is not meant for it (RFC 6749 §5.2).
+      // Report `unauthorized_client` by use: the issuer has authenticated the client, which may not use this grant (RFC
+      // 6749 §5.2).
       if (path.at(-1) === 'login') {
         return failedCheck(
           `client ${clientId} may not use authorization codes (unauthorized_client)`,

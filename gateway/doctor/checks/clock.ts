@@ -4,9 +4,9 @@ import type { DoctorCheck, DoctorTask, Examined } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok, unknown } from '../finding.ts'
 import { issuersIn } from '../issuers-in.ts'
 
-/** Largest accepted difference to the clock of Redis, ms. */
+/** Largest accepted difference between the clocks of this machine and of Redis, ms. */
 const REDIS_OFFSET_MAX_MS = 1000
-/** Resolution of the field `Date`, ms. */
+/** Resolution of the reply field `Date`, from which the clock of an issuer is read, ms. */
 const DATE_STEP_MS = 1000
 
 /** Compares the clock of this machine with those of Redis (`TIME`) and of the issuers (the field `Date` of a reply). */

@@ -21,7 +21,7 @@ export const redirectUriCheck: DoctorCheck = {
   tasks: (examined) =>
     loginsOf(examined).map(({ rules, redirectUri }) => ({
       subject: `issuer ${rules.name} ${redirectUri}`,
-      // Only browsers must reach the authorization endpoint, so a failed request proves nothing.
+      // Report `unknown` for a failed request: only browsers must reach the authorization endpoint.
       onError: 'unknown',
       async run(signal) {
         const metadata = await discover(examined.issuers, rules, signal)
@@ -33,7 +33,7 @@ export const redirectUriCheck: DoctorCheck = {
     })),
 }
 
-/** The redirect URIs of the gate. A public URL with a wildcard stands for many hosts, and is left out. */
+/** The redirect URIs of the gate for a login. A public URL with a wildcard stands for many hosts, and is left out. */
 function loginsOf({ snapshot, loaded }: Examined) {
   const origins = loaded.settings.publicUrls.filter((url) => !url.includes('*'))
   return (snapshot?.loginIssuers ?? []).flatMap((rules) => {

@@ -28,7 +28,7 @@ export const redisCommands: DoctorCheck = {
         ],
 }
 
-/** Rights that a user does not have, as rules of an ACL: `+get`, `~gh:*`, `&gh:*`. */
+/** Rights that the Redis user of the gate does not have, as rules of an ACL: `+get`, `~gh:*`, `&gh:*`. */
 type MissingRights = Set<string>
 
 async function examine(client: RedisClient, user: string, prefix: string): Promise<Outcome> {
@@ -43,7 +43,7 @@ async function examine(client: RedisClient, user: string, prefix: string): Promi
     const { redisCode, message } = error as RedisFault
     const [, name] = /'(eval|evalsha)' command/.exec(message) ?? []
     if (redisCode !== 'NOPERM' || name === undefined) throw error
-    // The check is such a script itself. The other rights are known when the user may run scripts.
+    // Without the right to run scripts, report only that right: the check of the other rights is a script itself.
     missing.add('+eval').add('+evalsha')
   }
   return missing.size === 0 ? ok(`all ${commands.length} commands are allowed`) : refused(missing, user)
@@ -55,12 +55,12 @@ function nameFor(word: string, prefix: string): string {
 }
 
 const queueKey = (prefix: string): string => new RedisKeys(prefix).queues('doctor')
-/** Pattern of the keys of all queues. */
+/** Pattern of the Redis keys of all job queues. */
 const queuePattern = (prefix: string): string => `~${queueKey(prefix).replace(/doctor\}$/, '*')}`
 
 /**
- * Returns the right that a refusal of Redis asks for. Without the word `key` or `channel` at its end, the refusal
- * concerns the command.
+ * Returns the ACL right that Redis names when it refuses a call. Without the word `key` or `channel` at its end, the
+ * refusal concerns the command.
  */
 function missingRight(refusal: string, [name, key]: readonly string[], prefix: string): string {
   if (refusal.endsWith('channel')) return `&${prefix}*`
