@@ -41,7 +41,7 @@ export const overloadSettings = z
     refusal_delay: duration({ min: '0s', max: '10s' })
       .prefault('1s')
       .describe(
-        'Time after which a request is refused that is shed because of `delay`, once more than 50 are shed in 100 ms. Until ' +
+        'Mean time after which a request is refused that is shed because of `delay`, once more than 50 are shed in 100 ms. Until ' +
           'then its client sends nothing else on the connection: a flood costs less CPU time. At most a quarter of ' +
           '`in_flight` refusals wait. 0s refuses at once. Default 1s, 0s to 10s.',
       )

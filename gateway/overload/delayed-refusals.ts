@@ -2,21 +2,21 @@ import type { Supervisor, TaskTimers } from '../base/supervisor.ts'
 
 /** Interval at which due refusals are sent, ms. */
 const SEND_MS = 10
-/** Number of sent refusals at which the queue is moved in memory. */
-const COMPACT_AT = 1024
+/**
+ * Number of different delays, from 0.5 to 1.5 of the stated delay. They are used in turn, so that the clients of a burst
+ * do not send the burst again when they have got their refusals.
+ */
+const DELAYS = 16
+/** Number of sent refusals at which a queue is moved in memory. */
+const COMPACT_AT = 256
 
 interface WaitingRefusal {
   readonly dueMs: number
   readonly send: () => void
 }
 
-/**
- * Refusals that are sent later, in the order in which they were added. Until then, a client with keep-alive sends no
- * further request on the connection, so that a flood on n connections causes at most n refusals in each delay.
- */
-export class DelayedRefusals {
-  readonly #task: Supervisor
-  readonly #timers: TaskTimers
+/** Refusals with the same delay, in the order in which they were added. */
+class RefusalQueue {
   /**
    * Refusals that have not been sent, from `#from` on.
    *
@@ -24,6 +24,35 @@ export class DelayedRefusals {
    */
   readonly #waiting: WaitingRefusal[] = []
   #from = 0
+
+  add(refusal: WaitingRefusal): void {
+    this.#waiting.push(refusal)
+  }
+
+  /** @returns the number of sent refusals */
+  send(untilMs: number): number {
+    let sent = 0
+    for (; this.#waiting[this.#from] !== undefined && this.#waiting[this.#from]!.dueMs <= untilMs; sent++) {
+      this.#waiting[this.#from++]!.send()
+    }
+    if (this.#from === this.#waiting.length || this.#from >= COMPACT_AT) {
+      this.#waiting.splice(0, this.#from)
+      this.#from = 0
+    }
+    return sent
+  }
+}
+
+/**
+ * Refusals that are sent later. Until then, a client with keep-alive sends no further request on the connection, so that
+ * a flood on n connections causes at most n refusals in each delay.
+ */
+export class DelayedRefusals {
+  readonly #task: Supervisor
+  readonly #timers: TaskTimers
+  readonly #queues = Array.from({ length: DELAYS }, () => new RefusalQueue())
+  #turn = 0
+  #size = 0
   #isScheduled = false
 
   constructor(task: Supervisor, timers: TaskTimers) {
@@ -32,12 +61,18 @@ export class DelayedRefusals {
   }
 
   get size(): number {
-    return this.#waiting.length - this.#from
+    return this.#size
   }
 
-  /** @param send  must not throw */
+  /**
+   * @param delayMs  mean delay; the refusal is sent after 0.5 to 1.5 of it
+   * @param send     must not throw
+   */
   add(delayMs: number, send: () => void): void {
-    this.#waiting.push({ dueMs: this.#timers.now() + delayMs, send })
+    this.#turn = (this.#turn + 1) % DELAYS
+    const dueMs = this.#timers.now() + delayMs * (0.5 + this.#turn / (DELAYS - 1))
+    this.#queues[this.#turn]!.add({ dueMs, send })
+    this.#size++
     this.#schedule()
   }
 
@@ -52,18 +87,11 @@ export class DelayedRefusals {
     this.#task.after(SEND_MS, () => {
       this.#isScheduled = false
       this.#send(this.#timers.now())
-      if (this.size > 0) this.#schedule()
+      if (this.#size > 0) this.#schedule()
     })
   }
 
   #send(untilMs: number): void {
-    for (let next = this.#waiting[this.#from]; next !== undefined && next.dueMs <= untilMs; ) {
-      this.#from++
-      next.send()
-      next = this.#waiting[this.#from]
-    }
-    if (this.#from !== this.#waiting.length && this.#from < COMPACT_AT) return
-    this.#waiting.splice(0, this.#from)
-    this.#from = 0
+    for (const queue of this.#queues) this.#size -= queue.send(untilMs)
   }
 }

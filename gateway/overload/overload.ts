@@ -138,7 +138,7 @@ export class Overload implements MetricSource {
     const isAboveShare = kind === KNOWN_ADDRESS && !this.#addresses.take(address)
     const class_ = classOf(isAboveShare ? STRANGER : kind, priority)
     if (this.#inFlight >= this.#inFlightMax[class_]!) return this.#refusal(class_, IN_FLIGHT)
-    return this.#shedder.admits(class_) ? undefined : this.#refusal(class_, this.#cause)
+    return this.#shedder.admits(class_, this.#timers.now()) ? undefined : this.#refusal(class_, this.#cause)
   }
 
   /**
@@ -215,7 +215,8 @@ export class Overload implements MetricSource {
     const delayLoad = this.#reading.delayMs / this.#limits.delayMs
     const memoryLoad = this.#reading.memory / this.#limits.memory
     if (delayLoad > 1 || memoryLoad > 1) this.#cause = delayLoad >= memoryLoad ? DELAY : MEMORY
-    this.#shedder.adjust(Math.max(delayLoad, memoryLoad), elapsedMs, this.#limits.mode === 'shed')
+    const load = Math.max(delayLoad, memoryLoad)
+    this.#shedder.adjust(load, elapsedMs, this.#limits.mode === 'shed', this.#delayed.size > 0)
     if (++this.#intervals % PERIOD_INTERVALS === 0) this.#addresses.renew()
     this.#report(now)
   }

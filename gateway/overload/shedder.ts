@@ -10,11 +10,14 @@ const END_MS = 1000
 /** Part by which an overloaded interval reduces the admitted rate, for a load of 1; proportional to the load. */
 const DECREASE = 0.05
 const DECREASE_MAX = 0.3
-/** Part by which an interval without overload raises the admitted rate: near the limit, and far below the limit. */
+/**
+ * Part by which an interval without overload raises the admitted rate: near the rate of the last overload, and far below
+ * it. Near it, each percent too much makes the queue of the node 1 ms longer in each interval.
+ */
 const INCREASE = 0.02
 const INCREASE_FAST = 0.1
-/** Load below which the admitted rate is raised fast. */
-const LOAD_LOW = 0.7
+/** Part of the rate of the last overload below which the admitted rate is raised fast. */
+const FAR_BELOW = 0.9
 /** Lowest admitted rate, requests per ms. With less, the node could not notice that the overload has ended. */
 const RATE_MIN = 0.02
 /**
@@ -36,14 +39,26 @@ const WORK_MIN_OF_ALL = 0.1
 const WORK_DECAY = 0.998
 /** Lowest class of known callers. */
 const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
+/** Size of the bucket, ms of the admitted rate. */
+const SIZE_MS = 40
+/**
+ * Permits that each class leaves to the higher classes, ms of the admitted rate, by class. Users of default and critical
+ * routes can take permits in advance: a burst of them is admitted, and the classes below wait until the bucket has filled
+ * again.
+ */
+const RESERVES_MS = [36, 30, 24, 18, 12, 6, 0, -20, -60]
+/** Lowest rate for the size of the bucket, requests per ms: with it, the bucket has permits for each class. */
+const BUCKET_RATE_MIN = 1 / 6
+/** Part of the previous load below which a load above 1 counts as falling: the queue of the node becomes shorter. */
+const FALLING = 0.9
 /** Weight of the newest interval in the smoothed rate of arrivals. */
 const NEWEST = 0.5
 
 /**
- * Decides which share of each class of requests an overloaded node admits. Counts the arrivals of each class, lowers the
- * admitted rate while the node is overloaded, and raises it while the node is not. The admitted rate is given to the
- * classes from the highest class down: the classes below get nothing, and one class between them gets a part. This is
- * the admission control of DAGOR (WeChat, 2018) with a rate for the last class instead of a level for each user.
+ * Decides which requests an overloaded node admits. Lowers the admitted rate while the node is overloaded, and raises it
+ * while the node is not. Requests take permits from a bucket that fills at the admitted rate; each class leaves a part of
+ * the bucket to the classes above it. This is the admission control of DAGOR (WeChat, 2018) with a bucket instead of a
+ * level: it needs no prediction of the arrivals, which change at once when clients wait for their refusals.
  *
  * The load is the highest ratio of a measured value to its limit. The node is overloaded when the load is above 1.
  */
@@ -52,17 +67,25 @@ export class Shedder {
   readonly #arrivals = new Float64Array(CLASSES)
   /** Smoothed arrivals per ms, by class. */
   readonly #rates = new Float64Array(CLASSES)
-  /** Admitted share of each class, 0 to 1. */
-  readonly #shares = new Float64Array(CLASSES).fill(1)
-  /** Fraction of a request that each class may still send. A class with a share of 0.25 admits each fourth request. */
-  readonly #credits = new Float64Array(CLASSES)
   #admitted = 0
+  /** Number of classes, from class 0, up to the highest class of which a request was shed in the current interval. */
+  #refused = 0
+  /** Permits in the bucket; below 0 after permits were taken in advance. */
+  #permits = 0
+  /** Time of the last filling of the bucket, ms. */
+  #filledAt = 0
+  /** Admitted rate from which the size of the bucket is calculated, requests per ms. */
+  #bucketRate = BUCKET_RATE_MIN
   #overloaded = 0
   #calmMs = 0
+  /** Load of the previous interval. */
+  #loadBefore = 0
   /** Highest recent work of the node, in admitted requests per ms; only while shedding. */
   #work = 0
   /** Admitted rate, requests per ms; only while shedding. */
   #rate = 0
+  /** Admitted rate at the begin of the last overload, requests per ms; only while shedding. */
+  #overloadRate = 0
   #isShedding = false
   #level = 0
 
@@ -76,34 +99,45 @@ export class Shedder {
     return this.#level
   }
 
-  /** Counts a request, and decides whether it is admitted. Allocates nothing. */
-  admits(class_: number): boolean {
+  /**
+   * Counts a request, and decides whether it is admitted. Allocates nothing.
+   *
+   * @param nowMs  monotonic time, ms
+   */
+  admits(class_: number, nowMs: number): boolean {
     this.#arrivals[class_]!++
-    const share = this.#shares[class_]!
-    if (share < 1) {
-      const credit = this.#credits[class_]! + share
-      if (credit < 1) {
-        this.#credits[class_] = credit
+    if (this.#isShedding && this.#rate !== Number.POSITIVE_INFINITY) {
+      if (nowMs > this.#filledAt) {
+        this.#permits = Math.min(SIZE_MS * this.#bucketRate, this.#permits + this.#rate * (nowMs - this.#filledAt))
+        this.#filledAt = nowMs
+      }
+      if (this.#permits < 1 + RESERVES_MS[class_]! * this.#bucketRate) {
+        this.#refused = Math.max(this.#refused, class_ + 1)
         return false
       }
-      this.#credits[class_] = credit - 1
+      this.#permits--
     }
     this.#admitted++
     return true
   }
 
   /**
-   * Ends an interval, and sets the shares for the next interval.
+   * Ends an interval, and sets the admitted rate for the next interval.
    *
    * @param load        highest ratio of a measured value to its limit in the interval
    * @param elapsedMs   length of the interval
    * @param isEnforced  false when requests that are not admitted are processed nevertheless (`mode: observe`)
+   * @param mayReturn   true when clients wait for delayed refusals: shedding must not end before they may send again
    */
-  adjust(load: number, elapsedMs: number, isEnforced = true): void {
+  adjust(load: number, elapsedMs: number, isEnforced = true, mayReturn = false): void {
     this.#overloaded = load > 1 ? this.#overloaded + 1 : 0
     if (this.#isShedding || this.#overloaded >= BEGIN_INTERVALS) this.#shed(load, elapsedMs, isEnforced)
+    this.#calmMs = load > 1 || this.#refused > 0 || mayReturn ? 0 : this.#calmMs + elapsedMs
+    if (this.#isShedding && this.#calmMs >= END_MS) this.reset()
+    this.#loadBefore = load
     this.#arrivals.fill(0)
     this.#admitted = 0
+    this.#refused = 0
   }
 
   /** Ends shedding at once. */
@@ -111,53 +145,48 @@ export class Shedder {
     this.#isShedding = false
     this.#overloaded = 0
     this.#level = 0
-    this.#shares.fill(1)
-    this.#credits.fill(0)
   }
 
   #shed(load: number, elapsedMs: number, isEnforced: boolean): void {
     const admitted = this.#admitted / elapsedMs
-    if (!this.#isShedding) this.#begin(admitted, elapsedMs)
+    const isFirst = !this.#isShedding
+    if (isFirst) this.#begin(admitted)
     let arrived = 0
     for (let i = 0; i < CLASSES; i++) {
       const rate = this.#arrivals[i]! / elapsedMs
       arrived += rate
-      this.#rates[i] = (1 - NEWEST) * this.#rates[i]! + NEWEST * rate
+      this.#rates[i] = isFirst ? rate : (1 - NEWEST) * this.#rates[i]! + NEWEST * rate
     }
     if (!isEnforced) this.#rate = load > 1 ? arrived / load : Number.POSITIVE_INFINITY
     else if (load > 1) this.#lower(load, admitted, arrived)
-    else this.#rate = this.#rate * (1 + (load < LOAD_LOW ? INCREASE_FAST : INCREASE)) + RATE_MIN
-    this.#share()
-    this.#calmMs = load <= 1 && this.#level === 0 ? this.#calmMs + elapsedMs : 0
-    if (this.#calmMs >= END_MS) this.reset()
+    else this.#raise()
+    this.#bucketRate = Math.max(BUCKET_RATE_MIN, this.#rate)
+    this.#level = this.#refused
   }
 
   #lower(load: number, admitted: number, arrived: number): void {
-    const decrease = Math.min(DECREASE_MAX, DECREASE * load)
     this.#work = Math.max(this.#work * WORK_DECAY, admitted + SHED_COST * (arrived - admitted))
+    if (this.#overloaded === 1) this.#overloadRate = Math.min(this.#rate, admitted)
+    if (this.#overloaded > BEGIN_INTERVALS && load < FALLING * this.#loadBefore) return
+    const decrease = Math.min(DECREASE_MAX, DECREASE * load)
     let known = 0
     for (let i = FIRST_KNOWN; i < CLASSES; i++) known += this.#rates[i]!
     const least = Math.max(RATE_MIN, WORK_MIN_OF_ALL * this.#work, Math.min(known, WORK_MIN * this.#work))
     this.#rate = Math.max(least, Math.min(this.#rate, admitted) * (1 - decrease))
   }
 
-  /** While the node could not keep up, it processed as many requests as it can: the first admitted rate. */
-  #begin(admitted: number, elapsedMs: number): void {
-    this.#isShedding = true
-    this.#calmMs = 0
-    this.#work = 0
-    this.#rate = admitted
-    for (let i = 0; i < CLASSES; i++) this.#rates[i] = this.#arrivals[i]! / elapsedMs
+  #raise(): void {
+    const isFar = this.#rate < FAR_BELOW * this.#overloadRate
+    this.#rate = this.#rate * (1 + (isFar ? INCREASE_FAST : INCREASE)) + RATE_MIN
   }
 
-  #share(): void {
-    let left = this.#rate
-    this.#level = 0
-    for (let i = CLASSES - 1; i >= 0; i--) {
-      const rate = this.#rates[i]!
-      this.#shares[i] = rate <= left ? 1 : left / rate
-      left = Math.max(0, left - rate)
-      if (this.#level === 0 && this.#shares[i]! < 1) this.#level = i + 1
-    }
+  /** While the node could not keep up, it processed as many requests as it can: the first admitted rate. */
+  #begin(admitted: number): void {
+    this.#isShedding = true
+    this.#work = 0
+    this.#rate = admitted
+    this.#overloadRate = admitted
+    this.#bucketRate = Math.max(BUCKET_RATE_MIN, admitted)
+    this.#permits = SIZE_MS * this.#bucketRate
   }
 }

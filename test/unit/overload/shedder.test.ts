@@ -24,6 +24,7 @@ type Arrivals = ReadonlyMap<number, number>
 class ModelNode {
   readonly shedder = new Shedder()
   readonly #capacity: number
+  #nowMs = 0
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -48,13 +49,14 @@ class ModelNode {
     for (let i = 0; i < most && work < 1.2 * this.#capacity; i++) {
       for (const [each, count] of arrivals) {
         if (Math.floor(((i + 1) * count) / most) === Math.floor((i * count) / most)) continue
-        const isAdmitted = this.shedder.admits(each)
+        const isAdmitted = this.shedder.admits(each, this.#nowMs + (INTERVAL_MS * i) / most)
         const sum = sums.get(each)!
         sum.processed++
         if (isAdmitted) sum.admitted++
         work += isAdmitted || !isEnforced ? 1 : SHED_COST
       }
     }
+    this.#nowMs += INTERVAL_MS
     this.shedder.adjust(work / this.#capacity, INTERVAL_MS, isEnforced)
   }
 }
@@ -106,7 +108,7 @@ test('a flood whose shedding alone overloads the node sheds no user', () => {
   expect(new ModelNode(200).intervals(200, flood).get(ordinary)).toBe(1)
 })
 
-test('one or two overloaded intervals shed nothing, and a third one does', () => {
+test('one or two overloaded intervals shed nothing, and the node sheds after a third one', () => {
   const node = new ModelNode(50)
   const arrivals = new Map([[batch, 100]])
 
@@ -116,6 +118,8 @@ test('one or two overloaded intervals shed nothing, and a third one does', () =>
   expect(node.shedder.isCounting).toBe(false)
 
   node.intervals(3, arrivals)
+  expect(node.shedder.level).toBe(0)
+  node.intervals(1, arrivals)
   expect(node.shedder.level).toBe(batch + 1)
 })
 

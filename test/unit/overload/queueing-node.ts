@@ -1,0 +1,123 @@
+import { priorityIndex } from '../../../gateway/base/priority.ts'
+import { classOf, USER } from '../../../gateway/overload/caller-class.ts'
+import { Shedder } from '../../../gateway/overload/shedder.ts'
+
+/** Requests that the model node can process in 1 ms, if it admits all of them. */
+const CAPACITY = 10
+/** CPU time of a refusal, as a part of that of an admitted request: when the request is read, and when it is refused. */
+const READ_COST = 0.23
+const REFUSE_COST = 0.15
+/** Clients per class. Each waits for its reply before it sends the next request. */
+const CLIENTS = 512
+const INTERVAL_MS = 100
+
+const offered: readonly (readonly [class_: number, share: number])[] = [
+  [classOf(USER, priorityIndex('batch')), 0.5],
+  [classOf(USER, priorityIndex('default')), 0.3],
+  [classOf(USER, priorityIndex('critical')), 0.2],
+]
+const CRITICAL = offered[2]![0]
+
+interface Waiting {
+  readonly class_: number
+  readonly atMs: number
+}
+
+/** Outcome of a load on the model node. */
+export interface ModelOutcome {
+  /** Admitted requests, as a part of the capacity. */
+  readonly goodput: number
+  /** Latency of the admitted critical requests, ms. */
+  readonly criticalP50Ms: number
+  readonly criticalP99Ms: number
+}
+
+/**
+ * Model of a node with a queue, in steps of 1 ms: users of three priorities offer a multiple of the capacity. Its delay is
+ * half the wait of the queue, as a timer in an event loop sees it.
+ */
+export class QueueingNode {
+  readonly #shedder = new Shedder()
+  readonly #limitMs: number
+  readonly #refusalDelayMs: number
+  readonly #due = new Map(offered.map(([class_]) => [class_, 0]))
+  readonly #busy = new Map(offered.map(([class_]) => [class_, 0]))
+  #queue: Waiting[] = []
+  #delayed: Waiting[] = []
+  #delays: number[] = []
+  #nowMs = 0
+  #workLeft = 0
+  #turn = 0
+  #latencies: number[] = []
+  #admitted = 0
+
+  constructor(limitMs: number, refusalDelayMs: number) {
+    this.#limitMs = limitMs
+    this.#refusalDelayMs = refusalDelayMs
+  }
+
+  /** Offers a load for some time. @param load  multiple of the capacity */
+  run(load: number, forMs: number): ModelOutcome {
+    this.#latencies = []
+    this.#admitted = 0
+    for (let n = 0; n < forMs; n++) this.#step(load)
+    const sorted = this.#latencies.toSorted((a, b) => a - b)
+    const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? 0
+    return { goodput: this.#admitted / forMs / CAPACITY, criticalP50Ms: at(0.5), criticalP99Ms: at(0.99) }
+  }
+
+  #step(load: number): void {
+    this.#arrive(load)
+    this.#workLeft = Math.min(1, this.#workLeft + 1)
+    this.#refuseDue()
+    let taken = 0
+    while (taken < this.#queue.length && this.#workLeft > 0) this.#process(this.#queue[taken++]!)
+    this.#queue = this.#queue.slice(taken)
+    this.#delays.push((this.#nowMs - (this.#queue[0]?.atMs ?? this.#nowMs)) / 2)
+    this.#nowMs++
+    if (this.#nowMs % INTERVAL_MS !== 0) return
+    const median = this.#delays.toSorted((a, b) => a - b)[INTERVAL_MS / 2]!
+    this.#delays = []
+    this.#shedder.adjust(median / this.#limitMs, INTERVAL_MS, true, this.#delayed.length > 0)
+  }
+
+  #arrive(load: number): void {
+    for (const [class_, share] of offered) {
+      let due = this.#due.get(class_)! + load * share * CAPACITY
+      for (; due >= 1; due--) {
+        if (this.#busy.get(class_)! >= CLIENTS) continue
+        this.#busy.set(class_, this.#busy.get(class_)! + 1)
+        this.#queue.push({ class_, atMs: this.#nowMs })
+      }
+      this.#due.set(class_, due)
+    }
+  }
+
+  #refuseDue(): void {
+    const due = this.#delayed.filter(({ atMs }) => atMs <= this.#nowMs)
+    if (due.length === 0) return
+    this.#delayed = this.#delayed.filter(({ atMs }) => atMs > this.#nowMs)
+    for (const { class_ } of due) this.#refuse(class_)
+  }
+
+  #process({ class_, atMs }: Waiting): void {
+    if (!this.#shedder.isCounting || this.#shedder.admits(class_, this.#nowMs)) {
+      this.#workLeft -= 1 / CAPACITY
+      this.#admitted++
+      if (class_ === CRITICAL) this.#latencies.push(this.#nowMs - atMs)
+      this.#busy.set(class_, this.#busy.get(class_)! - 1)
+      return
+    }
+    this.#workLeft -= READ_COST / CAPACITY
+    if (this.#refusalDelayMs === 0) this.#refuse(class_)
+    else {
+      this.#turn = (this.#turn + 1) % 16
+      this.#delayed.push({ class_, atMs: this.#nowMs + this.#refusalDelayMs * (0.5 + this.#turn / 15) })
+    }
+  }
+
+  #refuse(class_: number): void {
+    this.#workLeft -= REFUSE_COST / CAPACITY
+    this.#busy.set(class_, this.#busy.get(class_)! - 1)
+  }
+}
