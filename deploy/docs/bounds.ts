@@ -51,7 +51,7 @@ const builtIn = new Set(['Map', 'Set'])
  * {@link derivedBounds}. `{@link NAME}` in it stands for the value of a numeric constant of the same file.
  */
 export function growingCollections(): readonly GrowingCollection[] {
-  const sources = folders.flatMap(sourcesOf)
+  const sources = servingSources()
   const containers = new Set(builtIn)
   for (const { source } of sources) {
     for (const node of source.statements) {
@@ -64,6 +64,11 @@ export function growingCollections(): readonly GrowingCollection[] {
 interface SourceText {
   readonly path: string
   readonly source: ts.SourceFile
+}
+
+/** Returns the sources of the gateway and the workers, without the code that ends with a command. */
+export function servingSources(): readonly SourceText[] {
+  return folders.flatMap(sourcesOf)
 }
 
 function sourcesOf(folder: string): SourceText[] {
@@ -141,22 +146,27 @@ function isFixed({ parent }: ts.Expression, type: ts.TypeNode | undefined): bool
   return true
 }
 
-function tagOf(node: ts.Node): string | undefined {
-  const tag = ts.getJSDocTags(node).find(({ tagName }) => tagName.text === 'bound')
+/** Returns the text of a tag of a comment; `undefined` without the tag. */
+export function tagOf(node: ts.Node, name = 'bound'): string | undefined {
+  const tag = ts.getJSDocTags(node).find(({ tagName }) => tagName.text === name)
   return tag && ts.getTextOfJSDocComment(tag.comment)?.replace(/\s+/g, ' ').trim()
 }
 
-function meaningOf(node: ts.Node): string {
+/** Returns the text of the comment of a node, without tags; `''` without a comment. */
+export function commentTextOf(node: ts.Node): string {
   const [comment] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc)
-  const text = ts.getTextOfJSDocComment(comment?.comment)?.replace(/\s+/g, ' ').trim() ?? ''
-  return text
+  return ts.getTextOfJSDocComment(comment?.comment)?.replace(/\s+/g, ' ').trim() ?? ''
+}
+
+function meaningOf(node: ts.Node): string {
+  return commentTextOf(node)
     .replace(/\{@link (\w+)\}/g, '`$1`')
     .replace(/[.:;] .*$/, '')
     .replace(/[.:;]$/, '')
 }
 
 /** Returns the numeric constants of a file by name. */
-function numbersOf(source: ts.SourceFile): ReadonlyMap<string, number> {
+export function numbersOf(source: ts.SourceFile): ReadonlyMap<string, number> {
   const numbers = new Map<string, number>()
   for (const statement of source.statements) {
     if (!ts.isVariableStatement(statement)) continue
