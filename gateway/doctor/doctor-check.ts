@@ -12,6 +12,8 @@ export interface Examined {
   readonly loaded: LoadedSettings
   /** The policy of the checked node; `undefined` when it is invalid or cannot be read. */
   readonly snapshot: Snapshot | undefined
+  /** Result of reading the policy, if it is not the policy that the nodes enforce. */
+  readonly policyOutcome?: Outcome | undefined
   /** Checks again the files that a start of the node reads. @returns their problems */
   readonly checkFiles: () => Promise<readonly Problem[]>
   /** Secrets with the values that their files have now. */

@@ -18,7 +18,7 @@ const AT_ONCE = 24
 const TASKS_MAX = 500
 
 /** The node that `gatehouse doctor` checks. */
-export type DoctorSubject = Pick<Examined, 'loaded' | 'snapshot' | 'checkFiles'>
+export type DoctorSubject = Pick<Examined, 'loaded' | 'snapshot' | 'policyOutcome' | 'checkFiles'>
 
 interface PlannedTask {
   readonly check: DoctorCheck

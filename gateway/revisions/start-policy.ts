@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SETTLE_MS } from '../cluster/epoch.ts'
-import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { ActivePolicy, type ActivePolicyDependencies } from './active-policy.ts'
 import { compiledPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
@@ -25,6 +25,19 @@ const REPLY_MS = 3000
  * start fails.
  */
 const START_MS = 30_000
+/** As START_MS, for a command that an operator waits for, ms. */
+const COMMAND_MS = 5000
+
+/** The cluster has no policy, or Redis does not reply; and there is no copy on disk. */
+export class NoPolicyFound extends ConfigError {
+  /** Whether Redis has replied that the cluster has no policy. */
+  readonly isClusterEmpty: boolean
+
+  constructor(found: Problem, isClusterEmpty: boolean) {
+    super([found])
+    this.isClusterEmpty = isClusterEmpty
+  }
+}
 
 export interface StartPolicyDependencies extends ActivePolicyDependencies {
   /** Store that is used only during the start. `ActivePolicy.attach` sets the store for the time after the start. */
@@ -51,7 +64,8 @@ export interface StartedPolicy {
  * @throws {ConfigError} when there is no policy, it is not authentic, or it is invalid
  */
 export async function startPolicy(dependencies: StartPolicyDependencies): Promise<StartedPolicy> {
-  const { envelopes, copy, seed, log } = dependencies
+  const { envelopes, copy, seed, role, log } = dependencies
+  const limitMs = role === 'command' ? COMMAND_MS : START_MS
   const { kept, isDamaged } = readCopy(dependencies)
   const begunAt = performance.now()
   let emptySince: number | undefined
@@ -81,7 +95,10 @@ export async function startPolicy(dependencies: StartPolicyDependencies): Promis
       // A damaged copy proves that the cluster had a policy, so the seed must not become the first revision.
       isSeeded ||= seed !== undefined && !isDamaged && (await plant(dependencies, seed, performance.now() - emptySince))
     }
-    if (waitedMs > START_MS) throw nothingFound(text, copy.path, isDamaged)
+    // A command does not wait for a node that writes the first revision.
+    if (waitedMs > limitMs || (text === '' && role === 'command')) {
+      throw nothingFound(text, copy.path, { isDamaged, waitedMs: limitMs })
+    }
     await sleep(LOOK_AGAIN_MS)
   }
 }
@@ -203,14 +220,18 @@ function untrusted(opened: ReturnType<StartPolicyDependencies['envelopes']['open
   return new ConfigError([problem('GH_CONFIG_KEY_MISSING', message, ['keys', 'policy'], nowhere, hint)])
 }
 
-function nothingFound(text: string | undefined, path: string, isDamaged: boolean): ConfigError {
+function nothingFound(
+  text: string | undefined,
+  path: string,
+  { isDamaged, waitedMs }: { readonly isDamaged: boolean; readonly waitedMs: number },
+): ConfigError {
   const message =
     text === undefined
-      ? `Redis did not reply within ${START_MS / 1000} s, and there is no copy of the policy at ${path}`
+      ? `Redis did not reply within ${waitedMs / 1000} s, and there is no copy of the policy at ${path}`
       : 'the cluster has no policy yet'
   if (text !== undefined && isDamaged) return damagedCopy(path)
   const hint = text === undefined ? 'start Redis' : 'set policy.seed on a node'
-  return new ConfigError([problem('GH_CONFIG_MISSING', message, ['policy'], nowhere, hint)])
+  return new NoPolicyFound(problem('GH_CONFIG_MISSING', message, ['policy'], nowhere, hint), text !== undefined)
 }
 
 function damagedCopy(path: string): ConfigError {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -100,6 +101,38 @@ test('`gatehouse doctor --config` reports each broken dependency with a remedy, 
   expect(named(findings, 'discovery')).toMatchObject([{ result: 'ok' }])
   for (const { result, remedy } of findings) expect(remedy === null).toBe(result === 'ok')
   for (const secret of secrets) expect(run.stdout + run.stderr).not.toContain(secret)
+})
+
+test.each([
+  ['before the first start of a cluster', 'redis', 'ok', 'the cluster has no policy yet; policy.seed is checked'],
+  ['without Redis', 'none', 'unknown', 'the policy of the cluster cannot be read'],
+])('`gatehouse doctor --config` %s checks the issuers and upstreams of policy.seed', async (_, at, result, detail) => {
+  const { policy, settings } = gate.options
+  const folder = gate.node.folder.file('.')
+  const config = join(folder, `seed-${at}.yaml`)
+  writeFileSync(join(folder, 'seed.yaml'), JSON.stringify(policy))
+  const { listen: __, reuse_port: ___, ...kept } = settings!
+  const redis =
+    at === 'redis'
+      ? { ...(settings!['redis'] as object), prefix: 'before-first-start:' }
+      : { url: `redis://127.0.0.1:${freePort()}` }
+  const keys = { ...(settings!['keys'] as object), policy: [{ id: 'p1', secret: { env: 'TEST_POLICY_KEY' } }] }
+  const clustered = { source: 'cluster', seed: 'seed.yaml', copy: join(folder, `seed-${at}.copy`) }
+  writeFileSync(config, JSON.stringify({ ...kept, policy: clustered, redis, keys, admin: {} }))
+
+  const run = await runVerb(['doctor', '--config', config, '--output', 'json'], {
+    ...gate.options.env,
+    TEST_POLICY_KEY: randomBytes(32).toString('base64url'),
+  })
+  const findings = findingsOf(run)
+
+  expect(named(findings, 'files')[0]).toMatchObject({
+    subject: 'policy',
+    result,
+    detail: expect.stringContaining(detail),
+  })
+  expect(named(findings, 'discovery')).toMatchObject([{ subject: 'issuer main', result: 'ok' }])
+  expect(named(findings, 'upstream').length).toBeGreaterThan(0)
 })
 
 test('`gatehouse doctor` without a node at the admin URL exits with 3 and names --admin', async () => {

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { checkNextStart } from '../../check-start.ts'
-import { readSettings } from '../../config/settings.ts'
-import type { Finding } from '../../doctor/finding.ts'
-import { runDoctor } from '../../doctor/run-doctor.ts'
+import { readSettings, type Settings } from '../../config/settings.ts'
+import { type Finding, ok, unknown } from '../../doctor/finding.ts'
+import { type DoctorSubject, runDoctor } from '../../doctor/run-doctor.ts'
+import { PolicyFile } from '../../policy/policy-file.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
+import { NoPolicyFound } from '../../revisions/start-policy.ts'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { exitCodes, type Output } from '../output.ts'
 import { policyOfSettings } from '../settings-policy.ts'
@@ -57,18 +59,38 @@ async function askNode(admin: string | undefined): Promise<Report> {
 async function checkHere(path: string): Promise<Report> {
   const startedAt = new Date().toISOString()
   const loaded = readSettings({ path, env: process.env, flags: {} })
-  const snapshot = await readable(() => policyOfSettings(loaded.settings))
-  const findings = await runDoctor({ loaded, snapshot, checkFiles: () => checkNextStart(loaded) })
+  const findings = await runDoctor({
+    loaded,
+    ...(await policyToCheck(loaded.settings)),
+    checkFiles: () => checkNextStart(loaded),
+  })
   return { node: null, started_at: startedAt, findings }
 }
 
 /**
- * Reads the policy; `undefined` when this fails. An invalid policy is a finding of the check of files, and without the
- * policy of the cluster less is checked.
+ * Reads the policy of the settings. While the cluster has none, or Redis does not reply, reads `policy.seed` instead. An
+ * invalid policy is a finding of the check of the files; without a policy, less is checked.
  */
-async function readable(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
+async function policyToCheck(settings: Settings): Promise<Pick<DoctorSubject, 'snapshot' | 'policyOutcome'>> {
+  const seed = settings.policy.source === 'cluster' ? settings.policy.seed : undefined
   try {
-    return await read()
+    return { snapshot: await policyOfSettings(settings) }
+  } catch (error) {
+    if (!(error instanceof NoPolicyFound) || seed === undefined) return { snapshot: undefined }
+    return { snapshot: seedOrNone(seed), policyOutcome: error.isClusterEmpty ? firstStart : withoutRedis }
+  }
+}
+
+const firstStart = ok('the cluster has no policy yet; policy.seed is checked, which becomes its first revision')
+
+const withoutRedis = unknown(
+  'the policy of the cluster cannot be read; the issuers, logins and upstreams of policy.seed are checked',
+  'correct the connection to Redis, and run `gatehouse doctor` again',
+)
+
+function seedOrNone(path: string): Snapshot | undefined {
+  try {
+    return new PolicyFile(path).load()
   } catch {
     return undefined
   }

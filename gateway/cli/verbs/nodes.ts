@@ -39,7 +39,7 @@ export const verb = defineVerb({
       node.address,
       node.version,
       revisionOf(node),
-      node.position,
+      node.position || '-',
       `${Math.round(node.lag_ms)} ms`,
       heardOf(node),
     ])
