@@ -29,16 +29,35 @@ export function showLive(state: State, write: (line: string) => void, json: bool
 export function compact(line: Line): string | undefined {
   const time = String(line.time).slice(11, 19)
   const who = String(line.node ?? 'issuer').padEnd(6)
-  const text = line.msg === 'exchange' ? exchange(line) : (issued(line) ?? notice(line))
+  const text = textOf(line)
   return text === undefined ? undefined : `${time}  ${who}  ${text}`
+}
+
+function textOf(line: Line): string | undefined {
+  if (line.msg === 'exchange') return exchange(line)
+  if (line.msg === 'admin call') return adminCall(line)
+  return issued(line) ?? notice(line)
+}
+
+/** Formats a refused or failed admin call, or one that nodes acknowledged. Returns `undefined` for other admin calls. */
+function adminCall({ operation, status, problem, who, acknowledged, fault }: Line): string | undefined {
+  if (Number(status) < 400 && acknowledged === undefined) return undefined
+  const result = [problem, fault].filter((part) => part !== undefined).map(plain)
+  if (acknowledged !== undefined) result.push(`nodes that acknowledged: ${plain(acknowledged)}`)
+  const what = `admin call ${plain(operation ?? 'of no known operation')}`.padEnd(33)
+  return `${coloured(status)}  ${what}  ${result.join(', ')}  by ${plain(who ?? 'an unknown caller')}`
+}
+
+function coloured(status: unknown): string {
+  const colour = Number(status) < 400 ? 'green' : Number(status) < 500 ? 'yellow' : 'red'
+  return styleText(colour, String(status))
 }
 
 function exchange(line: Line): string {
   const { status, method, path, reason, subject, total_ms: took } = line
-  const colour = Number(status) < 400 ? 'green' : Number(status) < 500 ? 'yellow' : 'red'
   const by = subject === undefined ? '' : `by ${plain(subject)}`
   const what = `${plain(method).padEnd(4)} ${plain(path)}`
-  return `${styleText(colour, String(status))}  ${what.padEnd(28)}  ${plain(reason)}  ${by}  ${Number(took).toFixed(1)} ms`
+  return `${coloured(status)}  ${what.padEnd(28)}  ${plain(reason)}  ${by}  ${Number(took).toFixed(1)} ms`
 }
 
 function issued({ event, grant, subject, client, scope, error, detail }: Line): string | undefined {

@@ -10,6 +10,15 @@ import { LogTail } from '../../../deploy/demo/log-tail.ts'
 
 const time = '2026-01-02T03:04:05.678Z'
 const exchange = { time, msg: 'exchange', node: 'node-1', status: 200, method: 'GET', path: '/x', reason: 'admitted' }
+const adminCall = {
+  time,
+  level: 'info',
+  msg: 'admin call',
+  node: 'node-1',
+  operation: 'list_nodes',
+  status: 200,
+  who: 'bootstrap',
+}
 
 test.each([
   {
@@ -26,6 +35,21 @@ test.each([
     name: 'a refused token request',
     line: { time, event: 'token_refused', error: 'invalid_scope' },
     shows: ['an unknown client', 'invalid_scope'],
+  },
+  {
+    name: 'a refused admin call',
+    line: { ...adminCall, level: 'warn', operation: 'compare_policy', status: 422, problem: 'policy_invalid' },
+    shows: ['node-1', '422', 'compare_policy', 'policy_invalid', 'by bootstrap'],
+  },
+  {
+    name: 'an admin call by an unidentified caller',
+    line: { ...adminCall, level: 'warn', status: 401, problem: 'credential_required', who: null },
+    shows: ['401', 'credential_required', 'by an unknown caller'],
+  },
+  {
+    name: 'a revocation',
+    line: { ...adminCall, operation: 'revoke', acknowledged: 2 },
+    shows: ['200', 'revoke', 'nodes that acknowledged: 2', 'by bootstrap'],
   },
 ])('the live view of the demo shows this event on one line: $name', ({ line, shows }) => {
   const shown = compact(line) ?? ''
@@ -52,6 +76,7 @@ test('the live view of the demo shows policy problems like `check`, one per line
 
 test('the live view of the demo omits log lines that describe no exchange, token request or policy problem', () => {
   expect(compact({ time, level: 'info', msg: 'node started' })).toBeUndefined()
+  expect(compact(adminCall)).toBeUndefined()
 })
 
 test('escape sequences and control characters in a path do not reach the terminal of the live view', () => {
