@@ -108,7 +108,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const { policy, activePolicy } = await openNodePolicy({ ...common, redisSource, check })
   const clientCertificates = openClientCertificates(settings)
   const traffic = new Traffic()
-  const targets = open(new TargetRegistry({ log: write }))
+  const targets = open(new TargetRegistry({ log: write, dns: settings.upstreamDns }))
   const emailLists = open(new EmailLists(write))
   const keys = open(new IssuerKeys(common))
   const clients = open(new LoginClients({ ...common, keys }))

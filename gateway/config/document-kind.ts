@@ -11,6 +11,7 @@ export const ownKeys: Readonly<Record<FileKind, readonly string[]>> = {
   settings: [
     ...['node', 'listen', 'listen_h2', 'reuse_port', 'public_url', 'tls', 'proxies', 'client_address'],
     ...['client_certificate', 'proxy_protocol', 'check', 'admin', 'probes', 'policy', 'keys', 'redis', 'request'],
+    'upstream_dns',
     ...['tokens', 'sessions', 'overload', 'worker', 'audit', 'revocation', 'dpop', 'streams', 'pages', 'drain_delay'],
     ...['drain_timeout', 'addon_sha256', 'addon_script_sha256', 'log', 'telemetry'],
   ],

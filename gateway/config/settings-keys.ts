@@ -23,6 +23,7 @@ import { streamsSettings } from './streams-settings.ts'
 import { telemetrySettings } from './telemetry-settings.ts'
 import { duration, text } from './text-schemas.ts'
 import { tlsSettings } from './tls-settings.ts'
+import { upstreamDnsSettings } from './upstream-dns-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
 /** Settings of the listener of the data plane, which receives the requests of clients. */
@@ -155,6 +156,7 @@ export const settingsKeys = (context: SettingsContext) =>
           'shared limits.',
       ),
     request: requestSettings,
+    upstream_dns: upstreamDnsSettings,
     tokens: tokenCacheSettings,
     sessions: sessionCacheSettings,
     limits: limitsSettings,

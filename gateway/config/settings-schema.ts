@@ -27,6 +27,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         proxy_protocol,
         check,
         limits,
+        upstream_dns,
         drain_delay,
         drain_timeout,
         addon_sha256,
@@ -71,6 +72,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         /** Whether a forward-auth check uses up the DPoP proof of the request. */
         checkDpop: check.dpop,
         addressLimit: limits.address,
+        upstreamDns: upstream_dns,
         drainDelayMs: drain_delay,
         drainTimeoutMs: drain_timeout,
         addonSha256: addon_sha256,

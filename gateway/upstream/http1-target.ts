@@ -77,7 +77,7 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
    * @param maxCalls   maximum number of concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number, parts: TargetParts = {}) {
-    const { seats, material, peer, onConnect } = parts
+    const { seats, material, peer, lookup, onConnect } = parts
     this.origin = origin.origin
     this.peer = peer
     this.onConnect = onConnect
@@ -85,7 +85,7 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     this.#host = origin.host
     this.#seats = seats ?? new ConcurrencyLimiter(this.text, maxCalls)
     const secure = origin.protocol === 'https:'
-    this.address = upstreamAddress(origin, peer)
+    this.address = upstreamAddress(origin, peer, lookup)
     if (secure) this.#tls = tlsOptions(upstreamHost(origin), material ?? defaultTlsMaterial(), 'http/1.1')
     this.connectMs = connectMs
   }

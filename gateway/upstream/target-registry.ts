@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
+import type { NameLookup } from '../base/guarded-lookup.ts'
 import { inSlices } from '../base/in-slices.ts'
 import { Supervisor, type TaskTimers } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
@@ -15,7 +16,7 @@ import type { CheckResult, HealthRules } from './checks/health-rules.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import type { EjectionCause, EjectionRules } from './ejection-rules.ts'
-import type { ResolveName } from './names/resolve-name.ts'
+import { type NameResolver, nameResolver } from './names/name-resolver.ts'
 import { UpstreamNames } from './names/upstream-names.ts'
 import { openTarget } from './open-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
@@ -78,8 +79,10 @@ interface RegistryOptions {
   readonly nowMs?: () => number
   /** Timers of the health checks and of the lookups of names. */
   readonly timers?: TaskTimers
-  /** Looks up the addresses of a name. Default: asks the resolver of the operating system. */
-  readonly resolve?: ResolveName
+  /** Name servers to ask, and time between two lookups of a name whose TTL is not known, ms. Default: none, 5000 ms. */
+  readonly dns?: { readonly servers: readonly string[]; readonly refreshMs: number } | undefined
+  /** Looks up the names of upstreams. Default: the name servers of `dns`. */
+  readonly resolver?: NameResolver
 }
 
 /** A service of the active policy. */
@@ -126,6 +129,7 @@ export class TargetRegistry implements ExpirySource {
   /** Address family (4 or 6) of the latest connection by name, by host and port of the upstream. @bound policy */
   readonly #families = new Map<string, number>()
   readonly #names: UpstreamNames
+  readonly #lookup: NameLookup
   #endWatching: (() => void) | undefined
   #endComparing: (() => void) | undefined
   #comparisons = 0
@@ -137,12 +141,15 @@ export class TargetRegistry implements ExpirySource {
   /** Number of ejections since the start of the node, by service, origin and cause. */
   readonly ejections = new EjectionCounts()
 
-  constructor({ log = () => {}, nowMs = Date.now, timers, resolve }: RegistryOptions = {}) {
+  constructor(options: RegistryOptions = {}) {
+    const { log = () => {}, nowMs = Date.now, timers, dns } = options
+    const { resolver = nameResolver(dns?.servers ?? []) } = options
     this.#log = log
     this.#checker = new HealthChecker({ log, timers })
     this.#nowMs = nowMs
     const onLookup = (name: string, isChanged: boolean): void => this.#lookedUp(name, isChanged)
-    this.#names = new UpstreamNames({ log, timers, resolve, onLookup })
+    this.#names = new UpstreamNames({ log, timers, resolver, refreshMs: dns?.refreshMs, onLookup })
+    this.#lookup = resolver.lookup
   }
 
   /** Names of the upstreams of the policy in force, with their addresses. */
@@ -347,7 +354,12 @@ export class TargetRegistry implements ExpirySource {
     { timeoutMs }: HealthRules,
   ): PooledTarget {
     const material = this.#materialOf(this.#used, origin, service)
-    return openTarget(origin, service.protocol, timeoutMs, 1, { seats: this.#checkSeats, material, peer })
+    return openTarget(origin, service.protocol, timeoutMs, 1, {
+      seats: this.#checkSeats,
+      material,
+      peer,
+      lookup: this.#lookup,
+    })
   }
 
   #followNames(): void {
@@ -477,7 +489,7 @@ export class TargetRegistry implements ExpirySource {
     const seats = limits.of(address, limiter)
     const isByName = peer === undefined && isIP(upstreamHost(origin)) === 0
     const onConnect = isByName ? (connected: string) => this.#connected(origin, connected) : undefined
-    const parts = { seats, material, peer, onConnect }
+    const parts = { seats, material, peer, onConnect, lookup: this.#lookup }
     return targets.of(address, () => openTarget(origin, protocol, timeouts.connectMs, maxCalls, parts))
   }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
+import type { NameLookup } from '../base/guarded-lookup.ts'
 import type { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import type { Health } from './health.ts'
 import type { ReplyHead } from './reply-head.ts'
@@ -215,6 +216,8 @@ export interface TargetParts {
   readonly material?: TlsMaterial | undefined
   /** Address to which the name of the upstream resolves. Default: each connection looks the name up. */
   readonly peer?: string | undefined
+  /** Looks up the name for each connection, when `peer` is not set. Default: the operating system. */
+  readonly lookup?: NameLookup | undefined
   /** Called when a connection has opened. @param address  address of the upstream on this connection */
   readonly onConnect?: ((address: string) => void) | undefined
 }

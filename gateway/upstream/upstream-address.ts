@@ -1,6 +1,6 @@
-import { lookup } from 'node:dns'
+import { lookup as systemLookup } from 'node:dns'
 import type { TcpNetConnectOpts } from 'node:net'
-import { guardedLookup } from '../base/guarded-lookup.ts'
+import { guardedLookup, type NameLookup } from '../base/guarded-lookup.ts'
 
 /** Returns the host name or the address of an upstream, without the brackets that a URL puts around an IPv6 address. */
 export function upstreamHost({ hostname }: URL): string {
@@ -10,9 +10,10 @@ export function upstreamHost({ hostname }: URL): string {
 /**
  * Address of an upstream, as its connections use it. Names that resolve to link-local addresses are refused.
  *
- * @param peer  address to which the name of the upstream resolves; default: each connection looks the name up
+ * @param peer    address to which the name of the upstream resolves; default: each connection looks the name up
+ * @param lookup  looks up the name; default: the operating system
  */
-export function upstreamAddress(origin: URL, peer?: string): TcpNetConnectOpts {
+export function upstreamAddress(origin: URL, peer?: string, lookup: NameLookup = systemLookup): TcpNetConnectOpts {
   const { protocol, port } = origin
   return {
     host: peer ?? upstreamHost(origin),

@@ -1,15 +1,25 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { isIP } from 'node:net'
 import { atEnd } from './cleanup.ts'
 
 const typeA = 1
+const typeAaaa = 28
 const headerBytes = 12
 /** Flags of the DNS header: response, authoritative answer, recursion desired and available, no error. */
 const flags = 0x8580
+/** Response codes (RFC 1035 §4.1.1). */
+const codes = { answers: 0, fails: 2, 'has no name': 3 } as const
 
-/** A DNS server on loopback that returns the IPv4 addresses in `addresses` for every name. */
+/** A DNS server on loopback that returns the addresses in `addresses` for every name. */
 export class TestNameServer {
   addresses: readonly string[] = []
+  /** Time for which a reply is valid, s. */
+  ttlS = 1
+  /** Kind of the replies; `fails`: SERVFAIL, `has no name`: NXDOMAIN. */
+  mode: keyof typeof codes = 'answers'
+  /** Number of queries for IPv4 addresses. */
+  queries = 0
   port = 0
   readonly #socket: Socket = createSocket('udp4')
 
@@ -24,21 +34,42 @@ export class TestNameServer {
     this.#socket.close()
   }
 
-  /** Replies with the question and one A record with a TTL of 1 s for each address (RFC 1035 §4.1). */
+  /** Replies with the question and one A or AAAA record for each address (RFC 1035 §4.1, RFC 3596 §2). */
   #answer(query: Buffer, from: RemoteInfo): void {
     const end = query.indexOf(0, headerBytes) + 5
     const question = query.subarray(headerBytes, end)
-    const addresses = question.readUInt16BE(question.length - 4) === typeA ? this.addresses : []
+    const type = question.readUInt16BE(question.length - 4)
+    if (type === typeA) this.queries++
+    const family = type === typeA ? 4 : type === typeAaaa ? 6 : 0
+    const addresses = this.mode === 'answers' ? this.addresses.filter((address) => isIP(address) === family) : []
     const header = Buffer.alloc(headerBytes)
     query.copy(header, 0, 0, 2)
-    header.writeUInt16BE(flags, 2)
+    header.writeUInt16BE(flags | codes[this.mode], 2)
     header.writeUInt16BE(1, 4)
     header.writeUInt16BE(addresses.length, 6)
-    const answers = addresses.map((address) =>
-      Buffer.from([0xc0, headerBytes, 0, typeA, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)]),
+    const records = addresses.map((address) =>
+      this.#record(type, family === 4 ? ipv4Bytes(address) : ipv6Bytes(address)),
     )
-    this.#socket.send(Buffer.concat([header, question, ...answers]), from.port, from.address)
+    this.#socket.send(Buffer.concat([header, question, ...records]), from.port, from.address)
   }
+
+  /** Returns a record whose name is that of the question. */
+  #record(type: number, data: Buffer): Buffer {
+    const head = Buffer.from([0xc0, headerBytes, 0, type, 0, 1, 0, 0, 0, 0, 0, data.length])
+    head.writeUInt32BE(this.ttlS, 6)
+    return Buffer.concat([head, data])
+  }
+}
+
+function ipv4Bytes(address: string): Buffer {
+  return Buffer.from(address.split('.').map(Number))
+}
+
+function ipv6Bytes(address: string): Buffer {
+  const [head = '', tail = ''] = address.split('::')
+  const [first, last] = [head, tail].map((part) => part.split(':').filter((group) => group !== ''))
+  const groups = [...first!, ...new Array<string>(8 - first!.length - last!.length).fill('0'), ...last!]
+  return Buffer.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]))
 }
 
 /** Starts a DNS server, which stops after the last test of the file. */

@@ -1,7 +1,9 @@
+import type { LoadedSettings } from '../../config/settings.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import { HealthCheck } from '../../upstream/checks/health-check.ts'
 import type { HealthRules } from '../../upstream/checks/health-rules.ts'
 import { ConcurrencyLimiter } from '../../upstream/concurrency-limiter.ts'
+import { nameResolver } from '../../upstream/names/name-resolver.ts'
 import { openTarget } from '../../upstream/open-target.ts'
 import type { DoctorCheck } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok } from '../finding.ts'
@@ -19,7 +21,7 @@ export const upstreamHealth: DoctorCheck = {
       if (health === undefined) return []
       return service.upstreams.map((origin) => ({
         subject: `${service.id} ${origin.origin}`,
-        run: (signal) => check(service, health, origin, loaded.sources.env, signal),
+        run: (signal) => check(service, health, origin, loaded, signal),
       }))
     }),
 }
@@ -28,15 +30,14 @@ async function check(
   service: ServicePolicy,
   rules: HealthRules,
   origin: URL,
-  env: NodeJS.ProcessEnv,
+  { settings, sources }: LoadedSettings,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const material = upstreamMaterial(service, origin, env)
+  const material = upstreamMaterial(service, origin, sources.env)
   const seats = new ConcurrencyLimiter('health check', 1)
-  const healthCheck = new HealthCheck(
-    rules,
-    openTarget(origin, service.protocol, rules.timeoutMs, 1, { seats, material }),
-  )
+  const { lookup } = nameResolver(settings.upstreamDns.servers)
+  const target = openTarget(origin, service.protocol, rules.timeoutMs, 1, { seats, material, lookup })
+  const healthCheck = new HealthCheck(rules, target)
   const end = AbortSignal.any([signal, AbortSignal.timeout(rules.timeoutMs)])
   end.addEventListener('abort', () => healthCheck.timeOut(), { once: true })
   const { result, detail } = await healthCheck.run()

@@ -1,11 +1,13 @@
 import { connect } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
+import type { LoadedSettings } from '../../config/settings.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
+import { nameResolver } from '../../upstream/names/name-resolver.ts'
 import { handshakeFault } from '../../upstream/tls/handshake-fault.ts'
 import { type SeenCertificate, seenCertificate } from '../../upstream/tls/seen-certificate.ts'
 import { defaultTlsMaterial, readTlsMaterial, type TlsMaterial } from '../../upstream/tls/tls-material.ts'
 import { tlsOptions } from '../../upstream/tls/tls-options.ts'
-import { upstreamAddress } from '../../upstream/upstream-address.ts'
+import { upstreamAddress, upstreamHost } from '../../upstream/upstream-address.ts'
 import type { DoctorCheck } from '../doctor-check.ts'
 import { expiryOutcome } from '../expiry-outcome.ts'
 import { type Outcome, ok } from '../finding.ts'
@@ -18,7 +20,7 @@ export const upstreams: DoctorCheck = {
     (snapshot?.services ?? []).flatMap((service) =>
       service.upstreams.map((origin) => ({
         subject: `${service.id} ${origin.origin}`,
-        run: (signal) => open(service, origin, loaded.sources.env, signal),
+        run: (signal) => open(service, origin, loaded, signal),
       })),
     ),
 }
@@ -33,14 +35,14 @@ export function upstreamMaterial(
   return upstreamTls === undefined ? defaultTlsMaterial() : readTlsMaterial(upstreamTls, env)
 }
 
-function open(service: ServicePolicy, origin: URL, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Outcome> {
-  const address = upstreamAddress(origin)
-  const material = upstreamMaterial(service, origin, env)
+function open(service: ServicePolicy, origin: URL, loaded: LoadedSettings, signal: AbortSignal): Promise<Outcome> {
+  const address = upstreamAddress(origin, undefined, nameResolver(loaded.settings.upstreamDns.servers).lookup)
+  const material = upstreamMaterial(service, origin, loaded.sources.env)
   const protocol = service.protocol === 'http1' ? 'http/1.1' : 'h2'
   const socket =
     material === undefined
       ? connect(address)
-      : connectTls({ ...address, ...tlsOptions(address.host!, material, protocol) })
+      : connectTls({ ...address, ...tlsOptions(upstreamHost(origin), material, protocol) })
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
   let peer: SeenCertificate | undefined
   signal.addEventListener('abort', () => socket.destroy(new Error('no connection in time')), { once: true })

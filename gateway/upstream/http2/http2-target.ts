@@ -90,7 +90,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
    * @param maxCalls   maximum number of concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number, parts: TargetParts = {}) {
-    const { seats, material, peer, onConnect } = parts
+    const { seats, material, peer, lookup, onConnect } = parts
     this.origin = origin.origin
     this.peer = peer
     this.onConnect = onConnect
@@ -98,7 +98,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     this.#host = origin.host
     this.#scheme = origin.protocol === 'https:' ? 'https' : 'http'
     this.#seats = seats ?? new ConcurrencyLimiter(this.text, maxCalls)
-    this.address = upstreamAddress(origin, peer)
+    this.address = upstreamAddress(origin, peer, lookup)
     if (this.#scheme === 'https') this.tls = tlsOptions(upstreamHost(origin), material ?? defaultTlsMaterial(), 'h2')
     this.connectMs = connectMs
   }

@@ -2,16 +2,11 @@ import { refusalOf } from '../../base/guarded-lookup.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import { processTimers, Supervisor, type TaskTimers } from '../../base/supervisor.ts'
 import { KnownName, type LookupFailure } from './known-name.ts'
-import { type ResolvedName, type ResolveName, resolveBySystem } from './resolve-name.ts'
+import { isMissing, type NameResolver, type ResolvedName } from './name-resolver.ts'
 
-/**
- * Maximum number of lookups of upstreams at the same time. The resolver of the operating system blocks a thread of the
- * process until it replies; Node.js gives lookups two of its four threads.
- */
-const LOOKUPS_MAX = 2
 /** Maximum wait of a lookup for the others, ms. The lookup is then left out. */
 const WAIT_MS = 60_000
-/** Time between two lookups of a name, ms. */
+/** Default time between two lookups of a name whose TTL is not known, ms. */
 const REFRESH_MS = 5000
 
 type Log = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
@@ -21,7 +16,9 @@ export interface UpstreamNamesOptions {
   /** Called after each lookup. @param isChanged  whether the addresses of the name have changed */
   readonly onLookup: (name: string, isChanged: boolean) => void
   readonly timers?: TaskTimers | undefined
-  readonly resolve?: ResolveName | undefined
+  readonly resolver: NameResolver
+  /** Time between two lookups of a name whose TTL is not known, ms. Default: 5000. */
+  readonly refreshMs?: number | undefined
   /** Returns a random number from 0 to 1, 1 excluded. */
   readonly random?: () => number
 }
@@ -34,20 +31,21 @@ export class UpstreamNames {
   readonly #options: UpstreamNamesOptions
   readonly #timers: TaskTimers
   readonly #task: Supervisor
-  readonly #resolve: ResolveName
+  readonly #refreshMs: number
   readonly #random: () => number
   /** Slots of running lookups. At most one lookup of each name waits. */
-  readonly #slots = new Semaphore(LOOKUPS_MAX, Number.POSITIVE_INFINITY)
+  readonly #slots: Semaphore
   /** Names of the upstreams of the policy in force. @bound policy */
   #known = new Map<string, KnownName>()
   #isStarted = false
 
   constructor(options: UpstreamNamesOptions) {
-    const { timers = processTimers, resolve = resolveBySystem, random = Math.random } = options
+    const { timers = processTimers, resolver, refreshMs = REFRESH_MS, random = Math.random } = options
     this.#options = options
     this.#timers = timers
     this.#task = new Supervisor('upstream-names', timers)
-    this.#resolve = resolve
+    this.#refreshMs = refreshMs
+    this.#slots = new Semaphore(resolver.lookupsMax, Number.POSITIVE_INFINITY)
     this.#random = random
   }
 
@@ -87,7 +85,7 @@ export class UpstreamNames {
 
   #repeat(known: KnownName): () => void {
     let pauseMs = (): number => {
-      pauseMs = () => known.pauseMs(REFRESH_MS, this.#random())
+      pauseMs = () => known.pauseMs(this.#refreshMs, this.#random())
       return 0
     }
     return this.#task.repeat(
@@ -112,13 +110,13 @@ export class UpstreamNames {
 
   async #ask(name: string): Promise<ResolvedName | LookupFailure> {
     try {
-      const found = await this.#resolve(name)
+      const found = await this.#options.resolver.resolve(name)
       const refused = refusalOf(name, found.addresses)
       if (refused !== undefined) return { result: 'refused', message: refused.message }
       return found.addresses.length > 0 ? found : { result: 'missing', message: `${name} has no address` }
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      return { result: code === 'ENOTFOUND' || code === 'ENODATA' ? 'missing' : 'failed', message }
+      const { message } = error as Error
+      return { result: isMissing(error as NodeJS.ErrnoException) ? 'missing' : 'failed', message }
     }
   }
 

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { HealthCheck } from '../../../gateway/upstream/checks/health-check.ts'
 import type { HealthRules } from '../../../gateway/upstream/checks/health-rules.ts'
 import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
+import { systemResolver } from '../../../gateway/upstream/names/name-resolver.ts'
 import type { ServiceProtocol } from '../../../gateway/upstream/service-protocol.ts'
 import { TargetRegistry, type UpstreamSettings } from '../../../gateway/upstream/target-registry.ts'
 import { CertificateAuthority } from '../../kit/certificate-authority.ts'
@@ -47,7 +48,7 @@ class Checked {
   readonly lines: string[] = []
   readonly registry = new TargetRegistry({
     timers: this.timers,
-    resolve: async () => ({ addresses: ['127.0.0.1'], validMs: 1e9 }),
+    resolver: { ...systemResolver, resolve: async () => ({ addresses: ['127.0.0.1'], validMs: 1e9 }) },
     log: (level, message, { check }) => this.lines.push(`${level} ${message}: ${check}`),
   })
   #balancers

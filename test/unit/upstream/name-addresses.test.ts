@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Balancer } from '../../../gateway/upstream/balancer.ts'
+import { systemResolver } from '../../../gateway/upstream/names/name-resolver.ts'
 import { TargetRegistry, type UpstreamSettings } from '../../../gateway/upstream/target-registry.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { ManualTimers } from '../../kit/manual-timers.ts'
@@ -86,10 +87,14 @@ class Named {
   readonly registry = new TargetRegistry({
     timers: this.timers,
     log: (_, message, fields) => this.lines.push([message, fields]),
-    resolve: async (name) => {
-      this.lookups++
-      if (typeof this.reply === 'string') throw Object.assign(new Error(`${this.reply} ${name}`), { code: this.reply })
-      return { addresses: this.reply }
+    resolver: {
+      ...systemResolver,
+      resolve: async (name) => {
+        this.lookups++
+        if (typeof this.reply === 'string')
+          throw Object.assign(new Error(`${this.reply} ${name}`), { code: this.reply })
+        return { addresses: this.reply }
+      },
     },
   })
   readonly balancer: Balancer
