@@ -1,5 +1,11 @@
 import { totalmem } from 'node:os'
-import { constants, monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
+import {
+  constants,
+  monitorEventLoopDelay,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 
 /** Interval of the native timer that measures the event loop, ms. */
@@ -9,6 +15,8 @@ const RESOLUTION_MS = 10
 export interface PressureReading {
   /** Median delay of the event loop in the interval, ms. */
   readonly delayMs: number
+  /** Part of the interval in which the event loop did not wait for events, 0 to 1. */
+  readonly busy: number
   /** Used part of the memory, 0 to 1: the highest of process memory and JavaScript heap, each of its limit. */
   readonly memory: number
 }
@@ -28,7 +36,8 @@ export interface Pressure {
  * Measures the process.
  *
  * The delay is the median of the delays of a timer that is due every 10 ms, because a single pause of the process does
- * not mean that the node cannot keep up. libuv measures it without JavaScript.
+ * not mean that the node cannot keep up. libuv measures it without JavaScript, and the time in which the event loop waits
+ * for events.
  *
  * The memory limit is that of the container (cgroup), or else of the machine. The heap is measured after each full
  * garbage collection, because before it most of a full heap can be garbage.
@@ -37,6 +46,7 @@ export class NodePressure implements Pressure {
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   readonly #collections: PerformanceObserver
   readonly #memoryLimit = memoryLimit()
+  #utilization = performance.eventLoopUtilization()
   /** Used part of the heap after the last full garbage collection; 0 before the first. */
   #heap = 0
 
@@ -52,8 +62,11 @@ export class NodePressure implements Pressure {
     // A recorded delay includes the interval of the timer.
     const delayMs = this.#delays.count === 0 ? lateMs : this.#delays.percentile(50) / 1e6 - RESOLUTION_MS
     this.#delays.reset()
+    const before = this.#utilization
+    this.#utilization = performance.eventLoopUtilization()
+    const busy = performance.eventLoopUtilization(this.#utilization, before).utilization
     const memory = Math.max(process.memoryUsage.rss() / this.#memoryLimit, this.#heap)
-    return { delayMs: Math.max(0, delayMs), memory }
+    return { delayMs: Math.max(0, delayMs), busy, memory }
   }
 
   close(): void {

@@ -17,6 +17,11 @@ const PERIOD_INTERVALS = 10
 const PROMPT_REFUSALS = 50
 /** Part of the exchanges in flight up to which refusals may wait beside them. */
 const DELAYED_SHARE = 1 / 4
+/**
+ * Part of the time in which the event loop works, from which its delay means overload. Below, the process waits for the CPU
+ * that other programs use, and fewer requests would not make its delay shorter.
+ */
+const BUSY_MIN = 0.8
 /** Time without a shed request after which an overload has ended in the log, ms. */
 const QUIET_MS = 5000
 /**
@@ -85,7 +90,7 @@ export class Overload implements MetricSource {
   /** Number of exchanges in flight at which each class is shed, by class. */
   readonly #inFlightMax = new Float64Array(CLASSES)
   #limits: OverloadLimits
-  #reading: PressureReading = { delayMs: 0, memory: 0 }
+  #reading: PressureReading = { delayMs: 0, busy: 0, memory: 0 }
   /** Index of the cause for which the shedder sheds. */
   #cause = DELAY
   /** Number of refusals of the current interval that were sent at once. */
@@ -178,9 +183,10 @@ export class Overload implements MetricSource {
   }
 
   collect(sink: MetricSink): void {
-    const { delayMs, memory, level, inFlight } = this.status
+    const { delayMs, busy, memory, level, inFlight } = this.status
     sink.value(instruments.overloadLevel, level, {})
     sink.value(instruments.overloadDelay, delayMs / 1000, {})
+    sink.value(instruments.overloadBusy, busy, {})
     sink.value(instruments.overloadMemory, memory, {})
     sink.value(instruments.overloadInFlight, inFlight, {})
     sink.value(instruments.overloadDelayed, this.#delayed.size, {})
@@ -212,7 +218,8 @@ export class Overload implements MetricSource {
     this.#measuredAt = now
     this.#prompt = 0
     this.#reading = this.#pressure.read(Math.max(0, elapsedMs - INTERVAL_MS))
-    const delayLoad = this.#reading.delayMs / this.#limits.delayMs
+    const { delayMs, busy } = this.#reading
+    const delayLoad = Math.min(delayMs / this.#limits.delayMs, busy < BUSY_MIN ? 1 : Number.POSITIVE_INFINITY)
     const memoryLoad = this.#reading.memory / this.#limits.memory
     if (delayLoad > 1 || memoryLoad > 1) this.#cause = delayLoad >= memoryLoad ? DELAY : MEMORY
     const load = Math.max(delayLoad, memoryLoad)
@@ -240,11 +247,12 @@ export class Overload implements MetricSource {
   }
 
   get #fields(): Readonly<Record<string, unknown>> {
-    const { mode, delayMs, inFlight, memory, level } = this.status
+    const { mode, delayMs, busy, inFlight, memory, level } = this.status
     return {
       mode,
       shed_classes: level,
       delay_ms: Math.round(delayMs),
+      busy: Number(busy.toFixed(2)),
       in_flight: inFlight,
       memory: Number(memory.toFixed(2)),
     }

@@ -385,7 +385,11 @@ export const instruments = {
   ),
   overloadDelay: gauge(
     'overload_delay_seconds',
-    'Median delay of the event loop in the last 100 ms. Above `overload.delay` the node sheds requests.',
+    'Median delay of the event loop in the last 100 ms. Above `overload.delay` the node sheds requests, if `gatehouse_overload_busy_ratio` is at least 0.8.',
+  ),
+  overloadBusy: gauge(
+    'overload_busy_ratio',
+    'Part of the last 100 ms in which the event loop did not wait for events, 0 to 1. Below 0.8, a long delay means that other programs use the CPU, and the node sheds nothing because of it.',
   ),
   overloadMemory: gauge(
     'overload_memory_ratio',

@@ -74,6 +74,7 @@ const overloadStatus = z.strictObject({
       'Number of classes of requests, of 9, of which the node sheds at least a part because of the event loop or the memory; 0 without overload.',
     ),
   delay_ms: z.number().describe('Median delay of the event loop in the last 100 ms.'),
+  busy: z.number().describe('Part of the last 100 ms in which the event loop did not wait for events, 0 to 1.'),
   in_flight: z.int().describe('Admitted exchanges in progress, without event streams and WebSockets.'),
   memory: z.number().describe('Used part of the memory, 0 to 1.'),
   shed: z.int().describe('Requests shed since the start of the node; with mode observe, that it would have shed.'),
@@ -213,7 +214,7 @@ export const showStatus = operation({
       grants: [],
       in_flight: 4,
       connections: 18,
-      overload: { mode: 'shed', level: 0, delay_ms: 0.4, in_flight: 4, memory: 0.21, shed: 0 },
+      overload: { mode: 'shed', level: 0, delay_ms: 0.4, busy: 0.12, in_flight: 4, memory: 0.21, shed: 0 },
       tokens: { cached: 120, capacity: 10_000, verifications: 512 },
       log_lines_lost: 0,
       cluster: null,
@@ -272,8 +273,12 @@ export const showStatus = operation({
   },
 })
 
-function shownOverload({ delayMs, inFlight, memory, ...rest }: OverloadStatus): z.input<typeof overloadStatus> {
-  const rounded = { delay_ms: Number(delayMs.toFixed(1)), memory: Number(memory.toFixed(3)) }
+function shownOverload({ delayMs, busy, inFlight, memory, ...rest }: OverloadStatus): z.input<typeof overloadStatus> {
+  const rounded = {
+    delay_ms: Number(delayMs.toFixed(1)),
+    busy: Number(busy.toFixed(2)),
+    memory: Number(memory.toFixed(3)),
+  }
   return { ...rest, ...rounded, in_flight: inFlight }
 }
 

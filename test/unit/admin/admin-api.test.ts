@@ -41,7 +41,7 @@ async function start({ warning = '', replyMs, verified }: Setup = {}) {
     upstreams: [],
     names: [],
     expiries: [],
-    overload: { mode: 'shed', level: 0, delayMs: 0, memory: 0, inFlight: 0, shed: 0 },
+    overload: { mode: 'shed', level: 0, delayMs: 0, busy: 0, memory: 0, inFlight: 0, shed: 0 },
   }
   const snapshot = { revision: '3f2a9c1d04be', services: [], routes: [] }
   const dependencies = {

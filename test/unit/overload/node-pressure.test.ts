@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { NodePressure } from '../../../gateway/overload/node-pressure.ts'
 
@@ -28,6 +28,22 @@ test('an event loop that was blocked for the whole interval has the delay of the
   pressure.read(0)
 
   expect(pressure.read(321).delayMs).toBe(321)
+})
+
+test('an event loop that waits for events half of the time is busy half of the time', async () => {
+  await nextTurn()
+  pressure.read(0)
+  const startMs = performance.now()
+  for (let turn = 0; turn < 5; turn++) {
+    block(20)
+    await setTimeout(20)
+  }
+  const tookMs = performance.now() - startMs
+
+  // The wait is longer than 100 ms on a busy machine; the blocked time is at least 100 ms.
+  const { busy } = pressure.read(0)
+  expect(busy).toBeGreaterThan(0.9 * (100 / tookMs))
+  expect(busy).toBeLessThan(1 - 0.5 * (100 / tookMs))
 })
 
 test('the used memory is a part of the limit', () => {

@@ -11,7 +11,7 @@ import { ManualTimers } from '../../kit/manual-timers.ts'
 const ordinary = priorityIndex('default')
 const critical = priorityIndex('critical')
 const batch = priorityIndex('batch')
-const calm: PressureReading = { delayMs: 1, memory: 0.2 }
+const calm: PressureReading = { delayMs: 1, busy: 1, memory: 0.2 }
 
 function overloadOf(given: Partial<OverloadLimits> = {}) {
   const timers = new ManualTimers()
@@ -177,6 +177,14 @@ test('a closed overload protection sends the delayed refusals', async () => {
   expect(sent).toHaveLength(10)
 })
 
+test('a long delay of an event loop that mostly waits for events sheds nothing', async () => {
+  const { overload, timers, measured } = overloadOf()
+  measured.current = { ...calm, delayMs: 900, busy: 0.7 }
+  await timers.pass(2000)
+
+  expect(overload.isWary).toBe(false)
+})
+
 test('a single long pause of the event loop sheds nothing', async () => {
   const { overload, timers, measured } = overloadOf()
   measured.current = { ...calm, delayMs: 900 }
@@ -242,7 +250,7 @@ test('a changed mode and a changed limit take effect at once', async () => {
   expect(overload.isWary).toBe(false)
 
   overload.replace({ ...limits, mode: 'off' })
-  measured.current = { delayMs: 1000, memory: 1 }
+  measured.current = { delayMs: 1000, busy: 1, memory: 1 }
   await timers.pass(1000)
   expect(overload.isWary).toBe(false)
 })
