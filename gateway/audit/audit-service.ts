@@ -43,6 +43,8 @@ export interface SinkListing {
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number
+  /** Reason of the newest dead letter, of the first log shard that has one. */
+  readonly last_rejection: string | null
   /** Number of failed deliveries since the last success, in the log shard with the most failures. */
   readonly failures: number
   readonly last_error: string | null
@@ -173,6 +175,7 @@ export class AuditService {
     const cursors = own.map((state) => state?.cursor ?? logStart)
     const lags = await Promise.all(cursors.map((cursor, shard) => this.#readers[shard]!.lagAfter(cursor)))
     const dead = await Promise.all(this.#states.map((shard) => shard.deadCount(sink)))
+    const rejected = await Promise.all(this.#states.map((shard) => shard.newestDead(sink)))
     const since = lags.flatMap(({ sinceMs }) => sinceMs ?? [])
     const newest = latest(own, (state) => state.shippedAtMs)
     const failed = latest(own, (state) => state.errorAtMs)
@@ -186,6 +189,7 @@ export class AuditService {
       shipped: sum(own.map((state) => state?.records ?? 0)),
       shipped_at: timeOf(newest?.shippedAtMs),
       dead_letters: sum(dead),
+      last_rejection: rejected.find((each) => each !== undefined)?.reason ?? null,
       failures: Math.max(...own.map((state) => state?.failures ?? 0)),
       last_error: failed?.error ?? null,
       last_error_at: timeOf(failed?.errorAtMs),
@@ -205,8 +209,8 @@ export class AuditService {
 }
 
 async function lettersOf(states: ShippingStates, sink: string): Promise<Replay | undefined> {
-  const until = await states.newestDead(sink)
-  return until === undefined ? undefined : { what: 'dead', from: logStart, until }
+  const newest = await states.newestDead(sink)
+  return newest && { what: 'dead', from: logStart, until: newest.id }
 }
 
 /** Selects log entries by the time at which Redis added the entries to the log. */

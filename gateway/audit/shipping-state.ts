@@ -149,12 +149,11 @@ export class ShippingStates {
     return read.map(([letter, fields]) => ({ id: letter.toString(), ...deadLetterOf(fields) }))
   }
 
-  async newestDead(sink: string): Promise<string | undefined> {
-    const [entry] = (await this.#client.call('XREVRANGE', this.#dead(sink), '+', '-', 'COUNT', 1)) as [
-      string,
-      unknown,
-    ][]
-    return entry?.[0]
+  /** Returns the newest dead letter of a sink; `undefined` without dead letters. */
+  async newestDead(sink: string): Promise<{ readonly id: string; readonly reason: string } | undefined> {
+    const args = [this.#dead(sink), '+', '-', 'COUNT', 1] as const
+    const [entry] = (await this.#client.callBuffer('XREVRANGE', ...args)) as [Buffer, Buffer[]][]
+    return entry && { id: entry[0].toString(), reason: deadLetterOf(entry[1]).reason }
   }
 
   async unbury(sink: string, ids: readonly string[]): Promise<void> {

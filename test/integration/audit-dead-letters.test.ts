@@ -66,6 +66,8 @@ test('records that an audit sink rejects are listed as dead letters, and `audit 
   const poison = writer.ids.find((id) => Number(id.split('-').at(-1)) % 5 === 0 && !taken(id))!
   await until('a dead letter', async () => (await deadCount()) === Number(before) + 1)
   expect(taken(poison)).toBe(false)
+  const listed = await audit('sinks')
+  expect(listed.stdout).toContain('I do not like it')
 
   receiver.answer = () => ({ status: 200 })
   const { stdout, exitCode } = await audit('replay', '--sink', 'search', '--dead', '--output', 'json')

@@ -18,6 +18,12 @@ const listing = z.strictObject({
   dead_letters: z
     .number()
     .describe('Records that the sink rejected. Delivery from a shard stops at 10,000 dead letters.'),
+  last_rejection: z
+    .string()
+    .nullable()
+    .describe(
+      'Why the newest dead letter was rejected. With several shards: the newest of the first shard that has one.',
+    ),
   failures: z.number().describe('Failed deliveries since the last success.'),
   last_error: z.string().nullable(),
   last_error_at: z.string().nullable(),
@@ -45,6 +51,7 @@ export const listAuditSinks = operation({
           shipped: 48_210,
           shipped_at: '2030-01-31T12:00:00.000Z',
           dead_letters: 0,
+          last_rejection: null,
           failures: 0,
           last_error: null,
           last_error_at: null,

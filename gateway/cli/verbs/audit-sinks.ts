@@ -11,6 +11,7 @@ interface Sink {
   readonly shipped: number
   readonly dead_letters: number
   readonly failures: number
+  readonly last_rejection: string | null
   readonly last_error: string | null
 }
 
@@ -30,7 +31,7 @@ export const verb = defineVerb({
     const { document } = await AdminClient.from(admin).call('GET', '/api/v1/audit/sinks', 'sinks')
     const { sinks } = document as unknown as { sinks: readonly Sink[] }
     output.table(
-      ['sink', 'in settings', 'behind', 'for', 'shipped', 'dead', 'failures', 'last error'],
+      ['sink', 'in settings', 'behind', 'for', 'shipped', 'dead', 'failures', 'last error', 'last rejection'],
       sinks.map((each) => [
         each.sink,
         each.configured ? 'yes' : 'no',
@@ -38,6 +39,8 @@ export const verb = defineVerb({
         `${each.lag_seconds} s`,
         ...[each.shipped, each.dead_letters, each.failures].map(String),
         each.last_error ?? '',
+        // A node of an older version does not send the member.
+        each.last_rejection ?? '',
       ]),
     )
     output.document(document)
