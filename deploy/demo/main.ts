@@ -174,6 +174,7 @@ function kindOf(error: Error): readonly [code: string, exitCode: number, hint: s
   if (error instanceof DemoRefused) return ['GH_DEMO_REFUSED', 1, 'other ports: --port-offset N']
   if (error instanceof PolicyNotChanged) return ['GH_DEMO_POLICY', 1, undefined]
   if (error instanceof GrantRefused) return ['GH_DEMO_GRANT_REFUSED', 1, undefined]
-  if (error instanceof DemoNotRunning) return ['GH_DEMO_NOT_RUNNING', 3, 'start it: gatehouse demo, or npm run demo in a checkout']
+  if (error instanceof DemoNotRunning)
+    return ['GH_DEMO_NOT_RUNNING', 3, 'start it: gatehouse demo, or npm run demo in a checkout']
   return ['GH_DEMO_FAILED', 1, undefined]
 }
