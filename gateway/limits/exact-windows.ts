@@ -1,4 +1,5 @@
 import { Supervisor } from '../base/supervisor.ts'
+import { RedisFault } from '../redis/redis-fault.ts'
 import type { Bucket } from './bucket.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 import { spanTicks, tickUs } from './ticks.ts'
@@ -60,7 +61,8 @@ export class ExactWindows {
    * Charges a request to all of the windows, or to none of them.
    *
    * @param buckets  windows whose keys share one Redis slot
-   * @throws {RedisFault} as a rejected promise, when Redis did not reply; Redis can have charged the request
+   * @throws {RedisFault} as a rejected promise, when Redis did not reply; Redis can have charged the request. Also when
+   *   the request needs a new long window and the memory of Redis is nearly full; Redis has then charged nothing
    */
   take(buckets: readonly Bucket[]): Promise<ExactDecision> {
     const slot = this.slotOf(buckets[0]!)
@@ -110,8 +112,12 @@ export class ExactWindows {
     new Promise<readonly number[]>((resolve) => resolve(this.#store.take(keys, args)))
       .catch(again)
       .then((reply) => {
-        for (const [i, { resolve }] of waiting.entries()) {
+        for (const [i, { resolve, reject }] of waiting.entries()) {
           const at = 1 + 4 * i
+          if (reply[at] === 2) {
+            reject(new RedisFault('OOM', 'nine tenths of maxmemory are taken'))
+            continue
+          }
           resolve({
             allowed: reply[at] === 1,
             tightest: buckets[reply[at + 1]! - 1]!,

@@ -16,6 +16,7 @@
   ARGV[10..] pairs: age of the youngest spend in the group, µs; requests spent
   Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: granted), nodes that hold
             leases, requests left for others }
+  Errors    OOM for a new window of 10 s or more while Redis uses more than 90 % of maxmemory (see take-permits)
   Idempotent: a repeated call does not find the held lease, credits nothing and charges the spends again. A retry can
               therefore only admit too few requests. If the lease is missing (reset, failover), `kept` is lost too.
   Clock       Redis TIME; the node measures the hold from the time it sent the call, on its monotonic clock
@@ -27,6 +28,15 @@ local wanted, needed = tonumber(ARGV[7]), tonumber(ARGV[8])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local tick = math.floor(now / us)
+if hold > 0 and span * us >= 10000000 and redis.call('EXISTS', KEYS[1]) == 0 then
+  local memory = redis.pcall('INFO', 'memory')
+  -- Without the right to INFO, the reply is a table with the error.
+  if type(memory) ~= 'string' then memory = '' end
+  local taken, most = tonumber(memory:match('used_memory:(%d+)')), tonumber(memory:match('maxmemory:(%d+)'))
+  if taken and most and most > 0 and taken > most * 0.9 then
+    return redis.error_reply('OOM nine tenths of maxmemory are taken')
+  end
+end
 local used, known, ends, nodes, charges, gone = 0, false, tick + hold, {}, {}, {}
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do

@@ -264,7 +264,7 @@ export class RedisKeys {
    * @stored 1 for each limit and client whose requests were admitted in the window; a string of 10 bytes for each
    * request, 1 KB at most, or for `leased` a hash of about 15 KB at most; 240 bytes with its name for one request |
    * `exact`: the window after the last admission; `leased`: two windows after the last call | `on_outage.limits`
-   * decides when Redis is out of memory | gatehouse_limit_outage_requests_total
+   * decides, for a new window of 10s or more from 90 % of `maxmemory` on | gatehouse_limit_outage_requests_total
    */
   limit(kind: 'exact' | 'leased', limit: string, bucket: string): string {
     const hash = createHash('sha256').update(bucket).digest('hex').slice(0, 32)
