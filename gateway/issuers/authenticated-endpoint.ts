@@ -24,8 +24,9 @@ export class AuthenticatedEndpoint {
   }
 
   /**
-   * Requests one token. When the issuer refuses the gate's client authentication (`invalid_client`, or status 401
-   * without an error code) and the gate knows another value of its secret, repeats the request once with that value.
+   * Requests one token of the gate. When the issuer refuses the gate's client authentication (`invalid_client`, or
+   * status 401 without an error code) and the gate knows another value of its secret, repeats the request once with
+   * that value.
    *
    * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
    */
@@ -42,7 +43,7 @@ export class AuthenticatedEndpoint {
     return 4 * this.#options.timeoutMs
   }
 
-  /** Cancels the calls in progress. The secrets no longer follow their files. */
+  /** Cancels the calls to the token endpoint in progress, and stops watching the files of the secrets. */
   async close(): Promise<void> {
     this.#options.authentication.close()
     await this.#endpoint.close()

@@ -31,7 +31,7 @@ export class Backoff {
    * consecutive failed calls.
    */
   silent(): void {
-    // Do not count a failure during a back-off: its call began before the back-off.
+    // Do not count a failed issuer call during a back-off: the call began before the back-off.
     if (this.resting || ++this.#failures < FAILURES_MAX) return
     this.#untilMs = performance.now() + this.#pauseMs
     this.#pauseMs = Math.min(this.#pauseMs * 2, BACKOFF_MAX_MS)

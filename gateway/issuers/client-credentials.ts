@@ -17,9 +17,9 @@ export type ClientCredentials =
  * messages contain it.
  */
 export interface ClientPlace {
-  /** Path of the entry, such as `issuers`, `corp`, `login`. */
+  /** Path of the client's entry in the policy, such as `issuers`, `corp`, `login`. */
   readonly path: DocumentPath
-  /** Purpose of the secrets, for operators, such as `login at issuer corp`. */
+  /** Purpose of the client secrets, for operators, such as `login at issuer corp`. */
   readonly usedBy: string
 }
 
@@ -58,7 +58,7 @@ export class ClientAuthentication {
     this.#secrets = opened
   }
 
-  /** Credentials for the next call. Pass the same object to {@link refused} if the issuer refuses it. */
+  /** Credentials for the next call to the issuer. Pass the same object to {@link refused} if the issuer refuses it. */
   get presented(): ClientCredentials {
     return this.#credentials.presented
   }
@@ -74,7 +74,7 @@ export class ClientAuthentication {
     return this.#credentials.refused(shown)
   }
 
-  /** Reads the secrets again, at most once a second. */
+  /** Reads the client secrets again, at most once a second. */
   refresh(): void {
     for (const secret of this.#secrets) secret.refresh()
   }
@@ -87,8 +87,8 @@ export class ClientAuthentication {
     try {
       this.#credentials.replace(read())
     } catch (error) {
-      // Keep the current credentials. A certificate and its key are replaced one after the other, so after the first of
-      // the two changes they may not belong together.
+      // Keep the current credentials while the new ones are incomplete. A certificate and its key are replaced one
+      // after the other, so after the first of the two changes they may not belong together.
       if (!(error instanceof ConfigError)) throw error
     }
   }

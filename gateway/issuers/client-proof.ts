@@ -9,7 +9,10 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export interface ClientProof {
   readonly authorization?: string
   readonly parameters: Readonly<Record<string, string>>
-  /** The client secret. It is removed from error descriptions of the issuer, which could repeat the secret. */
+  /**
+   * The client secret in the request. It is removed from error descriptions of the issuer, which could repeat the
+   * secret.
+   */
   readonly secret?: string
 }
 
@@ -48,7 +51,7 @@ export async function clientProof(
       }
     }
     case 'tls_client_auth':
-      // The TLS certificate authenticates the client, and `client_id` names it (RFC 8705 §2).
+      // Send only `client_id`, which names the client: the TLS certificate authenticates it (RFC 8705 §2).
       return { parameters: { client_id: clientId } }
   }
 }

@@ -4,7 +4,7 @@ import { discover } from './discovery.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 
-/** Time for which a discovered endpoint is used before its next look-up, ms: 10 minutes. */
+/** Time for which the discovered URL of an issuer's endpoint is used before its next look-up, ms: 10 minutes. */
 const METADATA_MS = 10 * 60_000
 
 export interface DiscoveredEndpointOptions {
@@ -13,7 +13,7 @@ export interface DiscoveredEndpointOptions {
   readonly rules: IssuerRules
   /** Name of the metadata member that contains the URL of the endpoint, such as `token_endpoint` (RFC 8414 §2). */
   readonly member: string
-  /** Last part of the error message when the metadata has no usable URL: what an operator can do instead. */
+  /** End of the error message when the metadata has no usable URL: what an operator can do instead. */
   readonly remedy: string
 }
 
@@ -23,7 +23,7 @@ export interface DiscoveredEndpointOptions {
  */
 export class DiscoveredEndpoint {
   readonly #options: DiscoveredEndpointOptions
-  /** The discovered URL, and the time of its next look-up on the monotonic clock, ms. */
+  /** The discovered URL of the endpoint, and the monotonic time (ms) of its next look-up. */
   #known: { readonly url: string; untilMs: number } | undefined
 
   constructor(options: DiscoveredEndpointOptions) {

@@ -7,7 +7,7 @@ import type { GrantError, GrantedToken } from './grant-reply.ts'
 import type { Asker } from './question-queue.ts'
 
 /**
- * Result of an exchange that the issuer refuses because of the caller's token. `refused` is the error code of its
+ * Result of a token exchange that the issuer refuses because of the caller's token. `refused` is the error code of its
  * reply.
  */
 export interface ExchangeRefusal {
@@ -22,16 +22,19 @@ export interface ExchangeClientOptions {
 }
 
 /**
- * Error codes that concern the caller's token (subject token) or its subject. `invalid_request` is not in the list,
- * because it can also concern the request of the gate.
+ * Error codes of a token exchange that concern the caller's token (subject token) or its subject. `invalid_request` is
+ * not in the list, because it can also concern the request of the gate.
  */
 const aboutSubject: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied', 'interaction_required'])
 
-/** Error codes that concern the gate as an OAuth client. The issuer would reject every exchange with the same error. */
+/**
+ * Error codes of a token exchange that concern the gate as an OAuth client. The issuer would reject every exchange with
+ * the same error.
+ */
 const aboutGate: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
 /**
- * Pause of all exchanges after an error about the gate as an OAuth client, ms. Some issuers lock a client that repeats
- * failing requests.
+ * Pause of all token exchanges after an error about the gate as an OAuth client, ms. Some issuers lock a client that
+ * repeats failing requests.
  */
 const PAUSE_MS = 1000
 
@@ -65,7 +68,7 @@ export class ExchangeClient {
   }
 
   /**
-   * Exchanges the token of one caller.
+   * Exchanges the token of one caller at the issuer.
    *
    * @throws {GatewayFault} as a rejection: `exchange-misconfigured` when the issuer rejects the gate as a client or the
    *   parameters in the policy, `issuer-unreachable` when its reply neither grants nor refuses a token
@@ -109,9 +112,9 @@ export class ExchangeClient {
   }
 
   /**
-   * Whether an error concerns the caller's token (subject token). RFC 8693 §2.2.2 uses `invalid_request` both for an
-   * unacceptable subject token and for a wrong request of the gate. It counts as an error of the request only if no
-   * exchange has succeeded yet and it has a description that names no token.
+   * Whether the error of a token exchange concerns the caller's token (subject token). RFC 8693 §2.2.2 uses
+   * `invalid_request` both for an unacceptable subject token and for a wrong request of the gate. It counts as an error
+   * of the request only if no exchange has succeeded yet and it has a description that names no token.
    */
   #concernsSubject({ error, description }: GrantError): boolean {
     if (error !== 'invalid_request') return aboutSubject.has(error)

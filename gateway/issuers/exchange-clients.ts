@@ -12,9 +12,14 @@ export class ExchangeClients {
   readonly #secrets: Secrets
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Exchange client of each entry, including entries of older policy snapshots that running requests still use. */
+  /**
+   * Token exchange client of each policy entry, including entries of older policy snapshots that running requests still
+   * use.
+   */
   readonly #of = new WeakMap<ExchangeTerms, ExchangeClient>()
-  /** Exchange clients of the policy in force. The key is the JSON text of all exchange parameters. @bound policy */
+  /**
+   * Token exchange clients of the policy in force. The key is the JSON text of all exchange parameters. @bound policy
+   */
   #current: ReadonlyMap<string, ExchangeClient> = new Map()
 
   constructor(secrets: Secrets) {
@@ -31,8 +36,8 @@ export class ExchangeClients {
   }
 
   /**
-   * Opens the exchange clients of a new policy. An unchanged entry keeps its client. The returned function puts the
-   * clients into effect, and closes those that only the previous policy used, when their calls must have ended.
+   * Opens the token exchange clients of a new policy. An unchanged entry keeps its client. The returned function puts
+   * the clients into effect, and closes those that only the previous policy used, when their calls must have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */

@@ -11,7 +11,7 @@ type Line<T> = Set<T>
 export class FairQueue<T extends object> {
   readonly #max: number
   readonly #maxOfOne: number
-  /** Clients with waiting requests, in the order of service. The first client is served next. */
+  /** Clients with waiting introspection requests, in the order of service. The first client is served next. */
   readonly #lines = new Map<string, Line<T>>()
   #size = 0
 
@@ -29,7 +29,7 @@ export class FairQueue<T extends object> {
   }
 
   /**
-   * Adds a request to the queue.
+   * Adds an introspection request to the queue.
    *
    * @returns the rejected request: the new request, or an older request that was removed for it; `undefined` when no
    *   request was rejected
@@ -50,7 +50,10 @@ export class FairQueue<T extends object> {
     return dropped
   }
 
-  /** Removes and returns the oldest request of the next client, and moves the client to the end of the rotation. */
+  /**
+   * Removes and returns the oldest introspection request of the next client, and moves the client to the end of the
+   * rotation.
+   */
   next(): T | undefined {
     for (const [client, line] of this.#lines) {
       const [question] = line
@@ -63,7 +66,7 @@ export class FairQueue<T extends object> {
     return undefined
   }
 
-  /** Removes a waiting request. Does nothing if the request is not in the queue. */
+  /** Removes a waiting introspection request. Does nothing if the request is not in the queue. */
   remove(client: string, question: T): void {
     const line = this.#lines.get(client)
     if (line?.delete(question) !== true) return

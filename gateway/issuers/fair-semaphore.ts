@@ -23,7 +23,7 @@ type Settle = (granted: boolean) => void
 /** The semaphore as seen by the callers of one key. */
 export interface KeyedSemaphore {
   /**
-   * Waits for a slot, for at most `waitMs`. Synchronous when a slot is free.
+   * Waits for a slot of the semaphore, for at most `waitMs`. Synchronous when a slot is free.
    *
    * @returns true when the caller got a slot; it must then call {@link done}
    */
@@ -33,7 +33,7 @@ export interface KeyedSemaphore {
 
 /** The callers of one network that wait for a slot. */
 interface Network {
-  /** Waiters of each key, oldest first. The first key of the map is served next. */
+  /** Waiters for a slot by key, oldest first. The first key of the map is served next. */
   readonly keys: Map<string, Set<Settle>>
   waiters: number
 }
@@ -66,12 +66,12 @@ export class FairSemaphore {
   readonly #known: Group
   readonly #unknown: Group
   /**
-   * Number of places that each key has taken.
+   * Number of slots that each key holds.
    *
    * @bound as many as places | further callers wait, then are refused | none
    */
   readonly #takenBy = new Map<string, number>()
-  /** Number of consecutive slots that known keys got while unknown keys waited. */
+  /** Number of consecutive slots of the semaphore that known keys got while unknown keys waited. */
   #knownRun = 0
 
   constructor(options: FairSemaphoreOptions) {
@@ -149,7 +149,7 @@ export class FairSemaphore {
   }
 }
 
-/** Moves an entry of the map to the end of the rotation. */
+/** Moves an entry of a map to the end of the rotation. */
 function moveToEnd<T>(rotation: Map<string, T>, key: string, value: T): void {
   rotation.delete(key)
   rotation.set(key, value)
@@ -179,9 +179,9 @@ function leave(group: Group, name: string, key: string, settle: Settle): void {
 }
 
 /**
- * Makes room for a new waiter by rejecting another waiter: the newest waiter of the key with the most waiters, in the
- * network with the most waiters. If the new waiter would give its own network as many waiters as that network or more,
- * the rejected waiter comes from its own network.
+ * Makes room in the queue for a new waiter by rejecting another waiter: the newest waiter of the key with the most
+ * waiters, in the network with the most waiters. If the new waiter would give its own network as many waiters as that
+ * network or more, the rejected waiter comes from its own network.
  *
  * @returns false when no waiter was rejected, because the key of the new waiter would have the most waiters itself
  */

@@ -22,9 +22,9 @@ export type FetchUse = 'urgent' | 'refresh' | 'retry'
 
 /** The slot of one key set fetch in a {@link FetchQueue}. */
 export class FetchSlot {
-  /** Resolves when the fetch is allowed to begin. The caller must call `done` after the fetch. */
+  /** Resolves when the key set fetch is allowed to begin. The caller must call `done` after the fetch. */
   readonly granted: Promise<void>
-  /** True when `granted` is resolved, so that the fetch is allowed to begin. */
+  /** True when `granted` is resolved, so that the key set fetch is allowed to begin. */
   begun = false
   use: FetchUse
   readonly #queue: FetchQueue
@@ -39,7 +39,8 @@ export class FetchSlot {
   }
 
   /**
-   * Moves a waiting fetch to the urgent queue, because a token now waits for it. Does nothing when the fetch has begun.
+   * Moves a waiting key set fetch to the urgent queue, because a token now waits for it. Does nothing when the fetch
+   * has begun.
    */
   hurry(): void {
     if (!this.begun && this.use !== 'urgent') this.#queue.hurry(this)
@@ -50,7 +51,7 @@ export class FetchSlot {
     this.#grant()
   }
 
-  /** Frees the slot. Call this after the fetch has ended. */
+  /** Frees the slot of the key set fetch. Must be called after the fetch has ended. */
   done(): void {
     this.#queue.done(this)
   }

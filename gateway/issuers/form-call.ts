@@ -7,11 +7,11 @@ import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerReques
 import { readRetryAfter } from './retry-after.ts'
 
 export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'> & {
-  /** Maximum number of concurrent connections to one origin. */
+  /** Maximum number of concurrent connections to one origin of an issuer. */
   readonly connections: number
 }
 
-/** Parameters of a form. A parameter with several values is sent once for each value. */
+/** Parameters of a form that is sent to an issuer. A parameter with several values is sent once for each value. */
 export type Form = Readonly<Record<string, string | readonly string[]>>
 
 export interface FormRequest {
@@ -21,9 +21,9 @@ export interface FormRequest {
 
 export interface FormReply {
   readonly status: number
-  /** Media type of the reply in lower case, without parameters. */
+  /** Media type of the issuer's reply in lower case, without parameters. */
   readonly mediaType: string
-  /** Value of the reply's `Retry-After`, s; `undefined` when the field is missing or invalid. */
+  /** Value of the issuer's reply field `Retry-After`, s; `undefined` when the field is missing or invalid. */
   readonly retryAfterS: number | undefined
   readonly body: Buffer
 }
@@ -43,7 +43,7 @@ export class FormCall {
   }
 
   /**
-   * Sends one request. Repeats the request once when the connection breaks.
+   * Sends one request to the issuer. Repeats the request once when the connection breaks.
    *
    * @param fill  makes the form and the header fields; called for each of the two attempts: an issuer accepts a client
    *   assertion only once (RFC 7523 §3), and may have received the first attempt
@@ -54,8 +54,8 @@ export class FormCall {
     try {
       return await this.#send(address, requestOf(await fill(), signal))
     } catch (error) {
-      // Send the request again: the issuer probably closed an idle connection while the request was sent. A second
-      // introspection or a second token is harmless.
+      // Send the request to the issuer again: the issuer probably closed an idle connection while the request was sent.
+      // A second introspection or a second token is harmless.
       if (isBroken(error) && !signal.aborted) return this.#send(address, requestOf(await fill(), signal))
       throw error
     }
@@ -95,15 +95,15 @@ function encodedForm(form: Form): string {
   return encoded.toString()
 }
 
-/** Returns the error code in the body of a reply (RFC 6749 §5.2); `undefined` if the body has none. */
+/** Returns the error code in the body of an issuer's reply (RFC 6749 §5.2); `undefined` if the body has none. */
 export function errorCode(reply: Pick<FormReply, 'mediaType' | 'body'>): string | undefined {
   const object = jsonObject(reply)
   return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
 }
 
 /**
- * Parses the body of a reply as a JSON object; `undefined` for another media type or an invalid body. A duplicate member
- * makes the body invalid, because its value would be ambiguous.
+ * Parses the body of an issuer's reply as a JSON object; `undefined` for another media type or an invalid body. A
+ * duplicate member makes the body invalid, because its value would be ambiguous.
  */
 export function jsonObject({ mediaType, body }: Pick<FormReply, 'mediaType' | 'body'>): JsonObject | undefined {
   if (mediaType !== 'application/json' || !isUtf8(body)) return undefined

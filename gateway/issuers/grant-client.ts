@@ -32,7 +32,7 @@ export class GrantClient {
   }
 
   /**
-   * Requests one token.
+   * Requests one token by the client credentials grant.
    *
    * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
    */

@@ -11,7 +11,7 @@ export class GrantClients {
   readonly #secrets: Secrets
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Clients of the policy in force, by the id of the grant. @bound policy */
+  /** Clients for client credentials grants of the policy in force, by the id of the grant. @bound policy */
   #current: ReadonlyMap<string, { readonly grant: ClientGrant; readonly client: GrantClient }> = new Map()
 
   constructor(secrets: Secrets) {
@@ -19,7 +19,7 @@ export class GrantClients {
   }
 
   /**
-   * Returns a grant and its client.
+   * Returns a client credentials grant and its client.
    *
    * @returns `undefined` when the policy in force has no grant with this id
    */
@@ -67,7 +67,10 @@ export class GrantClients {
   }
 }
 
-/** Whether two entries with the same id also have the same issuer rules, client authentication and timeout. */
+/**
+ * Whether two client credentials grants with the same id also have the same issuer rules, client authentication and
+ * timeout.
+ */
 function isSame(a: ClientGrant, b: ClientGrant): boolean {
   return a.rules === b.rules && a.timeoutMs === b.timeoutMs && isDeepStrictEqual([a.auth, a.path], [b.auth, b.path])
 }

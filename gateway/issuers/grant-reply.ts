@@ -9,24 +9,27 @@ import { issuerText } from './issuer-text.ts'
 export interface GrantedToken {
   readonly token: string
   /**
-   * Time at which the token expires, from `expires_in` or else from `exp` of a JWT; ms since the epoch; `undefined` if
-   * unknown.
+   * Time at which the granted token expires, from `expires_in` or else from `exp` of a JWT; ms since the epoch;
+   * `undefined` if unknown.
    */
   readonly expiresAtMs: number | undefined
 }
 
 /** A reply by which the issuer definitely refuses a token request. */
 export interface GrantError {
-  /** Error code of the reply (RFC 6749 §5.2), or for a reply without an error code its status, such as `status 404`. */
+  /**
+   * Error code of the token endpoint's reply (RFC 6749 §5.2), or for a reply without an error code its status, such as
+   * `status 404`.
+   */
   readonly error: string
   /**
-   * Member `error_description` of the reply, for operators. Cut to 200 characters; secrets of the request, and parts
-   * that could be tokens because of their length, are removed.
+   * Member `error_description` of the token endpoint's reply, for operators. Cut to 200 characters; secrets of the
+   * request, and parts that could be tokens because of their length, are removed.
    */
   readonly description: string | undefined
 }
 
-/** A reply that neither grants nor refuses a token. `why` says what is wrong with the reply. */
+/** A reply of a token endpoint that neither grants nor refuses a token. `why` says what is wrong with the reply. */
 export interface UnreadableGrant {
   readonly why: string
 }
@@ -42,7 +45,7 @@ export type GrantReply = GrantedToken | GrantError | UnusableGrant | UnreadableG
  * Maximum length of a token that the gate presents to services, characters. Many servers reject a longer header field.
  */
 const TOKEN_MAX = 16_384
-/** Maximum `expires_in` of a reply that the gate believes, s: about 68 years. A longer lifetime is ignored. */
+/** Maximum `expires_in` in a token reply that the gate accepts, s: about 68 years. A longer lifetime is ignored. */
 const EXPIRES_IN_MAX_S = 2 ** 31
 
 /**
@@ -66,7 +69,8 @@ export function readGrant(reply: FormReply, askedMs: number, secrets: readonly s
   const type = member(object, 'token_type')
   if (typeof token !== 'string' || token === '' || typeof type !== 'string')
     return { why: 'the reply has no access_token or no token_type' }
-  // `N_A` is the token_type of a token that is not an access token, such as a JWT of another kind (RFC 8693 §2.2.1).
+  // Reject `N_A`: it is the token_type of a token that is not an access token, such as a JWT of another kind (RFC 8693
+  // §2.2.1).
   if (!/^(?:bearer|n_a)$/i.test(type)) {
     return {
       unusable: `the reply has ${/^[\w-]{1,32}$/.test(type) ? `token_type ${type}` : 'another token_type'} instead of Bearer`,

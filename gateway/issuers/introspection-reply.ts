@@ -28,7 +28,7 @@ export function isUnsupportedToken(reply: FormReply): boolean {
   return reply.status === 400 && errorCode(reply) === 'unsupported_token_type'
 }
 
-/** Whether the issuer refused the credentials of the gate (RFC 6749 §5.2). */
+/** Whether the issuer refused the client credentials of the gate (RFC 6749 §5.2). */
 export function isClientRefused(reply: Pick<FormReply, 'status' | 'mediaType' | 'body'>): boolean {
   return reply.status === 401 || (reply.status === 400 && errorCode(reply) === 'invalid_client')
 }
@@ -62,8 +62,8 @@ export function readReply(
 }
 
 /**
- * Returns the end of an error message: a comma and the error code of the reply, or `''` for a reply without an error
- * code.
+ * Returns the end of the error message for an introspection reply: a comma and the error code of the reply, or `''` for
+ * a reply without an error code.
  */
 function saying(reply: FormReply): string {
   const code = errorCode(reply)

@@ -131,8 +131,8 @@ export class Introspector {
   }
 
   /**
-   * Maximum duration of {@link ask}, ms: the waits in the queue, and the last request. Each of the two can take up to
-   * `introspection.timeout` of the issuer.
+   * Maximum duration of an introspection by {@link ask}, ms: the waits in the queue, and the last request. Each of the
+   * two can take up to `introspection.timeout` of the issuer.
    */
   get patienceMs(): number {
     return 2 * this.#introspection.timeoutMs
@@ -208,8 +208,8 @@ export class Introspector {
   /** Logs an outage of the introspection once, logs it again when its cause changes, and logs its end. */
   #logState(failing: string | undefined): void {
     const now = performance.now()
-    // Log at most one line per `LOG_INTERVAL_MS`: an issuer can fail for certain tokens only, and the state then
-    // changes often.
+    // Log at most one line about the introspection outage per `LOG_INTERVAL_MS`: an issuer can fail for certain tokens
+    // only, and the state then changes often.
     if (failing === this.#failing || now - this.#loggedMs < LOG_INTERVAL_MS) return
     this.#loggedMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }

@@ -28,7 +28,7 @@ export class Introspectors {
     return introspector
   }
 
-  /** Uses exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
+  /** Introspects at exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }

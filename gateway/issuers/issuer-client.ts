@@ -3,7 +3,7 @@ import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerClientOptions {
-  /** Maximum size of a JSON document, bytes. Default 1 MiB. */
+  /** Maximum size of a JSON document from an issuer, bytes. Default 1 MiB. */
   readonly maxBytes?: number
   /** Function that resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
@@ -14,7 +14,7 @@ export class IssuerClient {
   readonly #http: IssuerHttp
 
   /**
-   * Each request opens its own connection, because requests are minutes apart. A connection that was idle for minutes
+   * Open a connection for each request: requests to issuers are minutes apart. A connection that was idle for minutes
    * can be dead without notice.
    */
   constructor({ maxBytes = 1024 * 1024, lookup }: IssuerClientOptions = {}) {
@@ -22,11 +22,11 @@ export class IssuerClient {
   }
 
   /**
-   * Fetches one JSON document.
+   * Fetches one JSON document from an issuer.
    *
    * @returns the JSON document; `undefined` when the issuer replies 4xx
    * @throws {Error} when the URL is rejected, the issuer is unreachable, or the reply is not 200 with JSON of the
-   * allowed size
+   *   allowed size
    */
   async getJson(address: string, signal: AbortSignal): Promise<unknown> {
     const { href, origin, pathname } = readIssuerUrl(address)
@@ -59,8 +59,8 @@ async function read(reply: IssuerReply): Promise<unknown> {
 }
 
 /**
- * Returns the message of an error. For an AggregateError, which has no message itself, joins the messages of its
- * errors: one for each address of the host name that failed.
+ * Returns the message of a connection error. For an AggregateError, which has no message itself, joins the messages of
+ * its errors: one for each address of the host name that failed.
  */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')

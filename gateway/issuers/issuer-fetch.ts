@@ -14,7 +14,7 @@ export interface IssuerFetchOptions {
   readonly clientId: string
   /** Identifier of the issuer, which is the `aud` of client assertions. */
   readonly issuer: string
-  /** Maximum number of concurrent connections to one origin. */
+  /** Maximum number of concurrent connections to one origin of an issuer. */
   readonly connections: number
   /** Longest duration of a call to the issuer, ms. */
   readonly patienceMs: number
@@ -30,7 +30,7 @@ export class IssuerFetch {
   readonly #options: IssuerFetchOptions
 
   /**
-   * Each call opens its own connection, so that a call never fails because of an old connection and needs no
+   * Open a connection for each call to the issuer, so that a call never fails because of an old connection and needs no
    * repetition: the issuer could have processed the failed call. Only a call whose credentials the issuer refused is
    * repeated, because the issuer did not process it.
    */
@@ -46,7 +46,7 @@ export class IssuerFetch {
 
   readonly fetch: CustomFetch = async (address, { method, headers, body, signal }) => {
     const { authentication, clientId, issuer } = this.#options
-    // openid-client takes the URLs of all its calls from the issuer's metadata, so check each URL here.
+    // Check the URL of each call: openid-client takes the URLs from the issuer's metadata.
     const { href } = readMetadataUrl(address, 'an endpoint', issuer)
     const send = async (credentials: ClientCredentials): Promise<ReadReply> => {
       const proof = await clientProof(credentials, clientId, issuer)
@@ -83,9 +83,9 @@ function isRefusal(read: ReadReply): boolean {
 }
 
 /**
- * Returns the header fields that openid-client reads. All other fields are left out, because they could contain bytes
- * that the class `Headers` rejects. `WWW-Authenticate` is left out if the body has an OAuth error: openid-client would
- * otherwise not read the error.
+ * Returns those header fields of the issuer's reply that openid-client reads. All other fields are left out, because
+ * they could contain bytes that the class `Headers` rejects. `WWW-Authenticate` is left out if the body has an OAuth
+ * error: openid-client would otherwise not read the error.
  */
 function readFields(read: ReadReply): Record<string, string> {
   const fields: Record<string, string> = {}

@@ -4,13 +4,13 @@ import { guardedLookup, type NameLookup } from '../base/guarded-lookup.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerHttpOptions {
-  /** Maximum size of a reply body, bytes. A larger body is rejected. */
+  /** Maximum size of the body of an issuer's reply, bytes. A larger body is rejected. */
   readonly maxBytes: number
-  /** Maximum number of concurrent connections to one origin. Default: no limit. */
+  /** Maximum number of concurrent connections to one origin of an issuer. Default: no limit. */
   readonly connections?: number
-  /** Idle time after which a connection is closed, ms. Default: each request opens its own connection. */
+  /** Idle time after which a connection to an issuer is closed, ms. Default: each request opens its own connection. */
   readonly keepAliveMs?: number
-  /** Client certificate and key for mutual TLS, as PEM text. */
+  /** Client certificate and key of the gate for mutual TLS, as PEM text. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined
   /** Function that resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
@@ -45,16 +45,17 @@ export class IssuerReply {
     this.#maxBytes = maxBytes
   }
 
-  /** Returns the value of a header field; `''` if the reply does not have the field. */
+  /** Returns the value of a header field of the reply; `''` if the reply does not have the field. */
   field(name: string): string {
     return String(this.#headers[name] ?? '')
   }
 
   /**
-   * Reads the whole body of the reply. The body is never decompressed, so the size limit also limits the memory.
+   * Reads the whole body of the issuer's reply. The body is never decompressed, so the size limit also limits the
+   * memory.
    *
    * @throws {UnreadableReply} before any byte is read when the body has a content coding, or when the body becomes too
-   * long
+   *   long
    */
   async bytes(): Promise<Buffer> {
     const coding = this.field('content-encoding')
@@ -75,7 +76,7 @@ export class IssuerReply {
     return Buffer.concat(chunks)
   }
 
-  /** Closes the connection without reading the body of the reply. */
+  /** Closes the connection to the issuer without reading the body of the reply. */
   discard(): void {
     this.#body.on('error', () => {}).destroy()
   }
@@ -92,7 +93,7 @@ export class IssuerHttp {
   constructor({ maxBytes, connections, keepAliveMs, certificate, lookup = systemLookup }: IssuerHttpOptions) {
     this.#maxBytes = maxBytes
     this.#agent = new Agent({
-      // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+      // Verify server certificates explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
       connect: { lookup: guardedLookup(lookup), rejectUnauthorized: true, ...certificate },
       allowH2: false,
       ...(connections !== undefined && { connections }),
@@ -103,7 +104,7 @@ export class IssuerHttp {
   }
 
   /**
-   * Sends one request. The body of the reply is not read yet.
+   * Sends one request to an issuer. The body of the reply is not read yet.
    *
    * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */

@@ -23,7 +23,7 @@ export class IssuerKeys implements KeySource, ExpirySource {
    * @bound policy
    */
   readonly #sets = new Map<string, KeySet>()
-  /** Key set for the rules of each issuer, including rules of older policy snapshots that exchanges still use. */
+  /** Key set by the rules of its issuer, including rules of older policy snapshots that exchanges still use. */
   readonly #setOf = new WeakMap<IssuerRules, KeySet>()
 
   constructor(options: IssuerKeysOptions) {
@@ -42,7 +42,7 @@ export class IssuerKeys implements KeySource, ExpirySource {
     return set
   }
 
-  /** Uses exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
+  /** Uses the keys of exactly these issuers from now on: calls {@link prepare} and the function that it returns. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }

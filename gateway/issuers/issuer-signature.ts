@@ -29,7 +29,7 @@ export async function isSignedBy(
       await compactVerify(text, cryptoKey, { algorithms: [algorithm] })
       return true
     } catch {
-      // The signature was not made with this key. Try the next key that could have made it.
+      // Try the next key: the signature of the JWT was not made with this key.
     }
   }
   return false

@@ -35,9 +35,9 @@ export interface KeySetStatus {
   readonly outcome: FetchOutcome | undefined
   /** Time since the last successful key set fetch, ms; `undefined` before the first. */
   readonly ageMs: number | undefined
-  /** Error message of the last key set fetch; `undefined` if it succeeded. */
+  /** Error message of the issuer's last key set fetch; `undefined` if it succeeded. */
   readonly error: string | undefined
-  /** Value of `ageMs` above which the gate no longer uses the keys, ms. */
+  /** Age (`ageMs`) above which the gate no longer uses the issuer's keys, ms. */
   readonly staleMs: number
 }
 
@@ -75,8 +75,8 @@ export class KeySet implements TokenKeys {
   /** Slot in the queue for the fetch in progress; `undefined` while no fetch is in progress. */
   #turn: FetchSlot | undefined
   /**
-   * Result of a queued fetch for the tokens that wait for it. It is `failed` when the fetch has waited `timeoutMs` in
-   * the queue.
+   * Result of a queued key set fetch for the tokens that wait for it. It is `failed` when the fetch has waited
+   * `timeoutMs` in the queue.
    */
   #awaited: Promise<FetchOutcome> | undefined
   #waiting = 0
@@ -98,7 +98,7 @@ export class KeySet implements TokenKeys {
     this.#queue = queue
   }
 
-  /** Starts to fetch the keys and to refresh them until `close`. Does not wait for the first fetch. */
+  /** Starts to fetch the issuer's keys and to refresh them until `close`. Does not wait for the first fetch. */
   start(): void {
     if (this.#started) return
     this.#started = true
@@ -110,8 +110,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Fetches the keys again. Within `cooldownMs` after the last fetch, returns the outcome of that fetch instead, also
-   * if it was a periodic fetch.
+   * Fetches the issuer's keys again. Within `cooldownMs` after the last fetch, returns the outcome of that fetch
+   * instead, also if it was a periodic fetch.
    */
   refetch(): Promise<FetchOutcome> {
     const cooling = this.#leftMs(this.#times.cooldownMs) > 0
@@ -120,9 +120,9 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Fetches the keys again for a JWT that its sender will not send again. If the last fetch was recent, waits first:
-   * until 1 s after it if the issuer sent the JWT to the gate, else until `cooldownMs` after it. Does not wait, but
-   * behaves like `refetch`, when the last fetch failed, or when 64 JWTs of other senders wait.
+   * Fetches the issuer's keys again for a JWT that its sender will not send again. If the last fetch was recent, waits
+   * first: until 1 s after it if the issuer sent the JWT to the gate, else until `cooldownMs` after it. Does not wait,
+   * but behaves like `refetch`, when the last fetch failed, or when 64 JWTs of other senders wait.
    */
   async refetchFor(sender: JwtSender): Promise<FetchOutcome> {
     const { cooldownMs } = this.#times
@@ -134,7 +134,7 @@ export class KeySet implements TokenKeys {
       if (!fromIssuer) this.#waiting++
       await new Promise<void>((resolve) => this.#task.after(leftMs, resolve))
       if (!fromIssuer) this.#waiting--
-      // Another caller has fetched the keys during the wait.
+      // Return when another caller has fetched the keys during the wait.
       if (this.#endedMs !== endedMs) return this.#outcome
     }
     return this.#refetchNow()
@@ -153,8 +153,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Returns the outcome of a queued fetch, or `failed` when the fetch has waited `timeoutMs` in the queue. Such a
-   * failure does not change the status of the issuer, because no request was sent to the issuer.
+   * Returns the outcome of a queued key set fetch, or `failed` when the fetch has waited `timeoutMs` in the queue. Such
+   * a failure does not change the status of the issuer, because no request was sent to the issuer.
    */
   #waitForTurn(turn: FetchSlot, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
     const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
@@ -165,7 +165,7 @@ export class KeySet implements TokenKeys {
     return promise
   }
 
-  /** Keys of the last successful fetch that cannot be used, each with the reason. */
+  /** Keys of the issuer's last successful fetch that cannot be used, each with the reason. */
   get ignored(): readonly IgnoredKey[] {
     return this.#published.ignored
   }
@@ -182,7 +182,10 @@ export class KeySet implements TokenKeys {
     }
   }
 
-  /** Stops the periodic fetches. The keys remain available to exchanges of an older policy snapshot. */
+  /**
+   * Stops the periodic fetches of the issuer's keys. The keys remain available to exchanges of an older policy
+   * snapshot.
+   */
   close(): void {
     this.#started = false
     this.#refreshTimer?.()
@@ -190,7 +193,7 @@ export class KeySet implements TokenKeys {
     this.#staleTimer = undefined
   }
 
-  /** Runs a periodic fetch of the keys, unless `close` was called. */
+  /** Runs a periodic fetch of the issuer's keys, unless `close` was called. */
   async #refreshed(): Promise<void> {
     if (this.#started) await this.#fetch(true)
   }
@@ -210,7 +213,8 @@ export class KeySet implements TokenKeys {
     this.#turn = turn
     await turn.granted
     try {
-      // Skip the fetch if the issuer was removed from the policy while the fetch was queued and no token waits for it.
+      // Skip the key set fetch if the issuer was removed from the policy while the fetch was queued and no token waits
+      // for it.
       if (turn.use !== 'urgent' && !this.#started) return this.#outcome ?? 'failed'
       return await this.#attempt()
     } finally {
@@ -254,7 +258,7 @@ export class KeySet implements TokenKeys {
   }
 
   #fail(error: string): void {
-    // Log an outage once, and again when its cause changes.
+    // Log an outage of the key set once, and again when its cause changes.
     if (error !== this.#error && this.#started) {
       this.#log('warn', 'issuer keys cannot be fetched', { issuer: this.#rules.name, error })
     }
@@ -286,7 +290,7 @@ export class KeySet implements TokenKeys {
   #schedule(): void {
     if (!this.#started) return
     const { cooldownMs, refreshMs, retryMs } = this.#times
-    // With a short `keysStaleMs`, fetch so often that the keys do not become too old when one fetch fails.
+    // With a short `keysStaleMs`, fetch the key set so often that the keys do not become too old when one fetch fails.
     const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
     const backOffMs = Math.min(retryMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
     const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, backOffMs)

@@ -22,13 +22,13 @@ export interface TokenKeys {
    */
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
   /**
-   * Fetches the keys again. Concurrent callers share one fetch. For a minimum time after a fetch, returns its outcome
-   * instead of fetching again. Never rejects.
+   * Fetches the issuer's keys again. Concurrent callers share one fetch. For a minimum time after a fetch, returns its
+   * outcome instead of fetching again. Never rejects.
    */
   refetch(): Promise<FetchOutcome>
   /**
-   * Fetches the keys again for a JWT that its sender will not send again. After a recent fetch, waits until the next
-   * fetch is allowed. Never rejects.
+   * Fetches the issuer's keys again for a JWT that its sender will not send again. After a recent fetch, waits until
+   * the next fetch is allowed. Never rejects.
    */
   refetchFor(sender: JwtSender): Promise<FetchOutcome>
 }

@@ -74,7 +74,7 @@ export interface LoginGrant extends GrantedTokens {
 /** The HTTP client (usually a browser) for whom the gate calls the issuer, and a check whether the call is allowed. */
 export interface LoginCaller {
   /**
-   * The client's address. One address can have at most 4 concurrent calls; further calls wait, up to `login.timeout`.
+   * Address of the client. One address can have at most 4 concurrent calls; further calls wait, up to `login.timeout`.
    */
   readonly address: string
   /**
@@ -99,10 +99,10 @@ export interface LoginRefusal {
     | 'login-insufficient'
     | 'login-token-unusable'
     | 'login-misconfigured'
-  /** Member `error` of the issuer's reply, if the reply has one (RFC 6749 §4.1.2.1, §5.2). */
+  /** Member `error` of the issuer's reply to the login, if the reply has one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
-  /** Cause of the refusal, for the log. */
+  /** Cause of the login's refusal, for the log. */
   readonly why: string
 }
 
@@ -182,7 +182,7 @@ export class LoginClient {
     }
   }
 
-  /** Maximum time until all calls in progress have ended, ms. */
+  /** Maximum time until all calls to the issuer in progress have ended, ms. */
   get patienceMs(): number {
     return 3 * this.#login.timeoutMs + REFRESH_MS
   }
@@ -230,8 +230,8 @@ export class LoginClient {
         try {
           return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
         } catch (error) {
-          // Any error reply to a pushed request is a fault of the gate or the issuer, because nothing in the request
-          // comes from the browser.
+          // Report any error reply to a pushed authorization request as a fault: it is a fault of the gate or the
+          // issuer, because nothing in the request comes from the browser.
           const problem = this.#misconfigurationIn(error, redirectUri, true)
           if (problem !== undefined) return refusal('login-misconfigured', problem)
           throw this.#fault(what, error)
@@ -276,8 +276,8 @@ export class LoginClient {
       if (typeof claims === 'string') return unproven(claims)
       const mismatch = flawInPair(granted.access_token, claims, this.#rules)
       if (mismatch !== undefined) return unproven(mismatch)
-      // openid-client has already checked that `auth_time` is not older than `max_age`. Check that it is not in the
-      // future.
+      // Check that `auth_time` is not in the future: openid-client has only checked that it is not older than
+      // `max_age`.
       if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
         return unproven('auth_time of the ID token is in the future')
       }
@@ -401,8 +401,8 @@ export class LoginClient {
   }
 
   /**
-   * Runs `work`. Converts every error that is not an OAuth error of the issuer, such as a timeout or a reply 5xx, into
-   * a fault.
+   * Runs a call to the issuer. Converts every error that is not an OAuth error of the issuer, such as a timeout or a
+   * reply 5xx, into a fault.
    */
   async #answered<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
@@ -441,7 +441,8 @@ export class LoginClient {
     )
     configuration[openid.customFetch] = fetch.fetch
     configuration.timeout = this.#login.timeoutMs / 1000
-    // Safe: IssuerFetch rejects plain http, except when both the issuer and the endpoint are on loopback.
+    // Allow plain http in openid-client, which is safe: IssuerFetch rejects it, except when both the issuer and the
+    // endpoint are on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration
   }
@@ -557,8 +558,8 @@ function expiryIn(accessToken: string): number | undefined {
 }
 
 /**
- * Whether an error says nothing about the request, for example a timeout or a reply 5xx. A reply with an OAuth error
- * says something.
+ * Whether an error of a call to the issuer says nothing about the request, for example a timeout or a reply 5xx. A
+ * reply with an OAuth error says something.
  */
 function saysNothing(error: unknown): boolean {
   if (error instanceof openid.ResponseBodyError) return error.status >= 500 || error.status === 429
@@ -604,8 +605,8 @@ function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
 }
 
 /**
- * Describes an error by its message and the message of its cause. Never includes the request, which a cause can
- * contain.
+ * Describes a failed call to the issuer by its message and the message of its cause. Never includes the request, which
+ * a cause can contain.
  */
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error
@@ -613,7 +614,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error'
   const { cause } = error
   if (!(cause instanceof Error) || cause.message === error.message) return cut(error.message)
-  // openid-client gives every network error this message.
+  // Leave out the message that openid-client gives every network error.
   return cut(error.message === 'something went wrong' ? cause.message : `${error.message}: ${cause.message}`)
 }
 

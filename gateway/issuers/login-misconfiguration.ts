@@ -10,7 +10,7 @@ import { issuerText } from './issuer-text.ts'
 interface RejectedCall {
   readonly rules: Pick<IssuerRules, 'name' | 'login'>
   readonly redirectUri: string | undefined
-  /** Secrets in the request, which are removed from texts of the issuer. */
+  /** Secrets in the rejected call, which are removed from texts of the issuer. */
   readonly secrets: readonly string[]
 }
 
@@ -47,7 +47,7 @@ export function misconfigurationIn(error: unknown, call: RejectedCall, any = fal
 function statedIn(error: unknown): { readonly code: string | undefined; readonly description: string | undefined } {
   if (error instanceof openid.AuthorizationResponseError) return stated(error)
   if (error instanceof openid.ResponseBodyError && error.status < 500 && error.status !== 429) return stated(error)
-  // The reply has no error code, but its status 401 says that the issuer refused the client (RFC 6749 §5.2).
+  // Report status 401 without an error code as `invalid_client`: the issuer refused the client (RFC 6749 §5.2).
   if (error instanceof openid.WWWAuthenticateChallengeError && error.status === 401) {
     return { code: 'invalid_client', description: 'status 401' }
   }

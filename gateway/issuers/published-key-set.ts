@@ -12,7 +12,10 @@ export class PublishedKeySet {
 
   readonly keys: readonly PublishedKey[]
   readonly ignored: readonly IgnoredKey[]
-  /** Keys by their id. @bound {@link maxKeys} keys | the key set is rejected | gatehouse_issuer_keys_failing */
+  /**
+   * Published keys by their id (`kid`). @bound {@link maxKeys} keys | the key set is rejected |
+   * gatehouse_issuer_keys_failing
+   */
   readonly #byKeyId = new Map<string, PublishedKey[]>()
 
   private constructor(keys: readonly PublishedKey[], ignored: readonly IgnoredKey[]) {
@@ -27,8 +30,9 @@ export class PublishedKeySet {
   }
 
   /**
-   * Imports the keys of a key set (RFC 7517 §5) that can be used with `algorithms`. For a key that is equal to a key in
-   * `before`, the object of that key is used again, so that tokens that were verified with it stay verified.
+   * Imports those keys of an issuer's key set (RFC 7517 §5) that can be used with `algorithms`. For a key that is equal
+   * to a key in `before`, the object of that key is used again, so that tokens that were verified with it stay
+   * verified.
    *
    * @throws {Error} when the document is not a key set, or has more than 100 keys
    */
@@ -59,7 +63,10 @@ export class PublishedKeySet {
     return fitting.slice(0, maxCandidates)
   }
 
-  /** Retires the keys that the set `next` does not contain: everything that they verified becomes invalid. */
+  /**
+   * Retires the issuer keys that the new key set `next` does not contain: everything that they verified becomes
+   * invalid.
+   */
   retireBut(next: PublishedKeySet): void {
     const kept = new Set(next.keys)
     for (const key of this.keys) if (!kept.has(key)) key.retire()

@@ -109,13 +109,13 @@ function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
     throw new Error('the RSA exponent must be odd, at least 3 and less than 2^33')
 }
 
-/** Converts bytes into a number. @param bytes  big-endian; a text is base64url */
+/** Converts a parameter of an RSA key into a number. @param bytes  big-endian; a text is base64url */
 function numberIn(bytes: Uint8Array | string): bigint {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'base64url') : Buffer.from(bytes)
   return BigInt(`0x${buffer.toString('hex')}`)
 }
 
-/** Returns the accepted algorithms that can be used with a key, or the reason why none can. */
+/** Returns the accepted algorithms that can be used with a published key, or the reason why none can. */
 function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: ReadonlySet<string>): string[] | string {
   const { kty, crv, alg, use, key_ops: operations, kid } = jwk
   if (kty === 'oct' || secretMembers.some((name) => Object.hasOwn(jwk, name))) return 'not a public key'
@@ -134,8 +134,8 @@ function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: Rea
 }
 
 /**
- * Whether a key that names `keyAlgorithm` can be used with `algorithm`. `EdDSA` is the older name of `Ed25519` (RFC
- * 9864 §2.2).
+ * Whether a published key that names `keyAlgorithm` can be used with `algorithm`. `EdDSA` is the older name of
+ * `Ed25519` (RFC 9864 §2.2).
  */
 function serves(keyAlgorithm: unknown, algorithm: string): boolean {
   return keyAlgorithm === algorithm || (keyAlgorithm === 'EdDSA' && algorithm === 'Ed25519')

@@ -63,26 +63,26 @@ export class QuestionQueue {
   readonly #atOnce: number
   readonly #rate: QuestionRate
   /**
-   * Introspections that refresh a known answer.
+   * Waiting introspections that refresh a known response (re-checks).
    *
    * @bound {@link RECHECKS_MAX} requests | the newest request of the client with the most is refused | none
    */
   readonly #rechecks = new FairQueue<Waiter>(RECHECKS_MAX, RECHECKS_MAX)
   /**
-   * First introspections for addresses that have sent a valid token.
+   * Waiting first introspections for addresses that have sent a valid token.
    *
    * @bound {@link FIRST_MAX} requests, {@link FIRST_MAX_OF_ONE} of one client | the newest request of the client with
-   * the most is refused | none
+   *   the most is refused | none
    */
   readonly #known = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
   /**
-   * First introspections for other addresses.
+   * Waiting first introspections for addresses that have not sent a valid token.
    *
    * @bound {@link FIRST_MAX} requests, {@link FIRST_MAX_OF_ONE} of one client | the newest request of the client with
-   * the most is refused | none
+   *   the most is refused | none
    */
   readonly #unknown = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
-  /** Number of requests in progress. `#busyUnknown`: number of requests in progress for unknown addresses. */
+  /** Number of introspection requests in progress. `#busyUnknown`: number of those for unknown addresses. */
   #busy = 0
   #busyUnknown = 0
   /**
@@ -93,7 +93,7 @@ export class QuestionQueue {
   /** Number of consecutive slots that first introspections from known addresses got while unknown addresses waited. */
   #knownRun = 0
   readonly #task = new Supervisor('introspection-questions')
-  /** Cancels the timer that serves waiting requests when the rate limit allows the next request. */
+  /** Function that cancels the timer that serves waiting requests when the rate limit allows the next request. */
   #timer: (() => void) | undefined
 
   constructor({ atOnce, rate }: QuestionQueueOptions) {
@@ -102,8 +102,8 @@ export class QuestionQueue {
   }
 
   /**
-   * Waits for a slot, for at most `waitMs`. After `granted` the caller can send its introspection request, and must
-   * then call {@link done} with the same asker.
+   * Waits for a slot for an introspection request, for at most `waitMs`. After `granted` the caller can send its
+   * introspection request, and must then call {@link done} with the same asker.
    */
   take(asker: Asker, waitMs: number): Promise<QueueOutcome> {
     const queue = this.#queueOf(asker)

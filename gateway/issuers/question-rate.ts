@@ -1,10 +1,13 @@
 /** Minimum rate to which rate-limit replies of an issuer can lower introspection requests, requests per second. */
 const LEAST_PER_S = 1
-/** Rate at which the limit ends: above it requests to the issuer are not limited, requests per second. */
+/**
+ * Rate of introspection requests at which the limit ends: above it requests to the issuer are not limited, requests per
+ * second.
+ */
 const MOST_PER_S = 10_000
 /**
- * The rate rises each second by this fraction of the rate that it had before its last decrease. After a halving it
- * therefore takes about 5 s to rise to the old rate.
+ * Fraction of growth: the rate of introspection requests rises each second by this fraction of the rate that it had
+ * before its last decrease. After a halving it therefore takes about 5 s to rise to the old rate.
  */
 const INCREASE = 0.1
 /** Maximum accepted `Retry-After` of an issuer, ms. A wrong `Retry-After` must not slow down the requests for days. */
@@ -24,19 +27,22 @@ const MEASURED_MS = 1000
  */
 export class QuestionRate {
   readonly #now: () => number
-  /** Current limit, requests per second; Infinity when the rate is not limited. */
+  /** Current limit of introspection requests, requests per second; Infinity when the rate is not limited. */
   #perS = Number.POSITIVE_INFINITY
-  /** Amount by which the rate rises each second, in requests per second. */
+  /** Amount by which the rate of introspection requests rises each second, requests per second. */
   #risePerS = 1
-  /** Time at which `#perS` was computed; monotonic, ms. */
+  /** Time at which the rate `#perS` was computed; monotonic, ms. */
   #risenMs = 0
-  /** Time of the last decrease of the rate; monotonic, ms. */
+  /** Time of the last decrease of the request rate; monotonic, ms. */
   #decreasedMs = Number.NEGATIVE_INFINITY
-  /** Number of requests that can be sent now, with a fraction; at most 1. */
+  /** Number of introspection requests that can be sent now, with a fraction; at most 1. */
   #permits = 1
   #filledMs = 0
   #oneUntilMs = Number.NEGATIVE_INFINITY
-  /** Number of requests sent in the current period of `MEASURED_MS`. `#sentBefore`: in the previous period. */
+  /**
+   * Number of introspection requests sent in the current period of `MEASURED_MS`. `#sentBefore`: in the previous
+   * period.
+   */
   #sent = 0
   #sentBefore = 0
   #periodMs = Number.NEGATIVE_INFINITY
@@ -46,7 +52,7 @@ export class QuestionRate {
     this.#now = now
   }
 
-  /** Current limit, requests per second; Infinity when the rate is not limited. */
+  /** Current limit of introspection requests, requests per second; Infinity when the rate is not limited. */
   get perS(): number {
     this.#rise()
     return this.#perS
@@ -102,7 +108,7 @@ export class QuestionRate {
   #rise(): void {
     if (this.#perS === Number.POSITIVE_INFINITY) return
     const now = this.#now()
-    // The rate starts to rise only after the end of `Retry-After`.
+    // Start the rise of the rate only at the end of `Retry-After`.
     const fromMs = Math.max(this.#risenMs, Math.min(this.#oneUntilMs, now))
     this.#risenMs = now
     this.#perS += (this.#risePerS * (now - fromMs)) / 1000

@@ -63,9 +63,9 @@ export class TokenEndpoint {
   }
 
   /**
-   * Requests one token. After a rate-limit reply (429, or 503 with `Retry-After`) the request is repeated, until the
-   * timeout has passed since the call. Each request, also the last one, has this timeout again. When the connection
-   * breaks, the request is repeated once: a second token is harmless.
+   * Requests one token from the endpoint. After a rate-limit reply (429, or 503 with `Retry-After`) the request is
+   * repeated, until the timeout has passed since the call. Each request, also the last one, has this timeout again.
+   * When the connection breaks, the request is repeated once: a second token is harmless.
    *
    * @param form   parameters of the grant
    * @param proof  returns the client authentication of one request
@@ -94,7 +94,7 @@ export class TokenEndpoint {
     }
   }
 
-  /** Maximum duration of {@link request}, ms: the waits in the queue, and the last call. */
+  /** Maximum duration of a token request by {@link request}, ms: the waits in the queue, and the last call. */
   get patienceMs(): number {
     return 2 * this.#options.timeoutMs
   }
@@ -132,8 +132,8 @@ export class TokenEndpoint {
     }
     const grant = readGrant(reply, askedMs, secrets)
     if ('why' in grant) throw this.#fault(grant.why)
-    // If the reply has no OAuth error code, the endpoint may have moved to another URL: look up its URL again for the
-    // next request.
+    // If a reply of the token endpoint has no OAuth error code, the endpoint may have moved to another URL: look up its
+    // URL again for the next request.
     if ('error' in grant && grant.error.startsWith('status ')) this.#endpoint.expire()
     return grant
   }

@@ -27,8 +27,8 @@ export class TokenEndpoints {
   }
 
   /**
-   * Prepares a change of the policy. The returned function closes the endpoints of removed issuers when their calls
-   * must have ended.
+   * Prepares a change of the policy. The returned function closes the token endpoints of removed issuers when their
+   * calls must have ended.
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const next = new Set(rules)

@@ -25,7 +25,7 @@ export function flawInTokenReply(
   if (!isBearerToken(accessToken))
     return 'the access token contains characters that are invalid in a bearer token (RFC 6750 §2.1)'
   const jws = readJws(accessToken)
-  // The gate does not use a token for another audience, so the binding of such a token has no effect.
+  // Ignore the binding of a token for another audience: the gate does not use such a token.
   const claimed = typeof jws === 'string' ? undefined : validateClaims(jws.claims, rules, nowMs)
   if (claimed === 'token-binding' || (typeof claimed === 'object' && claimed.confirmation !== undefined)) {
     return 'the access token is bound to a key (cnf); configure the issuer to give this client bearer tokens'

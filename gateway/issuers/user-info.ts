@@ -25,7 +25,7 @@ export class UserInfoCall {
   }
 
   /**
-   * Asks for the claims about the user whose access token is sent.
+   * Asks the UserInfo endpoint for the claims about the user whose access token is sent.
    *
    * @param subject  `sub` of the ID token. Claims about another subject are not used (OpenID Connect Core §5.3.2)
    * @returns `none` when the issuer rejects the access token, or when its response is invalid or about another subject
@@ -81,7 +81,7 @@ export class UserInfoCall {
       : 'the UserInfo response has an invalid signature'
   }
 
-  /** Cancels the calls in progress. */
+  /** Cancels the calls to the UserInfo endpoint in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }

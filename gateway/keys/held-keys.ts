@@ -8,9 +8,9 @@ const ids = z.array(z.string())
 const holder = z.object({
   id: z.string(),
   role: z.enum(['node', 'worker']),
-  // A process of an older release, which has no keys of kind `policy`, does not report this list.
+  // Keys of kind `policy`. Absent in the report of a process of an older release, which has no such keys.
   keys: z.object({ assertion: ids, encryption: ids, audit: ids, policy: ids.default([]) }),
-  // A process of a later release may write with keys of a kind that this release does not know.
+  // Key with which the process writes, by kind; also kinds that only a later release knows.
   writes: z.record(z.string(), z.string()),
 })
 
@@ -25,7 +25,7 @@ export interface KeyProcess {
 
 /** The keys of all processes of the cluster, as Redis had them at one time. */
 export class HeldKeys {
-  /** Time of the Redis server at the read, ms since the epoch. */
+  /** Time of the Redis server at the read of the keys, ms since the epoch. */
   readonly nowMs: number
   readonly holders: readonly KeyHolder[]
   readonly #use: ReadonlyMap<string, number>

@@ -40,7 +40,7 @@ export class KeyChange {
     if (problems.length > 0) throw new ConfigError(problems)
   }
 
-  /** Returns the keys in force that `next` lacks or has with another value. */
+  /** Returns the keys in force that the new settings `next` lack or have with another value. */
   #dropped(kind: KeyKind, next: SettingKeys): DroppedKey[] {
     return this.#dependencies.keyRings.of(kind).keys.flatMap((key): DroppedKey[] => {
       const same = next[kind].find(({ id }) => id === key.id)
@@ -49,7 +49,7 @@ export class KeyChange {
     })
   }
 
-  /** Returns why the key is in use; `undefined` when it is not. */
+  /** Returns a text that says why the key is in use; `undefined` when it is not in use. */
   async #use(kind: KeyKind, id: string): Promise<string | undefined> {
     const { keyRings, neededUntilMs, nowMs = Date.now } = this.#dependencies
     if (keyRings.of(kind).writer?.id === id) return `this process ${verbs[kind]} with it`
@@ -60,7 +60,7 @@ export class KeyChange {
 
 interface DroppedKey {
   readonly id: string
-  /** Whether the new settings have a key with the same id and another value. */
+  /** Whether the reloaded settings have a key with the same id and another value. */
   readonly isAltered: boolean
 }
 

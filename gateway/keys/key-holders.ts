@@ -6,9 +6,9 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { HeldKeys, type KeyProcess } from './held-keys.ts'
 
-/** Time between two reports of a process, ms. */
+/** Time between two key reports of a process to Redis, ms. */
 const REPORT_MS = 5000
-/** Time after which a process without reports is no longer listed, ms. */
+/** Time after which a process without key reports is no longer listed, ms. */
 const EXPIRY_MS = 3 * REPORT_MS + 1000
 /**
  * Time for which Redis keeps the last use of a key, ms: two days longer than the longest session and the longest time
@@ -20,7 +20,7 @@ export interface KeyHoldersDependencies {
   readonly link: RedisLink
   readonly keyRings: KeyRings
   readonly process: KeyProcess
-  /** Called with the appointed writing keys after each report. */
+  /** Called with the writing keys that the cluster appointed, after each report to Redis. */
   readonly appointed?: (keys: ReadonlyMap<KeyKind, string>) => void
 }
 
@@ -61,7 +61,7 @@ export class KeyHolders {
     try {
       if (this.#client.ready) await this.#client.call('HDEL', this.#dependencies.link.keys.keyHolders, this.#name)
     } catch {
-      // Redis failed, so the entry of this process stays in Redis until it expires.
+      // Ignore a failure of Redis: the entry of this process then stays in Redis until it expires.
     }
     await this.#client.close()
   }
@@ -84,7 +84,7 @@ export class KeyHolders {
     try {
       reply = await this.#publish([keyHolders, keyUse, writingKeys], [this.#name, entry, EXPIRY_MS, REPORT_MS, USE_MS])
     } catch {
-      // Redis is unavailable, which RedisLink logs. The next report follows in 5 s.
+      // Ignore an unavailable Redis, which RedisLink logs: the next key report follows in 5 s.
       return
     }
     const pairs = reply as string[]

@@ -4,7 +4,7 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 
 const MINUTE_MS = 60_000
 
-/** Inputs that decide how long data of a key stay in use. */
+/** Inputs that decide how long data stay in use that a key wrote (signed or encrypted). */
 export interface LifetimeInputs {
   /** Issuers of the policy in force. */
   readonly issuers: () => Iterable<IssuerRules>

@@ -6,9 +6,9 @@ import type { KeyHolders } from './key-holders.ts'
 import type { LifetimeInputs } from './key-lifetimes.ts'
 import type { WritingKeys } from './writing-keys.ts'
 
-/** Longest wait for the acknowledgements of the nodes, ms. */
+/** Longest wait until the nodes have acknowledged a switch of the writing key, ms. */
 const WAIT_MS = 10_000
-/** Time after a switch in which workers still write with the old key, ms: they report every 5 s. */
+/** Time after a switch of the writing key in which workers still write with the old key, ms: they report every 5 s. */
 const WORKERS_LATE_MS = 10_000
 
 export interface KeyServiceDependencies {
@@ -46,9 +46,9 @@ export type RotationResult =
     }
   | {
       readonly rotated: false
-      /** Nodes and workers that lack the key. */
+      /** Nodes and workers that lack the new key. */
       readonly lacking: readonly string[]
-      /** Time from which the switch is possible; `null` while a process lacks the key. */
+      /** Time from which the switch to the key is possible; `null` while a process lacks the key. */
       readonly ready_at: string | null
     }
 
@@ -83,7 +83,7 @@ export class KeyService {
     const { holders, writingKeys, keyRings, cluster, lifetimes, renewPolicyMacs } = this.#dependencies
     const [state, members] = await Promise.all([holders.read(), cluster.list()])
     const reported = new Set(state.holders.map(({ id }) => id))
-    // A node without a report is too old to report its keys, or has just started.
+    // Count a node without a key report as lacking the key: it is too old to report its keys, or has just started.
     const silent = members.filter(({ id }) => !reported.has(id)).map(({ id }) => `node ${id}`)
     const lacking = [...state.lacking(kind, to).map(nameOf), ...silent]
     const ownLacks = !keyRings.of(kind).has(to)

@@ -12,7 +12,7 @@ export interface KeysDependencies {
   readonly keyRings: KeyRings
   readonly lifetimes: LifetimeInputs
   readonly node: { readonly id: string }
-  /** `undefined` on a node without Redis. */
+  /** The connection to Redis; `undefined` on a node without Redis. */
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'> | undefined
   readonly log: WritingKeysDependencies['log']
   readonly renewPolicyMacs?: KeyServiceDependencies['renewPolicyMacs']
@@ -21,12 +21,12 @@ export interface KeysDependencies {
 /** Keys of this node as a member of the cluster. */
 export interface KeysRoom {
   readonly change: KeyChange
-  /** `undefined` on a node without Redis. */
+  /** The service that lists and switches keys; `undefined` on a node without Redis. */
   readonly service: KeyService | undefined
   close(): Promise<void>
 }
 
-/** Opens the keys of a node. Call before the node joins the cluster. */
+/** Opens the keys of a node. Must be called before the node joins the cluster. */
 export function openKeys({ keyRings, lifetimes, node, cluster, log, renewPolicyMacs }: KeysDependencies): KeysRoom {
   if (cluster === undefined) {
     const change = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })

@@ -36,7 +36,7 @@ export class WritingKeys implements SharedState {
   /** Id of the writing key by kind of key. @bound code */
   readonly #appointed = new Map<KeyKind, string>()
   #hasJoined = false
-  /** Error about a missing key in the last log line. */
+  /** Text of the last log line about a missing writing key, so that it is not repeated. */
   #missing: string | undefined
 
   constructor(dependencies: WritingKeysDependencies) {
@@ -81,7 +81,7 @@ export class WritingKeys implements SharedState {
   }
 
   /**
-   * Makes the key the writing key of every node, and waits until the nodes have acknowledged.
+   * Makes a key the writing key of every node, and waits until the nodes have acknowledged.
    *
    * @throws {RedisFault} as a rejection
    */

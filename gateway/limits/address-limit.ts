@@ -6,8 +6,8 @@ const GENERATION_MAX = 32_768
 
 interface Bucket {
   /**
-   * Number of tokens left. When the address is exhausted, the number is below 1; the minimum is `1 - cost of one
-   * failure`.
+   * Number of tokens left in the bucket of a client address. When the address is exhausted, the number is below 1; the
+   * minimum is `1 - cost of one failure`.
    */
   tokens: number
   /** Time at which the tokens of this bucket were last refilled; monotonic, ms. */
@@ -35,18 +35,19 @@ export interface AddressLimitOptions {
 export class AddressLimit {
   readonly #perMs: number
   readonly #burst: number
-  /** Number of tokens that one failed introspection costs, at least 1. A failed verification costs 1. */
+  /** Number of tokens of the bucket that one failed introspection costs, at least 1. A failed verification costs 1. */
   readonly #introspectionCost: number
   readonly #now: () => number
   /**
-   * Buckets in two generations. When the young generation is full, it replaces the old one, which is dropped. So recent
-   * charges are not lost, the memory is bounded, and a flood of addresses causes no search for the oldest bucket.
+   * Token buckets of client addresses in two generations. When the young generation is full, it replaces the old one,
+   * which is dropped. So recent charges are not lost, the memory is bounded, and a flood of addresses causes no search
+   * for the oldest bucket.
    *
    * @bound {@link GENERATION_MAX} addresses | the older generation is dropped | none
    */
   #young = new Map<string, Bucket>()
   /**
-   * Buckets of the previous generation.
+   * Token buckets of client addresses, previous generation.
    *
    * @bound {@link GENERATION_MAX} addresses | the older generation is dropped | none
    */
@@ -62,7 +63,9 @@ export class AddressLimit {
     this.retryAfterS = Math.max(1, Math.ceil(1 / perSecond))
   }
 
-  /** Whether the address has less than one token left. Takes almost no time while no address has been charged. */
+  /**
+   * Whether the client address has less than one token left. Takes almost no time while no address has been charged.
+   */
   exhausted(address: Uint8Array): boolean {
     if (this.#young.size === 0) return false
     const key = addressKey(address)
@@ -72,7 +75,7 @@ export class AddressLimit {
     return bucket.tokens < 1
   }
 
-  /** Number of verifications that the address can let fail now, before it must wait for a refill. */
+  /** Number of verifications that the client address can let fail now, before it must wait for a refill. */
   left(address: Uint8Array): number {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)
@@ -82,8 +85,8 @@ export class AddressLimit {
   }
 
   /**
-   * Charges one failure to the address. The balance never falls below `1 - cost`. So the address waits at most until
-   * the cost of one failure is refilled, and failures at the permitted rate remain possible.
+   * Charges one failed verification to the client address. The balance never falls below `1 - cost`. So the address
+   * waits at most until the cost of one failure is refilled, and failures at the permitted rate remain possible.
    */
   charge(address: Uint8Array, work: FailedWork = 'verification'): void {
     const cost = work === 'introspection' ? this.#introspectionCost : 1
@@ -98,8 +101,8 @@ export class AddressLimit {
   }
 
   /**
-   * Refunds one token, for example after the success of a call that was charged in advance. The balance never exceeds
-   * the burst.
+   * Refunds one token of the address limit, for example after the success of a call that was charged in advance. The
+   * balance never exceeds the burst.
    */
   refund(address: Uint8Array): void {
     const key = addressKey(address)

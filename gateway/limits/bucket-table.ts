@@ -23,7 +23,7 @@ export class BucketTable {
   readonly #make: (rule: LimitRule, identity: string) => Bucket
   readonly #forgotten: (bucket: Bucket) => void
   /**
-   * Windows by the name of the limit and the identity.
+   * Rate limit windows by the name of the limit and the identity.
    *
    * @bound 100,000 windows | an idle or the least used of {@link TRIES} windows is dropped; Redis has its count | none
    */
@@ -39,8 +39,8 @@ export class BucketTable {
   }
 
   /**
-   * Returns the window of this identity, or creates it. After a policy change, a limit that has not changed continues
-   * its windows. A limit with changed `requests` or `cost` gets new windows in this node.
+   * Returns the rate limit window of this identity, or creates it. After a policy change, a limit that has not changed
+   * continues its windows. A limit with changed `requests` or `cost` gets new windows in this node.
    */
   of(rule: LimitRule, identity: string): Bucket {
     const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
@@ -64,7 +64,9 @@ export class BucketTable {
     this.#endSweeping()
   }
 
-  /** Evicts the least recently used of the first 8 windows, and moves the other 7 to the end of the table. */
+  /**
+   * Evicts the least recently used of the first 8 rate limit windows, and moves the other 7 to the end of the table.
+   */
   #makeRoom(): void {
     const next: [string, Bucket][] = []
     for (const entry of this.#buckets) if (next.push(entry) === TRIES) break

@@ -10,8 +10,8 @@ export interface LeaseWaiter {
 }
 
 /**
- * Result of a request for permits of one window. `taken`: the permits were taken. `full`: the window has no room.
- * `cut-off`: Redis did not reply, so the lease cannot decide.
+ * Result of a request for permits of one rate limit window. `taken`: the permits were taken. `full`: the window has no
+ * room. `cut-off`: Redis did not reply, so the lease cannot decide.
  */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 
@@ -20,28 +20,28 @@ export class Bucket {
   readonly rule: LimitRule
   /** Identity whose requests the window counts, built from the parts of `rule.by`. Only its hash is sent to Redis. */
   readonly identity: string
-  /** Redis key of the window; `''` when the node runs without Redis. */
+  /** Redis key of the rate limit window; `''` when the node runs without Redis. */
   readonly key: string
   readonly counts: LimitCounts
   /** Permits that this node has leased, for a limit in mode `leased`; else `undefined`. */
   readonly lease: Lease | undefined
   /**
-   * Requests that wait for permits.
+   * Requests that wait for permits of the window.
    *
    * @bound 1,024 requests for each window | the request is refused | gatehouse_limit_requests_total
    */
   readonly waiters: LeaseWaiter[] = []
   /** False after the node dropped this bucket. The caller must then get a new bucket from the table. */
   live = true
-  /** Time of the last request at this window; monotonic, ms. */
+  /** Time of the last request at this rate limit window; monotonic, ms. */
   usedMs: number
   /** Requests that this node admitted without Redis; `undefined` when the window has none. */
   local: LocalWindow | undefined
   /** Time of the last request that this node's share of the limit decided during an outage of Redis; monotonic, ms. */
   outageMs = 0
-  /** Time at which Redis last returned the room in the window; monotonic, ms. */
+  /** Time at which Redis last returned the room in the rate limit window; monotonic, ms. */
   answeredMs = Number.NEGATIVE_INFINITY
-  /** Room in the window at `answeredMs`, number of requests. */
+  /** Room in the rate limit window at `answeredMs`, number of requests. */
   left = 0
   /** Number of requests that this node has admitted without Redis since `answeredMs`. */
   alone = 0

@@ -17,8 +17,8 @@ export interface Windows {
 }
 
 /**
- * Charges one request to several windows. If one window has no room, the request is refused and no window stays
- * charged.
+ * Charges one request to several rate limit windows. If one window has no room, the request is refused and no window
+ * stays charged.
  *
  * @bound request
  */
@@ -26,9 +26,12 @@ export class Charge {
   readonly #windows: Windows
   readonly #buckets: readonly Bucket[]
   readonly #onOutage: LimitsOutage
-  /** Windows in which the request was charged to this node's own share of the limit, before the call to Redis. */
+  /**
+   * Rate limit windows in which the request was charged to this node's own share of the limit, before the call to
+   * Redis.
+   */
   readonly #reserved = new Set<Bucket>()
-  /** Functions that refund the charges made so far. */
+  /** Functions that refund the charges of this request made so far. */
   readonly #undo: (() => void)[] = []
 
   constructor(windows: Windows, buckets: readonly Bucket[], onOutage: LimitsOutage) {
@@ -38,12 +41,12 @@ export class Charge {
   }
 
   /**
-   * Charges the request to all windows. Sends one call for each Redis slot, in parallel, and then takes permits of the
-   * leased windows, so that a request that Redis refuses takes no permits. A leased window that is known to be full
-   * refuses before any call. If one window refuses, the charges to all other windows are refunded.
+   * Charges the request to all its rate limit windows. Sends one call for each Redis slot, in parallel, and then takes
+   * permits of the leased windows, so that a request that Redis refuses takes no permits. A leased window that is known
+   * to be full refuses before any call. If one window refuses, the charges to all other windows are refunded.
    *
-   * @throws {GatewayFault} when Redis is unavailable and `on_outage.limits` of the route is `closed`; no charge
-   *   remains in this node
+   * @throws {GatewayFault} when Redis is unavailable and `on_outage.limits` of the route is `closed`; no charge remains
+   *   in this node
    */
   async run(): Promise<LimitOutcome> {
     try {

@@ -7,12 +7,12 @@ import { spanTicks, tickUs } from './ticks.ts'
 /** Decision of Redis on one request at limits in mode `exact` (Redis decides every request). */
 export interface ExactDecision {
   readonly allowed: boolean
-  /** The window with the least room among the windows of the request. */
+  /** The rate limit window with the least room among the windows of the request. */
   readonly tightest: Bucket
   /** Room left in the window `tightest`, as a number of requests. */
   readonly left: number
   readonly waitMs: number
-  /** Time of the decision by the clock of Redis, µs since the epoch. */
+  /** Time of the rate limit decision by the clock of Redis, µs since the epoch. */
   readonly atUs: number
 }
 
@@ -45,7 +45,7 @@ const BATCH_MAX = 64
 export class ExactWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-permits')
-  /** Requests of this tick, by Redis slot. @bound request */
+  /** Requests of this event loop tick, by Redis slot. @bound request */
   readonly #batches = new Map<string, Batch>()
   readonly #send = (): void => {
     const batches = [...this.#batches.values()]
@@ -58,7 +58,7 @@ export class ExactWindows {
   }
 
   /**
-   * Charges a request to all of the windows, or to none of them.
+   * Charges a request to all of the rate limit windows, or to none of them.
    *
    * @param buckets  windows whose keys share one Redis slot
    * @throws {RedisFault} as a rejected promise, when Redis did not reply; Redis can have charged the request. Also when
@@ -82,7 +82,7 @@ export class ExactWindows {
     return decided
   }
 
-  /** Returns the Redis slot of a window. Windows of one slot are charged together in one call. */
+  /** Returns the Redis Cluster slot of a rate limit window. Windows of one slot are charged together in one call. */
   slotOf({ key }: Bucket): string {
     return this.#store.slotOf(key)
   }
@@ -104,11 +104,11 @@ export class ExactWindows {
 
   #ask({ buckets, keys, terms, requests, waiting }: Batch): void {
     const args = [...terms, ...requests]
-    // Repeat the call once after a timeout, because this node could have been paused. If Redis ran both calls, it
-    // charged twice, and the limit only admits too few requests.
+    // Repeat the call to Redis once after a timeout, because this node could have been paused. If Redis ran both calls,
+    // it charged twice, and the limit only admits too few requests.
     const again = (fault: unknown) => (isTimeout(fault) ? this.#store.take(keys, args) : Promise.reject(fault))
-    // Make the call inside a promise, so that an error that the call throws synchronously also reaches the waiting
-    // requests.
+    // Make the call to Redis inside a promise, so that an error that the call throws synchronously also reaches the
+    // waiting requests.
     new Promise<readonly number[]>((resolve) => resolve(this.#store.take(keys, args)))
       .catch(again)
       .then((reply) => {
@@ -134,7 +134,8 @@ export class ExactWindows {
 }
 
 /**
- * Returns the position of a window's key in the batch, counted from 1. Adds the window to the batch if it is new there.
+ * Returns the position of a rate limit window's key in the batch, counted from 1. Adds the window to the batch if it is
+ * new there.
  */
 function placeOf(bucket: Bucket, { buckets, keys, terms }: Batch): number {
   const known = keys.indexOf(bucket.key)

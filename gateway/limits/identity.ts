@@ -7,7 +7,7 @@ import type { LimitPart } from '../base/limit-rule.ts'
  */
 export interface LimitSubject {
   readonly route: string
-  /** The issuer identifier. */
+  /** The issuer identifier (`iss`) of the request's token or session. */
   readonly issuer: string | undefined
   readonly subject: string | undefined
   readonly client: string | undefined
@@ -25,9 +25,9 @@ export interface LimitSubject {
 const VALUE_MAX = 256
 
 /**
- * Returns the identity whose requests a window counts: a JSON list of alternating names and values. With JSON, a value
- * that a client chose cannot imitate the next name. Parts that an issuer assigns, such as the subject, are listed with
- * the issuer, because another issuer can assign the same name to a different client.
+ * Returns the identity whose requests a rate limit window counts: a JSON list of alternating names and values. With
+ * JSON, a value that a client chose cannot imitate the next name. Parts that an issuer assigns, such as the subject,
+ * are listed with the issuer, because another issuer can assign the same name to a different client.
  */
 export function identityOf(by: readonly LimitPart[], who: LimitSubject): string {
   const parts: unknown[] = []
@@ -51,7 +51,7 @@ function add(parts: unknown[], name: string, value: unknown = null): void {
   else parts.push(`sha256 ${name}`, createHash('sha256').update(text).digest('hex'))
 }
 
-/** Returns the names and values that an identity consists of. */
+/** Returns the names and values of the parts of a rate limit identity. */
 export function identityParts(identity: string): Record<string, unknown> {
   const parts = JSON.parse(identity) as unknown[]
   const named: [string, unknown][] = []
@@ -59,14 +59,14 @@ export function identityParts(identity: string): Record<string, unknown> {
   return Object.fromEntries(named)
 }
 
-/** Returns the name of a claim in an identity, with the path in the syntax of the policy. */
+/** Returns the name of a claim in a rate limit identity, with the path in the syntax of the policy. */
 export function claimName(path: readonly string[]): string {
   return `claim ${path.some((name) => name.includes('.')) ? JSON.stringify(path) : path.join('.')}`
 }
 
 /**
- * Returns the block of a client address that has one window: an IPv4 address or an IPv6 /64. Each IPv6 subscriber has
- * at least one /64 (RFC 6177).
+ * Returns the block of a client address that shares one rate limit window: an IPv4 address or an IPv6 /64. Each IPv6
+ * subscriber has at least one /64 (RFC 6177).
  */
 function addressBlock(address: Uint8Array | undefined): string | null {
   if (address === undefined) return null

@@ -39,7 +39,7 @@ export class KnownAddresses {
   }
 
   /**
-   * Adds an address, or renews its time.
+   * Adds an address to the known addresses, or renews its time.
    *
    * @param address  4 or 16 bytes; an IPv4-mapped address must be converted to IPv4
    */
@@ -68,7 +68,7 @@ export class KnownAddresses {
   }
 
   /**
-   * Whether the address was added in the last 10 minutes.
+   * Whether the address was added to the known addresses in the last 10 minutes.
    *
    * @param address  4 or 16 bytes; an IPv4-mapped address must be converted to IPv4
    */
@@ -81,7 +81,7 @@ export class KnownAddresses {
     for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
       const added = words[at + 2]!
       if (added === 0 || words[at] !== high || words[at + 1] !== low || (added & IPV4) >>> 0 !== family) continue
-      // The age of the entry is negative if the clock was set back, so compare its absolute value.
+      // Compare the absolute value of the age: it is negative if the clock was set back.
       return Math.abs(this.#secondOf(nowMs) - (added & ~IPV4)) < KNOWN_S
     }
     return false

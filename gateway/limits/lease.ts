@@ -14,7 +14,7 @@ export interface LeaseTerms {
   readonly serial: number
 }
 
-/** Arguments of the script lease-permits.lua. */
+/** Arguments of the Redis script lease-permits.lua. */
 export interface LeaseCall {
   /** Duration of the new lease, ticks. 0: the call only settles the current lease, and no new one is granted. */
   readonly holdTicks: number
@@ -24,8 +24,8 @@ export interface LeaseCall {
   readonly needed: number
   readonly id: string
   /**
-   * Spent permits to report, in groups, as a flat list of two numbers per group: age of its latest spend, µs, and
-   * number of permits.
+   * Spent permits to report to Redis, in groups, as a flat list of two numbers per group: age of its latest spend, µs,
+   * and number of permits.
    */
   readonly spent: readonly number[]
 }
@@ -35,9 +35,9 @@ export interface LeaseReply {
   readonly permits: number
   /** Time until `needed` permits are free, ms; 0 when the permits were granted. */
   readonly waitMs: number
-  /** Number of nodes with leases on the window, including this node. */
+  /** Number of nodes with leases on the rate limit window, including this node. */
   readonly holders: number
-  /** Room in the window that is not taken by leased permits, as a number of requests. */
+  /** Room in the rate limit window that is not taken by leased permits, as a number of requests. */
   readonly left: number
 }
 
@@ -45,7 +45,7 @@ interface Flight {
   readonly sentMs: number
   readonly deadlineMs: number
   readonly wanted: number
-  /** Number of groups of spent permits that the call reports. */
+  /** Number of groups of spent permits that the call to Redis reports. */
   readonly groups: number
 }
 
@@ -74,7 +74,10 @@ const SPACING_MAX_MS = 500
 /** Maximum time until the next call to Redis after a failed call or when the window was full, ms. */
 const ASK_MAX_MS = 2000
 const RETRY_MIN_MS = 50
-/** Factor on the time between calls while the window is nearly full, so that the node gets freed permits sooner. */
+/**
+ * Factor on the time between calls while the rate limit window is nearly full, so that the node gets freed permits
+ * sooner.
+ */
 const TIGHT = 0.4
 /**
  * Factor on the duration of a lease against clock drift: the clocks of two machines differ in rate by less than 0.1 %.
@@ -84,9 +87,9 @@ const DRIFT = 0.999
 const REPLIES = 4
 /** Number of consecutive replies that arrive after the end of their lease, from which Redis counts as unavailable. */
 const LATE_MAX = 4
-/** Refill permits when the available permits would last less than this time, ms. */
+/** Request more permits when the available permits would last less than this time, ms. */
 const RESERVE_MS = 4
-/** Maximum number of groups of spent permits during one lease. */
+/** Maximum number of groups of spent permits that a node reports for one lease. */
 const GROUPS = 128
 
 /**
@@ -115,7 +118,7 @@ export class Lease {
    */
   #times: number[] = []
   /**
-   * Number of permits of each group.
+   * Number of spent permits of each group.
    *
    * @bound {@link GROUPS} groups in a lease | neighbouring groups become one | none
    */
@@ -123,7 +126,7 @@ export class Lease {
   #groupMs = 1
   /** Number of permits that requests needed since the last call, including refused requests. */
   #asked = 0
-  /** Moving average of the permits that requests need, permits per ms. */
+  /** Moving average of the permits that requests need at this node, permits per ms. */
   #demand = 0
   #lastCallMs = Number.NEGATIVE_INFINITY
   #answeredMs = Number.NEGATIVE_INFINITY
@@ -142,11 +145,11 @@ export class Lease {
   #replyMs = 0
   #holders = 1
   #left: number
-  /** Number of the current generation of spends. It changes when earlier spends can no longer be refunded. */
+  /** Number of the current generation of spent permits. It changes when earlier spends can no longer be refunded. */
   #generation = 0
-  /** Number of permits that Redis granted since this object was created. */
+  /** Number of permits that Redis granted to this lease object since its creation. */
   granted = 0
-  /** Number of permits that were returned unspent since this object was created. */
+  /** Number of permits of this lease object that were returned unspent since its creation. */
   returned = 0
 
   constructor(terms: LeaseTerms, random: () => number = Math.random) {
@@ -190,14 +193,14 @@ export class Lease {
     return this.#permits >= this.#terms.cost && nowMs < this.#deadlineMs
   }
 
-  /** Generation of permits that are spent now. Pass the generation to `giveBack` to refund them. */
+  /** Generation of the permits that are spent now, which `giveBack` needs to refund them. */
   get generation(): number {
     return this.#generation
   }
 
   /**
-   * Refunds a spend, if it belongs to the current generation. An older spend stays spent. The refund reduces the oldest
-   * unreported group, so that no remaining spend is dated earlier than it happened.
+   * Refunds spent permits, if the spend belongs to the current generation. An older spend stays spent. The refund
+   * reduces the oldest unreported group, so that no remaining spend is dated earlier than it happened.
    */
   giveBack(generation: number): void {
     if (generation !== this.#generation) return
@@ -211,12 +214,12 @@ export class Lease {
     }
   }
 
-  /** Whether a call to Redis is in progress. */
+  /** Whether a call to Redis for this lease is in progress. */
   get asking(): boolean {
     return this.#flight !== undefined
   }
 
-  /** Whether a call to Redis is in progress that can bring permits. */
+  /** Whether a call to Redis that can bring permits is in progress. */
   get hopeful(): boolean {
     return this.#flight !== undefined && (this.#flight.wanted > 0 || !this.#tight)
   }
@@ -236,7 +239,10 @@ export class Lease {
     return this.#field !== '' || this.#times.length > 0
   }
 
-  /** Room in the window at the last reply plus the permits of this node, number of requests. At most the limit. */
+  /**
+   * Room in the rate limit window at the last reply plus the permits of this node, number of requests. At most the
+   * limit.
+   */
   get left(): number {
     return Math.min(this.#terms.requests, this.#left + this.#permits)
   }
@@ -246,15 +252,18 @@ export class Lease {
     return Math.max(this.#freeAtMs, this.#nextCallMs) - nowMs
   }
 
-  /** Time at which the lease must be renewed or settled, even without a request. Earlier than the end of the lease. */
+  /**
+   * Monotonic time (ms) at which the lease must be renewed or settled, even without a request. Earlier than the end of
+   * the lease.
+   */
   get dueMs(): number {
     const spacing = this.#spacingMs()
     return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.cutOff ? this.#nextCallMs : 0)
   }
 
   /**
-   * Drops the lease and the unreported spends. Call this when the spends have left the window before a call could
-   * report them.
+   * Drops the lease and the unreported spent permits. Must be called when the spends have left the window before a call
+   * could report them.
    */
   forget(): void {
     this.#field = ''
@@ -262,12 +271,15 @@ export class Lease {
     this.#counts = []
   }
 
-  /** Time at which Redis last replied before the end of a lease; negative infinity before the first reply. */
+  /**
+   * Monotonic time (ms) at which Redis last replied before the end of a lease; negative infinity before the first
+   * reply.
+   */
   get answeredMs(): number {
     return this.#answeredMs
   }
 
-  /** Whether a call to Redis can be sent now for a request that found no permits. */
+  /** Whether a call to Redis for more permits can be sent now for a request that found no permits. */
   mayAsk(nowMs: number): boolean {
     return this.#flight === undefined && nowMs >= this.#nextCallMs
   }
@@ -302,10 +314,11 @@ export class Lease {
     const queued = waiting * cost
     const cap = Math.max(cost, Math.floor((2 * requests * spacing) / windowMs))
     let wanted = Math.floor(this.#demand * (this.#isLoose ? STOCK_LOOSE : STOCK) * spacing + 0.5)
-    // Requests wait although the window has room: the lease was too small. Double its size with each call.
+    // Double the size of the lease with each call while requests wait although the window has room: the lease was too
+    // small.
     if (queued > 0 && !this.#tight) wanted = Math.max(wanted, 2 * this.#lastWanted)
     wanted = ending ? 0 : Math.min(requests, Math.max(queued, Math.min(wanted, cap)))
-    // Round down to whole requests: permits for less than the cost of one request could not be spent.
+    // Round the permits down to whole requests: permits for less than the cost of one request could not be spent.
     wanted -= wanted % cost
     const held = nowMs < this.#deadlineMs ? this.#permits : 0
     const kept = Math.min(held, wanted)
@@ -332,8 +345,8 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      // If the window is nearly full, a call that requests no permits also states the cost of one request. The reply
-      // then contains the time until the window has room for one request.
+      // If the rate limit window is nearly full, a call that requests no permits also states the cost of one request.
+      // The reply then contains the time until the window has room for one request.
       needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
@@ -344,7 +357,8 @@ export class Lease {
     const flight = this.#flight!
     this.#replyMs = Math.max(nowMs - flight.sentMs, this.#replyMs * 0.9)
     if (nowMs >= flight.deadlineMs) {
-      // Redis replied, but after the end of the lease. The next lease is longer, because `#replyMs` has grown.
+      // Count a reply of Redis after the end of its lease as late. The next lease is longer, because `#replyMs` has
+      // grown.
       this.#failures = ++this.#late < LATE_MAX ? 0 : 1
       this.fail(nowMs, false)
       return

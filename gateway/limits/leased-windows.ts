@@ -5,8 +5,8 @@ import { isTimeout, type PermitStore } from './permit-store.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /**
- * Maximum time for which a request waits for permits, ms. The call in progress is not counted, because the deadline of
- * the `store` connection ends it.
+ * Maximum time for which a request waits for permits of a leased limit, ms. The call in progress is not counted,
+ * because the deadline of the `store` connection ends it.
  */
 const WAIT_MS = 250
 /** Maximum number of requests that wait for permits of one window. Further requests are refused. */
@@ -41,8 +41,8 @@ export class LeasedWindows {
       return 'taken'
     }
     if (lease.cutOff) {
-      // Redis was unavailable at the last call. Test in the background whether Redis is available again; this request
-      // does not wait for the result.
+      // Test in the background whether Redis is available again after a failed call; this request does not wait for the
+      // result.
       if (lease.mayAsk(nowMs)) void this.#ask(bucket, nowMs)
       return 'cut-off'
     }
@@ -60,8 +60,8 @@ export class LeasedWindows {
   }
 
   /**
-   * Returns unused permits to Redis and reports the spent permits. Does nothing while a call for this window is in
-   * progress.
+   * Returns unused permits of a lease to Redis and reports the spent permits. Does nothing while a call for this window
+   * is in progress.
    */
   async settle(bucket: Bucket): Promise<void> {
     const lease = bucket.lease!
@@ -69,8 +69,8 @@ export class LeasedWindows {
   }
 
   /**
-   * Stops the renewal of leases. Waits for the calls in progress, and for at most three further rounds of calls that
-   * waiting requests cause.
+   * Stops the renewal of permit leases. Waits for the calls in progress, and for at most three further rounds of calls
+   * that waiting requests cause.
    */
   async close(): Promise<void> {
     this.#wheel.close()
@@ -114,8 +114,8 @@ export class LeasedWindows {
       for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
       return
     }
-    // The window may have room for the remaining requests: they arrived while the call was in progress, so the call did
-    // not request permits for them, or the call brought no permits because it timed out.
+    // Call Redis again if the window may have room for the remaining requests: they arrived while the call was in
+    // progress, so the call did not request permits for them, or the call brought no permits because it timed out.
     for (let i = served; i < rest.length; i++) {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')
@@ -129,7 +129,10 @@ export class LeasedWindows {
     this.#wheel.add(bucket, bucket.lease!.dueMs)
   }
 
-  /** Handles a lease that is about to end. Renews it; if no call for permits is due yet, only settles it. */
+  /**
+   * Handles a permit lease that is about to end: renews it, or if no call for permits is due yet, only settles it
+   * (reports its spent permits).
+   */
   #onDue(bucket: Bucket, nowMs: number): void {
     this.#attended.delete(bucket)
     const lease = bucket.lease!

@@ -6,7 +6,7 @@ export interface LimitCounts {
   readonly limit: string
   admitted: number
   refused: number
-  /** Number of requests decided without Redis, admitted or refused. */
+  /** Number of requests that the limit decided without Redis, admitted or refused. */
   outage: number
   /** Number of requests that a shadow limit would have refused. A shadow limit is counted but not enforced. */
   shadowRefused: number

@@ -27,7 +27,7 @@ export interface WindowListing {
 /** The window of a limit as an operator names it. Parts by which the limit does not count must be omitted. */
 export interface WindowName {
   readonly limit: string
-  /** The issuer identifier. */
+  /** The issuer identifier (`iss`) of the window's subject, client or session. */
   readonly issuer?: string
   readonly subject?: string
   readonly client?: string
@@ -39,7 +39,10 @@ export interface WindowName {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** Error: the parts that the operator named do not identify exactly one window. The message is for the operator. */
+/**
+ * Error of an operator's call: the parts that the operator named do not identify exactly one window. The message is for
+ * the operator.
+ */
 export class LimitRefused extends Error {
   override readonly name = 'LimitRefused'
   readonly code: 'limit_unknown' | 'bucket_incomplete' | 'bucket_surplus'
@@ -50,7 +53,7 @@ export class LimitRefused extends Error {
   }
 }
 
-/** Maximum number of windows that `list` returns. */
+/** Maximum number of rate limit windows that `list` returns. */
 const LIST_MAX = 200
 
 /**
@@ -69,8 +72,8 @@ export class LimitService {
   }
 
   /**
-   * Lists the windows that this node used most recently, at most 200, with the counts of the whole cluster. The fullest
-   * window comes first. Redis stores no identities, so each node lists only its own windows.
+   * Lists the rate limit windows that this node used most recently, at most 200, with the counts of the whole cluster.
+   * The fullest window comes first. Redis stores no identities, so each node lists only its own windows.
    *
    * @throws {LimitRefused} when the policy has no limit with this label
    */
@@ -86,8 +89,8 @@ export class LimitService {
   }
 
   /**
-   * Resets a window for the whole cluster. Permits that nodes have already leased can still be spent until the lease
-   * ends, after at most about 1 s.
+   * Resets a rate limit window for the whole cluster. Permits that nodes have already leased can still be spent until
+   * the lease ends, after at most about 1 s.
    *
    * @throws {LimitRefused} when the name does not identify exactly one window
    * @throws {GatewayFault} `store-unavailable` when Redis does not reply
@@ -103,8 +106,8 @@ export class LimitService {
   }
 
   /**
-   * Returns the counts of a window in the whole cluster; `undefined` without Redis or when Redis fails. Charges
-   * nothing.
+   * Returns the counts of a rate limit window in the whole cluster; `undefined` without Redis or when Redis fails.
+   * Charges nothing.
    */
   async count(rule: LimitRule, identity: string): Promise<WindowCount | undefined> {
     return this.#store && this.#count(this.#store.key(rule, identity), rule)
@@ -145,7 +148,7 @@ export class LimitService {
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 
 /**
- * Converts a window name into attributes of a request.
+ * Converts an operator's name of a window into attributes of a request.
  *
  * @throws {LimitRefused} when a part is missing or is not used by the limit
  */

@@ -6,10 +6,13 @@ export interface LimitStatus {
   readonly rule: LimitRule
   readonly allowed: boolean
   /**
-   * Room left, number of requests. For a leased limit: the room in the last reply of Redis plus this node's permits.
+   * Room left in the limit, number of requests. For a leased limit: the room in the last reply of Redis plus this
+   * node's permits.
    */
   readonly left: number
-  /** For a refused request: time until there is room if no other request takes it, ms. 0 for an admitted request. */
+  /**
+   * For a refused request: time until the limit has room if no other request takes it, ms. 0 for an admitted request.
+   */
   readonly waitMs: number
 }
 

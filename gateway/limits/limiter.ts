@@ -49,7 +49,10 @@ export class Limiter {
     )
   }
 
-  /** Returns the window of this identity. The caller can store the bucket and use it while its `live` is true. */
+  /**
+   * Returns the rate limit window of this identity. The caller can store the bucket and use it while its `live` is
+   * true.
+   */
   bucket(rule: LimitRule, identity: string): Bucket {
     return this.#table.of(rule, identity)
   }
@@ -64,8 +67,8 @@ export class Limiter {
   }
 
   /**
-   * Charges a request to all of the windows, or to none of them. When the request has a single leased window and the
-   * node has permits, the call is synchronous and allocates nothing.
+   * Charges a request to all of the rate limit windows, or to none of them. When the request has a single leased window
+   * and the node has permits, the call is synchronous and allocates nothing.
    *
    * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and `on_outage.limits` of the route is
    *   `closed`; thrown, or as a rejected promise
@@ -82,13 +85,13 @@ export class Limiter {
     return charge.run().then((outcome) => this.#conclude(buckets, outcome))
   }
 
-  /** Stops lease renewals, and returns unspent permits to Redis if Redis is available. */
+  /** Stops renewals of permit leases, and returns unspent permits to Redis if Redis is available. */
   async close(): Promise<void> {
     this.#table.close()
     if (this.#windows === undefined) return
     const { leased } = this.#windows
-    // Wait for the calls in progress first: a reply can still grant a lease, whose permits must be returned to Redis
-    // too.
+    // Wait for the calls to Redis in progress first: a reply can still grant a lease, whose permits must be returned to
+    // Redis too.
     await leased.close()
     await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
   }

@@ -14,7 +14,7 @@ export class LocalShares {
     this.#members = members
   }
 
-  /** Charges a request to this node's share of the window. */
+  /** Charges a request to this node's share of the rate limit window. */
   take(bucket: Bucket, nowMs: number): LimitStatus {
     bucket.local ??= new LocalWindow(bucket.rule.windowMs)
     const { local, rule } = bucket
@@ -52,9 +52,9 @@ export class LocalShares {
   }
 
   /**
-   * Refuses a request beyond the room that Redis last reported. Counts in Redis stay valid for one window. For that
-   * time the nodes share the reported room, not the whole limit. Redis can also be only unreachable from this node;
-   * even in this case the nodes admit no request that Redis would refuse.
+   * During an outage, refuses a request beyond the room that Redis last reported. Counts in Redis stay valid for one
+   * window. For that time the nodes share the reported room, not the whole limit. Redis can also be only unreachable
+   * from this node; even in this case the nodes admit no request that Redis would refuse.
    */
   #beyondLeft(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     const { rule, left, alone, answeredMs } = bucket
@@ -72,7 +72,8 @@ export class LocalShares {
    */
   reserve(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     if (bucket.local === undefined) return undefined
-    // Add 2 %: a local window counts in ticks of 1/100 of its length, so an admission leaves it up to 2 ticks late.
+    // Add 2 % to the length of the window: a local window counts in ticks of 1/100 of its length, so an admission
+    // leaves it up to 2 ticks late.
     if (nowMs - bucket.outageMs <= bucket.rule.windowMs * 1.02) return this.take(bucket, nowMs)
     bucket.local = undefined
     return undefined
@@ -83,8 +84,8 @@ export class LocalShares {
   }
 
   /**
-   * Returns this node's share of `requests`, at least the cost of one request. Without this minimum, a limit of 3
-   * shared by 8 nodes would refuse every request.
+   * Returns this node's share of the limit's `requests`, at least the cost of one request. Without this minimum, a
+   * limit of 3 shared by 8 nodes would refuse every request.
    */
   #partOf(requests: number, cost: number): number {
     return Math.max(cost, Math.floor(requests / Math.max(1, this.#members())))

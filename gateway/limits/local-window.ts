@@ -14,7 +14,7 @@ export class LocalWindow {
    * @bound {@link TICKS} + 2 ticks | the oldest leave the window | none
    */
   #ticks: number[] = []
-  /** Number of requests in each tick. @bound {@link TICKS} + 2 ticks | the oldest leave the window | none */
+  /** Number of admitted requests in each tick. @bound {@link TICKS} + 2 ticks | the oldest leave the window | none */
   #counts: number[] = []
   #first = 0
   #used = 0
@@ -39,12 +39,12 @@ export class LocalWindow {
     return true
   }
 
-  /** Tick in which `take` last admitted a request. Pass it to `giveBack`. */
+  /** Tick in which `take` last admitted a request, which `giveBack` needs. */
   get granted(): number {
     return this.#granted
   }
 
-  /** Refunds an admission in the tick `granted`. Does nothing if this tick has left the window. */
+  /** Refunds a request that was admitted in the tick `granted`. Does nothing if this tick has left the window. */
   giveBack(cost: number, granted: number): void {
     for (let i = this.#ticks.length - 1; i >= this.#first; i--) {
       if (this.#ticks[i] !== granted) continue
@@ -59,7 +59,7 @@ export class LocalWindow {
     return Math.max(0, share - this.#used)
   }
 
-  /** Returns the time until the window has room for `cost` requests within `share`, ms. */
+  /** Returns the time until the local window has room for `cost` requests within `share`, ms. */
   waitMs(cost: number, share: number, nowMs: number): number {
     this.#forget(nowMs)
     let short = this.#used + cost - share

@@ -66,7 +66,7 @@ export class PermitStore {
     return { lease, permits, waitMs, holders, left }
   }
 
-  /** Reads the counts of a window in the whole cluster. Changes nothing. */
+  /** Reads the counts of a rate limit window in the whole cluster. Changes nothing. */
   async count(key: string, rule: LimitRule): Promise<WindowCount> {
     const [used, held] = (await this.#countWindow([key], [rule.mode, spanTicks(rule), tickUs(rule)])) as [
       number,
@@ -75,7 +75,7 @@ export class PermitStore {
     return { used, held }
   }
 
-  /** Deletes a window in Redis. @returns whether the window existed */
+  /** Deletes a rate limit window in Redis. @returns whether the window existed */
   async forget(key: string): Promise<boolean> {
     return Number(await this.#client.call('DEL', key)) > 0
   }

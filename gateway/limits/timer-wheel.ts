@@ -22,7 +22,7 @@ export class TimerWheel<T> {
     this.#due = due
   }
 
-  /** Adds an item. @param atMs  monotonic time when the item is due, ms */
+  /** Adds an item to the timer wheel. @param atMs  monotonic time when the item is due, ms */
   add(item: T, atMs: number): void {
     if (this.#size++ === 0) this.#turned = Math.floor(performance.now() / SLOT_MS)
     const slot = Math.min(Math.max(Math.ceil(atMs / SLOT_MS), this.#turned + 1), this.#turned + SLOTS - 1)
@@ -34,7 +34,8 @@ export class TimerWheel<T> {
     this.#timer = undefined
     const nowMs = performance.now()
     const to = Math.floor(nowMs / SLOT_MS)
-    // Visit each slot at most once: after a long pause of the process, one full turn of the wheel covers every item.
+    // Visit each time slot at most once: after a long pause of the process, one full turn of the wheel covers every
+    // item.
     const from = Math.max(this.#turned, to - SLOTS)
     try {
       for (let slot = from + 1; slot <= to; slot++) this.#call(slot, nowMs)

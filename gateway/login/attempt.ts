@@ -6,7 +6,7 @@ import type { StepUp } from '../base/denial.ts'
  * login before its `state` is redeemed.
  */
 export interface LoginAttempt {
-  /** Name of the issuer in the policy. */
+  /** Name in the policy of the issuer at which the user logs in. */
   readonly issuerName: string
   /**
    * {@link attemptHash} of the issuer identifier, because the policy can assign the name to another issuer while the
@@ -27,7 +27,7 @@ export interface LoginAttempt {
   /** PKCE code verifier (RFC 7636 §4.1): 32 random bytes in base64url. */
   readonly codeVerifier: string
   readonly stepUp: StepUp
-  /** {@link attemptHash} of the redirect URI, which names the host and the issuer. */
+  /** {@link attemptHash} of the redirect URI of the login, which names the host and the issuer. */
   readonly redirectUri: string
   /** {@link attemptHash} of the login cookie: only a browser with this cookie can finish the login (RFC 9700 §4.7). */
   readonly browser: string

@@ -9,7 +9,7 @@
 export function bringsCode(query: URLSearchParams, issuer: string): boolean {
   const codes = query.getAll('code')
   if (codes.length !== 1 || codes[0] === '') return false
-  // An empty parameter counts as absent (RFC 6749 §3.1).
+  // Count an empty parameter of the response as absent (RFC 6749 §3.1).
   if (query.getAll('error').some((error) => error !== '')) return false
   return query.getAll('iss').every((iss) => iss === '' || iss === issuer)
 }

@@ -88,7 +88,8 @@ export class BackchannelLogout {
   #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
     this.#dependencies.log('warn', 'logout token rejected', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
-    // OpenID Connect Back-Channel Logout 1.0 §2.8: an error has the format of a token endpoint (RFC 6749 §5.2).
+    // Builds the error reply to a logout token (Back-Channel Logout 1.0 §2.8), which has the format of a token endpoint
+    // (RFC 6749 §5.2).
     const body = JSON.stringify({ error: 'invalid_request', error_description: problem })
     return { reason, status, fields: [...unkept, ['content-type', 'application/json']], body }
   }

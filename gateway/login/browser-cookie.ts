@@ -6,7 +6,7 @@ import { ATTEMPT_MS, attemptHash } from './attempt.ts'
 /** A login cookie. It binds a login to the browser that started the login. */
 export interface BrowserCookie {
   readonly name: string
-  /** Value of the cookie: 128 random bits as text. */
+  /** Value of the login cookie: 128 random bits as text. */
   readonly value: string
 }
 

@@ -3,11 +3,11 @@ import { hostCookie, loopbackCookie, type SessionCookie } from '../sessions/sess
 
 /** A request to one of the reserved login and logout paths. */
 export interface BrowserRequest {
-  /** Path of the request, one of the reserved login and logout paths. */
+  /** Path of the browser's request, one of the reserved login and logout paths. */
   readonly path: string
-  /** Query string as received, without the `?`. */
+  /** Query string of the browser's request as received, without the `?`. */
   readonly query: string
-  /** Value of the `Cookie` header; `''` when the header is absent. */
+  /** Value of the browser's `Cookie` header; `''` when the header is absent. */
   readonly cookies: string
   readonly addressText: string
   /** Identifies the client in the fair queue of calls to an issuer: key of the client's IPv4 address or IPv6 /64. */
@@ -24,7 +24,7 @@ export interface BrowserRequest {
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
   readonly publicUrl: string
-  /** Whether a page of the gate's own origin caused the request. */
+  /** Whether a page of the gate's own origin caused the browser's request. */
   readonly sameOrigin: boolean
   /** Issuers of the policy at which users can log in. */
   readonly issuers: readonly IssuerRules[]
@@ -43,7 +43,7 @@ export function sessionCookieOf(publicUrl: string): SessionCookie {
   return publicUrl.startsWith('https:') ? hostCookie : loopbackCookie
 }
 
-/** Value of a query or form parameter that occurs exactly once; otherwise `undefined`. */
+/** Returns the value of a query or form parameter that occurs exactly once; otherwise `undefined`. */
 export function soleParameter(parameters: URLSearchParams, name: string): string | undefined {
   const [value, ...more] = parameters.getAll(name)
   return more.length === 0 ? value : undefined

@@ -11,7 +11,7 @@ const form = /^[A-Za-z0-9_-]{22}$/
 
 /** Content of a hand-over code: a login that one browser can take over at one host. */
 export interface HandedOver {
-  /** Name of the session's issuer in the policy. */
+  /** Name in the policy of the issuer of the session that is handed over. */
   readonly issuerName: string
   /** Id of the session that the browser takes over. */
   readonly session: string

@@ -8,11 +8,11 @@ import { SealedTexts } from './sealed-texts.ts'
  * nothing about a request before a hand-over code is issued for it.
  */
 export interface HandOverRequest {
-  /** Name of the issuer in the policy. */
+  /** Name in the policy of the issuer at which the login is requested. */
   readonly issuerName: string
-  /** {@link attemptHash} of the issuer identifier. */
+  /** {@link attemptHash} of the identifier of this issuer. */
   readonly issuer: string
-  /** Time of the request, ms since the epoch, by the clock of the node that sealed the request. */
+  /** Time of the host's request, ms since the epoch, by the clock of the node that sealed the request. */
   readonly begunAtMs: number
   /** Origin of the host that requests the login. */
   readonly origin: string
@@ -28,9 +28,12 @@ export interface HandOverRequest {
   readonly oauth2: boolean
 }
 
-/** Maximum time between a request and its arrival at the host of `login.host`, ms. */
+/** Maximum time between a host's request for a login and its arrival at the host of `login.host`, ms. */
 export const HAND_OVER_REQUEST_MS = 10 * 60_000
-/** Maximum length of the text of a request, characters. A return path, `acr` values and the longest names fit. */
+/**
+ * Maximum length of the encrypted text of a hand-over request, characters. A return path, `acr` values and the longest
+ * names fit.
+ */
 const REQUEST_MAX = 4096
 const FORMAT = 1
 
@@ -55,19 +58,22 @@ export class HandOverRequests {
     return this.#texts.seal(Buffer.from(JSON.stringify(content)))
   }
 
-  /** Returns a request and its hash; `undefined` when this cluster did not seal it, or it is older than 10 minutes. */
+  /**
+   * Decrypts a hand-over request: returns the request and its hash; `undefined` when this cluster did not seal it, or
+   * it is older than 10 minutes.
+   */
   open(text: string): { readonly request: HandOverRequest; readonly hash: string } | undefined {
     const request = this.openExpired(text)
     if (request === undefined || this.#nowMs() >= request.begunAtMs + HAND_OVER_REQUEST_MS) return undefined
     return { request, hash: attemptHash(text) }
   }
 
-  /** Decrypts a request of any age. An expired request only shows for which page a login was started. */
+  /** Decrypts a hand-over request of any age. An expired request only shows for which page a login was started. */
   openExpired(text: string): HandOverRequest | undefined {
     const content = this.#texts.open(text)
     if (content === undefined) return undefined
     const { format, acrValues, maxAgeS, ...rest } = JSON.parse(content.toString()) as Content
-    // During an upgrade, a node can receive a request in the format of another release.
+    // Reject an unknown format: during an upgrade, a node can receive a request in the format of another release.
     if (format !== FORMAT) return undefined
     const { session = undefined, prompt = undefined } = rest as Partial<HandOverRequest>
     return { ...rest, session, prompt, stepUp: { acrValues, maxAgeS } }

@@ -109,7 +109,8 @@ export class HostLogins {
    */
   async suffices(session: Session | undefined, { rules, request }: ArrivedRequest): Promise<boolean> {
     if (session === undefined || session.issuer !== rules.issuer || request.prompt !== undefined) return false
-    // The browser already has this session at the other host, and the login must result in another session.
+    // Require a new login when the browser already has this session at the other host: the login must result in another
+    // session.
     if (session.id === request.session) return false
     const nowS = Date.now() / 1000
     if (nowS >= lastEndOf(session, rules.login!.lifetime.absoluteMs) || !fulfils(session, request.stepUp, nowS)) {
@@ -144,9 +145,9 @@ export class HostLogins {
   }
 
   /**
-   * Redeems a code at the host for which `login.host` issued it, and gives the browser a cookie for this host. Only the
-   * browser that began the login gets the cookie. The code is redeemed by any browser: an attacker can begin a login,
-   * let another user's browser obtain the code, and read the code in an access log of a proxy.
+   * Redeems a hand-over code at the host for which `login.host` issued it, and gives the browser a cookie for this
+   * host. Only the browser that began the login gets the cookie. The code is redeemed by any browser: an attacker can
+   * begin a login, let another user's browser obtain the code, and read the code in an access log of a proxy.
    *
    * @throws {GatewayFault} `store-unavailable`
    */
@@ -161,13 +162,14 @@ export class HostLogins {
     const cookie = sessionCookieOf(publicUrl)
     const value = readCookie(request.cookies, cookie)
     const present = value === undefined ? undefined : await sessions.find(value, publicUrl)
-    // Another tab of the browser has already redeemed a code of the same login here.
+    // Keep the session when another tab of the browser has already redeemed a code of the same login here.
     if (present !== undefined && present.id === handed.session) {
       return redirection('login-done-already', publicUrl + returnTo)
     }
     const known = readBrowserCookies(request.cookies, cookie)
     const isOwn = known.some((each) => browserOf(each) === handed.browser)
-    // Since this login began, another tab of the browser has logged in, and has another session.
+    // Keep the other session: since this login began, another tab of the browser has logged in, and has another
+    // session.
     if (!isOwn && present !== undefined) return redirection('login-done-already', publicUrl + returnTo)
     if (!isOwn) return failurePage('login-foreign', again)
     const entered = await this.#admit(request, handed)
@@ -188,7 +190,9 @@ export class HostLogins {
     return { ...redirection('logged-in', publicUrl + returnTo, cookies), session }
   }
 
-  /** Adds the requested host to the session, if the policy in force still hands logins over to the host. */
+  /**
+   * Adds the requested host, with a cookie, to the session, if the policy in force still hands logins over to the host.
+   */
   async #admit(request: BrowserRequest, { issuerName, session }: HandedOver): Promise<OpenedSession | undefined> {
     const rules = request.issuers.find(({ name }) => name === issuerName)
     if (rules === undefined || !isHostOf(request, rules, request.publicUrl)) return undefined

@@ -8,7 +8,7 @@ import type { LoginReply, LoginReplyReason } from './login-reply.ts'
 /** Outcome of a step of a login at its issuer. The help of `gatehouse_logins_total` explains each outcome. */
 type LoginOutcome = 'begun' | 'done' | 'refused' | 'misconfigured' | 'unavailable'
 
-/** Outcomes by the reason of the reply; other reasons are refusals. */
+/** Outcomes of login steps by the reason of the reply; replies with other reasons count as refusals. */
 const outcomes: Partial<Record<LoginReplyReason, LoginOutcome>> = {
   'login-begun': 'begun',
   'logged-in': 'done',
@@ -33,7 +33,7 @@ export class LoginCounts implements MetricSource {
     this.#issuers = issuers
   }
 
-  /** Counts the outcome of one step. A step that exceeds the limit of its client address is not counted. */
+  /** Counts the outcome of one login step. A step that exceeds the limit of its client address is not counted. */
   async counted(
     issuer: string,
     step: Promise<LoginReply | 'address-limited'>,

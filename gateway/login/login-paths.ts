@@ -13,11 +13,14 @@ export const userinfoPath = '/oauth2/userinfo'
 
 interface LoginWish {
   readonly returnTo?: string
-  /** Names of the issuers between which the user can choose. Default: all login issuers. */
+  /** Names of the issuers between which the login lets the user choose. Default: all login issuers. */
   readonly issuers?: readonly string[]
   readonly acrValues?: readonly string[] | undefined
   readonly maxAgeS?: number | undefined
-  /** `login`: the user must log in at the issuer again, even with a running session at the issuer. */
+  /**
+   * Query parameter `prompt` of the login: with `login`, the user must log in at the issuer again, even with a running
+   * session at the issuer.
+   */
   readonly prompt?: 'login' | undefined
   /**
    * {@link sessionTag} of the session whose request the route refused. If the browser has another session when the
@@ -26,11 +29,11 @@ interface LoginWish {
   readonly refused?: string
   /** Proof that the user agreed to replace a session: {@link SwitchConsents}. */
   readonly consent?: string
-  /** Path at which the login starts; it determines the redirect URI. Default: `/.gatehouse/login`. */
+  /** Path of the gate at which the login starts; the path determines the redirect URI. Default: `/.gatehouse/login`. */
   readonly path?: (typeof loginPaths)[number]
 }
 
-/** URL that starts a login in a browser. */
+/** Returns the URL that starts a login in a browser. */
 export function loginUrl(publicUrl: string, wish: LoginWish = {}): string {
   const { returnTo, issuers = [], acrValues, maxAgeS, prompt, refused, consent, path = loginPaths[0] } = wish
   const query = new URLSearchParams()

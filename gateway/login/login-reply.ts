@@ -53,7 +53,7 @@ export interface LoginReply<R extends LoginReplyReason = LoginReplyReason> {
   /** Body of the reply; `''` for a page, which the pipeline renders. */
   readonly body: string
   readonly page?: PageContent
-  /** The session that the request started or ended, for the audit record. */
+  /** The session that the login or logout started or ended, for the audit record. */
   readonly session?: NamedSession
 }
 

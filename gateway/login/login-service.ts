@@ -25,7 +25,7 @@ export interface LoginServiceDependencies {
   /** Encrypts login attempts and signs consents; a sealer with the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
-  /** Returns the issuers of the policy in force. */
+  /** Returns the issuers of the policy in force, for logins. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   readonly log: IssuerLog
 }

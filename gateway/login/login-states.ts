@@ -15,7 +15,10 @@ const HAND_OVER_STATE_MAX = 1200
  */
 const OPENED_MAX = 1536
 
-/** Number of the format of an attempt: without another host, and with a host to which the login is handed over. */
+/**
+ * Number of the format of an encrypted login attempt: without another host, and with a host to which the login is
+ * handed over.
+ */
 const FORMAT = 1
 const HAND_OVER_FORMAT = 2
 const TIME_BYTES = 6
@@ -55,7 +58,7 @@ export class LoginStates {
   }
 
   /**
-   * Decrypts a state.
+   * Decrypts the `state` of a login.
    *
    * @returns the login attempt; `undefined` when this cluster did not seal the state, the state was changed, or it is
    *   older than 15 minutes
@@ -66,8 +69,8 @@ export class LoginStates {
   }
 
   /**
-   * Decrypts a state of any age, unlike {@link open}. An expired state is no proof of a login: it only shows for which
-   * page the login was started.
+   * Decrypts the `state` of a login of any age, unlike {@link open}. An expired state is no proof of a login: it only
+   * shows for which page the login was started.
    */
   openExpired(state: string): LoginAttempt | undefined {
     const content = this.#texts.open(state)
@@ -95,7 +98,7 @@ function encode(attempt: LoginAttempt): Buffer {
 }
 
 function decode(content: Buffer): LoginAttempt | undefined {
-  // During an upgrade, a node can receive a state in the format of another release.
+  // Reject an unknown format: during an upgrade, a node can receive a state in the format of another release.
   const [format] = content
   if (format !== FORMAT && format !== HAND_OVER_FORMAT) return undefined
   const handedOver = format === HAND_OVER_FORMAT

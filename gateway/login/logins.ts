@@ -40,7 +40,7 @@ interface BeginWish {
   readonly returnTo: string
   readonly stepUp: StepUp
   readonly prompt: 'login' | undefined
-  /** Path at which the login starts; it determines the redirect URI. */
+  /** Path of the gate at which the login starts; the path determines the redirect URI. */
   readonly path: (typeof loginPaths)[number]
   /** Other host to which the login is handed over; `undefined` for a login at the requested host. */
   readonly handOver?: HandOverTarget
@@ -84,8 +84,8 @@ export class Logins {
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const choices = wished.length === 0 ? issuers : wished
-    // In another tab of the browser, a user has logged in since the route refused the request of this tab. A second
-    // login would end the new session.
+    // Send this tab to its page: in another tab of the browser, a user has logged in since the route refused the
+    // request of this tab. A second login would end the new session.
     if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
       if (choices.some(({ issuer }) => issuer === session.issuer)) {
         return redirection('login-done-already', publicUrl + returnTo)
@@ -100,7 +100,7 @@ export class Logins {
 
     const { consents, hosts } = this.#dependencies
     const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
-    // A link on another site must not replace a session without the user's consent.
+    // Ask the user first: a link on another site must not replace a session without the user's consent.
     if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
       if (!consents.isOf(soleParameter(query, 'consent'), session, rules)) {
         const wish = { returnTo, issuers: [rules.name], ...stepUp, prompt, path, consent: consents.of(session, rules) }
@@ -155,7 +155,7 @@ export class Logins {
     return this.#dependencies.counts.counted(rules.name, this.#redirect(request, rules, wish))
   }
 
-  /** Redirects the browser to the issuer. */
+  /** Starts a login: redirects the browser to the issuer. */
   async #redirect(
     request: BrowserRequest,
     rules: IssuerRules,
@@ -200,28 +200,29 @@ export class Logins {
     const { states, redemptions, hosts } = this.#dependencies
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
-    // The redirect URI depends on the issuer. A response at the callback path of another issuer does not belong to this
-    // login attempt (RFC 9700 §4.4).
+    // Check the redirect URI, which depends on the issuer: a response at the callback path of another issuer does not
+    // belong to this login attempt (RFC 9700 §4.4).
     if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
       return failurePage('login-unknown', this.againUrl(request))
     }
     const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
     if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer))
       return failurePage('login-unknown', this.againUrl(request))
-    // Since the login began, the policy may have assigned this callback path to a second issuer. The code may then be a
-    // code of the second issuer, and must not be sent to the first one.
+    // Check the owner of the callback path again: since the login began, the policy may have assigned this callback
+    // path to a second issuer. The code may then be a code of the second issuer, and must not be sent to the first one.
     if (request.issuers.some((each) => each !== rules && isCallbackPathOf(path, each.name, each.login!.redirect))) {
       return failurePage('login-unknown', this.againUrl(request))
     }
 
     const { returnTo, handOver } = attempt
-    // The policy may have removed the host since the login began, and another party may own the host's name now.
+    // Check that the policy still has the host: it may have removed the host since the login began, and another party
+    // may own the host's name now.
     if (handOver !== undefined && !isHostOf(request, rules, handOver.origin)) {
       return failurePage('login-host-refused', loginUrl(publicUrl))
     }
     const session = await this.#sessionOf(request)
-    // Another tab of the browser has logged in since this login began. A browser has one session, so this tab goes to
-    // its page without a second login.
+    // Keep the session when another tab of the browser has logged in since this login began: a browser has one session,
+    // so this tab goes to its page without a second login.
     if (session !== undefined && session.id !== attempt.session) {
       if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
       if (handOver === undefined) return redirection('login-done-already', publicUrl + returnTo)
@@ -238,8 +239,8 @@ export class Logins {
   }
 
   /**
-   * URL that starts a failed login again for the same page, even if the state has expired or the issuer's response was
-   * invalid. A browser that has logged in meanwhile in another tab goes to the page without a login.
+   * Returns the URL that starts a failed login again for the same page, even if the state has expired or the issuer's
+   * response was invalid. A browser that has logged in meanwhile in another tab goes to the page without a login.
    */
   againUrl(request: BrowserRequest, prompt?: 'login'): string {
     const state = soleParameter(new URLSearchParams(request.query), 'state')
@@ -334,7 +335,7 @@ export class Logins {
     const caller = { address: request.subscriber, known: request.known, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
-    // The charge to the limit of the client's address is not refunded for an error response, because the gate logs the
+    // Do not refund the charge to the limit of the client's address for an error response, because the gate logs the
     // response and any client can forge one. The charge is not refunded either for a code that proves no login
     // (`login-unproven`), for example because the issuer rejects the code, or for which the issuer rejects the gate
     // (`login-misconfigured`).
@@ -344,7 +345,7 @@ export class Logins {
   }
 
   /**
-   * Creates the session under a new id.
+   * Creates the session of a completed login under a new id.
    *
    * @param replaced  id of the session that the browser has, or had when the login began. This session is ended, also
    *   when Redis has no record of it
@@ -353,8 +354,8 @@ export class Logins {
     const { sessions } = this.#dependencies
     const isOver = replaced === undefined || sessions.revoked(replaced)
     let opened = await (isOver ? sessions.create(input) : sessions.replace(replaced, input))
-    // An order to end the sessions of a subject compares whole seconds, by the clock of the node that accepted the
-    // order. A very recent order therefore matches the new session too.
+    // Create the session again after a recent order: an order to end the sessions of a subject compares whole seconds,
+    // by the clock of the node that accepted the order. A very recent order therefore matches the new session too.
     for (let left = SETTLE_TRIES; left > 0 && opened !== 'logged-out' && sessions.ended(opened.session); left--) {
       await setTimeout(SETTLE_MS)
       opened = await sessions.create(input)
@@ -362,7 +363,7 @@ export class Logins {
     return opened
   }
 
-  /** Id of the session in the cookie, whether or not the session still exists. */
+  /** Returns the id of the session in the browser's cookie, whether or not the session still exists. */
   #sessionIdOf({ cookies, publicUrl }: BrowserRequest): string | undefined {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
     return value === undefined ? undefined : this.#dependencies.sessions.idOf(value, publicUrl)
@@ -375,8 +376,8 @@ export class Logins {
 }
 
 /**
- * Login path with the prefix of the request, `/.gatehouse` or `/oauth2`, because an issuer may accept only redirect
- * URIs with one of the prefixes.
+ * Returns the login path with the prefix of the request, `/.gatehouse` or `/oauth2`, because an issuer may accept only
+ * redirect URIs with one of the prefixes.
  */
 function loginPathOf({ path }: BrowserRequest): (typeof loginPaths)[number] {
   return path === loginPaths[1] || path.startsWith(callbackPaths[1]) ? loginPaths[1] : loginPaths[0]

@@ -11,7 +11,7 @@ export interface LogoutToken {
   readonly tokenId: string
   /** Time at which the logout token was issued (`iat`), s since the epoch. */
   readonly issuedAtS: number
-  /** `sid`: id of the session at the issuer. */
+  /** `sid` of the logout token: id of the session at the issuer. */
   readonly sessionId: string | undefined
   /** Subject whose sessions end; with `sessionId`, only the sessions of that `sid`. */
   readonly subject: string | undefined
@@ -42,7 +42,8 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   }
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'alg is not allowed for this issuer'
   if (keyId !== undefined && typeof keyId !== 'string') return 'kid is not a string'
-  // A logout token has no `nonce` (Back-Channel Logout 1.0 §2.4), so that an ID token cannot be used as a logout token.
+  // Reject a `nonce`: a logout token has none (Back-Channel Logout 1.0 §2.4), so that an ID token cannot be used as a
+  // logout token.
   if (Object.hasOwn(claims, 'nonce')) return 'nonce must be absent from a logout token'
   const events = member(claims, 'events')
   if (!isObject(events) || !isObject(Object.hasOwn(events, EVENT) ? events[EVENT] : undefined)) {
@@ -68,7 +69,7 @@ function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number
   if (typeof iat !== 'number' || !(Math.abs(nowS - iat) <= LOGOUT_TOKEN_MAX_AGE_S + toleranceS)) {
     return 'iat is missing, too old or in the future'
   }
-  // Back-Channel Logout 1.0 §2.4: `exp` is required, so that no logout token is valid for ever.
+  // Require `exp` (Back-Channel Logout 1.0 §2.4), so that no logout token is valid for ever.
   if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'exp is missing or not a number'
   return nowS < exp + toleranceS ? undefined : 'the logout token has expired'
 }

@@ -66,8 +66,8 @@ export class Logouts {
       return rules && this.#dependencies.clients.of(rules)
     }
     const [session] = sessions
-    // The issuer returns the browser to the host at which the user logged in, because only the URI of this host is
-    // registered at the issuer.
+    // Use the URL of the login's host: the issuer returns the browser to the host at which the user logged in, because
+    // only the URI of this host is registered at the issuer.
     const back = session?.origin ?? publicUrl
     const issuerUrl = async () => session && issuerLogout(clientOf(session), session, back)
     if (!sameOrigin) {
@@ -81,7 +81,7 @@ export class Logouts {
       const client = clientOf(each)
       if (client !== undefined) this.#forget(client, each.tokens)
     }
-    // The issuer's logout URL is fetched after the sessions have ended, so that a slow issuer does not delay their end.
+    // Fetch the issuer's logout URL after the sessions have ended, so that a slow issuer does not delay their end.
     const elsewhere = await issuerUrl()
     const reply = elsewhere === undefined ? loggedOut() : redirection('logged-out', elsewhere, forget)
     return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }
@@ -103,7 +103,7 @@ export class Logouts {
     return presented
   }
 
-  /** Concurrent requests that log out the same session share one revocation. */
+  /** Share one revocation between concurrent requests that log out the same session. */
   #end(id: string): Promise<unknown> {
     const joined = this.#ending.get(id)
     if (joined !== undefined) return joined
@@ -120,7 +120,7 @@ export class Logouts {
       ...(refreshToken === undefined ? [] : [client.revoke(refreshToken, 'refresh_token')]),
       client.revoke(accessToken, 'access_token'),
     ]
-    // The login client logs failures. A token that was not revoked at the issuer expires there.
+    // Ignore a failure, which the login client logs: a token that was not revoked at the issuer expires there.
     void this.#task.attempt(async () => {
       await Promise.allSettled(told)
       this.#forgetting--
@@ -129,8 +129,8 @@ export class Logouts {
 }
 
 /**
- * Logout URL of the issuer; `undefined` if the issuer has none or is unavailable. The logout at the gate does not
- * depend on this URL.
+ * Returns the logout URL of the issuer; `undefined` if the issuer has none or is unavailable. The logout at the gate
+ * does not depend on this URL.
  */
 async function issuerLogout(
   client: LoginClient | undefined,

@@ -9,7 +9,7 @@ import { attemptHash } from './attempt.ts'
 /** Time for which a redemption marker outlives its login attempt, ms, because the clocks of nodes differ. */
 const CLOCK_SKEW_MS = 60_000
 /**
- * Waits before the attempts to remove a redemption marker, ms. Removal is needed when Redis did not reply to the
+ * Pauses, ms, before the attempts to remove a redemption marker, ms. Removal is needed when Redis did not reply to the
  * redemption.
  */
 const RELEASE_AFTER_MS = [0, 500, 2000, 8000, 30_000] as const
@@ -34,7 +34,7 @@ export class Redemptions {
   }
 
   /**
-   * Redeems a `state`, atomically. One round trip to Redis.
+   * Redeems the `state` of a login, atomically. One round trip to Redis.
    *
    * @param leftMs  remaining validity of the login attempt, ms
    * @returns false when the state was redeemed before
@@ -75,8 +75,8 @@ export class Redemptions {
         await this.#release([key], [redemption])
         break
       } catch {
-        // A failed removal is tried again after the next wait in `RELEASE_AFTER_MS`. After the last attempt the marker
-        // stays until the marker expires.
+        // Retry a failed removal of a marker after the next wait in `RELEASE_AFTER_MS`. After the last attempt the
+        // marker stays until the marker expires.
       }
     }
     this.#releasing--

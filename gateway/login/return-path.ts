@@ -6,8 +6,8 @@ const MAX_LENGTH = 512
 const visible = /^[\x21-\x7e]+$/
 
 /**
- * Path and query to which a browser goes after a login. The result is always a path of this gate that no browser reads
- * as a URL of another site (RFC 9700 §4.11). Any other value becomes `/`.
+ * Returns the path and query to which a browser goes after a login. The result is always a path of this gate that no
+ * browser reads as a URL of another site (RFC 9700 §4.11). Any other value becomes `/`.
  *
  * @param publicUrl  origin of the gate, which is removed from the start of `wanted`
  */
@@ -17,11 +17,11 @@ export function returnPath(wanted: string | null | undefined, publicUrl: string)
   if (local.length > MAX_LENGTH) return '/'
   const question = local.indexOf('?')
   const path = question === -1 ? local : local.slice(0, question)
-  // A browser never sends a fragment, so a path with `#` is not the path of a request.
+  // Replace a path with `#`: a browser never sends a fragment, so it is not the path of a request.
   if (local.includes('#')) return '/'
-  // Browsers may read a path that is not in normal form differently, for example a backslash as a slash.
+  // Replace a path that is not in normal form: browsers may read it differently, for example a backslash as a slash.
   if (normalizePath(path) !== path || path.startsWith('/%2F')) return '/'
-  // A reserved path of the gate would start a logout or another login right after the login.
+  // Replace a reserved path of the gate: it would start a logout or another login right after the login.
   if (reservedPrefixOf(path) !== undefined) return '/'
   return local
 }

@@ -33,12 +33,15 @@ export class SealedTexts {
     return Buffer.concat([salt, this.#sealer.seal(content, this.#placeOf(salt))]).toString('base64url')
   }
 
-  /** Returns the content; `undefined` when this cluster did not seal the text, or the text was changed. */
+  /**
+   * Decrypts a text and returns its content; `undefined` when this cluster did not seal the text, or the text was
+   * changed.
+   */
   open(text: string): Buffer | undefined {
     if (text.length > this.#maxLength || !form.test(text)) return undefined
     const bytes = Buffer.from(text, 'base64url')
-    // Several base64url texts can encode the same bytes. Only the canonical text is accepted, so that one login cannot
-    // be redeemed under several texts.
+    // Accept only the canonical text of several base64url texts that encode the same bytes, so that one login cannot be
+    // redeemed under several texts.
     if (bytes.toString('base64url') !== text) return undefined
     return this.#sealer.openBytes(bytes.subarray(SALT_BYTES), this.#placeOf(bytes.subarray(0, SALT_BYTES)))
   }

@@ -1,8 +1,8 @@
 import { attemptHash } from './attempt.ts'
 
 /**
- * Short hash that identifies a session in the URL of a login, because the session id must not be in a URL. 48 bits are
- * enough, because only sessions of one browser are compared.
+ * Returns a short hash that identifies a session in the URL of a login, because the session id must not be in a URL. 48
+ * bits are enough, because only sessions of one browser are compared.
  *
  * @param id  session id; `undefined`: no session
  */

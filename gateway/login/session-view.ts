@@ -18,8 +18,8 @@ interface SessionView {
   readonly acr?: string | null
   readonly auth_time?: number | null
   /**
-   * Time at which the session ends even if it is in use, RFC 3339. For a session without a refresh token, this is the
-   * expiry of the access token.
+   * Time at which the login session ends even if it is in use, RFC 3339. For a session without a refresh token, this is
+   * the expiry of the access token.
    */
   readonly expires_at?: string
   readonly login_url: string

@@ -22,8 +22,8 @@ export class SwitchConsents {
   }
 
   /**
-   * Whether a proof is valid for the session and the issuer. Proofs that were created before a rotation of the
-   * encryption key are valid too.
+   * Whether a user's proof of consent is valid for the session and the issuer. Proofs that were created before a
+   * rotation of the encryption key are valid too.
    */
   isOf(given: string | undefined, { id }: Session, { issuer }: IssuerRules): boolean {
     if (given?.length !== DIGITS) return false

@@ -21,7 +21,8 @@ export type ClaimedFacts = Omit<TokenFacts, 'key' | 'introspection' | 'derived' 
 export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHeader | VerificationReason {
   const algorithm = member(header, 'alg')
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'token-algorithm'
-  // `enc` and `zip` are members of a JWE (RFC 7516 §4.1). The gate neither decrypts nor decompresses tokens.
+  // Reject `enc` and `zip`, which are members of a JWE (RFC 7516 §4.1): the gate neither decrypts nor decompresses
+  // tokens.
   if (Object.hasOwn(header, 'enc') || Object.hasOwn(header, 'zip')) return 'token-malformed'
   const keyId = member(header, 'kid')
   if (keyId !== undefined && typeof keyId !== 'string') return 'token-malformed'
@@ -87,7 +88,7 @@ export function validateClaims(
   }
 }
 
-/** Time from which a token is rejected as expired, ms since the epoch. */
+/** Returns the time from which a token is rejected as expired, ms since the epoch. */
 export function refusedFromMs(facts: Pick<TokenFacts, 'issuer' | 'expiresAtS'>): number {
   return (facts.expiresAtS + facts.issuer.clockToleranceS) * 1000
 }
@@ -109,8 +110,8 @@ function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): Verif
   if ((nbf !== undefined && nbf > nowS + toleranceS) || (iat !== undefined && iat > nowS + toleranceS)) {
     return 'token-not-yet-valid'
   }
-  // Without `iat`, the limit applies to the remaining lifetime. The tolerance is subtracted, because the issuer's clock
-  // may be ahead.
+  // Apply the limit of the lifetime to the remaining lifetime when the token has no `iat`. The tolerance is subtracted,
+  // because the issuer's clock may be ahead.
   const lifetimeS = iat === undefined ? exp - nowS - toleranceS : exp - iat
   return lifetimeS > rules.maxTokenLifetimeS ? 'token-lifetime' : undefined
 }

@@ -10,7 +10,7 @@ export function bearerChallenge(parameters: Readonly<Record<string, string>> = {
   return listed.length === 0 ? 'Bearer' : `Bearer ${listed.join(', ')}`
 }
 
-/** Challenge for a client id and secret (RFC 7617 §2). */
+/** `WWW-Authenticate` challenge for a client id and secret (RFC 7617 §2). */
 export const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
 
 const dpopAlgorithms = `algs="${proofAlgorithms.join(' ')}"`

@@ -19,6 +19,6 @@ export interface ClientGrant {
   /** Value of the parameter `audience`, which some issuers require in place of `resource`. */
   readonly audience: string | undefined
   readonly timeoutMs: number
-  /** Path of the entry in the policy document. */
+  /** Path of the `credentials` entry in the policy document. */
   readonly path: readonly (string | number)[]
 }

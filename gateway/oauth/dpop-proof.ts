@@ -44,7 +44,7 @@ export interface ProofClaims {
 /** Header of a DPoP proof (RFC 9449 §4.2). */
 export interface ProofHeader {
   readonly algorithm: string
-  /** The public key. Its members have not been checked. */
+  /** The public key of the DPoP proof. Its members have not been checked. */
   readonly jwk: JsonObject
 }
 
@@ -74,14 +74,15 @@ function readClaims(claims: JsonObject): ProofClaims | 'proof-malformed' | 'proo
   if (typeof htm !== 'string' || typeof htu !== 'string') return 'proof-malformed'
   if (typeof issuedAtS !== 'number' || !Number.isFinite(issuedAtS)) return 'proof-malformed'
   if (nonce !== undefined && typeof nonce !== 'string') return 'proof-malformed'
-  // A proof without `ath` was made for a token endpoint, where the client has no access token yet (RFC 9449 §4.2).
+  // Reject a proof without `ath`: it was made for a token endpoint, where the client has no access token yet (RFC 9449
+  // §4.2).
   if (ath === undefined) return 'proof-token'
   return typeof ath === 'string' ? { jti, htm, htu, issuedAtS, ath, nonce } : 'proof-malformed'
 }
 
 /**
- * Reads the header of a proof (RFC 9449 §4.3): `typ`, an accepted asymmetric `alg`, and `jwk`. Members that name a key
- * elsewhere (`kid`, `jku`, `x5u`) have no effect.
+ * Reads the header of a DPoP proof (RFC 9449 §4.3): `typ`, an accepted asymmetric `alg`, and `jwk`. Members that name a
+ * key elsewhere (`kid`, `jku`, `x5u`) have no effect.
  */
 export function readProofHeader(head: string): ProofHeader | 'proof-malformed' {
   const header = readJwsPart(head)

@@ -45,8 +45,8 @@ export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
 }
 
 /**
- * Offset of the first non-zero byte of the number between `start` and `end`; offset of the last byte when all bytes are
- * zero.
+ * Returns the offset of the first non-zero byte of the number between `start` and `end`; offset of the last byte when
+ * all bytes are zero.
  */
 function integerStart(bytes: Uint8Array, start: number, end: number): number {
   let at = start
@@ -55,8 +55,8 @@ function integerStart(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Length of a number in DER, bytes. A number whose first bit is set gets a leading zero byte, because ASN.1 would read
- * the number as negative.
+ * Returns the length of a number in DER, bytes. A number whose first bit is set gets a leading zero byte, because ASN.1
+ * would read the number as negative.
  */
 function integerBytes(bytes: Uint8Array, start: number, end: number): number {
   return end - start + (bytes[start]! >= 0x80 ? 1 : 0)

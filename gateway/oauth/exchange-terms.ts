@@ -6,7 +6,7 @@ import type { ClientAuth, IssuerRules } from './token-facts.ts'
 /** Grant type of a token exchange (RFC 8693 §2.1). */
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
-/** Types of tokens in an exchange (RFC 8693 §3). */
+/** Type URIs of tokens in a token exchange (RFC 8693 §3). */
 export const tokenTypes = {
   access_token: 'urn:ietf:params:oauth:token-type:access_token',
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
@@ -16,7 +16,7 @@ export type ExchangeTokenType = keyof typeof tokenTypes
 
 /** Terms under which the gate exchanges the caller's token for a token for a service. All times are in ms. */
 export interface ExchangeTerms {
-  /** Place of the entry in the policy, such as `services.orders.credentials`, for messages. */
+  /** Place of the token exchange entry in the policy, such as `services.orders.credentials`, for messages. */
   readonly path: readonly (string | number)[]
   /** Issuer that exchanges the token. */
   readonly issuer: IssuerRules
@@ -51,7 +51,8 @@ export function exchangeForm(
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(actor !== undefined &&
       actorToken !== undefined && { actor_token: actorToken, actor_token_type: tokenTypes[actor.type] }),
-    // RFC 8693 has no parameter for the lifetime. An issuer ignores parameters that it does not know (RFC 6749 §3.2).
+    // Send the wanted lifetime in a parameter of its own, which RFC 8693 does not define: an issuer ignores parameters
+    // that it does not know (RFC 6749 §3.2).
     expires_in: String(Math.floor(maxLifetimeMs / 1000)),
   }
 }

@@ -31,7 +31,7 @@ export function withUnknown(claims: Claims, which: UnknownClaims | undefined): C
   return which === undefined ? claims : Object.assign({ ...claims }, { [unknown]: which })
 }
 
-/** Whether the claim is absent only because the gate does not know it. */
+/** Whether a claim is absent only because the gate does not know it. */
 export function isUnknownClaim(claims: Claims, name: string): boolean {
   const which = (claims as { readonly [unknown]?: UnknownClaims })[unknown]
   if (which === undefined || Object.hasOwn(claims, name)) return false
@@ -53,7 +53,7 @@ export function fillIdentity(own: Claims, more: Claims): Record<string, unknown>
   return filled
 }
 
-/** Returns the claims except the claims about the user. */
+/** Returns the claims of a session except the claims about the user. */
 export function withoutIdentity(claims: Claims): Record<string, unknown> {
   return Object.fromEntries(Object.entries(claims).filter(([name]) => !identityClaims.has(name)))
 }

@@ -42,8 +42,8 @@ export function readIntrospection(object: JsonObject): IntrospectionAnswer | NoA
 }
 
 /**
- * Error code of a response (RFC 6749 §5.2) for logs: at most 64 visible ASCII characters. Any other value becomes `an
- * error`.
+ * Returns the error code of an introspection response (RFC 6749 §5.2) for logs: at most 64 visible ASCII characters.
+ * Any other value becomes `an error`.
  */
 export function errorText(object: JsonObject): string {
   const code = member(object, 'error')
@@ -77,8 +77,8 @@ export function validateIntrospected(
   if (isOtherToken(claims)) return 'token-type'
   const claimed = validateClaims(claims, rules, nowMs, asRegistered)
   if (typeof claimed === 'string') return claimed
-  // The response says that the token is bound by DPoP. Without `jkt` the gate does not know the key, so no client can
-  // prove possession of it.
+  // Reject a token that the response calls bound by DPoP but without a key: without `jkt` the gate does not know the
+  // key, so no client can prove possession of it.
   return isDpop && claimed.confirmation?.jkt === undefined ? 'token-binding' : claimed
 }
 

@@ -23,12 +23,13 @@ export function readJsonObject(text: string): JsonObject | JsonFlaw {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'token-malformed'
   const named = countNames(text)
   if (named === undefined) return 'token-malformed'
-  // `JSON.parse` keeps only the last of several members with one name, so a duplicate makes the counts differ.
+  // Compare the counts of member names: `JSON.parse` keeps only the last of several members with one name, so a
+  // duplicate makes the counts differ.
   return named === countMembers(value) ? (value as JsonObject) : 'token-duplicate-member'
 }
 
 /**
- * Value of an own member of an object; `undefined` when the member is absent. Names such as `__proto__` and
+ * Returns the value of an own member of an object; `undefined` when the member is absent. Names such as `__proto__` and
  * `constructor` are ordinary names.
  */
 export function member(object: JsonObject, name: string): unknown {
@@ -70,7 +71,7 @@ function countNames(text: string): number | undefined {
   return names
 }
 
-/** Index of the closing quote of the string that starts at `start`. */
+/** Returns the index of the closing quote of the JSON string that starts at `start`. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1)

@@ -116,7 +116,7 @@ function unchanged(signature: Buffer): Buffer {
 }
 
 /**
- * Prepares a signature for the verification.
+ * Converts a signature of a JWS for the verification by `node:crypto`.
  *
  * @returns `undefined` when the signature does not have the length that the key requires
  */

@@ -21,8 +21,7 @@ export function readJws(token: string): Jws | JwsFlaw {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1) return 'token-malformed'
-  // A token with more than two dots is rejected: the third part would contain a dot, which is not a base64url
-  // character.
+  // Reject a token with more than two dots: its third part would contain a dot, which is not a base64url character.
   if (!isCanonicalPart(token.slice(second + 1))) return 'token-malformed'
   const header = readJwsPart(token.slice(0, first))
   if (typeof header === 'string') return header
@@ -37,7 +36,7 @@ export function readJws(token: string): Jws | JwsFlaw {
  */
 export function readJwsPart(part: string): JsonObject | JsonFlaw {
   const bytes = decode(part)
-  // `toString` keeps a byte order mark (BOM), and `JSON.parse` rejects a text with a BOM.
+  // Use `toString`, which keeps a byte order mark (BOM): `JSON.parse` then rejects the text.
   return bytes !== undefined && isUtf8(bytes) ? readJsonObject(bytes.toString()) : 'token-malformed'
 }
 

@@ -6,7 +6,7 @@ export interface ResourceMetadata {
   readonly authorization_servers: readonly string[]
   readonly scopes_supported?: readonly string[]
   readonly bearer_methods_supported: readonly ['header']
-  /** Algorithms of DPoP proofs (RFC 9449); absent when no route accepts bound tokens. */
+  /** Accepted algorithms of DPoP proofs (RFC 9449); absent when no route accepts bound tokens. */
   readonly dpop_signing_alg_values_supported?: readonly string[]
   /** True when every route requires bound tokens; absent otherwise. */
   readonly dpop_bound_access_tokens_required?: true
@@ -48,9 +48,9 @@ export function resourceMetadata(description: ResourceDescription): ResourceMeta
 }
 
 /**
- * URL of the metadata of a resource (RFC 9728 §3.1). The well-known path is inserted before the path of the resource; a
- * path of `/` is dropped. A challenge names the metadata of the requested URL, not of the whole gate, because a client
- * rejects metadata whose `resource` differs from the URL that it requested (RFC 9728 §3.3).
+ * Returns the URL of the metadata of a protected resource (RFC 9728 §3.1). The well-known path is inserted before the
+ * path of the resource; a path of `/` is dropped. A challenge names the metadata of the requested URL, not of the whole
+ * gate, because a client rejects metadata whose `resource` differs from the URL that it requested (RFC 9728 §3.3).
  *
  * @param origin  scheme and authority, without a trailing `/`
  * @param path  path and query of the resource, starting with `/`

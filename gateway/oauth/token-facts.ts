@@ -109,7 +109,7 @@ export interface IssuerRules {
   readonly recheckMs: number | undefined
 }
 
-/** Introspection settings of a route. */
+/** Token introspection settings of a route. */
 export interface IntrospectionTerms {
   /**
    * Issuers of the service whose tokens may be opaque, in the service's order. Each of these issuers introspects an
@@ -129,7 +129,7 @@ export interface IntrospectionTerms {
  */
 export interface Derived {
   /**
-   * The compiled service for which the facts were derived. Compare it with `===`: each new snapshot has new service
+   * The compiled service for which the facts were derived. Compared with `===`: each new snapshot has new service
    * objects, so facts of an old policy are not used.
    */
   readonly service: object
@@ -190,7 +190,9 @@ export interface IntrospectionState {
   readonly asked: readonly IssuerRules[]
   /** Time of the last introspection, ms since the epoch; -Infinity if there was none. */
   askedMs: number
-  /** Time from which the token must be introspected again, ms since the epoch; Infinity if never. */
+  /**
+   * Time from which the token must be introspected again before its next use, ms since the epoch; Infinity if never.
+   */
   untilMs: number
   /**
    * Time from which a request that uses the token starts a new introspection in the background, ms since the epoch. No
@@ -232,7 +234,7 @@ export interface TokenFacts {
   readonly client: string | undefined
   readonly audience: readonly string[]
   readonly scopes: ReadonlySet<string>
-  /** `issuedAtS` and `expiresAtS` are `iat` and `exp` of the token, s since the epoch. */
+  /** Times of the token: `issuedAtS` and `expiresAtS` are `iat` and `exp` of the token, s since the epoch. */
   readonly issuedAtS: number | undefined
   readonly expiresAtS: number
   readonly tokenId: string | undefined

@@ -9,7 +9,7 @@ const KNOWN_PREFIX = /^(?:ory|authelia)_at_/
 const PREFIX_END = /at[_~+/-]?$/
 
 /**
- * Canonical text of a token: equal for all texts that an issuer may accept as the same opaque token. Use it only for
+ * Canonical text of a token: equal for all texts that an issuer may accept as the same opaque token. Used only for
  * comparisons. An introspection request contains the text that the client sent.
  *
  * - Each dot-separated part that is base64url is decoded and encoded again. Padding, the characters `+` and `/` of
@@ -31,7 +31,8 @@ function canonicalPart(part: string): string {
     .replace(/={1,2}$/, '')
     .replaceAll('+', '-')
     .replaceAll('/', '_')
-  // A last group of one base64url character has 6 bits, less than a byte. No valid base64url text ends like this.
+  // Reject a last group of one character: a last group of one base64url character has 6 bits, less than a byte. No
+  // valid base64url text ends like this.
   if (!BASE64URL.test(text) || text.length % 4 === 1) return part
   return Buffer.from(text, 'base64url').toString('base64url')
 }

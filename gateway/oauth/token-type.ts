@@ -10,17 +10,17 @@ const idTokenType = 'id_token+jwt'
  */
 const otherTypes: ReadonlySet<string> = new Set([
   'client-authentication+jwt',
-  'dpop+jwt', // RFC 9449
+  'dpop+jwt', // DPoP proof (RFC 9449).
   'entity-statement+jwt',
-  'gatehouse-assertion+jwt', // identity assertion of the gate to services
+  'gatehouse-assertion+jwt', // Identity assertion of the gate to services.
   idTokenType,
   'kb+jwt',
-  'logout+jwt', // OpenID Connect Back-Channel Logout
-  'oauth-authz-req+jwt', // RFC 9101
+  'logout+jwt', // Logout token (OpenID Connect Back-Channel Logout).
+  'oauth-authz-req+jwt', // Authorization request object (RFC 9101).
   'oauth-client-attestation+jwt',
   'oauth-client-attestation-pop+jwt',
-  'secevent+jwt', // RFC 8417
-  'token-introspection+jwt', // RFC 9701
+  'secevent+jwt', // Security event token (RFC 8417).
+  'token-introspection+jwt', // Introspection response (RFC 9701).
 ])
 
 /** Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11) or security event tokens that access tokens never have. */
@@ -47,7 +47,7 @@ const kindsBesideId: Readonly<Record<string, ReadonlySet<unknown>>> = {
  */
 export function isAccessTokenType(header: JsonObject, profile: IssuerRules['profile']): boolean {
   const type = member(header, 'typ')
-  // `cty` announces a nested JWT (RFC 7519 §5.2), which the gate would not validate.
+  // Reject `cty`: it announces a nested JWT (RFC 7519 §5.2), which the gate would not validate.
   if (member(header, 'cty') !== undefined) return false
   if (type === undefined) return profile === 'any'
   if (typeof type !== 'string') return false
@@ -76,13 +76,13 @@ export function isIdTokenType(header: JsonObject): boolean {
   return name === idTokenType || (name !== 'at+jwt' && !otherTypes.has(name))
 }
 
-/** Whether the claims identify an access token, a refresh token or a security event token. */
+/** Whether the claims of a presumed ID token identify an access token, a refresh token or a security event token. */
 export function isOtherThanIdToken(claims: JsonObject): boolean {
   if (Object.hasOwn(claims, 'events')) return true
   return Object.entries(kindsBesideId).some(([name, kinds]) => kinds.has(member(claims, name)))
 }
 
-/** Lower-case media type of `typ` without `application/`, which issuers may omit (RFC 7515 §4.1.9). */
+/** Returns the lower-case media type of `typ` without `application/`, which issuers may omit (RFC 7515 §4.1.9). */
 function nameOf(type: string): string {
   return type.toLowerCase().replace(/^application\//, '')
 }

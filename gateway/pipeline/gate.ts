@@ -104,7 +104,7 @@ export interface Gate {
    * stream stays under the policy that admitted it, because a canary must not end streams.
    */
   baseRuntime: Runtime | undefined
-  /** True while the node drains; each response then closes its connection. */
+  /** True while the node drains (stops); each response then closes its connection. */
   draining: boolean
 }
 
@@ -113,7 +113,7 @@ export interface RequestLimits {
   readonly targetMaxBytes: number
   readonly headMaxBytes: number
   readonly fieldsMax: number
-  /** Maximum size of a WebSocket message, bytes. */
+  /** Maximum size of a WebSocket message (`streams.max_message`), bytes. */
   readonly messageMaxBytes: number
 }
 
@@ -227,13 +227,13 @@ export function dryRunGate(
     ...gate,
     ...inertMembers,
     node: 'explain',
-    // The caller of a dry run specifies the client's address, so forwarding fields are not evaluated.
+    // Trust no proxy: the caller of a dry run specifies the client's address, so forwarding fields are not evaluated.
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     revocations,
     clientCertificates,
-    // A dry run has no balancers. If a phase selects an upstream by mistake, the result is a fault instead of a
-    // connection.
+    // Leave the balancers out of a dry run. If a phase selects an upstream by mistake, the result is a fault instead of
+    // a connection.
     runtime: { snapshot: runtime.snapshot, balancers: [] },
     ...given,
   }

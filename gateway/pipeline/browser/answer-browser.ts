@@ -125,7 +125,7 @@ export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerd
     return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
-  // A login that has begun may complete.
+  // Let a login that has begun complete on an overloaded node: only new logins are shed.
   if (own === login && overload.isWary) {
     const isKnown = x.gate.knownAddresses.has(x.address, x.nowMs)
     const refused = overload.refuse(isKnown ? KNOWN_ADDRESS : STRANGER, LOGIN_PRIORITY, x.address)
@@ -148,7 +148,8 @@ function isHiddenRequest(x: Resolved): boolean {
   const site = x.head.joined('sec-fetch-site') ?? ''
   const shownAs = x.head.joined('sec-fetch-dest') ?? 'document'
   if (!foreignSites.has(site) || shownAs === 'document') return false
-  // Behind a redirect of the issuer, a frame of the same site counts as cross-site too, but has the cookies.
+  // Look for a cookie: behind a redirect of the issuer, a frame of the same site counts as cross-site too, but has the
+  // cookies.
   return !frames.has(shownAs) || (site === 'cross-site' && !hasOwnCookie(x))
 }
 
@@ -191,9 +192,9 @@ function isLoginFault(reason: FaultReason): reason is LoginFaultReason {
 }
 
 /**
- * URL of the "try again" link on an error page. Usually this is the requested URL. On a callback path the link starts a
- * new login instead, because an authorization response can be redeemed only once. When Redis is unavailable the
- * response has not been redeemed, so the link repeats the callback.
+ * Returns the URL of the "try again" link on an error page. Usually this is the requested URL. On a callback path the
+ * link starts a new login instead, because an authorization response can be redeemed only once. When Redis is
+ * unavailable the response has not been redeemed, so the link repeats the callback.
  */
 function againUrl({ logins }: LoginService, request: BrowserRequest, reason: LoginFaultReason): string {
   const { publicUrl, path, query } = request
@@ -202,7 +203,8 @@ function againUrl({ logins }: LoginService, request: BrowserRequest, reason: Log
 }
 
 async function receiveLogout(x: Resolved, service: LoginService): Promise<BrowserVerdict> {
-  // Issuers send no `Sec-Fetch-Site`. A page could send invalid logout tokens at the cost of its visitors' addresses.
+  // Refuse a logout token with `Sec-Fetch-Site`, which issuers do not send: a page could send invalid logout tokens at
+  // the cost of its visitors' addresses.
   if (foreignSites.has(x.head.joined('sec-fetch-site') ?? '')) return crossSite
   const type = x.head.field('content-type') ?? ''
   if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return notAForm
@@ -251,8 +253,9 @@ async function showUser(x: Resolved): Promise<BrowserVerdict> {
 }
 
 /**
- * Session of the request's cookie, with a valid access token. The access token is refreshed first when needed. Returns
- * `undefined` for a session that no route accepts: its issuer has no `login` in the policy, or its lifetime has ended.
+ * Returns the session of the request's cookie, with a valid access token. The access token is refreshed first when
+ * needed. Returns `undefined` for a session that no route accepts: its issuer has no `login` in the policy, or its
+ * lifetime has ended.
  */
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate

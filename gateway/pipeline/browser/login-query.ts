@@ -20,8 +20,8 @@ export function loginQuery({ path, head, downstream, gate: { proxies } }: Resolv
   const given = new URLSearchParams(query)
   if (given.has('return_to') || given.has('rd')) return query
   for (const name of returnFields) {
-    // The values of a repeated field are joined with a comma and a space. The login replaces the result by `/`, because
-    // it accepts no path with a space.
+    // Join the values of a repeated field with a comma and a space: the login replaces the result by `/`, because it
+    // accepts no path with a space.
     const stated = head.joined(name)
     if (stated !== undefined) return `${query === '' ? '' : `${query}&`}return_to=${encodeURIComponent(stated)}`
   }

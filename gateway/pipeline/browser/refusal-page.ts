@@ -12,13 +12,13 @@ import { isNavigation } from './navigation.ts'
 const NAME_MAX = 100
 
 /**
- * Page for a refusal, for a browser that opens a page. Returns `undefined` for every other client, which gets the problem
- * document: also for a client that sent `Authorization`, and for a proxy that does not pass the reply on. The page uses
- * what the exchange already knows, and looks up nothing.
+ * Returns the HTML page for a refusal, for a browser that opens a page. Returns `undefined` for every other client,
+ * which gets the problem document: also for a client that sent `Authorization`, and for a proxy that does not pass the
+ * reply on. The page uses what the exchange already knows, and looks up nothing.
  */
 export function refusalPage(x: Exchange, refusal: Denial): RenderedPage | undefined {
   const { pages } = x.gate
-  // The search for header fields comes last, because most refusals are for programs that sent a token.
+  // Search the header fields last, because most refusals are for programs that sent a token.
   if (pages === undefined || x.head.authorization !== undefined || x.head.grpc) return undefined
   if (!isNavigation(x.head) || !reachesBrowser(x)) return undefined
   const { title, why, remedy } = refusalText(refusal.status, refusal.code)
@@ -27,8 +27,8 @@ export function refusalPage(x: Exchange, refusal: Denial): RenderedPage | undefi
 }
 
 /**
- * Text about the user of the session, for the exchange's own user. States only claims that pages of the site may read
- * (`login.session_claims`), because a script of the same origin can open this page and read it.
+ * Returns the text of a page about the user of the session, for the exchange's own user. States only claims that pages
+ * of the site may read (`login.session_claims`), because a script of the same origin can open this page and read it.
  */
 function userText({ session, facts, gate, runtime }: Exchange): string | undefined {
   if (session === undefined) return undefined
@@ -59,12 +59,15 @@ function linksOf(x: Exchange, { status, stepUp }: Denial): PageLink[] {
   return links
 }
 
-/** `detail` of a problem document, which begins in lower case and has no full stop, as a sentence. */
+/** Makes a sentence of the `detail` of a problem document, which begins in lower case and has no full stop. */
 function sentenceOf(detail: string): string {
   return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`
 }
 
-/** Sentence with the time to wait, from `Retry-After`; `''` without this field, or if `detail` states the time. */
+/**
+ * Returns a sentence with the time to wait, from `Retry-After`; `''` without this field, or if `detail` states the
+ * time.
+ */
 function waitText({ detail, fields }: Denial): string {
   if (detail !== undefined) return ''
   const seconds = Number(fields.find(([name]) => name === 'retry-after')?.[1])

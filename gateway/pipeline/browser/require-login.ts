@@ -25,7 +25,7 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
   if (logins.length === 0) return denied
   const publicUrl = x.gate.publicUrls.forHost(x.authority)
   const issuers = logins.map(({ name }) => name)
-  // A client that sent a bearer token is a program, not a browser that opens a page.
+  // Do not redirect a client that sent a bearer token: it is a program, not a browser that opens a page.
   const byToken = x.session === undefined && x.credential !== ''
   if (!byToken && x.method === 'GET' && isNavigation(x.head) && reachesBrowser(x) && !wouldLoop(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
@@ -44,8 +44,8 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
 }
 
 /**
- * Tag of the refused session, for the login URL. If another tab of the browser has logged in meanwhile, the session
- * cookie has another tag. The login path then redirects the browser to the page without a visit to the issuer.
+ * Returns the tag of the refused session, for the login URL. If another tab of the browser has logged in meanwhile, the
+ * session cookie has another tag. The login path then redirects the browser to the page without a visit to the issuer.
  */
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)

@@ -26,7 +26,8 @@ export function readNode(text: string): Uint8Array | undefined {
   return address === undefined ? undefined : foldMapped(address)
 }
 
-// RFC 7239 §4: forwarded-pair = token "=" ( token / quoted-string ). A ";" ends a pair, and a "," ends an element.
+// Matches one name-value pair of `Forwarded` (RFC 7239 §4): forwarded-pair = token "=" ( token / quoted-string ). A ";"
+// ends a pair, and a "," ends an element.
 const pair = /[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")[\t ]*([;,]|$)/y
 const ELEMENTS_MAX = 64
 /** Maximum number of name-value pairs in a `Forwarded` field, in all elements together. */

@@ -6,7 +6,7 @@ const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 const pemBlock = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*/g
 const pemCertificate = /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
 
-/** Separates the two fields of RFC 9440 in one text. No field value contains a line feed. */
+/** Line feed, which separates the two fields of RFC 9440 in one text. No field value contains a line feed. */
 const FIELD_SEPARATOR = '\n'
 
 /** Whether a value is a byte sequence, the form of a certificate in `Client-Cert` (RFC 9440 §2.1). */
@@ -22,7 +22,9 @@ export function clientCertText(certificate: string, chain: string | undefined): 
   return chain === undefined ? certificate : certificate + FIELD_SEPARATOR + chain
 }
 
-/** Reads a certificate from the text of the fields of RFC 9440. @returns `undefined` when their syntax is invalid */
+/**
+ * Reads a client certificate from the text of the fields of RFC 9440. @returns `undefined` when their syntax is invalid
+ */
 export function readClientCert(text: string): PresentedCertificate | undefined {
   const [certificate = '', chain] = text.split(FIELD_SEPARATOR)
   const members = chain === undefined ? [] : chain.split(',')
@@ -34,7 +36,10 @@ function bytesIn(member: string): Buffer {
   return Buffer.from(trimOptionalWhitespace(member).slice(1, -1), 'base64')
 }
 
-/** Reads the value of `$ssl_client_escaped_cert` of nginx: a certificate in PEM, percent-encoded. */
+/**
+ * Reads a client certificate from the value of `$ssl_client_escaped_cert` of nginx: a certificate in PEM,
+ * percent-encoded.
+ */
 export function readEscapedPem(text: string): PresentedCertificate | undefined {
   const der = derIn(decodeURIComponent(text))
   return der && { der, chain: [] }
@@ -46,7 +51,8 @@ export function readPem(text: string): PresentedCertificate | undefined {
   return der && { der, chain: [] }
 }
 
-// Envoy quotes a value that contains a separator, and always quotes `Subject`, `Cert` and `Chain`.
+// Matches one name-value pair of Envoy's field. Envoy quotes a value that contains a separator, and always quotes
+// `Subject`, `Cert` and `Chain`.
 const pair = /[\t ]*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;=\t ]*))[\t ]*([;,]|$)/y
 /** Maximum number of name-value pairs in all elements of `X-Forwarded-Client-Cert` together. */
 const PAIRS_MAX = 256

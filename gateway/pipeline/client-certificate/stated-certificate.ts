@@ -15,8 +15,8 @@ const certificateMalformed = denial('certificate-malformed')
 type Malformed = Denial<'certificate-malformed'>
 
 /**
- * Finds the certificate that a trusted proxy states in the configured field. Denies 400 for an invalid or repeated field,
- * because the client cannot then be determined.
+ * Finds the client certificate that a trusted proxy states in the configured field. Denies 400 for an invalid or
+ * repeated field, because the client cannot then be determined.
  *
  * @returns `undefined` when the proxy states none
  */
@@ -45,15 +45,15 @@ export function statedCertificate(
 function inClientCert(head: RequestHead, certificates: ClientCertificates): KnownCertificate | Malformed | undefined {
   const certificate = single(head, certificateFieldNames['client-cert'])
   const chain = head.joined('client-cert-chain')
-  // `Client-Cert-Chain` without `Client-Cert` is not allowed (RFC 9440 §2.3).
+  // Reject `Client-Cert-Chain` without `Client-Cert`, which is not allowed (RFC 9440 §2.3).
   if (certificate === null || (certificate === undefined && chain !== undefined)) return certificateMalformed
   if (certificate === undefined) return undefined
   return certificates.ofField(clientCertText(certificate, chain), readClientCert) ?? certificateMalformed
 }
 
 /**
- * Value of a header field; `undefined` when the request lacks the field, `null` when the field repeats. An empty value
- * counts as a missing field.
+ * Returns the value of a header field; `undefined` when the request lacks the field, `null` when the field repeats. An
+ * empty value counts as a missing field.
  */
 function single({ names, values }: RequestHead, name: string): string | null | undefined {
   const at = names.indexOf(name)

@@ -8,14 +8,14 @@ import type { RenderedPage } from '../../pages/pages.ts'
 /** A reply that the gate makes itself: keys, resource metadata, login pages, or the result of a forward-auth check. */
 export interface Answer<R extends Reason = Reason> {
   readonly answer: true
-  /** Reason in the access log, the audit record and the metrics. */
+  /** Reason of the reply in the access log, the audit record and the metrics. */
   readonly reason: R
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string | Uint8Array
   /**
-   * Only set when a forward-auth check is admitted: the same content as `fields`, for a proxy that does not receive the
-   * reply as HTTP fields.
+   * Content for the proxy, set only when a forward-auth check is admitted: the same content as `fields`, for a proxy
+   * that does not receive the reply as HTTP fields.
    */
   readonly check?: AdmittedCheck
 }
@@ -32,7 +32,7 @@ export function jsonAnswer(document: string, fields: readonly HeaderField[] = []
 }
 
 /**
- * Builds the answer of a reply of the login and logout paths.
+ * Converts a reply of the login and logout paths into an answer of the exchange.
  *
  * @param page  the rendered page of the reply; `undefined` for a reply without a page
  */

@@ -16,7 +16,8 @@ export class BodyStream extends Readable {
   constructor(mayRelay: () => boolean, fill: () => void) {
     super({ highWaterMark: WINDOW_BYTES, read: fill })
     this.#mayRelay = mayRelay
-    // Ignore the error of this stream: a failed upstream call destroys the stream, and reports the failure itself.
+    // Ignore the error of the request body's stream: a failed upstream call destroys the stream, and reports the
+    // failure itself.
     this.on('error', () => undefined)
   }
 

@@ -24,7 +24,8 @@ export function claimStream(x: Recorded): Denial<'streams-full' | 'stream-limite
   const reason = gate.streams.counts.take(claim)
   if (reason === undefined) {
     x.streamClaim = claim
-    // A stream can stay open for hours. The limits of streams apply to it, instead of the limit of exchanges in flight.
+    // Stop counting the exchange as in flight: a stream can stay open for hours, and the limits of streams apply to it,
+    // instead of the limit of exchanges in flight.
     gate.overload.leave(x)
     return undefined
   }

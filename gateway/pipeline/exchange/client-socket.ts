@@ -21,13 +21,13 @@ export interface ClientSocket {
    * @returns false while messages are queued; `onDrained` follows
    */
   send(data: Uint8Array, binary: boolean): boolean
-  /** Stops reading from the client. Messages that arrive nevertheless are queued. */
+  /** Stops reading from the WebSocket client. Messages that arrive nevertheless are queued. */
   pause(): void
-  /** Passes queued messages to the listener while the listener is ready, then reads from the client again. */
+  /** Passes queued WebSocket messages to the listener while the listener is ready, then reads from the client again. */
   resume(): void
   /**
-   * Drops the messages for the service, sends those for the client, and closes the WebSocket after the last one. Then
-   * calls `onFinished`.
+   * Drops the WebSocket messages for the service, sends those for the client, and closes the WebSocket after the last
+   * one. Then calls `onFinished`.
    */
   finish(code: number | undefined, reason: string): void
   /**
@@ -49,7 +49,7 @@ export interface ClientSocketListener {
    * while a message limit is exhausted. May close the WebSocket.
    */
   ready(): boolean
-  /** @param data  valid until this method returns */
+  /** Called for each message of the client. @param data  valid until this method returns */
   onMessage(data: Uint8Array, binary: boolean): void
   /** Called when the client sent a message that is larger than the limit of the route. */
   onTooLarge(): void
@@ -57,9 +57,11 @@ export interface ClientSocketListener {
   onFlood(): void
   /** Called when the messages queued for the service exceed the limit of the queue. */
   onQueueFull(): void
-  /** Called when the node stops. */
+  /** Called when the node stops, which closes its WebSockets. */
   onGoingAway(): void
-  /** Called when all messages for the client were passed to the socket, but only after `send` returned false. */
+  /**
+   * Called when all WebSocket messages for the client were passed to the socket, but only after `send` returned false.
+   */
   onDrained(): void
   /** Called when the WebSocket has ended after `finish`. */
   onFinished(): void

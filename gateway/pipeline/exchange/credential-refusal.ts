@@ -13,7 +13,7 @@ const renewal = new Supervisor('credential-renewal')
 interface RepeatSteps {
   /** Validates the credential of the client again. @returns false after ending the exchange */
   isValid(): boolean
-  /** Sends the request again, on a new connection. */
+  /** Sends the request to the service again, on a new connection. */
   send(): void
 }
 
@@ -60,7 +60,8 @@ function sendAgain(x: Shaped, credential: string | undefined, { isValid, send }:
   const { requestFields: fields } = x
   const { field } = x.route.credential
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === field) fields[i + 1] = credential
-  // Use a new connection: a pooled one may be closed already, and the request must not be sent a third time.
+  // Use a new connection to the service: a pooled one may be closed already, and the request must not be sent a third
+  // time.
   send()
 }
 

@@ -22,14 +22,14 @@ export interface Downstream {
   readonly proxiedAddress: Uint8Array | undefined
   /** True once a byte of the request body was sent to an upstream. The exchange can then no longer be retried. */
   readonly bodyTouched: boolean
-  /** Bytes of the request body received so far. */
+  /** Number of bytes of the request body received so far. */
   readonly bytesIn: number
-  /** Bytes of the response body sent so far. */
+  /** Number of bytes of the response body sent so far. */
   readonly bytesOut: number
   /** True once the gate has started to send a response head to the client. */
   readonly replying: boolean
   /**
-   * Status of gRPC that the client gets; `undefined` before the end of a call, for a call that was reset, and for other
+   * gRPC status that the client gets; `undefined` before the end of a call, for a call that was reset, and for other
    * requests.
    */
   readonly grpcStatus?: number | undefined
@@ -41,7 +41,7 @@ export interface Downstream {
   readonly backedUp: boolean
   /** The request body as a stream with backpressure to the client; `undefined` without a body. */
   openBody(): RequestStream | undefined
-  /** Sends a denial. */
+  /** Sends the reply of a denial to the client. */
   refuse(refusal: Refusal): void
   answer(answer: Answer, requestId: string): void
   /** Sends the head of the service's response to the client. */
@@ -83,8 +83,8 @@ export interface Downstream {
    * @param maxBytes  maximum size of a message of the client, bytes; a larger message ends the WebSocket
    */
   accept(head: ReplyHead, protocol: string, maxBytes: number, listener: ClientSocketListener): ClientSocket
-  /** Frees the resources of an exchange whose record has been written. */
+  /** Frees the client-side resources of an exchange whose record has been written. */
   release(): void
-  /** Closes the connection so that the client detects a truncated response. */
+  /** Closes the client connection so that the client detects a truncated response. */
   abort(): void
 }

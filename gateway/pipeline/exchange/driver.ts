@@ -47,16 +47,16 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
     if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
-    // During the wait, the client may have disconnected, or the exchange may have been refused because of a body that
-    // is too large. The run then stops.
+    // Stop the run if the exchange has ended: during the wait, the client may have disconnected, or the exchange may
+    // have been refused because of a body that is too large. The run then stops.
     return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
 }
 
 /**
- * From now on, records when each phase begins. Used for an exchange whose trace is recorded at its end only if the
- * exchange was slow or failed.
+ * Records from now on when each phase of the exchange begins. Used for an exchange whose trace is recorded at its end
+ * only if the exchange was slow or failed.
  */
 function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
   if (x.marks !== undefined) return
@@ -206,7 +206,7 @@ function breakReply(x: Exchange, reason: Reason, refusal: Denial | undefined): v
  */
 export function endStream(x: Exchange, refusal: Denial): void {
   if (x.settled) {
-    // The exchange is already recorded, and the last bytes of its reply wait for a slow client. Close the connection.
+    // Close the connection of an exchange that is already recorded: the last bytes of its reply wait for a slow client.
     x.downstream.abort()
     return
   }

@@ -48,7 +48,7 @@ export class Exchange implements RequirementInput {
   readonly head: RequestHead
   readonly downstream: Downstream
   /**
-   * Address of the client; before `resolve-client`, address of the peer. 4 or 16 bytes; IPv4-mapped addresses are
+   * IP address of the client; before `resolve-client`, address of the peer. 4 or 16 bytes; IPv4-mapped addresses are
    * converted to IPv4.
    */
   address: Uint8Array
@@ -67,7 +67,7 @@ export class Exchange implements RequirementInput {
    */
   method: string
   query: string | undefined
-  /** Path of the request in normal form. */
+  /** Path of the authorized request in normal form. */
   path = ''
   /** Requested host in lower case, without port and trailing dot. */
   host = ''
@@ -212,8 +212,8 @@ export class Exchange implements RequirementInput {
   status = 0
   reason: Reason = 'admitted'
   /**
-   * Message of the fault that ended the exchange, or the setting to correct when a forward-auth check is denied. For
-   * logs only.
+   * Text for logs: message of the fault that ended the exchange, or the setting to correct when a forward-auth check is
+   * denied. For logs only.
    */
   faultMessage: string | undefined
   /** `forwardedAt`: start of forwarding; `repliedAt`: arrival of the response head. Monotonic, ms; 0 until then. */
@@ -259,7 +259,7 @@ export class Exchange implements RequirementInput {
   }
 }
 
-/** Compile-time marker for the phases that have run. Never set at run time. */
+/** Marker that tells the compiler which phases have run. Never set at run time. */
 type After<Name extends string> = { readonly [Key in Name as `after ${Key}`]: true }
 
 /** An exchange whose request is well-formed HTTP. `path`, `host`, `id` and the parsed fields of the head are set. */

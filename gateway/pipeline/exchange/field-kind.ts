@@ -2,11 +2,11 @@ import { statementFields, statementPrefixes } from '../../base/statement-fields.
 
 /** Kinds of request fields, by how the gate treats them. The order has no meaning; numbers keep the hot loop fast. */
 export const FieldKind = {
-  /** The gate forwards the field unchanged. The field may occur several times. */
+  /** Kind of a field that the gate forwards unchanged. The field may occur several times. */
   ordinary: 0,
   /**
-   * Not forwarded: a hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. A service can
-   * receive some fields of the second group by listing them in `pass_headers`.
+   * Kind of a field that is not forwarded: a hop-by-hop field, or a field that only the gate or a listed proxy is
+   * allowed to set. A service can receive some fields of the second group by listing them in `pass_headers`.
    */
   dropped: 1,
   host: 2,
@@ -26,24 +26,28 @@ export const FieldKind = {
   baggage: 16,
   via: 17,
   /**
-   * An alias of Content-Length or Transfer-Encoding, such as `content_length`. Some services might accept the alias.
+   * Kind of a field that is an alias of Content-Length or Transfer-Encoding, such as `content_length`. Some services
+   * might accept the alias.
    */
   framingAlias: 18,
   /**
-   * `Cookie`. The field may repeat in the request, and is forwarded as one field. RFC 6265 §5.4 allows one `Cookie`
-   * field, and the list syntax of RFC 9110 §5.3 does not apply.
+   * Kind of the field `Cookie`. It may repeat in the request, and is forwarded as one field. RFC 6265 §5.4 allows one
+   * `Cookie` field, and the list syntax of RFC 9110 §5.3 does not apply.
    */
   cookie: 19,
-  /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
+  /**
+   * Kind of the fields with the client certificate as stated by a proxy (RFC 9440). They are forwarded only from a
+   * listed proxy.
+   */
   clientCert: 20,
   /**
-   * `Max-Forwards`. On an OPTIONS request, the gate lowers the value by one (RFC 9110 §7.6.2). With other methods the
-   * gate forwards the field unchanged.
+   * Kind of the field `Max-Forwards`. On an OPTIONS request, the gate lowers the value by one (RFC 9110 §7.6.2). With
+   * other methods the gate forwards the field unchanged.
    */
   maxForwards: 21,
   /**
-   * A field of the WebSocket handshake (RFC 6455 §11.3). Not forwarded: the gate makes its own handshake with the
-   * service.
+   * Kind of the fields of the WebSocket handshake (RFC 6455 §11.3). Not forwarded: the gate makes its own handshake
+   * with the service.
    */
   webSocket: 22,
 } as const
@@ -59,8 +63,8 @@ const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
 const statements: ReadonlySet<string> = new Set(statementFields)
 
 /**
- * Hop-by-hop fields, and `proxy`. CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries read the proxy to use
- * (CVE-2016-5385).
+ * Names of hop-by-hop fields, and `proxy`, which are not forwarded. CGI turns `Proxy` into HTTP_PROXY, from which HTTP
+ * libraries read the proxy to use (CVE-2016-5385).
  */
 const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
 

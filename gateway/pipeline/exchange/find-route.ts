@@ -13,10 +13,12 @@ export function findRoute(
   { gate, servedNames, host, path }: Resolved,
   method: string,
 ): Route | Denial<MatchReason | ServicePathReason | 'host-not-served'> {
-  // A connection that was opened for one server name must not be used for another server name (RFC 9110 §7.4).
+  // Deny 421 for another host: a connection that was opened for one TLS server name must not be used for another server
+  // name (RFC 9110 §7.4).
   if (servedNames !== undefined && !covers(servedNames, host)) return otherHost
   const found = gate.runtime.snapshot.match(host, path, method)
-  // A path without a route belongs to no service, so no service allows escaped slashes or path parameters in the path.
+  // Reject a path with escapes that no route matches: it belongs to no service, so no service allows escaped slashes or
+  // path parameters in the path.
   return 'reason' in found && found.reason === 'route-unknown' ? (refusedBy(undefined, path) ?? found) : found
 }
 

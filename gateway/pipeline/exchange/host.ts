@@ -12,7 +12,7 @@ export function isHost(value: string): boolean {
   return value.charCodeAt(0) !== 0x5b || parseAddress(value.slice(1, value.indexOf(']')))?.length === 16
 }
 
-/** Host name in the form that routes use: lower case, without port and trailing dot (RFC 9110 §4.2.3). */
+/** Returns the host name in the form that routes use: lower case, without port and trailing dot (RFC 9110 §4.2.3). */
 export function hostName(value: string): string {
   const colon = value.lastIndexOf(':')
   const name = colon > value.lastIndexOf(']') ? value.slice(0, colon) : value

@@ -55,8 +55,8 @@ export function readHttp2Head(list: readonly string[], bodyless: boolean): Reque
 }
 
 /**
- * Decodes a value as UTF-8, as uWebSockets.js does. A byte that is no UTF-8 becomes U+FFFD, which `guard-request`
- * refuses.
+ * Decodes a request field value as UTF-8, as uWebSockets.js does. A byte that is no UTF-8 becomes U+FFFD, which
+ * `guard-request` refuses.
  */
 function textOf(value: string): string {
   return aboveAscii.test(value) ? Buffer.from(value, 'latin1').toString() : value

@@ -33,7 +33,7 @@ async function readFirst(x: Shaped, body: KeptBody, attempt: (x: Shaped) => void
     x.readClock()
     if (!x.aborted && !x.settled) attempt(x)
   } catch (error) {
-    // The exchange has ended already if the client disconnected.
+    // Do nothing when the exchange has ended, because the client disconnected.
     fail(x, error instanceof GatewayFault ? error : new GatewayFault('node-fault', 'node', String(error)))
   }
 }

@@ -11,7 +11,7 @@ const KEPT_BODIES_MAX_BYTES = 16 * 1024 * 1024
 export class KeptBodies {
   readonly #maxBytes: number
   /**
-   * The kept bodies.
+   * The request bodies that the node keeps.
    *
    * @bound 16 MiB of bodies for the node | the request is forwarded, but not sent again | gatehouse_kept_bodies_bytes
    */
@@ -22,12 +22,12 @@ export class KeptBodies {
     this.#maxBytes = maxBytes
   }
 
-  /** Sum of the sizes of the kept bodies, bytes. */
+  /** Sum of the sizes of the kept request bodies, bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Reserves memory for a body of this length. @returns `undefined` when the memory is used up */
+  /** Reserves memory for a request body of this length. @returns `undefined` when the memory is used up */
   reserve(length: number): KeptBody | undefined {
     if (this.#bytes + length > this.#maxBytes) return undefined
     this.#bytes += length
@@ -52,7 +52,7 @@ export class KeptBody {
   }
 
   /**
-   * Reads the whole body.
+   * Reads the whole request body into memory.
    *
    * @throws {Error} as a rejection, when the client disconnects before the end of the body
    */
@@ -66,12 +66,12 @@ export class KeptBody {
       throw new Error('the request body has another length than its Content-Length')
   }
 
-  /** Returns a stream of the body for one attempt. */
+  /** Returns a stream of the kept body for one attempt to forward the request. */
   open(): RequestStream {
     return new KeptBodyStream(this.#bytes!, this.#trailers ?? [])
   }
 
-  /** Frees the memory. May be called more than once. */
+  /** Frees the memory of the kept body. May be called more than once. */
   release(): void {
     this.#bytes = undefined
     this.#onReleased()
@@ -86,7 +86,8 @@ class KeptBodyStream extends Readable implements RequestStream {
     super()
     this.#bytes = bytes
     this.trailers = trailers
-    // Ignore the error of this stream: a failed upstream call destroys the stream, and reports the failure itself.
+    // Ignore the error of the stream of a kept body: a failed upstream call destroys the stream, and reports the
+    // failure itself.
     this.on('error', () => undefined)
   }
 

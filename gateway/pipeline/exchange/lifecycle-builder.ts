@@ -23,8 +23,8 @@ export class LifecycleBuilder<Proven extends Exchange> {
   }
 
   /**
-   * Completes the list of phases. The compiler requires that the last phase forwards the exchange or answers the
-   * forward-auth check.
+   * Completes the lifecycle, the list of phases. The compiler requires that the last phase forwards the exchange or
+   * answers the forward-auth check.
    */
   end(
     this: LifecycleBuilder<Forwarded> | LifecycleBuilder<Answered>,

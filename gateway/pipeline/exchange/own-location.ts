@@ -14,7 +14,8 @@ export function ownLocation(value: string, origin: string, rewrite: PathRewrite 
   const url = URL.parse(value)
   if (url?.origin !== origin || url.username !== '' || url.password !== '') return undefined
   const path = clientPath(url.pathname, rewrite)
-  // A browser reads `//host` as another host, so a service could redirect a user to any site.
+  // Do not produce a path that starts with `//`: a browser reads `//host` as another host, so a service could redirect
+  // a user to any site.
   return path.startsWith('//') ? undefined : path + url.search + url.hash
 }
 

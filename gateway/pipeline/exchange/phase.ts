@@ -34,7 +34,7 @@ export interface Phase<In extends Exchange, Out extends In> extends Outcomes {
  * no longer proven, because the credential may have expired or been revoked.
  */
 export interface WaitingPhase<In extends Exchange, Out extends In> extends Outcomes {
-  /** The dependencies that the phase may wait for. */
+  /** Names of the dependencies that the phase may wait for. */
   readonly waits: string
   readonly run: (x: In) => Verdict | Promise<Verdict>
   /** Exists only for the compiler, to which it tells the type `Out`; never set at run time. */
@@ -74,7 +74,7 @@ export function phase<In extends Exchange, Out extends In>() {
   }
 }
 
-/** Creates a phase that may wait. See {@link phase}. */
+/** Creates a phase of the lifecycle that may wait. See {@link phase}. */
 export function waitingPhase<In extends Exchange, Out extends In>() {
   return <const D extends Reason, V extends Verdict, const A extends Reason = never>(
     definition: Definition<D, A> & { readonly waits: string; readonly run: (x: In) => V | Promise<V> },

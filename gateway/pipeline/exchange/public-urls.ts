@@ -44,7 +44,7 @@ export class PublicUrls {
 
   #list(url: string): void {
     const { host, hostname, protocol } = new URL(url)
-    // An explicit default port means the same host (RFC 9110 §4.2.3); `URL` omits it.
+    // Add the host with its explicit default port, which means the same host (RFC 9110 §4.2.3) and which `URL` omits.
     const spelledOut = `${hostname}:${protocol === 'https:' ? 443 : 80}`
     const hosts = host === hostname ? [host, spelledOut] : [host]
     if (!hostname.startsWith('*.')) {
@@ -58,7 +58,7 @@ export class PublicUrls {
   }
 
   /**
-   * Origin of the public URL with this host; `undefined` if the host is not listed.
+   * Returns the origin of the public URL with this host; `undefined` if the host is not listed.
    *
    * @param host  value of the `Host` field
    */
@@ -78,7 +78,7 @@ export class PublicUrls {
   }
 
   /**
-   * Public URL with the requested host; the first public URL if the host is not listed.
+   * Returns the public URL with the requested host; the first public URL if the host is not listed.
    *
    * @param host  value of the `Host` field
    */
@@ -87,7 +87,7 @@ export class PublicUrls {
   }
 
   /**
-   * Public URL with this host name, whatever its port; `undefined` if no public URL has the name.
+   * Returns the public URL with this host name, whatever its port; `undefined` if no public URL has the name.
    *
    * @param name  host name in lower case, without a port. A name that starts with `*.` finds only a public URL with `*`
    */
@@ -101,7 +101,7 @@ export class PublicUrls {
   }
 
   /**
-   * Public URL with the requested host; `undefined` if the host is not listed.
+   * Returns the public URL with the requested host; `undefined` if the host is not listed.
    *
    * @param host  value of the `Host` field
    */
@@ -117,7 +117,7 @@ export class PublicUrls {
     const first = lower.slice(0, lower.indexOf('.'))
     if (pattern === undefined || !label.test(first)) return undefined
     const url = `${pattern.start}${first}${pattern.rest}`
-    // Clients choose the host, so the memory is bounded.
+    // Forget all remembered hosts at the limit: clients choose the host, so the memory must be bounded.
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear()
     this.#remembered.set(Buffer.from(host, 'latin1').toString('latin1'), Buffer.from(url).toString())
     return url

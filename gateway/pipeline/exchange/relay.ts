@@ -21,7 +21,7 @@ export interface Relay {
    * @returns false to pause the service
    */
   write(chunk: Uint8Array): boolean
-  /** Called when the reply of the service is complete, with its trailers. */
+  /** Called with the trailers when the reply of the service is complete. */
   finish(trailers?: Trailers): void
   /** Called every 250 ms. Ends an event stream or gRPC call that was silent for `streams.idle` of the route. */
   sweep(): void

@@ -52,7 +52,8 @@ export class RelayedStream implements WatchedStream, Relay {
   static start(x: Recorded): RelayedStream | undefined {
     const { downstream } = x
     if (x.stream !== undefined) return undefined
-    // The exchange can be settled while the last bytes of its reply still wait for a slow client.
+    // Do not watch a settled exchange: it can be settled while the last bytes of its reply still wait for a slow
+    // client.
     const runs = x.settled ? downstream.lingers : x.replyHead !== undefined || downstream.uploading || x.head.grpc
     if (!runs) return undefined
     const stream = new RelayedStream(x)
@@ -73,8 +74,8 @@ export class RelayedStream implements WatchedStream, Relay {
   }
 
   /**
-   * An exchange with a complete upload is not checked while it waits for its reply: the service may already have acted
-   * on the request. A gRPC call is still checked, because it can be a stream that waits for its first message.
+   * Skip the check of an exchange with a complete upload while it waits for its reply: the service may already have
+   * acted on the request. A gRPC call is still checked, because it can be a stream that waits for its first message.
    */
   reconsider(): Denial | undefined {
     return this.#awaitsReply ? undefined : this.#authority.verdict()
@@ -131,8 +132,8 @@ export class RelayedStream implements WatchedStream, Relay {
     const { idleMs } = this.#authority.current.route.streams
     if (!(eventStream || head.grpc) || settled || idleMs === undefined || call === undefined) return
     const activity = call.reads + (head.grpc ? downstream.bytesIn : 0)
-    // The gate does not read from the service while the stream is held (paused) or the client is slow. The service does
-    // not count as silent then.
+    // Do not count silence while the stream is held: the gate does not read from the service while the stream is held
+    // (paused) or the client is slow. The service does not count as silent then.
     if (activity !== this.#activitySeen || this.held || downstream.backedUp) {
       this.#activitySeen = activity
       this.#idleSweeps = 0

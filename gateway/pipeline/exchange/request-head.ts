@@ -17,7 +17,7 @@ export const httpVersions = ['1.1', '2'] as const
  */
 export class RequestHead {
   readonly method: string
-  /** Request target before the first `?`, as received. */
+  /** Path part of the request target: the target before the first `?`, as received. */
   readonly target: string
   /** Query after the first `?`, as received; `undefined` without a `?`. */
   readonly query: string | undefined
@@ -30,14 +30,17 @@ export class RequestHead {
   readonly kinds: FieldKind[] = []
   host = ''
   authorization: string | undefined
-  /** Value of the field `DPoP` (RFC 9449 §4.1). */
+  /** Value of the request field `DPoP` (RFC 9449 §4.1). */
   dpop: string | undefined
   requestId: string | undefined
   traceparent: string | undefined
   via: string | undefined
-  /** Length of the body, bytes; `undefined` when it is not announced, or without a body. */
+  /** Length of the request body, bytes; `undefined` when it is not announced, or without a body. */
   contentLength: number | undefined
-  /** True for a body of unknown length: with `Transfer-Encoding: chunked`, or with HTTP/2 without `Content-Length`. */
+  /**
+   * True for a request body of unknown length: with `Transfer-Encoding: chunked`, or with HTTP/2 without
+   * `Content-Length`.
+   */
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
@@ -51,7 +54,10 @@ export class RequestHead {
   upgrade = false
   /** The WebSocket handshake; `undefined` for a request without a valid handshake. */
   handshake: WebSocketHandshake | undefined
-  /** Names listed in `Connection`, in lower case; `undefined` if it lists only `close` and `keep-alive`. */
+  /**
+   * Field names listed in the request field `Connection`, in lower case; `undefined` if it lists only `close` and
+   * `keep-alive`.
+   */
   connectionNames: Set<string> | undefined
   /** True when the client asked to close the connection after this exchange. */
   close = false
@@ -72,7 +78,7 @@ export class RequestHead {
     this.version = version
   }
 
-  /** All values of a field as one list (RFC 9110 §5.3). The name must be in lower case. */
+  /** Returns all values of a request field as one list (RFC 9110 §5.3). The name must be in lower case. */
   joined(name: string): string | undefined {
     let list: string | undefined
     for (let i = 0; i < this.names.length; i++) {
@@ -82,15 +88,15 @@ export class RequestHead {
   }
 
   /**
-   * Value of a request field that is forwarded to the service; `undefined` when the field is absent. The name must be
-   * in lower case. Returns `null` when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`).
-   * Services with CGI or WSGI conventions read aliases as one variable.
+   * Returns the value of a request field that is forwarded to the service; `undefined` when the field is absent. The
+   * name must be in lower case. Returns `null` when the field repeats or also occurs under an alias (`x_tenant`,
+   * `x.tenant`). Services with CGI or WSGI conventions read aliases as one variable.
    */
   plainField(name: string): string | null | undefined {
     let value: string | undefined
     for (let i = 0; i < this.names.length; i++) {
       const each = this.names[i]!
-      // Fields listed in `Connection` are not forwarded.
+      // Count a field listed in `Connection` as absent: it is not forwarded.
       if (!isAliasOf(each, name) || this.connectionNames?.has(each)) continue
       if (value !== undefined || each !== name) return null
       value = this.values[i]
@@ -98,7 +104,7 @@ export class RequestHead {
     return value
   }
 
-  /** First value of a field. The name must be in lower case. */
+  /** Returns the first value of a request field. The name must be in lower case. */
   field(name: string): string | undefined {
     const at = this.names.indexOf(name)
     return at < 0 ? undefined : this.values[at]

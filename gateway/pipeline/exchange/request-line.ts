@@ -5,8 +5,8 @@ import type { RequestLimits } from '../gate.ts'
 import { targetTooLong } from './size-denials.ts'
 
 /**
- * The request line. The path is validated later in its normal form (`normalizePath`), and the host is validated
- * separately.
+ * The request line of a request or check. The path is validated later in its normal form (`normalizePath`), and the
+ * host is validated separately.
  */
 export interface RequestLine {
   readonly method: string
@@ -41,7 +41,7 @@ export function guardLine(
   if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
   const length = target.length + (query?.length ?? 0)
   if (length > limits.targetMaxBytes) return targetTooLong(limits.targetMaxBytes, length)
-  // Only the query is checked here. The path is validated later, in its normal form.
+  // Check only the query here: the path is validated later, in its normal form.
   if (query !== undefined && !visibleAscii.test(query)) return targetMalformed
   return undefined
 }

@@ -4,7 +4,7 @@ import type { KeptBody } from './kept-body.ts'
 
 /** An attempt to forward a request, after which the request was sent again. */
 interface FailedAttempt {
-  /** Time at which the attempt failed, monotonic, ms. */
+  /** Time at which the attempt to forward the request failed, monotonic, ms. */
   readonly at: number
   readonly cause: RetryCause
   readonly origin: string
@@ -14,7 +14,7 @@ interface FailedAttempt {
 export class RetryState {
   /** Upstreams on which an attempt failed. @bound request */
   readonly tried: UpstreamTarget[] = []
-  /** Attempts that were followed by another one, for the trace. @bound request */
+  /** Attempts to forward the request that were followed by another one, for the trace. @bound request */
   readonly list: FailedAttempt[] = []
   /** True when the request was sent again with a newer credential, after the service replied 401. */
   isCredentialReplaced = false
@@ -26,7 +26,7 @@ export class RetryState {
     this.list.push({ at, cause, origin })
   }
 
-  /** Call this when no further attempt can follow. Frees the kept body. */
+  /** Frees the kept body. Must be called when no further attempt can follow. */
   close(): void {
     this.body?.release()
     this.body = undefined

@@ -20,32 +20,33 @@ const BACK_OFF_MS = 25
 /** Another attempt to forward a request. */
 export interface Retry {
   readonly target: UpstreamTarget
-  /** True to use a new connection, because pooled ones may be closed too. */
+  /** True to use a new connection to the upstream, because pooled ones may be closed too. */
   readonly fresh: boolean
-  /** Wait before the attempt, ms. */
+  /** Wait before the next attempt, ms. */
   readonly waitMs: number
 }
 
-/** A failed attempt. */
+/** A failed attempt to forward a request. */
 interface Failure {
   readonly cause: RetryCause & (RetryCondition | 'full')
-  /** Whether the service may have received the request. */
+  /** Whether the service may have received the request in the failed attempt. */
   readonly wasSent: boolean
-  /** Whether another attempt at the same upstream can succeed. */
+  /** Whether another attempt to forward the request to the same upstream can succeed. */
   readonly maySucceed: boolean
   /** Shortest wait before the next attempt at the same upstream, ms; 0: none, also no random one. */
   readonly waitMs: number
   readonly fresh: boolean
 }
 
-/** Decides about a retry after a fault. @returns `undefined` when the exchange ends with the fault */
+/** Decides whether a request is sent again after a fault. @returns `undefined` when the exchange ends with the fault */
 export function retryAfterFault(x: Shaped, fault: GatewayFault): Retry | undefined {
   const failure = failureOf(x, fault)
   return failure === undefined ? undefined : retryAfter(x, failure)
 }
 
 /**
- * Decides about a retry instead of this reply. Call this function before the reply is processed.
+ * Decides whether a request is sent again instead of relaying this reply of the service. Must be called before the
+ * reply is processed.
  *
  * @returns `undefined` when the client gets the reply
  */
@@ -57,7 +58,7 @@ export function retryAfterReply(x: Shaped, head: ReplyHead): Retry | undefined {
   return retryAfter(x, { cause: status, wasSent: true, maySucceed: true, waitMs, fresh: false })
 }
 
-/** Timeouts of the attempt that is about to be made, which `x.attempts` includes. */
+/** Returns the timeouts of the attempt that is about to be made, which `x.attempts` includes. */
 export function attemptTimeouts(x: Shaped): RequestTimeouts {
   const { retry: rules, timeouts } = x.route
   if (rules?.earlyTimeouts === undefined || x.attempts >= rules.attempts) return timeouts
@@ -72,14 +73,15 @@ function failureOf(x: Shaped, fault: GatewayFault): Failure | undefined {
     case 'upstream-full':
       return retryable ? neverSent('full', false, x) : undefined
     case 'upstream-unreachable':
-      // A second connection that times out would double the time for which the client waits for the error.
+      // Try another upstream after a connect timeout, not the same one again: a second connection that times out would
+      // double the time for which the client waits for the error.
       return retryable ? neverSent('connect', !isTimedOut(fault), x) : undefined
     case 'upstream-certificate':
     case 'upstream-handshake':
       return retryable ? neverSent('connect', false, x) : undefined
     case 'upstream-broken': {
       if (!unanswered) return undefined
-      // The service has most likely closed an idle connection, and works: no wait is needed.
+      // Retry without a wait: the service has most likely closed an idle connection, and works.
       const waitMs = retryable ? 0 : backOffMs(x.attempts)
       return { cause: 'reset', wasSent: true, maySucceed: true, waitMs, fresh: true }
     }
@@ -116,7 +118,8 @@ function retryAfter(x: Shaped, { cause, wasSent, maySucceed, waitMs, fresh }: Fa
   if (isSame && !maySucceed) return undefined
   const now = performance.now()
   const { budget } = balancer.retries
-  // A request that reached no upstream costs the services nothing, so that another upstream is always tried.
+  // Try another upstream without charging the retry budget: a request that reached no upstream costs the services
+  // nothing.
   const isFree = !wasSent && !isSame
   let outcome: RetryOutcome = 'retried'
   if (x.attempts >= (isFree ? Math.max(rules.attempts, UNREACHED_MAX) : rules.attempts)) outcome = 'attempts-exhausted'
@@ -129,7 +132,7 @@ function retryAfter(x: Shaped, { cause, wasSent, maySucceed, waitMs, fresh }: Fa
   return { target, fresh, waitMs: isSame ? waitMs : 0 }
 }
 
-/** Whether the exchange can wait before its next attempt. The node does not wait while it drains. */
+/** Whether the exchange can wait before it sends the request again. The node does not wait while it drains. */
 function fits({ deadlineAt, gate }: Shaped, now: number, waitMs: number): boolean {
   if (waitMs > RETRY_AFTER_MAX_MS || (gate.draining && waitMs > 0)) return false
   return deadlineAt === 0 || now + waitMs < deadlineAt

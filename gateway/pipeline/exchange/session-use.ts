@@ -1,7 +1,10 @@
 import type { Session } from '../../sessions/session.ts'
 import type { Gate } from '../gate.ts'
 
-/** Uses are reported at most once per this fraction of the idle lifetime, so that Redis gets few writes per stream. */
+/**
+ * Fraction of the idle lifetime: the uses of a session are reported at most once per this fraction of the idle
+ * lifetime, so that Redis gets few writes per stream.
+ */
 const REPORT_FRACTION = 10
 /** Minimum time between two checks whether other requests keep the session of an idle stream in use, ms. */
 const ASK_EVERY_MS = 1000
@@ -25,7 +28,7 @@ export class SessionUse {
     this.#reportAtMs = nowMs + lifetime.idleMs / REPORT_FRACTION
   }
 
-  /** Records that the client of the session has sent bytes, which restarts the idle time. */
+  /** Records that the client of the stream has sent bytes, which restarts the idle time. */
   note(session: Session, nowMs: number): void {
     this.#idleFromMs = nowMs + this.#idleMs
     if (nowMs < this.#reportAtMs) return
@@ -42,7 +45,7 @@ export class SessionUse {
   }
 
   /**
-   * Looks up the last use of the session by any request, and restarts the idle time from that use.
+   * Looks up in Redis the last use of the session by any request, and restarts the idle time from that use.
    *
    * @returns false when the session has ended or cannot be decrypted
    *

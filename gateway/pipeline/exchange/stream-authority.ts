@@ -53,8 +53,8 @@ export class StreamAuthority {
   readonly #onDecided: () => void
   readonly #sessionUse: SessionUse | undefined
   /**
-   * The exchange as the phases last admitted it: with the route of the policy that was in force at that time, and with
-   * the facts of its credential at that time.
+   * The exchange of the stream as the phases last admitted it: with the route of the policy that was in force at that
+   * time, and with the facts of its credential at that time.
    */
   #current: Recorded
   /** True while the phases decide again about the stream. */
@@ -64,7 +64,7 @@ export class StreamAuthority {
    * `undefined` otherwise, for example when the run admitted the stream.
    */
   #denial: Denial | undefined
-  /** Fault of the gate itself in the last run. */
+  /** Fault of the gate itself in the last run of the phases for the stream. */
   #fault: unknown
   /** Earliest time of the next early run of the phases, ms since the Unix epoch. */
   #againMs = 0
@@ -102,7 +102,7 @@ export class StreamAuthority {
   }
 
   /**
-   * Whether the stream may continue.
+   * Decides whether the stream may continue.
    *
    * @returns the reason to end the stream. A reason with status 503 means that the gate cannot decide now: the stream
    *   must be paused, not ended
@@ -129,7 +129,7 @@ export class StreamAuthority {
     return this.#running && this.#need() === 'now' ? undecided : undefined
   }
 
-  /** Whether the route, in the policy in force, lets its streams outlive their credential. */
+  /** Whether the route of the stream, in the policy in force, lets its streams outlive their credential. */
   #isKept(): boolean {
     const { gate, route, facts } = this.#current
     if (!route.streams.keeps || isInForce(this.#current)) return route.streams.keeps
@@ -140,8 +140,9 @@ export class StreamAuthority {
   }
 
   /**
-   * Whether the phases must run. `now`: the stream must pause until the phases have decided, because a new request with
-   * this credential would wait too. `soon`: the phases run early, while the stream continues.
+   * Decides whether the phases must run again for the stream. `now`: the stream must pause until the phases have
+   * decided, because a new request with this credential would wait too. `soon`: the phases run early, while the stream
+   * continues.
    */
   #need(): 'none' | 'soon' | 'now' {
     const x = this.#current
@@ -222,14 +223,17 @@ export class StreamAuthority {
     return (await this.#sessionUse!.isUsedElsewhere(again.session!, again.nowMs)) ? decide(again) : sessionEnded
   }
 
-  /** The exchange as a request that arrives now, with the same credential. The exchange itself stays unchanged. */
+  /**
+   * Returns a copy of the stream's exchange, as a request that arrives now, with the same credential. The exchange
+   * itself stays unchanged.
+   */
   #asNow(): Exchange {
     const { session, credential, gate: live, runtime } = this.#current
     const gate = Object.assign(Object.create(this.#x.gate), { addressLimit: uncharged })
-    // A canary policy decides only about streams that it admitted itself.
+    // Use the canary policy only for streams that it admitted itself.
     if (live.baseRuntime !== undefined && runtime !== live.runtime) gate.runtime = live.baseRuntime
-    // The exchange can be settled while its complete reply waits for a slow client. The phases must decide about its
-    // stream too.
+    // Mark the copy as not settled: the exchange can be settled while its complete reply waits for a slow client. The
+    // phases must decide about its stream too.
     const state = { gate, session, credential, marks: undefined, settled: false, nowMs: Date.now() }
     return Object.assign(Object.create(this.#x), state) as Exchange
   }
@@ -242,8 +246,8 @@ export class StreamAuthority {
       this.#denial = 'answer' in verdict ? sessionEnded : verdict
       return
     }
-    // A token with another key cannot continue the stream: the client proved possession of the key at the start of the
-    // stream, and cannot prove it again.
+    // Refuse a token with another key, which cannot continue the stream: the client proved possession of the key at the
+    // start of the stream, and cannot prove it again.
     if (!isSameConfirmation(again.facts?.confirmation, this.#x.facts?.confirmation)) {
       this.#denial = this.#x.route.denials.token['token-binding']
       return
@@ -266,13 +270,13 @@ function isInForce({ gate, runtime }: Recorded): boolean {
   return runtime === gate.runtime || runtime === gate.baseRuntime
 }
 
-/** Runs the phases that decide about a request. */
+/** Runs the phases that decide whether the stream's request is admitted. */
 function decide(x: Exchange): Verdict | Promise<Verdict> {
   const misplaced = advance(placing, x)
   if (misplaced !== undefined) return misplaced
   const { requirement, logins, certificates, denials } = x.route!
   if (requirement === undefined) {
-    // A public route reads no credential.
+    // Skip the credential on a public route, which reads none.
     x.facts = undefined
     x.session = undefined
     return undefined

@@ -2,7 +2,7 @@ import type { StreamKind, StreamSelector, StreamView } from '../../streams/strea
 import { addressText } from '../client-address/address-text.ts'
 import type { Recorded } from './exchange.ts'
 
-/** The stream of an exchange, as operators see it. */
+/** Describes the stream of an exchange for operators (`gatehouse streams list`). */
 export function streamView(x: Recorded): StreamView {
   const { facts, session, socket, downstream } = x
   return {
@@ -28,8 +28,8 @@ export function streamKind({ socket, eventStream, replyHead }: Recorded): Stream
 }
 
 /**
- * Whether the stream has every value of the selector. A login session is selected by the subject of its access token, or
- * of its ID token.
+ * Whether the stream matches every value of the selector. A login session is selected by the subject of its access
+ * token, or of its ID token.
  */
 export function isSelected(x: Recorded, { id, route, session, subject, issuer }: StreamSelector): boolean {
   if (id !== undefined && x.id !== id) return false

@@ -35,7 +35,7 @@ export function continuesTrace(traceparent: string): boolean {
 }
 
 /**
- * Trace id in a `traceparent`.
+ * Returns the trace id in a `traceparent`.
  *
  * @param traceparent  a valid value, or `''`, which returns `''`
  */
@@ -44,7 +44,7 @@ export function traceIdIn(traceparent: string): string {
 }
 
 /**
- * Span id in a `traceparent`.
+ * Returns the span id in a `traceparent`.
  *
  * @param traceparent  a valid value
  */
@@ -125,8 +125,8 @@ function isFlagged(traceparent: string): boolean {
 }
 
 /**
- * `traceparent` for jobs that the exchange adds; `undefined` when the exchange is not traced. Also defined while
- * sampling is pending: only a request with a valid, cached token or session adds a job.
+ * Returns the `traceparent` for jobs that the exchange adds; `undefined` when the exchange is not traced. Also defined
+ * while sampling is pending: only a request with a valid, cached token or session adds a job.
  */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
@@ -147,7 +147,8 @@ export function trustsTrace({ route, gate }: Exchange): boolean {
 }
 
 /**
- * Trace id of an exchange, 32 hexadecimal digits; `undefined` if the exchange was refused before a trace was chosen.
+ * Returns the trace id of an exchange, 32 hexadecimal digits; `undefined` if the exchange was refused before a trace
+ * was chosen.
  */
 export function traceIdOf(x: Exchange): string | undefined {
   if (x.traceparent !== '') return traceIdIn(x.traceparent)

@@ -15,7 +15,7 @@ const otherVersion = denial('upgrade-version', {
 
 /** Matches 16 bytes in base64: 22 characters and the padding. The unused low bits of the last character can be set. */
 const keyForm = /^[A-Za-z0-9+/]{22}==$/
-/** Matches a token (RFC 9110 §5.6.2). */
+/** Matches an offered WebSocket subprotocol: a token (RFC 9110 §5.6.2). */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /**

@@ -5,6 +5,7 @@ import type { RequestLine } from '../exchange/request-line.ts'
 export type MessageDenial = Denial<'check-malformed' | 'check-incomplete' | 'check-ambiguous' | 'head-too-large'>
 
 /**
- * Request line in the message of an ext_authz check, or a denial when the message does not contain exactly one request.
+ * Returns the request line in the message of an ext_authz check, or a denial when the message does not contain exactly
+ * one request.
  */
 export type MessageLine = RequestLine | MessageDenial

@@ -23,7 +23,7 @@ export interface MessageRequest {
    */
   readonly head: RequestHead
   readonly asked: MessageLine
-  /** Scheme of the request; `undefined` when the message has none. */
+  /** Scheme of the checked request; `undefined` when the message has none. */
   readonly scheme: 'http' | 'https' | undefined
 }
 
@@ -64,11 +64,14 @@ function lineOf(method: string, path: string): MessageLine {
     : { method, target: path.slice(0, mark), query: path.slice(mark + 1) }
 }
 
-/** Header fields of the client as Envoy received them, and the fields in which Envoy itself describes the client. */
+/**
+ * Returns the header fields of the client as Envoy received them, and the fields in which Envoy itself describes the
+ * client.
+ */
 class ClientFields {
   readonly names: string[]
   readonly values: string[]
-  /** Denial for the first contradiction between parts of the message; `undefined` when the parts agree. */
+  /** Returns the denial for the first contradiction between parts of the message; `undefined` when the parts agree. */
   refused: typeof malformed | typeof ambiguous | undefined
 
   constructor({ method, path, host, scheme, query, fragment, form, names, values }: EnvoyCheckRequest) {
@@ -134,7 +137,10 @@ class ClientFields {
     this.values.push(value)
   }
 
-  /** Removes all fields of a name. @returns their values as one list; `undefined` without such a field */
+  /**
+   * Removes all header fields of a name from the checked request. @returns their values as one list; `undefined`
+   * without such a field
+   */
   #remove(name: string): string | undefined {
     let list: string | undefined
     for (let at = this.names.indexOf(name); at >= 0; at = this.names.indexOf(name, at)) {
@@ -160,7 +166,7 @@ const singleFields: ReadonlyMap<string, RegExp> = new Map([
 
 const pseudoFields: ReadonlySet<string> = new Set([':method', ':path', ':authority', ':scheme'])
 
-/** Returns the list of addresses with `address` as its last one: adds it, unless it is the last one already. */
+/** Returns the list of client addresses with `address` as its last one: adds it, unless it is the last one already. */
 function withAddress(chain: string, address: Uint8Array): string {
   if (chain === '') return formatAddress(address)
   const last = readNode(trimOptionalWhitespace(chain.slice(chain.lastIndexOf(',') + 1)))
@@ -174,7 +180,7 @@ function byteSequence(escaped: string): string | undefined {
     const presented = readEscapedPem(escaped)
     return presented && `:${presented.der.toString('base64')}:`
   } catch {
-    // `decodeURIComponent` failed: the text has an invalid percent escape.
+    // Return nothing for a text with an invalid percent escape, for which `decodeURIComponent` throws.
     return undefined
   }
 }

@@ -60,8 +60,8 @@ export function authenticateClient(x: Limited, client: BasicClient): ClientVerdi
 }
 
 /**
- * Returns the facts of a cached token. If the token is no longer valid, for example because the issuer has revoked it,
- * the gate requests another token.
+ * Returns the facts of a cached token of a caller with client id and secret. If the token is no longer valid, for
+ * example because the issuer has revoked it, the gate requests another token.
  */
 function proven(
   x: Limited,
@@ -96,8 +96,8 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
 }
 
 /**
- * Whether an invented client id can cause this error. For `exchange-misconfigured` this is possible: some issuers, and
- * filters in front of them, do not use the error code of a wrong secret for an unusual id or secret.
+ * Whether an invented client id or secret can cause this error. For `exchange-misconfigured` this is possible: some
+ * issuers, and filters in front of them, do not use the error code of a wrong secret for an unusual id or secret.
  */
 function isCausedByClient(error: unknown): boolean {
   return error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')

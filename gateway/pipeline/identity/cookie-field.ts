@@ -3,8 +3,8 @@ import { FieldKind } from '../exchange/field-kind.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 
 /**
- * All `Cookie` fields of a request as one value; `''` without a `Cookie` field. RFC 6265 §5.4 allows one field. RFC
- * 9113 §8.2.3 defines how several fields are joined.
+ * Returns all `Cookie` fields of a request as one value; `''` without a `Cookie` field. RFC 6265 §5.4 allows one field.
+ * RFC 9113 §8.2.3 defines how several fields are joined.
  */
 export function cookieField({ values, kinds }: RequestHead): string {
   let field = ''
@@ -25,7 +25,7 @@ const maybeOwn = /gatehouse/i
  */
 export function withoutOwnCookies(field: string): string {
   if (!maybeOwn.test(field)) return field
-  // A field usually contains one cookie only, and then needs no splitting.
+  // Return a field with one cookie, the usual case, without splitting it.
   if (!field.includes(';')) return isOwnCookie(field) ? '' : trimOptionalWhitespace(field)
   return field
     .split(';')

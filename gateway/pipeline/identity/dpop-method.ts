@@ -32,13 +32,13 @@ export const dpopMethod: ConfirmationMethod<ProofReason | 'proof-missing' | 'add
       return undefined
     }
     if (validated === 'address-limited') return x.gate.addressLimited
-    // Each invalid signature costs a verification, like an invalid signature of a token.
+    // Charge the client address for an invalid signature of a proof, which costs a verification like that of a token.
     if (validated === 'proof-signature') x.gate.addressLimit.charge(x.address, 'verification')
     return proofDenial(x, validated)
   },
 }
 
-/** Expected contents of the proof of one request. */
+/** Returns the expected contents of the DPoP proof of one request. */
 class RequestExpectation {
   readonly #x: Unrevoked
   readonly thumbprint: string

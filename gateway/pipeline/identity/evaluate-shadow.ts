@@ -84,8 +84,8 @@ function verdictOnCertificate(x: Identified, shadow: Requirement): ShadowVerdict
 }
 
 /**
- * Input of the shadow requirement, with the verified token. The token facts are not set on the exchange: they would be
- * forwarded, and the service would assume that the route requires a token.
+ * Returns the input of the shadow requirement, with the verified token. The token facts are not set on the exchange:
+ * they would be forwarded, and the service would assume that the route requires a token.
  */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)

@@ -32,7 +32,7 @@ export async function ownClaims(
   }
 }
 
-/** Facts of the access token of a session; `undefined` when it is not intended for this gate. */
+/** Returns the facts of the access token of a session; `undefined` when it is not intended for this gate. */
 async function ownToken(x: Resolved, session: Session, rules: IssuerRules): Promise<TokenFacts | undefined> {
   const { issuers, routes } = x.gate.runtime.snapshot
   const terms = routes.find(({ logins }) => logins.includes(rules))?.introspection

@@ -31,7 +31,7 @@ export interface PresentedToken {
   readonly token: string
 }
 
-/** The token of a request, or the reason why the request has no usable token. */
+/** Returns the token of a request, or the reason why the request has no usable token. */
 export function presentedToken(x: Presentation): PresentedToken | CredentialReason {
   const { head, query } = x
   if (x.offeredTokens.length > 0) return offeredToken(x)

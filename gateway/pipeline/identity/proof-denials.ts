@@ -17,12 +17,12 @@ const denials: { readonly [R in ProofReason]: Denial<R> } = {
   'proof-nonce': denial('proof-nonce', { challenge: dpopChallenge({ error: 'use_dpop_nonce' }) }),
 }
 
-/** Denial of an invalid proof. Contains a nonce when the next proof needs one (RFC 9449 §9). */
+/** Denial of an invalid DPoP proof. Contains a nonce when the next proof needs one (RFC 9449 §9). */
 export function proofDenial(x: Exchange, reason: ProofReason): Denial<ProofReason> {
   return withNonce(x, denials[reason])
 }
 
-/** Denial of a proof that was used before. */
+/** Denial of a DPoP proof that was used before. */
 export function proofReplayed(x: Exchange): Denial<'proof-replayed'> {
   return withNonce(x, replayed)
 }

@@ -29,7 +29,7 @@ export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdi
   const value = sessionCookieValue(x)
   if (value === undefined || x.gate.sessions === undefined) return requireLogin(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
-  // `check-upgrade` has already checked the value of a present `Origin` field.
+  // Require only that `Origin` is present: `check-upgrade` has already checked its value.
   if (x.head.handshake !== undefined && x.head.field('origin') === undefined) return originRefused
   const found = x.gate.sessions.find(value, presentedOrigin(x))
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
@@ -102,7 +102,7 @@ function identify(
     return resolvedByLogin.has(verified) ? requireLogin(x, sessionEnded) : route.denials.token[verified]
   }
   const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
-  // The gate has no key for the tokens of a session, so it cannot use a bound token (RFC 7800 §3.1).
+  // Refuse a bound access token: the gate has no key for the tokens of a session (RFC 7800 §3.1).
   if (token?.confirmation !== undefined) return route.denials.token['token-binding']
   if (!renewed && needsClaims(session, rules, token, route.sessionClaims, x.nowMs)) {
     const claimed = x.gate.sessions!.withClaims(session, rules.login!.claimsMaxAgeMs)

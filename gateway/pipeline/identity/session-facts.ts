@@ -14,7 +14,7 @@ import type { Session } from '../../sessions/session.ts'
 interface KnownFacts {
   readonly rules: IssuerRules
   readonly token: TokenFacts | undefined
-  /** Time from which claims of the facts are too old, ms since the epoch. */
+  /** Time from which claims about the user in these facts are too old, ms since the epoch. */
   readonly untilMs: number
   readonly facts: TokenFacts
 }
@@ -23,8 +23,8 @@ interface KnownFacts {
 const known = new WeakMap<Session, KnownFacts>()
 
 /**
- * Verified facts of a login session. The facts come from the access token if it is intended for this gate, or else from
- * the ID token. ID token facts have no scopes, because the granted scopes are for another recipient.
+ * Returns the verified facts of a login session. The facts come from the access token if it is intended for this gate,
+ * or else from the ID token. ID token facts have no scopes, because the granted scopes are for another recipient.
  *
  * Identity claims come from the ID token where the access token lacks them. Claims about the user that are older than
  * `login.claims_max_age` are omitted and marked as unknown. If the access token and the ID token name different users,
@@ -151,9 +151,9 @@ function loginEventsIn(claims: Session['claims']): Session['claims'] {
 }
 
 /**
- * Start of the session for the comparison with revocations, s since the epoch. A token refresh does not change this
- * time. The start is measured by the gate's own clock. A revocation entry allows for the issuer's clock tolerance, so
- * the tolerance is added here to cancel it.
+ * Returns the start of the session for the comparison with revocations, s since the epoch. A token refresh does not
+ * change this time. The start is measured by the gate's own clock. A revocation entry allows for the issuer's clock
+ * tolerance, so the tolerance is added here to cancel it.
  */
 function startedAtS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
   return createdAtS + clockToleranceS

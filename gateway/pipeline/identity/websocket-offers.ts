@@ -32,10 +32,14 @@ export function sortOffers(
   x.offers = offers
 }
 
-/** Decodes a token. @returns `undefined` unless the text is the canonical base64url form of visible ASCII */
+/**
+ * Decodes a token that was offered as WebSocket subprotocol. @returns `undefined` unless the text is the canonical
+ * base64url form of visible ASCII
+ */
 export function decodedToken(encoded: string): string | undefined {
   const bytes = Buffer.from(encoded, 'base64url')
   const token = bytes.toString('latin1')
-  // The decoder of Node.js also accepts padding, the alphabet of plain base64, and unused bits that are set.
+  // Compare with the encoded form: the decoder of Node.js also accepts padding, the alphabet of plain base64, and
+  // unused bits that are set.
   return bytes.toString('base64url') === encoded && visible.test(token) ? token : undefined
 }

@@ -106,7 +106,7 @@ export class InFlight {
     this.#watched.add(watched)
   }
 
-  /** Removes an exchange. Does nothing when the exchange was removed before. */
+  /** Removes an exchange from the exchanges in progress. Does nothing when the exchange was removed before. */
   delete(watched: Watched): void {
     if (this.#watched.has(watched)) this.#watched.delete(watched)
     else this.#registered.delete(watched)
@@ -136,7 +136,9 @@ export class InFlight {
     })
   }
 
-  /** One timer runs this sweep for all exchanges, because a timer per exchange would cost CPU time in each exchange. */
+  /**
+   * Start one timer for the sweep of all exchanges, because a timer per exchange would cost CPU time in each exchange.
+   */
   async #sweep(): Promise<void> {
     const now = performance.now()
     const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
@@ -148,7 +150,7 @@ export class InFlight {
       try {
         this.#look(watched, now, restarting)
       } catch (error) {
-        // Continue with the other exchanges after an error. The first error is thrown after the sweep.
+        // Continue the sweep with the other exchanges after an error. The first error is thrown after the sweep.
         faults.push(error)
         this.delete(watched)
         watched.abort()
@@ -173,7 +175,9 @@ export class InFlight {
     }
   }
 
-  /** @param overMs  time until the last WebSocket is closed, ms */
+  /**
+   * Closes the WebSockets in progress, evenly over a time. @param overMs  time until the last WebSocket is closed, ms
+   */
   endWebSockets(overMs: number): void {
     this.#sweepsLeft = Math.floor(overMs / SWEEP_MS)
   }
@@ -206,7 +210,9 @@ export class InFlight {
   }
 }
 
-/** Registers an exchange as a stream, if its reply or upload is still in progress, or if it is a gRPC call. */
+/**
+ * Registers an exchange in progress as a stream, if its reply or upload is still in progress, or if it is a gRPC call.
+ */
 export function watchExchange(x: Exchange): void {
   x.gate.streams?.open(streamOf(x))
 }

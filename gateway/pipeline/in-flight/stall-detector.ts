@@ -12,7 +12,7 @@ export class StallDetector {
   }
 
   /**
-   * Call this several times per second.
+   * Counts the consecutive calls without enough progress of the client. Must be called several times per second.
    *
    * @param bytes   number of bytes that the client has moved so far
    * @param enough  number of bytes after which the count restarts

@@ -31,7 +31,7 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
     const { passHeaders, credentialFields } = route.service
     const forClient = fieldsForClient(x)
     const forService = fieldsForService(x)
-    // In a check over HTTP, `Connection` is about the connection between the proxy and the gate.
+    // Ignore `Connection` in a check over HTTP: it is about the connection between the proxy and the gate.
     const connectionFields = x.asked === undefined ? [] : connectionFieldsOf(head)
     const certificateField = gate.clientCertificates?.fieldName
     const removed = fieldsToRemove(forService, passHeaders, credentialFields, certificateField, connectionFields)
@@ -59,8 +59,8 @@ function withoutEmpty({ forService, removed, forClient }: AdmittedCheck): Admitt
 }
 
 /**
- * Names of the client's fields that the proxy must not forward, because the client's `Connection` field names them (RFC
- * 9110 §7.6.1). Omits `Host` and the fields that frame the body, which the proxy itself sets.
+ * Returns the names of the client's fields that the proxy must not forward, because the client's `Connection` field
+ * names them (RFC 9110 §7.6.1). Omits `Host` and the fields that frame the body, which the proxy itself sets.
  */
 function connectionFieldsOf({ names, kinds, connectionNames }: RequestHead): string[] {
   if (connectionNames === undefined) return []

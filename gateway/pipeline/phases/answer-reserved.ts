@@ -21,7 +21,10 @@ const capabilities: Answer<'answered'> = {
   body: '',
 }
 const shortLived = [['cache-control', 'public, max-age=300']] as const
-/** The metadata is public, and OAuth clients in web pages of other origins need it, such as MCP clients. */
+/**
+ * Allow every origin to read the metadata: it is public, and OAuth clients in web pages of other origins need it, such
+ * as MCP clients.
+ */
 const metadataFields = [...shortLived, ['access-control-allow-origin', '*']] as const
 
 /**

@@ -93,7 +93,7 @@ function clientVerdict(
 function proven(x: Limited, verified: TokenFacts | VerificationReason): Verdict<VerificationReason, never> {
   if (typeof verified === 'string') {
     const { addressLimit, verifier } = x.gate
-    // Only an introspection finds a token inactive, also when the token is a JWT.
+    // Charge an inactive token as an introspection: only an introspection finds a token inactive, also a JWT.
     const asked = verified === 'token-inactive' || verifier.isIntrospected(x.credential, x.route.introspection)
     addressLimit.charge(x.address, asked ? 'introspection' : 'verification')
   }

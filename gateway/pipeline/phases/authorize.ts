@@ -37,7 +37,7 @@ function decide(x: Confirmed): Verdict<AuthorizeReason, 'login-required'> {
   if (x.scheme === 'certificate') {
     if (!isAdmittedCertificate(x, route.certificates)) return certificateNotAllowed
   } else if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
-  // The type assertion is safe, because each kind of requirement lists its reasons.
+  // Assert the type of the denial, which is safe: each kind of requirement lists its reasons.
   const denied = route.requirement.evaluate(x) as Denial<RequirementReason> | undefined
   return denied !== undefined && isResolvedByLogin(denied) ? requireLogin(x, denied) : denied
 }

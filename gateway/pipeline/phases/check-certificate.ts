@@ -38,13 +38,13 @@ export const checkCertificate = phase<Resolved, Resolved>()({
     if (certificates === undefined) return undefined
     const refused = checkConnection(x, certificates)
     if (refused !== undefined) {
-      // Close the connection, because the client needs another certificate and thus another connection.
+      // Close the client connection, because the client needs another certificate and thus another connection.
       x.close = true
       x.connectionRefused = refused !== certificateDenials['certificate-status-unknown']
       return refused
     }
     if (x.peerTrusted) return checkStated(x, certificates)
-    // A dry run has no connection. The caller of the dry run states the client certificate.
+    // Use the stated certificate in a dry run: it has no connection, and its caller states the client certificate.
     return x.handshake === undefined ? certificateVerdict(x) : undefined
   },
 })

@@ -95,7 +95,7 @@ function send(x: Shaped, fresh = false): void {
  */
 const endless = { firstByteMs: Number.POSITIVE_INFINITY, idleMs: Number.POSITIVE_INFINITY } as const
 
-/** Path and query that the service receives. */
+/** Returns the path and query that the service receives. */
 function targetOf({ head, route, path }: Shaped): string {
   const rest = route.rewrite === undefined ? path : rewritten(path, route.rewrite)
   return head.query === undefined ? rest : `${rest}?${head.query}`
@@ -149,7 +149,8 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     x.status = head.status
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
-    // `timeouts.total` and `timeouts.idle` do not apply to an event stream: `streams.max_age` and `streams.idle` do.
+    // Replace the timeouts for an event stream: `streams.max_age` and `streams.idle` apply instead of `timeouts.total`
+    // and `timeouts.idle`.
     if (x.eventStream) {
       x.deadlineAt = 0
       x.call!.allowSilence()
@@ -161,23 +162,24 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     }
     x.downstream.begin(head)
     this.#headRead = x.call!.reads
-    // Before the first event, which may arrive with the head: a node may have acknowledged a revocation meanwhile.
+    // Check the event stream before its first event, which may arrive with the head: the node may have acknowledged a
+    // revocation meanwhile.
     if (x.eventStream) x.gate.streams?.open(this)
   }
 
   onData(chunk: Buffer): boolean {
     const { x } = this
     if (x.stream === undefined) {
-      // The check of an event stream at its head has refused it.
+      // Send nothing when the check of an event stream at its head has refused it.
       if (x.settled) return false
       if (x.call!.reads === this.#headRead) {
         const room = x.downstream.write(chunk)
-        // The client reads slowly. Register the exchange as a stream, so that the credential is checked again when the
-        // client reads the queued bytes.
+        // Register the exchange as a stream when its client reads slowly, so that the credential is checked again when
+        // the client reads the queued bytes.
         if (!room) x.gate.streams?.open(this)
         return room
       }
-      // Bytes of the reply arrived in a later read than its head, so the exchange is a stream.
+      // Register the exchange as a stream: bytes of the reply arrived in a later read than its head.
       x.gate.streams?.open(this)
       if (x.settled) return false
     }
@@ -200,7 +202,7 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     else this.#retry(retry)
   }
 
-  /** Steps that send the request again with a newer credential. */
+  /** Steps that send the request to the service again with a newer credential. */
   #renewal() {
     return { isValid: () => this.isValid(), send: () => send(this.x, true) }
   }
@@ -252,11 +254,11 @@ class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
     if (!this.isValid()) return
     const relay = new WebSocketRelay(x, this.call)
     x.gate.streams!.open({ startStream: () => relay })
-    // The first check of the stream in the registry may have ended the exchange.
+    // Stop when the first check of the stream in the registry has ended the exchange.
     if (x.settled) return
     for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.deadlineAt = 0
-    // The WebSocket may be open for days: release what only the handshake needed.
+    // Release what only the handshake needed, because the WebSocket may be open for days.
     x.requestFields = noRequestFields
     this.#relay = relay
     x.socket = x.downstream.accept(head, protocol === '' ? x.ownProtocol : protocol, messageMaxBytes(x), relay)

@@ -117,15 +117,14 @@ export const guardRequest = phase<Exchange, Guarded>()({
     const refused =
       guardLine(head, limits) ?? guardFields(head, limits) ?? guardFraming(head) ?? guardUpgrade(x) ?? guardGrpc(x)
     if (refused !== undefined) {
-      // The connection closes after a refusal for any reason, because the fields after the refused field were not
+      // Close the connection after a refusal for any reason, because the fields after the refused field were not
       // checked.
       x.close = true
       return refused
     }
     if (head.connectionNames !== undefined) ignoreHopByHop(head, head.connectionNames)
     if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
-    // A proxy in front may already treat the connection as a tunnel, so the connection closes after a handshake that is
-    // not accepted.
+    // Close the connection after a handshake that is not accepted: a proxy in front may already treat it as a tunnel.
     x.close = head.close || head.chunked || head.upgrade
 
     const path = isAsterisk(head) ? head.target : normalizePath(head.target)
@@ -155,8 +154,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | un
     bytes += name.length + value.length + 4
     const kind = kindOfField(name)
     if (kind === undefined) return refusals.fieldName
-    // `Authorization` is parsed strictly by a later phase and never forwarded unparsed. A second scan of its value
-    // would be the largest cost in this loop.
+    // Skip the value of `Authorization`, which a later phase parses strictly and never forwards unparsed: a second scan
+    // of its value would be the largest cost in this loop.
     const flaw = (ASCII_KINDS & (1 << kind)) === 0 ? brokenText : notAscii
     if (kind !== FieldKind.authorization && flaw.test(value)) return refusals.fieldValue
     kinds.push(kind)
@@ -183,7 +182,7 @@ function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | un
   return isHost(head.host) ? undefined : refusals.hostMalformed
 }
 
-/** Number of parts of a value between separators; stops counting above `max`. Allocates nothing. */
+/** Returns the number of parts of a field value between separators; stops counting above `max`. Allocates nothing. */
 function partsOf(value: string, separator: string, max: number): number {
   let parts = 1
   for (let at = value.indexOf(separator); at >= 0 && parts <= max; at = value.indexOf(separator, at + 1)) parts++
@@ -332,7 +331,7 @@ function readConnection(head: RequestHead, value: string): void {
   }
 }
 
-/** Ignores the client's request id, trace or `Via` if its `Connection` field names that field as hop-by-hop. */
+/** Drops the client's request id, trace or `Via` if its `Connection` field names that field as hop-by-hop. */
 function ignoreHopByHop(head: RequestHead, names: ReadonlySet<string>): void {
   if (names.has('x-request-id')) head.requestId = undefined
   if (names.has('traceparent')) head.traceparent = undefined

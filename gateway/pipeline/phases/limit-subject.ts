@@ -30,7 +30,7 @@ export const limitSubject = waitingPhase<Consumed, Charged>()({
     }
     if (enforced.length === 0) return undefined
     const outcome = limiter.take(enforced, limits.onOutage)
-    // `undefined` means that the request is admitted without a wait: the usual outcome of a leased limit.
+    // Return at once for `undefined`: the request is admitted without a wait, the usual outcome of a leased limit.
     if (outcome === undefined) return undefined
     return outcome instanceof Promise ? resumed(x, outcome, (late) => conclude(x, late)) : conclude(x, outcome)
   },

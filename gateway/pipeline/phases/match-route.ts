@@ -16,7 +16,7 @@ export const matchRoute = phase<Resolved, Matched>()({
     if ('reason' in found) return found
     x.runtime = x.gate.runtime
     x.route = found
-    // The rules for escaped slashes and path parameters depend on the service, which is known only after the match.
+    // Check escaped slashes and path parameters after the match: their rules depend on the service.
     return refusedBy(found.service, x.path)
   },
 })

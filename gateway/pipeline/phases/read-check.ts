@@ -46,8 +46,8 @@ export const readCheck = phase<Resolved, Resolved>()({
     x.query = asked.query
     x.authority = asked.host === undefined ? x.head.host : x.gate.publicUrls.withPort(asked.host)
     x.host = hostName(x.authority)
-    // The certificate of this connection belongs to the connection between the proxy and the gate, not to the client's
-    // request.
+    // Drop the certificate of the connection: it belongs to the connection between the proxy and the gate, not to the
+    // client's request.
     x.servedNames = undefined
     if (!x.forwardedFor.includes(',')) x.address = unknownAddress
     if (reservedPrefixOf(path) !== undefined) return unknown
@@ -67,7 +67,7 @@ function wantsIdentities(x: Resolved): boolean {
   const mapped = identityNames.size > 0 && x.head.names.some((name) => identityNames.has(foldedName(name)))
   if (stated.length === 0 && !mapped) return true
   const route = findRoute(x, x.method)
-  // `match-route` refuses a request without a route later, with its own reason.
+  // Accept a request without a route: `match-route` refuses it later, with its own reason.
   if ('reason' in route) return true
   const { passHeaders, identityFields } = route.service
   if (mapped && forgesIdentity(x.head.names, identityFields)) return false

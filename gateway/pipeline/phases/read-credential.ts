@@ -59,7 +59,10 @@ export const readCredential = waitingPhase<Placed, Presented>()({
   },
 })
 
-/** A session cookie takes precedence on a route with logins: a browser may present a certificate of its device too. */
+/**
+ * Prefer the session cookie to a certificate on a route with logins: a browser may present a certificate of its device
+ * too.
+ */
 function presentsCertificate(x: Placed): boolean {
   if (x.clientCertificate === undefined) return false
   if (x.route.logins.length > 0 && sessionCookieValue(x) !== undefined) return false

@@ -32,23 +32,23 @@ export const resolveClient = phase<Guarded, Resolved>()({
     if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress
     const peer = x.address
     const listed = proxies.lists(peer)
-    // A peer that requests forward-auth checks need not be in front of clients, so its PROXY header is optional.
+    // Accept a missing PROXY header of a peer that requests forward-auth checks: it need not be in front of clients.
     const asks = x.checkPath !== undefined && proxied === undefined && proxies.mayCheck(peer)
     if (proxies.proxyProtocol === 'required' && !asks) {
       if (!listed || proxied === undefined) return proxiedAddress
       x.address = proxied
-      // A PROXY header does not contain the client's scheme, and the client's own fields are not trusted. The scheme of
-      // the public URL is used.
+      // Use the scheme of the public URL: a PROXY header does not contain the client's scheme, and the client's own
+      // fields are not trusted.
       x.proto = x.gate.publicUrls.scheme
     } else if (proxied !== undefined) return proxiedAddress
-    // A client behind a TCP proxy could send a PROXY header before its next request. The connection therefore closes
-    // after this request.
+    // Close the connection after this request: a client behind a TCP proxy could send a PROXY header before its next
+    // request.
     if (listed && proxies.passesTcp(peer)) {
       x.close = true
       x.lastOfConnection = true
     }
     x.forwardedFor = addressText(x.address)
-    // A TCP proxy adds no HTTP fields, so all header fields come from the client.
+    // Ignore forwarding fields behind a TCP proxy: it adds no HTTP fields, so all header fields come from the client.
     if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
     return believed ? readForwardingFields(x, proxies) : undefined
@@ -67,13 +67,13 @@ function readForwardingFields(x: Guarded, proxies: Proxies): Denial<'forwarded-m
     if (address === undefined) return forwardedMalformed
     x.forwardedFor = `${addressText(address)}, ${x.forwardedFor}`
     x.address = address
-    // Elements to the left of a TCP proxy's address were written by the client of this proxy.
+    // Stop at the address of a TCP proxy: the elements to its left were written by the client of this proxy.
     if (!proxies.lists(address) || proxies.passesTcp(address)) break
   }
   const nearest = elements.at(-1)
   const proto = standard ? nearest?.proto : lastMember(head, 'x-forwarded-proto')?.toLowerCase()
   const host = standard ? nearest?.host : lastMember(head, 'x-forwarded-host')
-  // Scheme and host must be ASCII: some programs treat U+00A0 as white space.
+  // Require ASCII in scheme and host: some programs treat U+00A0 as white space.
   if (aboveAscii.test(`${proto}${host}`)) return forwardedMalformed
   if (proto === 'https' || proto === 'http') x.proto = proto
   if (host !== undefined && isHost(host)) x.forwardedHost = host
@@ -81,8 +81,8 @@ function readForwardingFields(x: Guarded, proxies: Proxies): Denial<'forwarded-m
 }
 
 /**
- * Last member of a list field, written by the nearest proxy. Earlier members may come from the client and are not
- * parsed.
+ * Returns the last member of a list field, written by the nearest proxy. Earlier members may come from the client and
+ * are not parsed.
  */
 function lastMember(head: RequestHead, name: string): string | undefined {
   const list = head.joined(name)

@@ -66,7 +66,7 @@ function jsonLine(x: Exchange): string {
   return `${line}}`
 }
 
-/** Part of the access-log line of an exchange over HTTP/2. */
+/** Returns the part of the access-log line that only an exchange over HTTP/2 has. */
 function http2Text({ downstream: { grpcStatus } }: Exchange): string {
   return grpcStatus === undefined ? '"http_version":"2",' : `"http_version":"2","grpc_status":${grpcStatus},`
 }
@@ -75,8 +75,8 @@ let lastNode = ''
 let lastNodeText = ''
 
 /**
- * Part of the access-log line that contains the node's name. A cache of one entry is enough, because a process runs one
- * node.
+ * Returns the part of the access-log line that contains the node's name. A cache of one entry is enough, because a
+ * process runs one node.
  */
 function nodeText(node: string): string {
   if (node !== lastNode) {

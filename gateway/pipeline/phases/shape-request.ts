@@ -74,8 +74,8 @@ function forwardedFields(x: Selected): string[] {
     }
     fields.push(name, latin1(value))
   }
-  // Several `tracestate` fields form one list (RFC 9110 §5.3). The fields are joined first, so that the limit applies
-  // to the whole list.
+  // Join several `tracestate` fields first, which form one list (RFC 9110 §5.3), so that the limit applies to the whole
+  // list.
   if (tracestate !== undefined && x.continuesTrace && keepsTracestate(tracestate))
     fields.push('tracestate', latin1(tracestate))
   if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
@@ -136,7 +136,7 @@ function addIdentity({ facts, route, upstreamCredential }: Selected, fields: str
 }
 
 /**
- * Converts a field value for sending. The listener decoded the value as UTF-8; with this conversion the service
+ * Converts a request field value for sending. The listener decoded the value as UTF-8; with this conversion the service
  * receives the original bytes.
  */
 function latin1(value: string): string {

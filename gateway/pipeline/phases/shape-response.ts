@@ -69,8 +69,8 @@ function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
   if (length >= 17 && head.nameStartsWith(i, 'sec-websocket-')) return true
-  // A `Set-Cookie` field with a name of the gate's own cookies is dropped, because a service must not start or end a
-  // session.
+  // Drop a `Set-Cookie` field of the service with a name of the gate's own cookies, because a service must not start or
+  // end a session.
   if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))
   const names = dropped[length]
   if (names === undefined) return false
@@ -99,8 +99,8 @@ for (const name of [
 }
 
 /**
- * Names of the response fields that `Connection` lists (RFC 9110 §7.6.1); `undefined` in the usual case of an empty
- * list.
+ * Returns the names of the response fields that `Connection` lists (RFC 9110 §7.6.1); `undefined` in the usual case of
+ * an empty list.
  */
 function connectionNames(head: ReplyHead): Set<string> | undefined {
   let names: Set<string> | undefined

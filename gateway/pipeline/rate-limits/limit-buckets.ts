@@ -45,7 +45,7 @@ function isLive({ enforced, shadows }: SubjectBuckets): boolean {
   return true
 }
 
-/** Properties of the request (route, caller and address) by which the route's rate limits count. */
+/** Returns the properties of the request (route, caller and address) by which the route's rate limits count. */
 export function limitSubjectOf({ facts, address }: Pick<Exchange, 'facts' | 'address'>, route: Route): LimitSubject {
   return {
     route: route.id,

@@ -3,21 +3,21 @@ import { formatDuration } from '../../base/duration.ts'
 import type { LimitRule, RouteLimits } from '../../base/limit-rule.ts'
 import type { LimitStatus } from '../../limits/limit-status.ts'
 
-/** Denial of a rate limit without the time to wait, which differs from reply to reply. */
+/** Denial (429) of a rate limit without the time to wait, which differs from reply to reply. */
 interface LimitRefusal {
   readonly denial: Denial<'rate-limited'>
-  /** `detail` of the problem document up to the time to wait. */
+  /** Member `detail` of the 429 problem document up to the time to wait. */
   readonly detail: string
-  /** The problem document before and after the time to wait. */
+  /** Text of the 429 problem document before and after the time to wait. */
   readonly problem: readonly [before: string, after: string]
 }
 
-/** Mark in the problem document in place of the time to wait. No name of a limit contains it. */
+/** Mark in the text of a 429 problem document in place of the time to wait. No name of a limit contains it. */
 const WAIT = '{wait}'
 
 const refusals = new WeakMap<LimitRule, LimitRefusal>()
 
-/** Denial 429 with the time to wait, s, and the limit that has no permits left. */
+/** Returns the denial 429 with the time to wait, s, and the limit that has no permits left. */
 export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial<'rate-limited'> {
   const waitS = Math.max(1, Math.ceil(waitMs / 1000))
   const fields: HeaderField[] = [
@@ -35,7 +35,7 @@ export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLi
 }
 
 /**
- * `RateLimit` value of an admitted response, for the limit with the fewest permits left
+ * Returns the `RateLimit` field value of an admitted response, for the limit with the fewest permits left
  * (draft-ietf-httpapi-ratelimit-headers §4).
  */
 export function rateLimitOf({ rule, left }: LimitStatus): string {
@@ -43,7 +43,7 @@ export function rateLimitOf({ rule, left }: LimitStatus): string {
 }
 
 /**
- * Denial whose problem document names the exceeded limit, like the problem type `quota-exceeded` of
+ * Creates the denial whose problem document names the exceeded limit, like the problem type `quota-exceeded` of
  * draft-ietf-httpapi-ratelimit-headers §5.1.
  */
 function refusalOf(rule: LimitRule): LimitRefusal {

@@ -66,14 +66,15 @@ export function auditLine(x: Exchange): string {
   return `${line}}`
 }
 
-/** Part of the audit record of an exchange over HTTP/2. */
+/** Returns the part of the audit record that only an exchange over HTTP/2 has. */
 function http2Text({ downstream: { grpcStatus } }: Exchange): string {
   const text = ',"network.protocol.version":"2"'
   return grpcStatus === undefined ? text : `${text},"rpc.grpc.status_code":${grpcStatus}`
 }
 
 /**
- * Part of the audit record of a WebSocket. A WebSocket gets two records: one when it is opened, one after it has ended.
+ * Returns the part of the audit record that only a WebSocket has. A WebSocket gets two records: one when it is opened,
+ * one after it has ended.
  */
 function socketText({ messagesIn, messagesOut, closeCode }: ClientSocket, ended: boolean): string {
   if (!ended) return ',"gatehouse.stream.event":"opened"'
@@ -91,7 +92,7 @@ function sessionText(session: NamedSession | undefined): string {
   return text
 }
 
-/** First part of the audit record of an exchange without a route. */
+/** Returns the first part of the audit record of an exchange without a route. */
 function gateText({ gate }: Exchange): string {
   const { node, runtime } = gate
   return `"kind":"exchange","gatehouse.node":${quoted(node)},"gatehouse.policy.revision":"${runtime.snapshot.revision}"`

@@ -7,11 +7,17 @@ import { decisionInputs, issuerDigest, roleDigest } from '../../policy/decision-
 import type { CredentialScheme, Exchange } from '../exchange/exchange.ts'
 import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 
-/** Maximum length of the value of a request field, UTF-16 units. A longer value is not recorded. */
+/**
+ * Maximum length of the value of a request field in the decision facts of an audit record, UTF-16 units. A longer value
+ * is not recorded.
+ */
 const FIELD_MAX = 256
-/** Maximum length of the value of a claim as JSON, UTF-16 units. A longer value is not recorded. */
+/**
+ * Maximum length of the value of a claim, as JSON, in the decision facts of an audit record, UTF-16 units. A longer
+ * value is not recorded.
+ */
 const CLAIM_MAX = 1024
-/** Maximum length of all facts of a record, UTF-16 units. Longer facts are not recorded. */
+/** Maximum length of all decision facts of an audit record, UTF-16 units. Longer facts are not recorded. */
 const FACTS_MAX = 8192
 
 const kinds = {
@@ -24,8 +30,8 @@ const kinds = {
 } as const satisfies Record<CredentialScheme, DecisionFacts['credential']>
 
 /**
- * Text of the audit field `gatehouse.decision_facts`, with its comma. Empty when the path of the request is not known,
- * and when the facts are too long.
+ * Returns the text of the audit field `gatehouse.decision_facts`, with its comma. Empty when the path of the request is
+ * not known, and when the facts are too long.
  */
 export function decisionFactsText(x: Exchange): string {
   if (x.path === '') return ''
@@ -63,7 +69,10 @@ function tokenFacts(x: Exchange, facts: TokenFacts): DecisionFacts {
   }
 }
 
-/** Value of a claim as requirements compare it: a scalar or a list of scalars. @returns `undefined` if it is too long */
+/**
+ * Returns the value of a claim as requirements compare it: a scalar or a list of scalars. @returns `undefined` if it is
+ * too long
+ */
 function recordedClaim(value: unknown): NonNullable<DecisionFacts['claims']>[string] | undefined {
   if (value === undefined || value === null) return null
   const recorded = Array.isArray(value) ? value.filter(isScalar) : isScalar(value) ? value : {}

@@ -24,7 +24,7 @@ const PATH_MAX = 1024
 const methods: ReadonlySet<string> = new Set(forwardedMethods)
 
 /**
- * The spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
+ * Returns the spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
  * exchanges that are not traced cost nothing. The tracer of the OpenTelemetry SDK is not used: it allocates a context,
  * sampler arguments and a span for each exchange. It also cannot record an exchange only because the exchange was slow
  * or failed.
@@ -90,7 +90,7 @@ const grpcErrors: Readonly<Record<number, string>> = {
   15: 'DATA_LOSS',
 }
 
-/** Error type of the exchange; `undefined` for a policy refusal or a status below 500. */
+/** Returns the attribute `error.type` of an exchange; `undefined` for a policy refusal or a status below 500. */
 function failureOf({ reason, status, downstream }: Exchange): string | undefined {
   const decision = decisionOf(reason)
   if (decision === 'failed' || decision === 'broken') return reason
@@ -105,7 +105,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'http.route': route?.path,
     'http.response.status_code': x.status === 0 ? undefined : x.status,
     'url.scheme': x.proto,
-    // Only the path is recorded, because the query may contain a token.
+    // Record only the path of the URL, because the query may contain a token.
     'url.path': bounded(x.path === '' ? head.target : x.path, PATH_MAX),
     'server.address': x.host === '' ? undefined : bounded(x.host),
     'client.address': addressText(x.address),
@@ -130,7 +130,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
   })
 }
 
-/** Spans of the phases. Each phase ends when the next phase begins. */
+/** Returns the spans of the phases. Each phase ends when the next phase begins. */
 function phaseParts(x: Exchange, now: number): Part[] {
   const { marks, forwardedAt } = x
   if (marks === undefined) return []
@@ -141,7 +141,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
     if (startedAt === 0) continue
     const next = marks[i + 1] ?? 0
     const last = next === 0
-    // The phase `forward` gets no phase span, because the span of the upstream call starts with `forward`.
+    // Skip the phase `forward`, because the span of the upstream call starts with `forward`.
     if (last && forwardedAt !== 0) break
     const endedAt = last ? now : next
     const refused = last && decisionOf(x.reason) !== 'answered'
@@ -153,7 +153,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
   return parts
 }
 
-/** Spans of the attempts that were followed by another one, each with the cause as its error. */
+/** Returns the spans of the attempts that were followed by another one, each with the cause as its error. */
 function failedParts({ retryState, forwardedAt }: Exchange): Part[] {
   let startedAt = forwardedAt
   return (retryState?.list ?? []).map(({ at, cause, origin }) => {
@@ -171,7 +171,7 @@ function failedParts({ retryState, forwardedAt }: Exchange): Part[] {
   })
 }
 
-/** Attributes that name the server of an upstream. */
+/** Returns the span attributes that name the server of an upstream. */
 function placeOf(origin: string): SpanAttributes {
   const place = URL.parse(origin)
   if (place === null) return {}
@@ -179,15 +179,14 @@ function placeOf(origin: string): SpanAttributes {
   return { 'server.address': place.hostname, 'server.port': port }
 }
 
-/** Span of the upstream call, from the start of forwarding until the end of the response. */
+/** Returns the span of the upstream call, from the start of forwarding until the end of the response. */
 function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
   const { head, target, replyHead, route } = x
   const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
   const status = replyHead?.status
   const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
   return {
-    // An unsampled trace keeps the client's `traceparent`, which contains the client's span id. The upstream span then
-    // needs a new id.
+    // Generate a new id for the upstream span of an unsampled trace: its `traceparent` keeps the client's span id.
     spanId: x.traceparent === head.traceparent ? newSpanId() : spanIdIn(x.traceparent),
     name: x.method,
     kind: 'client',
@@ -206,7 +205,7 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
   }
 }
 
-/** Truncates text from a client and replaces lone surrogates. */
+/** Truncates text from a client for a span and replaces lone surrogates. */
 function bounded(text: string, max = TEXT_MAX): string {
   return text.slice(0, max).toWellFormed()
 }

@@ -11,7 +11,7 @@ import { recordedHost } from './recorded-host.ts'
 // Text that many lines of the access log and the audit log share. It is built once and stored as one flat string,
 // because the cost of a line grows with the number of its pieces.
 
-/** Host and method of the last request on a route, and the log text that was built for them. */
+/** Host and method of the last request on a route, and the cached log text that was built for them. */
 interface Asked {
   host: string
   method: string
@@ -35,7 +35,7 @@ function neverAsked(): Asked {
 }
 
 /**
- * Cached log text about a route.
+ * Returns the cached log text about a route.
  *
  * @param x  an exchange of the route
  */
@@ -55,8 +55,8 @@ export function routeTexts(route: Route, x: Exchange): RouteTexts {
 }
 
 /**
- * Log text with the host and method, up to the start of the path value. Cached per route, because most exchanges of a
- * route have the same host and method.
+ * Returns the log text with the host and method, up to the start of the path value. Cached per route, because most
+ * exchanges of a route have the same host and method.
  *
  * @param route  `undefined` when the exchange has no route
  */
@@ -79,7 +79,7 @@ function textsAsking(host: string, method: string): Readonly<LogTexts> {
   )
 }
 
-/** Log text that identifies the caller, for an exchange with a token. */
+/** Returns the log text that identifies the caller, for an exchange with a token. */
 export function subjectTexts(facts: TokenFacts): Readonly<LogTexts> {
   const { texts } = facts
   if (texts.audit !== '') return texts
@@ -100,7 +100,7 @@ const outcomes = Object.fromEntries(
   }),
 ) as Readonly<Record<Reason, Readonly<LogTexts>>>
 
-/** Log text of the decision and reason, up to the start of the status number. */
+/** Returns the log text of the decision and reason, up to the start of the status number. */
 export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
   return outcomes[reason]
 }

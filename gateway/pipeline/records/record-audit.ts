@@ -31,6 +31,7 @@ export function recordOpened(x: Exchange, audit: NonNullable<Gate['audit']>): vo
 function hasPriority(x: Exchange, decision: Decision): boolean {
   if (decision === 'admitted') return true
   if (decision === 'answered') return (x.session ?? x.namedSession) !== undefined
-  // A request with a target was admitted, even if the service failed or the client disconnected later.
+  // Give priority to a request for which an upstream was selected: it was admitted, even if the service failed or the
+  // client disconnected later.
   return decision !== 'refused' && x.target !== undefined
 }

@@ -7,7 +7,7 @@ import { exchangeSpans } from './exchange-spans.ts'
 
 /** Records the trace of an exchange at its end, if it was sampled or its outcome requires a trace. */
 export function recordExchange(x: Exchange, tracer: Tracer): void {
-  // An exchange that was refused before its route was known has no trace yet.
+  // Choose the trace now: an exchange that was refused before its route was known has none yet.
   if (x.traceparent === '') joinTrace(x, trustsTrace(x))
   const now = performance.now()
   if (x.sampling !== 'granted') sampleRefused(x, tracer)

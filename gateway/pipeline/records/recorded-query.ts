@@ -6,7 +6,8 @@ const credentialName =
   /token|secret|passw|pwd|assertion|credential|signature|(api|access)[-_.]?key|jwt|otp|cookie|saml|sess(ion)?[-_.]?id|(code|pkce)[-_.]?verifier|(device|user)[-_.]?code|^(code|state|nonce|key|sig|sign|auth|authorization|sid|session|ticket|pin)$/i
 
 /**
- * The query in the form that is recorded: all parameter names, without the values of parameters that carry credentials.
+ * Returns the query in the form that is recorded: all parameter names, without the values of parameters that carry
+ * credentials.
  */
 export function recordedQuery(query: string): string {
   return query.replace(/[^&;]+/g, (parameter) => {

@@ -42,7 +42,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   readonly #meter: MessageMeter | undefined
   #watch!: StreamWatch
   #client: ClientSocket | undefined
-  /** True while `send` has returned false because the service does not read. */
+  /** True while `send` to the service has returned false because the service does not read. */
   #full = false
   /** True while the gate does not read from the service, because the client does not read. */
   #servicePaused = false
@@ -53,9 +53,9 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
    * Code and reason with which the client closed the WebSocket, while its messages are still queued for the service.
    */
   #clientClosed: { readonly code: number; readonly reason: string } | undefined
-  /** True when the service has closed the WebSocket, or its connection was lost. */
+  /** True when the service has closed its WebSocket, or its connection was lost. */
   #serviceOver = false
-  /** End reason that is recorded after the client has received the last message. */
+  /** End reason of the WebSocket that is recorded after the client has received the last message. */
   #endReason: EndReason = 'admitted'
   #readsSeen = 0
   #quietSweeps = 0
@@ -80,7 +80,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#client = client
   }
 
-  // Messages from the service to the client
+  // Section: messages from the service to the client.
 
   /** Relays a message from the service to the client. @returns false to pause reading from the service */
   onServiceMessage(data: Uint8Array, binary: boolean): boolean {
@@ -112,7 +112,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#client!.finish(code, reason)
   }
 
-  // Messages from the client to the service
+  // Section: messages from the client to the service.
 
   mayRelay(): boolean {
     return this.#watch.mayRelay()
@@ -185,11 +185,11 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     concludeWebSocket(this.#x, code === LOST ? 'client-gone' : 'admitted')
   }
 
-  // Checks of the stream
+  // Section: checks of the WebSocket as a stream.
 
   watchedBy(watch: StreamWatch): void {
     this.#watch = watch
-    // `settle` ends these checks, however the exchange ends.
+    // Start the checks of the stream, which `settle` ends, however the exchange ends.
     this.#x.watch = {
       mayRelay: () => watch.mayRelay(),
       close: () => {
@@ -275,8 +275,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   #sweepReads(): void {
     const { reads } = this.#call
-    // While the gate does not read from the service, it does not see pongs of the service, so the service does not
-    // count as silent.
+    // Do not count silence while the gate does not read from the service: it does not see pongs of the service then.
     if (reads !== this.#readsSeen || this.#servicePaused || this.#held) {
       this.#readsSeen = reads
       this.#quietSweeps = 0
