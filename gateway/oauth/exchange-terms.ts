@@ -51,7 +51,7 @@ export function exchangeForm(
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(actor !== undefined &&
       actorToken !== undefined && { actor_token: actorToken, actor_token_type: tokenTypes[actor.type] }),
-    // Send the wanted lifetime in a parameter of its own, which RFC 8693 does not define: an issuer ignores parameters
+    // Send the wanted lifetime in a parameter that RFC 8693 does not define: an issuer ignores parameters
     // that it does not know (RFC 6749 §3.2).
     expires_in: String(Math.floor(maxLifetimeMs / 1000)),
   }

@@ -20,7 +20,7 @@ export const claimPath = z.union([
     .readonly(),
 ])
 
-/** Formats the path of a claim: names joined by dots, or a list when a name contains a dot. */
+/** Formats the path of a claim as a policy states it: names joined by dots, or a list when a name contains a dot. */
 export function printClaimPath(path: readonly string[]): string | readonly string[] {
   return path.some((name) => name.includes('.')) ? path : path.join('.')
 }

@@ -56,9 +56,9 @@ import type {
 } from './snapshot.ts'
 
 interface CompileOptions {
-  /** Snapshot in force. The compiler reuses the objects of its unchanged issuers. */
+  /** Policy snapshot in force. The compiler reuses the objects of its unchanged issuers. */
   readonly previous?: Snapshot | undefined
-  /** Public URLs of the gate. Error messages show redirect URIs under these URLs. */
+  /** Public URLs of the gate. Error messages of the policy show redirect URIs under these URLs. */
   readonly publicUrls?: readonly string[] | undefined
 }
 
@@ -178,7 +178,7 @@ class RouteCollection {
   readonly byId = new Map<string, Route>()
   readonly #folderOf: FolderOf
   readonly #report: ReportProblem
-  /** `on_outage` of the policy. */
+  /** Value of the policy-wide key `on_outage`, which services and routes inherit. */
   readonly #outage: PolicyDocument['on_outage']
   readonly #asked: AskedIssuers
   readonly #accepts = new Map<ServicePolicy, AcceptCompiler>()
@@ -191,7 +191,7 @@ class RouteCollection {
   }
 
   /**
-   * Adds one route of a service.
+   * Compiles and adds one route of a service.
    *
    * @param shared  limits of the policy and of the service, which also apply to the route
    */
@@ -258,7 +258,8 @@ class RouteCollection {
     const folder = this.#folderOf(at)
     const names = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
     const shadowNames = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
-    // Read `names` only after `compileRequirement` has run: it adds the scopes and login issuers of the requirement.
+    // Read the collected `names` only after `compileRequirement` has run: it adds the scopes and login issuers of the
+    // requirement.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     const certificates = require !== 'public' && admitsCertificates(require) ? names.certificates : []
     if (certificates.length > 0) this.#requireOtherCredential(service, credential, [...at, 'require'])

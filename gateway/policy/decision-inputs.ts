@@ -21,7 +21,10 @@ export function decisionInputs(snapshot: Snapshot): DecisionInputs {
 
 const ofIssuers = new WeakMap<IssuerRules, string>()
 
-/** Digest of the rules by which tokens of an issuer are validated, and by which their scopes and client are read. */
+/**
+ * Returns a digest of the rules by which tokens of an issuer are validated, and by which their scopes and client are
+ * read.
+ */
 export function issuerDigest(rules: IssuerRules): string {
   let digest = ofIssuers.get(rules)
   if (digest === undefined) {
@@ -43,7 +46,10 @@ export function issuerDigest(rules: IssuerRules): string {
 
 const ofMappings = new WeakMap<RoleMapping, string>()
 
-/** Name of a role with the digest of its mapping. Equal results mean the same role, even in two policies. */
+/**
+ * Returns the name of a role with the digest of its mapping from claims. Equal results mean the same role, even in two
+ * policies.
+ */
 export function roleDigest(mapping: RoleMapping): string {
   let digest = ofMappings.get(mapping)
   if (digest === undefined) {
@@ -54,7 +60,7 @@ export function roleDigest(mapping: RoleMapping): string {
   return digest
 }
 
-/** First 12 hexadecimal digits of the SHA-256 of a value as JSON. */
+/** Returns the first 12 hexadecimal digits of the SHA-256 of a value as JSON. */
 function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
 }

@@ -33,13 +33,16 @@ export class EmailList {
     this.#path = path
   }
 
-  /** Whether the list contains an address. @param address  must be folded by `foldedAddress` */
+  /** Whether the list contains an e-mail address. @param address  must be folded by `foldedAddress` */
   has(address: string): boolean {
     if (this.#addresses === undefined) this.#load()
     return this.#addresses!.has(address)
   }
 
-  /** Reads the file if it has not been read yet. @throws {ConfigError} with the place of the file in the policy */
+  /**
+   * Reads the file of e-mail addresses if it has not been read yet. @throws {ConfigError} with the place of the file in
+   * the policy
+   */
   open(): void {
     const failure = this.#addresses === undefined ? this.#load() : undefined
     if (failure === undefined) return
@@ -48,8 +51,8 @@ export class EmailList {
   }
 
   /**
-   * Checks the file, and reads it again when two consecutive checks find the same change: no program is then still
-   * writing the file.
+   * Checks the file of e-mail addresses, and reads it again when two consecutive checks find the same change: no
+   * program is then still writing the file.
    */
   poll(): ListChange {
     const stamp = stampOf(this.file)

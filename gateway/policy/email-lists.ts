@@ -14,7 +14,7 @@ type Log = (level: 'info' | 'error', message: string, fields: Readonly<Record<st
 export class EmailLists {
   readonly #log: Log
   readonly #watch = new Supervisor('policy-watch')
-  /** Lists that the policy in force names. @bound policy */
+  /** Lists of e-mail addresses that the policy in force names. @bound policy */
   #lists: readonly EmailList[] = []
   #isWatching = false
 

@@ -6,7 +6,7 @@ import type { Snapshot } from './snapshot.ts'
 
 /** A queue of jobs for one issuer, or for one audit sink. */
 export interface JobQueue {
-  /** Name of the issuer or of the audit sink. */
+  /** Name of the issuer or audit sink whose jobs the queue has. */
   readonly name: string
   /** Maximum number of jobs per second, for all workers of the cluster together. */
   readonly ratePerS: number
@@ -14,7 +14,7 @@ export interface JobQueue {
 
 /** A kind of job whose queues depend on the policy. */
 export interface JobQueues {
-  /** Kind of the jobs, as in their contract. */
+  /** Name of the kind of jobs, as in the contract of the jobs. */
   readonly kind: string
   /**
    * Queues that a policy needs for this kind, one per issuer. Jobs of every kind need `keys.encryption`, because they
@@ -53,7 +53,7 @@ export const grantQueues: JobQueues = {
 /** All kinds of jobs whose queues depend on the policy. */
 export const policyQueues: readonly JobQueues[] = [introspectionQueues, refreshQueues, grantQueues]
 
-/** The client credentials grants (tokens of the gate itself) that credentials of services need. */
+/** Returns the client credentials grants (tokens of the gate itself) that credentials of services need. */
 export function grantsOf({ routes }: Snapshot): ClientGrant[] {
   return routes.flatMap(({ credential }) => credential.grant ?? [])
 }

@@ -24,7 +24,7 @@ export class RouteTable {
   readonly #notMapped = new Map<string, Denial<'method-not-mapped'>>()
 
   /**
-   * Adds a route to the table.
+   * Adds a route to the route table.
    *
    * @returns the existing routes that match the same requests with the same pattern; if there are any, the route is not
    *   added

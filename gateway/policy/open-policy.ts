@@ -20,7 +20,7 @@ export interface PolicyRoom {
   readonly current: Snapshot
   /**
    * Prepares the process for the policy with which it starts. If the process cannot be prepared for the newest policy
-   * of the cluster, it uses the older copy on its disk. Call once, before `watch`.
+   * of the cluster, it uses the older copy on its disk. Must be called once, before `watch`.
    *
    * @param prepare  prepares the process, and changes nothing if it throws
    * @throws {ConfigError} when `prepare` rejects the policy, and there is no older copy
@@ -29,8 +29,8 @@ export interface PolicyRoom {
   /** Starts to follow changes of the policy, and reports each change to `events`. */
   watch(events: PolicyFileEvents): void
   /**
-   * Checks for a change of the policy immediately. Also retries a policy that compiled but was rejected. Does
-   * nothing before `watch`.
+   * Checks for a change of the policy files or of the cluster policy immediately. Also retries a policy that compiled
+   * but was rejected. Does nothing before `watch`.
    */
   reload(): void
   close(): void

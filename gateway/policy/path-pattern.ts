@@ -4,16 +4,16 @@ import { reservedPrefixOf } from './reserved-paths.ts'
 /** A parsed path pattern of a route. */
 export interface PathPattern {
   /**
-   * Segments of the pattern: the texts between slashes, without a final `**`. The pattern `/` has one empty segment.
-   * The segment `*` matches any non-empty segment.
+   * Segments of the path pattern: the texts between slashes, without a final `**`. The pattern `/` has one empty
+   * segment. The segment `*` matches any non-empty segment.
    */
   readonly segments: readonly string[]
-  /** True when the pattern ends in `**`. The pattern then matches the path before `**` and every path below it. */
+  /** True when the path pattern ends in `**`. The pattern then matches the path before `**` and every path below it. */
   readonly open: boolean
 }
 
 /**
- * Parses a path pattern.
+ * Parses the path pattern of a route.
  *
  * @returns the parsed pattern, or an error message when the pattern is invalid
  */

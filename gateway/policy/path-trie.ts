@@ -11,9 +11,9 @@ interface PatternRoutes {
 interface Node {
   readonly literals: Map<string, Node>
   star: Node | undefined
-  /** Routes whose pattern ends at this trie node. */
+  /** Routes whose path pattern ends at this node of the trie. */
   readonly ending: PatternRoutes
-  /** Routes whose pattern is the path of this trie node followed by `**`. */
+  /** Routes whose path pattern is the path of this node of the trie, followed by `**`. */
   readonly open: PatternRoutes
 }
 
@@ -38,7 +38,7 @@ export class PathTrie {
   readonly #root = newNode()
 
   /**
-   * Adds a route under its pattern.
+   * Adds a route under its path pattern.
    *
    * @returns the existing routes that match the same requests with the same pattern; if there are any, the route is not
    *   added
@@ -102,7 +102,7 @@ function childOf(node: Node, segment: string): Node {
 }
 
 /**
- * Finds a route below a trie node.
+ * Finds a route below a node of the path trie.
  *
  * @param start  index in `path` of the next segment; greater than the length of the path after the last segment
  */
@@ -123,7 +123,7 @@ function findFrom(node: Node, path: string, start: number, method: string): Rout
 }
 
 /**
- * Returns the route of a pattern for the method.
+ * Returns the route of a path pattern for the method.
  *
  * @returns `undefined` when the pattern has no routes, or has `fall_through` and no route for the method
  */

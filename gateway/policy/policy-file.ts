@@ -24,8 +24,8 @@ export interface PolicyFileEvents {
    */
   prepare(snapshot: Snapshot, isCanary?: boolean): Commit
   /**
-   * Called when a changed policy did not compile, or `prepare` rejected the policy. The active policy stays in force.
-   * Called once for each change of the policy or of the error, and for each failed retry by `reload`.
+   * Called when a changed policy file did not compile, or `prepare` rejected the policy. The active policy stays in
+   * force. Called once for each change of the policy or of the error, and for each failed retry by `reload`.
    */
   rejected(error: unknown): void
   /** Called when the files contain the active policy again, after they contained a policy that was rejected. */
@@ -56,7 +56,7 @@ export class PolicyFile {
   }
 
   /**
-   * Loads and compiles the policy.
+   * Loads and compiles the policy from its files.
    *
    * @throws {ConfigError} with all problems of the policy
    */
@@ -116,7 +116,7 @@ export class PolicyFile {
   }
 
   /**
-   * Loads, compiles and prepares the changed policy.
+   * Loads, compiles and prepares the changed policy files.
    *
    * @returns a function that activates the policy; `undefined` when there is no new policy to activate
    */

@@ -50,7 +50,7 @@ export function policyTexts(path: string): readonly PolicyBytes[] {
   return policyFiles(path).map((file) => ({ file, bytes: readBytes(file) }))
 }
 
-/** Revision of the policy in these files: see {@link PolicySource.revision}. */
+/** Returns the revision of the policy in these files, as described at {@link PolicySource.revision}. */
 export function policyRevision(texts: readonly PolicyBytes[]): string {
   const hash = createHash('sha256')
   for (const { bytes } of texts) hash.update(bytes)

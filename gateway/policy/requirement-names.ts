@@ -16,14 +16,16 @@ import type { CertificateCondition, ServicePolicy } from './snapshot.ts'
  * @bound policy
  */
 export class RouteRequirementNames implements RequirementNames {
-  /** Scopes that a client can request to meet the requirement. */
+  /** Collected scopes that a client can request to meet the requirement. */
   readonly scopes = new Set<string>()
   /**
    * Issuers whose login sessions the requirement names, also under `not`. To evaluate the requirement, the gate must
    * read the session.
    */
   readonly loginIssuers = new Set<IssuerRules>()
-  /** Conditions on client certificates outside `not`. `allCertificates` also has the conditions under `not`. */
+  /**
+   * Collected conditions on client certificates outside `not`. `allCertificates` also has the conditions under `not`.
+   */
   readonly certificates: CertificateCondition[] = []
   readonly allCertificates: CertificateCondition[] = []
   readonly claims: (readonly string[])[] = []
@@ -31,7 +33,7 @@ export class RouteRequirementNames implements RequirementNames {
   readonly fields: string[] = []
   /** Lists of e-mail addresses that the requirement uses, by the absolute path of their file. */
   readonly emailLists = new Map<string, EmailList>()
-  /** Policy keys of relaxations under `require`, with their values. */
+  /** Collected policy keys of security relaxations under `require`, with their values. */
   readonly relaxations = new Set<string>()
   readonly #folder: string
   readonly #service: ServicePolicy
@@ -106,8 +108,8 @@ export class RouteRequirementNames implements RequirementNames {
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
       if (listed.length === 1) return listed[0]
-      // Report nothing here: if the service has no issuer but needs one, a problem has already been reported for the
-      // service.
+      // Report nothing about a missing issuer here: if the service has no issuer but needs one, a problem has already
+      // been reported for the service.
       if (listed.length > 1) {
         const message = `must name the issuer, because service ${id} has several`
         this.#report('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)

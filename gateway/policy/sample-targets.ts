@@ -60,7 +60,7 @@ export function matchesHost(pattern: string | undefined, host: string): boolean 
  */
 function* samplePaths(prefix: string, patterns: readonly PathPattern[], depth: number): Generator<string> {
   if (depth > 0) yield prefix
-  // A path can have an empty segment only at its end.
+  // Generate an empty segment only at the end of a path, because other paths are not in normal form.
   yield `${prefix}/`
   const segments = new Set([anySegment])
   for (const pattern of patterns) {

@@ -72,15 +72,15 @@ export interface Snapshot {
 
 export interface ServicePolicy {
   readonly id: string
-  /** Position of the service in `Snapshot.services`. */
+  /** Position of this service in `Snapshot.services`. */
   readonly index: number
   readonly issuers: ReadonlySet<IssuerRules>
   readonly upstreams: readonly URL[]
   /** Weights of the upstreams, in the same order; `undefined`: all upstreams have the same weight. */
   readonly weights: readonly number[] | undefined
-  /** When upstreams are ejected; `undefined`: never. */
+  /** Rules for the ejection of upstreams with failures; `undefined`: upstreams are never ejected. */
   readonly ejection: EjectionRules | undefined
-  /** Time in which an upstream that returns gets its whole share of the calls again, ms. */
+  /** Time in which an upstream that returns after an ejection gets its whole share of the calls again, ms. */
   readonly slowStartMs: number
   /** Health checks of the upstreams; `undefined`: none. */
   readonly health: HealthRules | undefined
@@ -146,7 +146,7 @@ export interface RouteStreams {
    */
   readonly max: number | undefined
   readonly maxPerSubject: number | undefined
-  /** Maximum duration of a stream, ms; `undefined` for no limit. */
+  /** Maximum duration (`streams.max_age`) of a stream, ms; `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
   /** Maximum time without a message of a WebSocket or a byte of an event stream, ms; `undefined` for no limit. */
   readonly idleMs: number | undefined
@@ -181,16 +181,16 @@ export interface RoleMapping {
 /** Claims and request fields that requirements examine. */
 export interface DecisionInputs {
   readonly claims: readonly (readonly string[])[]
-  /** Names of request fields, in lower case. */
+  /** Names of the request fields that requirements examine, in lower case. */
   readonly fields: readonly string[]
 }
 
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
-  /** The host pattern as the policy writes it; `undefined` matches every host. */
+  /** The host pattern of the route as the policy writes it; `undefined` matches every host. */
   readonly host: string | undefined
-  /** The path pattern as the policy writes it. */
+  /** The path pattern of the route as the policy writes it. */
   readonly path: string
   /** Requirement that a request must meet; `undefined` for a public route. */
   readonly requirement: Requirement | undefined
@@ -225,7 +225,7 @@ export interface Route {
   readonly revocationStaleMs: number
   /** Whether the requirement admits only tokens that are bound to the key of DPoP proofs. */
   readonly dpopRequired: boolean
-  /** Behaviour with DPoP proofs while Redis is unavailable. */
+  /** Whether DPoP proofs are refused or checked by each node alone while Redis is unavailable (`on_outage.replay`). */
   readonly replayOnOutage: 'closed' | 'node'
   readonly streams: RouteStreams
   /** Index in `priorities`: an overloaded node sheds the requests with a lower index first. */
@@ -255,7 +255,7 @@ export interface Route {
   readonly namedCertificates: readonly CertificateCondition[]
   /** Claims and request fields that the requirement and the shadow requirement examine, for the audit log. */
   readonly namedInputs: DecisionInputs
-  /** Lists of e-mail addresses that the requirement and the shadow requirement name. */
+  /** Lists of e-mail addresses (files) that the requirement and the shadow requirement name. */
   readonly emailLists: readonly EmailList[]
   /** Relaxations of the requirement: policy keys with their values. */
   readonly relaxations: readonly string[]
@@ -264,7 +264,7 @@ export interface Route {
 
 /** Schemes of `Authorization` with which callers of a route authenticate. */
 export interface RouteAccept {
-  /** Access tokens (Bearer, and DPoP for bound tokens). */
+  /** True when access tokens are accepted (scheme Bearer, and DPoP for bound tokens). */
   readonly bearer: boolean
   /** Compiled `basic` entry; `undefined` when the route does not accept a client id and secret. */
   readonly basic: BasicTerms | undefined
@@ -279,7 +279,7 @@ export interface RouteWebSocket {
    * `tokenInProtocol`, the gate's own.
    */
   readonly subprotocols: ReadonlySet<string> | undefined
-  /** Maximum size of a message, bytes; `undefined` for the limit of the node. */
+  /** Maximum size of a WebSocket message, bytes; `undefined` for the limit of the node. */
   readonly maxMessageBytes: number | undefined
   /** Whether a token that the client offers as a WebSocket subprotocol is accepted as the credential. */
   readonly tokenInProtocol: boolean
@@ -288,12 +288,15 @@ export interface RouteWebSocket {
 
 /** CORS response fields of a route (Fetch §3.2), by the exact value of `Origin`. */
 export interface RouteCors {
-  /** Methods that a CORS preflight is allowed to request. */
+  /** Methods that a CORS preflight of the route is allowed to request. */
   readonly methods: ReadonlySet<string>
   readonly preflights: ReadonlyMap<string, readonly HeaderField[]>
-  /** Fields of every response to a listed origin, including refusals. */
+  /** CORS fields of every response to a listed origin, including refusals. */
   readonly replies: ReadonlyMap<string, readonly HeaderField[]>
-  /** Fields of responses to origins that are not allowed: only `Vary`, so that caches store one response per origin. */
+  /**
+   * CORS fields of responses to origins that are not allowed: only `Vary`, so that caches store one response per
+   * origin.
+   */
   readonly otherReplies: readonly HeaderField[]
 }
 
@@ -309,7 +312,7 @@ export interface RouteDenials {
   readonly client: { readonly [R in ClientReason]: Denial<R> }
 }
 
-/** Condition on the identity of a client certificate. A member that is `undefined` states no condition. */
+/** Condition on the identity of a client certificate. Members that are `undefined` state no condition. */
 export interface CertificateCondition {
   readonly issuer: string | undefined
   /** SPIFFE IDs, one of which the certificate must have. */
@@ -322,7 +325,7 @@ export interface CertificateCondition {
 /** Input for the evaluation of a requirement. */
 export interface RequirementInput {
   readonly token: TokenFacts
-  /** The issuer of the request's login session; `undefined` without a session. */
+  /** Issuer of the request's login session; `undefined` without a session. */
   readonly loginIssuer: IssuerRules | undefined
   /** Identity of the client certificate; `undefined` without a certificate, and for one without an identity. */
   readonly certificate: CertificateIdentity | undefined
@@ -348,7 +351,7 @@ export interface Requirement {
    * @returns `undefined` when the requirement is met, else a denial that was built when the policy was compiled
    */
   evaluate(input: RequirementInput): Denial | undefined
-  /** Text for `explain` that describes this requirement; `explain` prints its sub-requirements below it. */
+  /** Text for `gatehouse explain` that describes this requirement; `explain` prints its sub-requirements below it. */
   readonly demand: string
   readonly subRequirements: readonly Requirement[]
   readonly reason: Reason

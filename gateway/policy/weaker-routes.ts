@@ -11,7 +11,10 @@ import type { Route, Snapshot } from './snapshot.ts'
 interface Candidate {
   readonly route: Route
   readonly pattern: PathPattern
-  /** Conditions of the route, one text each; a request must meet all of them. `undefined` for a public route. */
+  /**
+   * Conditions of the route's requirement, one text each; a request must meet all of them. `undefined` for a public
+   * route.
+   */
   readonly demands: ReadonlySet<string> | undefined
   readonly at: readonly (string | number)[]
 }
@@ -19,9 +22,9 @@ interface Candidate {
 /** Facts about a policy that the comparison of two routes needs. */
 interface KnownPolicy {
   readonly snapshot: Snapshot
-  /** Sample hosts, each with its description. */
+  /** Sample hosts of the policy, each with its description. */
   readonly hosts: ReadonlyMap<string, string>
-  /** Public routes. */
+  /** Public routes of the policy. */
   readonly open: ReadonlySet<unknown>
 }
 
@@ -100,7 +103,7 @@ function reachedUnder(stronger: Candidate, weaker: Candidate, known: KnownPolicy
   if (paths.length === 0) return undefined
   const methods = methodsInQuestion(stronger, weaker)
   for (const [host, name] of hosts) {
-    // Under a host of the stronger route, the weaker route matches only through the stronger route's own
+    // Ignore a host of the stronger route: there, the weaker route matches only through the stronger route's own
     // `fall_through`.
     if (isMoreLiteral(stronger.route.host, weaker.route.host) && matchesHost(stronger.route.host, host)) continue
     for (const path of paths) {
@@ -139,7 +142,7 @@ function hostsOf({ routes }: Snapshot): Map<string, string> {
   return hosts.set(unnamedHost, 'a host that no route names')
 }
 
-/** Returns a host that matches a host pattern. */
+/** Returns a sample host that matches a host pattern. */
 function sampleHost(pattern: string | undefined): string {
   if (pattern === undefined) return unnamedHost
   return pattern.startsWith('*.') ? `${anySegment}${pattern.slice(1)}` : pattern
@@ -165,7 +168,7 @@ function commonPaths(strong: PathPattern, weak: PathPattern): string[] {
     }
     if (b === undefined) return weak.open ? pathsOf([...common, ...strong.segments.slice(i)], strong.open) : []
     if (a !== b) {
-      // The segment `*` in a pattern does not match an empty segment of a path.
+      // Do not match an empty segment: the segment `*` in a pattern stands for a non-empty one.
       if ((a !== '*' && b !== '*') || a === '' || b === '') return []
       if (a === '*' && !decided) return []
       decided = true

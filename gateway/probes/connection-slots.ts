@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { parseAddress } from '../base/addresses.ts'
 
 export interface SlotLimits {
-  /** Maximum number of connections to the server, not counting connections in the reserve. */
+  /** Maximum number of connections to the small HTTP server, not counting connections in the reserve. */
   readonly total: number
   /** Maximum number of connections from one IPv4 address or IPv6 /64. */
   readonly perPeer: number
@@ -15,9 +15,9 @@ interface Slot {
   readonly peer: string
   /** True when the connection is in the reserve above the limits, and serves only the liveness probe. */
   readonly reserved: boolean
-  /** Number of requests on the connection whose reply is not complete. */
+  /** Number of requests on this connection whose reply is not complete. */
   calls: number
-  /** True after the first request on the connection. */
+  /** True after the first request on this connection. */
   used: boolean
 }
 
@@ -47,7 +47,10 @@ export class ConnectionSlots {
     this.#limits = limits
   }
 
-  /** Registers a new connection. Closes the connection when no place is free, not even in the reserve. */
+  /**
+   * Registers a new connection to the probe or admin listener. Closes the connection when no place is free, not even in
+   * the reserve.
+   */
   open(socket: Socket): void {
     const peer = peerOf(socket.remoteAddress ?? '')
     const reserved = !this.#makeRoom(peer)
@@ -63,15 +66,15 @@ export class ConnectionSlots {
   }
 
   /**
-   * Records that a request has arrived. A second request before the first reply is complete closes the connection,
-   * because a client that pipelines requests and reads nothing could fill the memory with replies.
+   * Records that a request has arrived on a connection. A second request before the first reply is complete closes the
+   * connection, because a client that pipelines requests and reads nothing could fill the memory with replies.
    *
    * @returns whether the connection is in the reserve, which serves only liveness probes; `undefined` when the
    *   connection was closed and needs no reply
    */
   began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
-    // A new connection has replaced this connection while its request was in transit, so the request gets no reply.
+    // Send no reply when a new connection has replaced this connection while its request was in transit.
     if (slot === undefined) return undefined
     if (slot.calls > 0) {
       this.#forget(slot)
@@ -83,7 +86,7 @@ export class ConnectionSlots {
     return slot.reserved
   }
 
-  /** Records that the reply is complete or the connection is closed. */
+  /** Records that a reply on the connection is complete or the connection is closed. */
   ended(socket: Socket): void {
     const slot = this.#slots.get(socket)
     if (slot !== undefined) slot.calls--
@@ -101,7 +104,7 @@ export class ConnectionSlots {
   }
 
   /**
-   * Closes one eligible idle connection.
+   * Closes one idle connection that may be replaced.
    *
    * @returns false when no eligible connection is idle
    */
@@ -116,7 +119,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** Whether connection `a` is closed before the older connection `b`. */
+  /** Whether idle connection `a` is replaced before the older connection `b`. */
   #yields(a: Slot, b: Slot): boolean {
     if (a.used !== b.used) return b.used
     return this.#ofPeer.get(a.peer)! > this.#ofPeer.get(b.peer)!

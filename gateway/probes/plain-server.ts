@@ -33,9 +33,9 @@ export interface PlainServerOptions {
   readonly replyMs?: number
 }
 
-/** Maximum time in which a client must send a request head, ms. */
+/** Maximum time in which a client of the server must send a request head, ms. */
 const HEAD_MS = 2000
-/** Maximum time in which a client must send a complete request, ms. */
+/** Maximum time in which a client of the server must send a complete request, ms. */
 const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
 /** Interval at which the time limits of request heads and requests are checked, ms. */

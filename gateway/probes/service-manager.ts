@@ -16,7 +16,7 @@ const WATCHDOG_SHARE = 3
 export class ServiceManager {
   readonly #env: NodeJS.ProcessEnv
   readonly #supervisor = new Supervisor('service-manager')
-  /** The messages so far: they are sent one after the other. */
+  /** Promise of the last message to systemd: messages are sent one after the other. */
   #sent: Promise<void> = Promise.resolve()
   #watchdog: (() => void) | undefined
 
@@ -24,16 +24,17 @@ export class ServiceManager {
     this.#env = env
   }
 
-  /** The process serves. Starts the watchdog messages, if the unit has `WatchdogSec`. */
+  /** Tells systemd that the process serves. Starts the watchdog messages, if the unit has `WatchdogSec`. */
   ready(): void {
     this.#tell('READY=1')
     const everyMs = watchdogMs(this.#env)
     if (everyMs !== undefined) this.#watchdog ??= this.#supervisor.repeat(everyMs, () => this.#send(['WATCHDOG=1']))
   }
 
-  /** Runs `work`, a reload. `systemctl reload` waits until it has ended. */
+  /** Runs a reload and tells systemd its begin and end. `systemctl reload` waits until it has ended. */
   async reload(work: () => Promise<void> | undefined): Promise<void> {
-    // `Type=notify-reload` ignores the message without the time of CLOCK_MONOTONIC, which Node's `hrtime` reads on Linux.
+    // Send the time of CLOCK_MONOTONIC: `Type=notify-reload` ignores the message without the time of CLOCK_MONOTONIC,
+    // which Node's `hrtime` reads on Linux.
     this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
     try {
       await work()
@@ -42,7 +43,7 @@ export class ServiceManager {
     }
   }
 
-  /** The process stops. Watchdog messages continue until its end. */
+  /** Tells systemd that the process stops. Watchdog messages continue until its end. */
   stopping(): void {
     this.#tell('STOPPING=1')
   }
@@ -52,7 +53,7 @@ export class ServiceManager {
     this.#sent = this.#sent.then(() => this.#supervisor.attempt(() => this.#send(assignments)))
   }
 
-  /** @throws {Error} when `systemd-notify` is missing or fails */
+  /** Sends one message to systemd. @throws {Error} when `systemd-notify` is missing or fails */
   async #send(assignments: readonly string[]): Promise<void> {
     const { PATH, NOTIFY_SOCKET } = this.#env
     const child = spawn('systemd-notify', assignments, { env: { PATH, NOTIFY_SOCKET }, stdio: 'ignore' })
@@ -63,7 +64,10 @@ export class ServiceManager {
   }
 }
 
-/** Time between two watchdog messages, ms; `undefined` without a watchdog for this process (sd_watchdog_enabled(3)). */
+/**
+ * Returns the time between two watchdog messages, ms; `undefined` without a watchdog for this process
+ * (sd_watchdog_enabled(3)).
+ */
 function watchdogMs({ NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID }: NodeJS.ProcessEnv): number | undefined {
   const limitMs = Number(WATCHDOG_USEC) / 1000
   if (!NOTIFY_SOCKET || !(limitMs > 0)) return undefined

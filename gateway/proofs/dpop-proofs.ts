@@ -16,7 +16,8 @@ const CLOCK_SKEW_MS = 10_000
 /** Maximum number of used proofs in each of the two generations that the node itself records: about 25 MB in total. */
 const OWN_RECORDS_MAX = 131_072
 /**
- * Time for which a key is checked more strictly after an invalid signature, ms; then the maximum number of such keys.
+ * Time for which a DPoP key is checked more strictly after an invalid signature, ms; then the maximum number of such
+ * keys.
  */
 const SUSPECT_MS = 10_000
 const SUSPECTS_MAX = 16_384
@@ -26,26 +27,27 @@ export function recordLifeMs(iatWindowMs: number): number {
   return 2 * iatWindowMs + CLOCK_SKEW_MS
 }
 
-/** Expected contents of a proof (RFC 9449 §4.3). */
+/** Expected contents of a DPoP proof (RFC 9449 §4.3). */
 export interface ProofExpectation {
-  /** Thumbprint of the key to which the token is bound. */
+  /** Thumbprint of the key to which the access token is bound. */
   readonly thumbprint: string
   readonly token: string
   readonly method: string
   readonly nowMs: number
-  /** Whether a URL (the claim `htu`) is the URL of the request. */
+  /** Returns whether a URL (the claim `htu`) is the URL of the request. */
   isUrl(htu: string): boolean
   /**
-   * Whether the client address may cause another signature check. Called only for a key with recent invalid signatures.
+   * Returns whether the client address may cause another signature check. Called only for a key with recent invalid
+   * signatures.
    */
   mayVerify(): boolean
 }
 
-/** A proof that has passed all checks except the check for reuse (replay). */
+/** A DPoP proof that has passed all checks except the check for reuse (replay). */
 export interface ValidProof {
-  /** Hash of the thumbprint and `jti`, in hexadecimal. */
+  /** Name of the proof: hash of the thumbprint and `jti`, in hexadecimal. */
   readonly id: string
-  /** Nonce for the next proof, when the nonce of this one will expire soon (RFC 9449 §8.2). */
+  /** Nonce for the client's next proof, when the nonce of this one will expire soon (RFC 9449 §8.2). */
   readonly nonce: string | undefined
 }
 
@@ -142,7 +144,9 @@ export class DpopProofs {
     return onOutage === 'closed' ? this.#used.use(id) : this.#useWithFallback(id, this.#used)
   }
 
-  /** The node records the proof too, so that a proof that was used before an outage is rejected during the outage. */
+  /**
+   * Record the proof on this node too, so that a proof that was used before an outage is rejected during the outage.
+   */
   async #useWithFallback(id: string, used: UsedProofs): Promise<boolean> {
     if (this.#own.has(id)) return false
     const recorded = this.#own.add(id)
@@ -165,7 +169,7 @@ export class DpopProofs {
   }
 }
 
-/** The public key in a proof. Its thumbprint is the expected one, and the key has not been imported yet. */
+/** Imports the public key of a proof. Its thumbprint is the expected one, and the key has not been imported yet. */
 interface NewKey {
   readonly head: string
   readonly import: () => ReturnType<typeof proofSignatureCheck>

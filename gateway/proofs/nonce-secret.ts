@@ -18,7 +18,7 @@ export class NonceSecret implements SharedState {
     this.#keys = keys
   }
 
-  /** 32 bytes; the same object until the secret changes. */
+  /** The secret of the nonces, 32 bytes; the same object until the secret changes. */
   get bytes(): Buffer {
     return this.#bytes
   }

@@ -14,12 +14,12 @@ const publicMembers: Readonly<Record<string, readonly string[]>> = {
 /** Members of a private or symmetric key (RFC 7518 §6.2.2, §6.3.2, §6.4.1). RFC 9449 §4.3: a proof must not have them. */
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const
 
-/** Largest RSA key, bits. Its signature check takes about 65 µs. */
+/** Largest RSA key of a DPoP proof, bits. Its signature check takes about 65 µs. */
 const RSA_MAX_BITS = 4096
 
-/** Public key of a proof, with its thumbprint. */
+/** Public key of a DPoP proof, with its thumbprint. */
 export interface ThumbprintedKey {
-  /** SHA-256 thumbprint of the key (RFC 7638), in base64url. */
+  /** SHA-256 thumbprint of the DPoP key (RFC 7638), in base64url. */
   readonly thumbprint: string
   readonly material: JsonWebKey
 }
@@ -59,7 +59,10 @@ export function proofSignatureCheck(
   }
 }
 
-/** RFC 7518 §3.3: RSA keys have at least 2048 bits. With an exponent of 1, any signature would be valid. */
+/**
+ * Reject an unsafe RSA key: RFC 7518 §3.3 requires at least 2048 bits. With an exponent of 1, any signature would be
+ * valid.
+ */
 function isSafe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, { n }: JsonWebKey): boolean {
   if (asymmetricKeyType !== 'rsa') return true
   const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails!

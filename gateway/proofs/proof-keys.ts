@@ -3,7 +3,7 @@ import type { ImmediateSignatureCheck } from '../oauth/jws-signature.ts'
 /** Maximum number of keys in each of the two generations of the cache. */
 const GENERATION_MAX = 16_384
 
-/** A public key that has verified a proof. */
+/** A cached public key that has verified a DPoP proof. */
 export interface KnownProofKey {
   /**
    * First part (the header) of the proof with which the client presented the key. A proof with the same header has the
@@ -20,12 +20,14 @@ export interface KnownProofKey {
 export class ProofKeys {
   readonly #max: number
   /**
-   * The cache has two generations. When the young generation is full, it replaces the old one.
+   * DPoP keys in the young of two generations. When the young generation is full, it replaces the old one.
    *
    * @bound {@link GENERATION_MAX} keys | the older generation is dropped | none
    */
   #young = new Map<string, KnownProofKey>()
-  /** Keys of the previous generation. @bound {@link GENERATION_MAX} keys | the older generation is dropped | none */
+  /**
+   * DPoP keys of the previous generation. @bound {@link GENERATION_MAX} keys | the older generation is dropped | none
+   */
   #old = new Map<string, KnownProofKey>()
 
   constructor(max = GENERATION_MAX) {

@@ -1,22 +1,23 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** Time for which a nonce can be used, ms. */
+/** Time for which a DPoP nonce can be used, ms. */
 const NONCE_LIFE_MS = 5 * 60_000
 /**
- * Age of a nonce from which on a reply contains a newer nonce, ms. The client then avoids a rejection because of an
- * expired nonce.
+ * Age of a DPoP nonce from which on a reply contains a newer nonce, ms. The client then avoids a rejection because of
+ * an expired nonce.
  */
 export const NONCE_RENEW_MS = NONCE_LIFE_MS / 2
 /**
- * Maximum number of nonces in memory. There is one nonce per second, so this is more than the number of valid nonces.
+ * Maximum number of DPoP nonces in memory. There is one nonce per second, so this is more than the number of valid
+ * nonces.
  */
 const KNOWN_MAX = 512
-/** Maximum difference between the clocks of two nodes with which a nonce is still accepted, ms. */
+/** Maximum difference between the clocks of two nodes with which a DPoP nonce is still accepted, ms. */
 const CLOCK_SKEW_MS = 10_000
 const HOUR_S = 3600
 const TIME_BYTES = 4
 const MAC_BYTES = 12
-/** Length of a nonce in base64url, characters. */
+/** Length of a DPoP nonce in base64url, characters. */
 const NONCE_CHARS = 22
 
 /** The epoch of the data in Redis that records used proofs: its id, and its start if the id shows the start. */
@@ -67,13 +68,13 @@ export class ProofNonces {
     return this.#options.mode === 'required' || nowMs < this.#settledAt(nowMs)
   }
 
-  /** Returns a nonce of the current second. */
+  /** Returns the DPoP nonce of the current second. */
   issue(nowMs: number): string {
     return this.#bytesOf(Math.floor(nowMs / 1000)).toString('base64url')
   }
 
   /**
-   * Returns the age of a nonce, ms; negative if the clock of the issuing node is ahead.
+   * Returns the age of a DPoP nonce, ms; negative if the clock of the issuing node is ahead.
    *
    * @returns `undefined` for an invalid nonce
    */
@@ -83,12 +84,14 @@ export class ProofNonces {
     if (bytes.length !== TIME_BYTES + MAC_BYTES) return undefined
     const issuedS = bytes.readUInt32BE(0)
     const ageMs = nowMs - issuedS * 1000
-    // Check the age before the MAC, so that a client cannot make the node compute nonces of any time.
+    // Check the age of the nonce before its MAC, so that a client cannot make the node compute nonces of any time.
     if (ageMs < -CLOCK_SKEW_MS || ageMs >= NONCE_LIFE_MS) return undefined
     return timingSafeEqual(bytes, this.#bytesOf(issuedS)) ? ageMs : undefined
   }
 
-  /** Returns the nonce of one second. All nodes issue the same nonce in one second, so a node computes few MACs. */
+  /**
+   * Returns the DPoP nonce of one second. All nodes issue the same nonce in one second, so a node computes few MACs.
+   */
   #bytesOf(issuedS: number): Buffer {
     const { id } = this.#options.epoch()
     const secret = this.#options.secret()

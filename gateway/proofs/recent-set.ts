@@ -31,7 +31,7 @@ export class RecentSet {
     return this.#young.has(text) || this.#old.has(text)
   }
 
-  /** Adds a text. @returns false when the set is full, and the text was not added */
+  /** Adds a text to the set. @returns false when the set is full, and the text was not added */
   add(text: string): boolean {
     this.#turn()
     if (this.#young.size >= this.#max) return false

@@ -21,18 +21,18 @@ export class UsedProofs {
   }
 
   /**
-   * Records a proof, atomically. One round trip to Redis.
+   * Records a DPoP proof as used, atomically. One round trip to Redis.
    *
    * The epoch is read after the record was written. An unchanged epoch then shows that Redis had its data, and thus all
    * records, when it accepted the proof.
    *
    * @param name  hash of thumbprint and `jti`, in hexadecimal
    * @returns false when the proof was used before
-   * @throws {GatewayFault} as a rejection: `store-unavailable` when Redis is unavailable or has lost its data. The proof
-   *   may have been recorded
+   * @throws {GatewayFault} as a rejection: `store-unavailable` when Redis is unavailable or has lost its data. The
+   *   proof may have been recorded
    */
   async use(name: string): Promise<boolean> {
-    // Send both commands in one tick: Redis then runs them in this order.
+    // Send the write and the read of the epoch in one tick: Redis then runs them in this order.
     const [recorded, epoch] = await Promise.all([
       this.#client.call('SET', this.#keys.usedProof(name), '', 'NX', 'PX', this.#lifeMs),
       this.#client.call('GET', this.#keys.epoch),

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 /** Contract between nodes and workers for one kind of job. */
 export interface JobContract<Payload> {
-  /** Kind of the job. Queues of one kind share a Redis Cluster slot, and each queue has its own name. */
+  /** Name of the kind of job. Queues of one kind share a Redis Cluster slot, and each queue has its own name. */
   readonly kind: string
   /**
    * Schema of the payload. A payload contains ids and never secrets, because everyone with access to the queue can read
@@ -14,9 +14,9 @@ export interface JobContract<Payload> {
    * older worker must not ignore. An older worker then leaves the job to other workers.
    */
   readonly version?: number
-  /** Maximum number of attempts, including the first one. */
+  /** Maximum number of attempts of a job, including the first one. */
   readonly attempts: number
-  /** Delay before the first retry, ms. Doubles before each further retry, with random jitter. */
+  /** Delay before the first retry of a failed job, ms. Doubles before each further retry, with random jitter. */
   readonly backoffMs: number
   /** Maximum number of waiting jobs in one queue; further jobs are not added. The limit matters when no worker runs. */
   readonly waitingMax: number

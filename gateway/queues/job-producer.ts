@@ -5,7 +5,7 @@ import { Queues } from './queues.ts'
 
 interface PendingJob<Payload> {
   readonly queue: string
-  /** Deduplication id. While a job with this id waits or runs, no other job with this id is added. */
+  /** Deduplication id of the job. While a job with this id waits or runs, no other job with this id is added. */
   readonly id: string
   readonly payload: Payload
 }

@@ -21,9 +21,9 @@ export class JobSchedule<Payload> {
   }
 
   /**
-   * Schedules a repeating job. A second call with the same id replaces the schedule. Call it again from time to time: a
-   * worker computes the next run by its own clock, so after the clock of a worker was ahead, the next run can be hours
-   * away.
+   * Schedules a repeating job. A second call with the same id replaces the schedule. Must be called again from time to
+   * time: a worker computes the next run by its own clock, so after the clock of a worker was ahead, the next run can
+   * be hours away.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -38,7 +38,7 @@ export class JobSchedule<Payload> {
   }
 
   /**
-   * Adds one job.
+   * Adds one job to its queue.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -50,7 +50,7 @@ export class JobSchedule<Payload> {
   }
 
   /**
-   * Removes a repeating job.
+   * Removes the schedule of a repeating job.
    *
    * @returns whether the schedule existed
    * @throws {RedisFault} as a rejection

@@ -43,7 +43,8 @@ export class QueueView {
       connection: this.#connection,
       prefix: this.#prefix,
       skipVersionCheck: true,
-      // Otherwise the queue library resets the maximum length of the event stream, which `Queues` sets, to 10,000.
+      // Skip the metadata: otherwise the queue library resets the maximum length of the event stream, which `Queues`
+      // sets, to 10,000.
       skipMetasUpdate: true,
     })
     queue.on('error', () => {})

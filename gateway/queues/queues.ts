@@ -5,10 +5,10 @@ import type { RedisLink } from '../redis/redis-link.ts'
 export class Queues {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
-  /** Queues by name. @bound policy */
+  /** Job queues by name. @bound policy */
   readonly #queues = new Map<string, Queue>()
   /**
-   * Resolves when the first attempt to connect to Redis has succeeded or failed. A call before this would fail
+   * Resolves when the first attempt to connect to Redis has succeeded or failed. A job that is added earlier would fail
    * immediately.
    */
   readonly #attempted: Promise<void>
@@ -38,7 +38,7 @@ export class Queues {
         skipVersionCheck: true,
         streams: { events: { maxLen: 1000 } },
       })
-      // Ignore the error here, because `RedisLink` logs a lost connection.
+      // Ignore the connection error of the queues here, because `RedisLink` logs a lost connection.
       queue.on('error', () => {})
       this.#queues.set(name, queue)
     }

@@ -30,8 +30,8 @@ export type ShipAudit = z.output<typeof payload>
 export const shipAudit: JobContract<ShipAudit> = {
   kind: 'ship',
   payload,
-  // One attempt is enough: the next repetition of the job is the retry and computes its own delay. Replays have their
-  // own retry settings.
+  // Use one attempt: the next repetition of the job is the retry and computes its own delay. Replays have their own
+  // retry settings.
   attempts: 1,
   backoffMs: 1000,
   waitingMax: 1000,

@@ -23,8 +23,8 @@ export class Breaker {
   #trying = false
 
   /**
-   * Whether a call can be sent now. The first call allowed after a pause is the trial call. The caller of the trial
-   * call must report the outcome with `replied`, `timedOut` or `broke`; until then every other call is refused.
+   * Whether a call to Redis can be sent now. The first call allowed after a pause is the trial call. The caller of the
+   * trial call must report the outcome with `replied`, `timedOut` or `broke`; until then every other call is refused.
    */
   allows(): boolean {
     if (!this.#open) return true
@@ -33,7 +33,7 @@ export class Breaker {
     return true
   }
 
-  /** Records that the server replied. An error reply counts too. */
+  /** Records that the Redis server replied to a call. An error reply counts too. */
   replied(): void {
     this.#failures = 0
     this.#restMs = REST_MIN_MS
@@ -41,7 +41,7 @@ export class Breaker {
     this.#trying = false
   }
 
-  /** Records that a call received no reply before its deadline. */
+  /** Records that a call to Redis received no reply before its deadline. */
   timedOut(): void {
     this.#trying = false
     const nowMs = performance.now()
@@ -53,7 +53,8 @@ export class Breaker {
   }
 
   /**
-   * Records that the connection broke. A pending trial call then has no result, and another trial call is allowed.
+   * Records that the connection to Redis broke. A pending trial call then has no result, and another trial call is
+   * allowed.
    */
   broke(): void {
     this.#trying = false

@@ -37,17 +37,20 @@ export class ConnectionAccess {
       tls: () => access.tls(access.certificate.presented),
     }
     for (const [name, get] of Object.entries(readers)) {
-      // The setter does nothing. It is needed because ioredis may assign the options of a client again.
+      // Setter that does nothing. It is needed because ioredis may assign the options of a client again.
       Object.defineProperty(given, name, { get, set() {}, enumerable: true, configurable: true })
     }
   }
 
-  /** Call this method before a connection to Redis is opened. Then pass the new connection to the returned function. */
+  /**
+   * Selects the credentials of a new connection. Must be called before a connection to Redis is opened; the returned
+   * function must get the new connection.
+   */
   begin(): (stream: Socket) => void {
     const credentials = this.#credentials.presented
     const certificate = this.#access.certificate.presented
     return (stream) => {
-      // The reply to AUTH or HELLO is the first data of a connection.
+      // Examine the first data of a connection: it is the reply to AUTH or HELLO.
       stream.once('data', (data: Buffer) => {
         if (refusal.test(data.toString('latin1', 0, 16))) this.#credentials.refused(credentials)
       })

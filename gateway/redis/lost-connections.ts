@@ -16,17 +16,17 @@ type Connection = Pick<RedisClient, 'closing'>
 /** Logs the lost connections of one link together, since one unavailable server is one incident. @bound code */
 export class LostConnections {
   readonly #log: RedisLog
-  /** Names of the connections that are lost now. */
+  /** Names of the Redis connections that are lost now. */
   readonly #lost = new Map<Connection, string>()
-  /** Names of all connections lost since the last time that every connection was up. */
+  /** Names of all Redis connections lost since the last time that every connection was up. */
   readonly #named = new Set<string>()
   readonly #unlogged = new Set<string>()
-  /** Reasons for the losses that are not logged yet. */
+  /** Reasons for the lost connections that are not logged yet. */
   readonly #reasons = new Set<string>()
   readonly #task = new Supervisor('redis-connection')
-  /** Cancels the timer that logs the gathered losses. */
+  /** Function that cancels the timer for the log line about lost connections. */
   #gathering: (() => void) | undefined
-  /** Cancels the timer that logs connections which are still lost. */
+  /** Function that cancels the timer for the log line about connections that are still lost. */
   #straggling: (() => void) | undefined
 
   constructor(log: RedisLog) {
@@ -34,7 +34,7 @@ export class LostConnections {
   }
 
   /**
-   * Records that a connection is lost.
+   * Records that a Redis connection is lost.
    *
    * @param name  connection name without the `gatehouse-` prefix that CLIENT LIST shows
    */
@@ -47,7 +47,7 @@ export class LostConnections {
     this.#gathering ??= this.#task.after(GATHER_MS, () => this.#logLosses())
   }
 
-  /** Records that a connection is established. Does nothing if the connection was not lost. */
+  /** Records that a Redis connection is established. Does nothing if the connection was not lost. */
   regain(connection: Connection): void {
     if (!this.#lost.delete(connection)) return
     if (this.#missing().length > 0) {
@@ -59,7 +59,7 @@ export class LostConnections {
     this.close()
   }
 
-  /** Logs the losses that are not logged yet and cancels the timers. */
+  /** Logs the lost connections that are not logged yet and cancels the timers. */
   close(): void {
     this.#logLosses()
     this.#straggling?.()

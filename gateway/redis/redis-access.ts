@@ -3,13 +3,13 @@ import { Followed } from '../base/followed.ts'
 import type { RedisSettings, RedisSource } from '../base/redis-topology.ts'
 import { keyFits } from '../x509/certificate-texts.ts'
 
-/** User and password for a connection; both `undefined` when the server requires none. */
+/** User and password for a Redis connection; both `undefined` when the server requires none. */
 export interface RedisCredentials {
   readonly username: string | undefined
   readonly password: string | undefined
 }
 
-/** Client certificate and key of a TLS connection, in PEM; both `undefined` for none. */
+/** Client certificate and key for a TLS connection to Redis, in PEM; both `undefined` for none. */
 interface PresentedCertificate {
   readonly cert: string | undefined
   readonly key: string | undefined
@@ -43,18 +43,18 @@ export class RedisAccess {
       const { username, password } = place.topology === 'sentinel' ? place : {}
       return { username, password }
     })
-    // Certificate and key are replaced one after the other. Until the two match, the previous pair stays in use.
+    // Keep the previous pair until certificate and key match: they are replaced one after the other.
     this.certificate = followed(
       ({ tls }) => ({ cert: tls?.cert, key: tls?.key }),
       ({ cert, key }) => cert === undefined || key === undefined || keyFits(cert, key),
     )
   }
 
-  /** TLS options of a connection with this client certificate; `undefined` without TLS. */
+  /** TLS options of a Redis connection with this client certificate; `undefined` without TLS. */
   tls({ cert, key }: PresentedCertificate): ConnectionOptions | undefined {
     const { tls } = this.#source.current()
     if (tls === undefined) return undefined
-    // rejectUnauthorized is set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    // Set rejectUnauthorized explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
     return {
       rejectUnauthorized: true,
       ...(tls.ca !== undefined && { ca: tls.ca }),

@@ -8,15 +8,15 @@ import { RedisFault, redisFault } from './redis-fault.ts'
 
 export type RedisArgument = string | number | Buffer
 
-/** A Lua script. The first call loads the script into Redis. */
+/** A Lua script for Redis. The first call loads the script into Redis. */
 export interface RedisScript {
   /**
-   * Runs the script. A call that failed may have run on the server, so a failed call is not retried.
+   * Runs the Lua script. A call that failed may have run on the server, so a failed call is not retried.
    *
    * @throws {RedisFault} as a rejection
    */
   (keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
-  /** Runs the script and returns strings in the reply as buffers. */
+  /** Runs the Lua script and returns strings in the reply as buffers. */
   buffers(keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
 }
 
@@ -26,9 +26,9 @@ type Defined = Record<string, (...rest: RedisArgument[]) => Promise<unknown>>
 export class RedisClient {
   readonly #driver: Redis | Cluster
   readonly #breaker: Breaker | undefined
-  /** Scripts by name. @bound code */
+  /** Lua scripts by name. @bound code */
   readonly #scripts = new Map<string, RedisScript>()
-  /** Functions that are called after a reconnect. @bound code */
+  /** Functions that are called after a reconnection to Redis. @bound code */
   readonly #reconnected = new Set<() => void>()
   /** True after `close` was called. A lost connection is then expected and not logged. */
   closing = false
@@ -44,13 +44,13 @@ export class RedisClient {
     driver.on('close', () => breaker?.broke())
   }
 
-  /** Whether the connection is established and can send calls. */
+  /** Whether the connection to Redis is established and can send calls. */
   get ready(): boolean {
     return this.#driver.status === 'ready'
   }
 
   /**
-   * Sends a command.
+   * Sends a command to Redis.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -72,7 +72,7 @@ export class RedisClient {
   }
 
   /**
-   * Sends a command like `call` and returns strings in the reply as buffers.
+   * Sends a command to Redis like `call` and returns strings in the reply as buffers.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -92,7 +92,8 @@ export class RedisClient {
   callBeside(key: string, command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.#guarded(() => {
       const built = new Command(command, args, { replyEncoding: 'utf8' })
-      // A command without a key has no slot, and the cluster driver selects the master by slot.
+      // Select the connection by the slot of `key`: a command without a key has no slot, and the cluster driver selects
+      // the master by slot.
       if (this.#driver.isCluster) Object.assign(built, { slot: new Command('get', [key]).getSlot() })
       return this.#driver.sendCommand(built) as Promise<unknown>
     })
@@ -113,9 +114,9 @@ export class RedisClient {
     const defined = this.#driver as unknown as Defined
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#guarded(() => {
-        // Define one command for each number of keys, so that the first argument is a key. Pipelines of ioredis use the
-        // first argument to select the slot. If the first argument were the number of keys, calls of different slots
-        // would share a pipeline, which Redis Cluster rejects.
+        // Define one ioredis command for each number of keys, so that the first argument is a key. Pipelines of ioredis
+        // use the first argument to select the slot. If the first argument were the number of keys, calls of different
+        // slots would share a pipeline, which Redis Cluster rejects.
         const command = `${name}${keys.length}`
         if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
@@ -157,23 +158,23 @@ export class RedisClient {
     if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 
-  /** Calls `listener` each time the connection is established, including the first time. */
+  /** Calls `listener` each time the connection to Redis is established, including the first time. */
   onReady(listener: () => void): void {
     this.#reconnected.add(listener)
   }
 
   /**
-   * Closes the connection and opens a new one. For a caller that has found that the connection leads to the wrong
-   * server. Does nothing while no connection is established.
+   * Closes the connection to Redis and opens a new one. For a caller that has found that the connection leads to the
+   * wrong server. Does nothing while no connection is established.
    */
   reconnect(): void {
     if (this.#driver.status === 'ready') this.#driver.disconnect(true)
   }
 
-  /** Closes the connection. Pending calls have up to 500 ms to finish. Returns within 1 s. */
+  /** Closes the connection to Redis. Pending calls have up to 500 ms to finish. Returns within 1 s. */
   async close(): Promise<void> {
     this.closing = true
-    // Without a connection the driver does not always emit `end`, so waiting for `end` could take forever.
+    // Do not wait for `end` without a connection: the driver does not always emit it.
     if (!this.ready) return this.#driver.disconnect()
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     this.#driver.quit().catch(() => this.#driver.disconnect())

@@ -42,7 +42,8 @@ export function redisFault(error: unknown): RedisFault {
   if (message.startsWith('Reached the max retries'))
     return new RedisFault('DISCONNECTED', 'connection lost before the reply')
   if (message.startsWith("Stream isn't writeable")) return new RedisFault('DISCONNECTED', 'no connection')
-  // The cluster driver puts the error of the last server at the end of the whole message.
+  // Read the code at the end of the message: the cluster driver puts the error of the last server at the end of the
+  // whole message.
   const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   const remedy = code === undefined ? undefined : remedies[code]

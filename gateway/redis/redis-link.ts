@@ -24,7 +24,7 @@ export type QueueConnection = Redis | Cluster
 
 type ConnectionKind = ClientKind | 'producer' | 'worker'
 
-/** Driver options without `replyMapping`, so that replies have the RESP2 types with every protocol version. */
+/** ioredis options without `replyMapping`, so that replies have the RESP2 types with every protocol version. */
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
 /** Maximum time to wait for the reply to a call, by the use of the connection, ms. `undefined` means no limit. */
@@ -38,8 +38,8 @@ export const redisDeadlineMs = {
   worker: undefined,
 } as const
 /**
- * Time without a reply after which a connection is replaced, by its use, ms. Longer than the longest blocking call: 250
- * ms of `reader`, 3 s of `receipt`, 10 s of `worker`.
+ * Time without a reply of Redis after which a connection is replaced, by its use, ms. Longer than the longest blocking
+ * call: 250 ms of `reader`, 3 s of `receipt`, 10 s of `worker`.
  */
 const silenceMs: Readonly<Record<ConnectionKind, number>> = {
   store: 2000,
@@ -50,7 +50,7 @@ const silenceMs: Readonly<Record<ConnectionKind, number>> = {
   producer: 2000,
   worker: 12_000,
 }
-/** Number of attempts from which the reconnection delay is computed after the driver stopped reconnecting. */
+/** Number of attempts from which the reconnection delay is computed after ioredis stopped reconnecting. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
 /**
@@ -75,7 +75,7 @@ export class RedisLink {
   readonly #task = new Supervisor('redis-connection')
   readonly #silent = new SilentConnections(this.#task)
   readonly #lost: LostConnections
-  /** Connections of this process. @bound code */
+  /** Redis connections of this process. @bound code */
   readonly #clients: RedisClient[] = []
 
   /**
@@ -99,7 +99,7 @@ export class RedisLink {
   }
 
   /**
-   * Opens a connection.
+   * Opens a connection to Redis.
    *
    * @param name  shown in the log, and by CLIENT LIST with the prefix `gatehouse-`
    */
@@ -132,20 +132,20 @@ export class RedisLink {
     const { place } = this.#settings
     const hasTls = this.#settings.tls !== undefined
     const opened = (stream: Socket): void => this.#silent.watch(stream, silenceMs[kind])
-    // The connector gives each connection the current user, password and certificates.
+    // Use the connector that gives each connection the current user, password and certificates.
     const common: RedisOptions = {
       Connector: serverConnector({ access: this.#access, opened }),
       ...optional({ commandTimeout: redisDeadlineMs[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
-      // The driver must not repeat a command without a reply: the command may have run on the server, so only the
+      // Do not let the driver repeat a command without a reply: the command may have run on the server, so only the
       // caller can decide.
       maxRetriesPerRequest: kind === 'worker' ? null : 0,
       // Do not queue calls while there is no connection, because an HTTP request must not wait for a connection.
       enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
-      // ioredis must not renew subscriptions: `RedisClient.subscribe` renews the subscription and handles a failure.
+      // Do not let ioredis renew subscriptions: `RedisClient.subscribe` renews the subscription and handles a failure.
       autoResubscribe: false,
       // Reconnect after an error of a demoted master, or of a master without its replicas. Such a master keeps
       // connections open and refuses writes.
@@ -163,8 +163,8 @@ export class RedisLink {
           Connector: sentinelConnector({ access: this.#access, opened }),
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
-          // Without the failover detector, connections stay with a replaced master, which accepts writes that are lost
-          // later.
+          // Turn on the failover detector: without it, connections stay with a replaced master, which accepts writes
+          // that are lost later.
           failoverDetector: true,
         })
       case 'cluster':
@@ -183,8 +183,8 @@ export class RedisLink {
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     driver.on('error', (error: Error) => {
       if (client.closing) return
-      // A server without TLS takes the TLS handshake for an incomplete request: it waits, sends nothing, and the
-      // connection times out.
+      // Add a hint about TLS after a timeout: a server without TLS takes the TLS handshake for an incomplete request:
+      // it waits, sends nothing, and the connection times out.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
       const hint = silent ? ' (does the server use TLS, as the settings require?)' : ''
       this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)
@@ -195,10 +195,11 @@ export class RedisLink {
     driver.on('ready', () => this.#lost.regain(client))
   }
 
-  /** Reconnects when the driver hangs or stops reconnecting. */
+  /** Reconnects when ioredis hangs or stops reconnecting. */
   #reconnect(driver: Redis | Cluster, client: RedisClient): void {
-    // A cluster driver that receives a redirection while it disconnects adds the named server to the pool that it is
-    // emptying. The driver would then wait forever for the new connection to close, so force the disconnect.
+    // Force the disconnect after a time: a cluster driver that receives a redirection while it disconnects adds the
+    // named server to the pool that it is emptying. The driver would then wait forever for the new connection to close,
+    // so force the disconnect.
     driver.on('disconnecting', () => {
       this.#task.after(DISCONNECT_MS, () => {
         if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
@@ -208,7 +209,7 @@ export class RedisLink {
     driver.on('end', () => {
       if (client.closing) return
       this.#task.after(backOff(GIVEN_UP_TRIES), () => {
-        // Ignore the error here, because the handler of the event `error` reports a failed connection.
+        // Ignore the connection error here, because the handler of the event `error` reports a failed connection.
         if (!client.closing) void driver.connect().catch(() => {})
       })
     })
@@ -239,7 +240,7 @@ function backOff(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), 2000) * (0.5 + Math.random())
 }
 
-/** Removes members that are `undefined`, because ioredis treats an option with the value `undefined` as set. */
+/** Removes options that are `undefined`, because ioredis treats an option with the value `undefined` as set. */
 function optional<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
 }

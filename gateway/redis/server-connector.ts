@@ -15,10 +15,10 @@ interface ServerOptions {
   readonly disconnectTimeout: number
 }
 
-/** Dependencies of a connector. */
+/** Dependencies of a connector for Redis connections. */
 export interface ConnectorDependencies {
   readonly access: RedisAccess
-  /** Called with each new connection. */
+  /** Called with each new connection to Redis. */
   readonly opened: (stream: Socket) => void
 }
 
@@ -42,8 +42,8 @@ export function serverConnector(
       const place = path === undefined ? { host, port, family } : { path }
       const detectRefusal = this.#access.begin()
       this.connecting = true
-      // Wait one tick, like the connector of ioredis, because ioredis may disconnect in the same tick in which it
-      // connects.
+      // Connect after one tick, like the connector of ioredis, because ioredis may disconnect in the same tick in which
+      // it connects.
       await new Promise((resolve) => process.nextTick(resolve))
       if (!this.connecting) throw new Error('Connection is closed.')
       const stream =

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net'
 import { Cluster, type Redis } from 'ioredis'
 import type { Supervisor } from '../base/supervisor.ts'
 
-/** Time between two sweeps, ms. */
+/** Time between two sweeps over the Redis connections, ms. */
 const SWEEP_MS = 250
-/** Number of sweeps between two PINGs on a connection. */
+/** Number of sweeps between two PINGs on a Redis connection. */
 const SWEEPS_PER_PING = 4
 
-/** A connection as the last sweep found it. */
+/** A Redis connection as the last sweep found it. */
 interface WatchedConnection {
-  /** Number of sweeps in a row after which a connection that owes a reply and sends nothing is closed. */
+  /** Number of sweeps in a row after which a connection on which Redis owes a reply and sends nothing is closed. */
   readonly limit: number
   bytesRead: number
   bytesWritten: number
@@ -38,7 +38,7 @@ export class SilentConnections {
   }
 
   /**
-   * Watches a new connection until it closes.
+   * Watches a new Redis connection until it closes.
    *
    * @param limitMs  longest silence, ms; longer than any call on this connection may block
    */
@@ -80,7 +80,8 @@ function pingConnections(driver: Redis | Cluster): void {
 
 function connectionsOf(driver: Redis | Cluster): readonly Redis[] {
   if (!(driver instanceof Cluster)) return [driver]
-  // The driver has no public access to its subscribers of sharded channels: one for each master.
+  // Read the internal list of the driver, which has no public access to its subscribers of sharded channels: one for
+  // each master.
   const subscribers = driver['shardedSubscribers']?.['shardedSubscribers']?.values() ?? []
   return [...driver.nodes(), ...[...subscribers].flatMap((each) => each.getInstance() ?? [])]
 }

@@ -7,7 +7,7 @@ import { fencedBy, type WrittenEvent } from '../cluster/written-event.ts'
 import type { Route, Snapshot } from '../policy/snapshot.ts'
 import type { PolicyLog } from './active-policy.ts'
 
-/** Time between two checks which members enforce the activation, ms. */
+/** Time between two checks of which members enforce the activation, ms. */
 const LOOK_AGAIN_MS = 25
 
 /** Receipt of the activation of a policy revision. Members in snake_case are sent in replies of the admin API. */
@@ -19,7 +19,7 @@ export interface ActivationReceipt {
   readonly acknowledged: readonly Acknowledged[]
   /** Ids of the members that have not acknowledged the activation. */
   readonly missing: readonly string[]
-  /** Time that the call waited for acknowledgements after Redis had stored the activation, ms. */
+  /** Time that the admin API call waited for acknowledgements after Redis had stored the activation, ms. */
   readonly waited_ms: number
   /**
    * Time from which no node decides a request by an older revision (RFC 3339), except on the routes in `not_fenced`.
@@ -66,7 +66,10 @@ export class ActivationReceipts {
     this.#dependencies = dependencies
   }
 
-  /** Waits until the members have acknowledged an activation that is written to Redis, for at most `waitMs`. */
+  /**
+   * Waits until the members of the cluster have acknowledged an activation that is written to Redis, for at most
+   * `waitMs`.
+   */
   async collect(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
     const { cluster, log } = this.#dependencies
     const { sentAt, sentMs, sequence, number, before } = activated
@@ -101,8 +104,8 @@ export class ActivationReceipts {
     for (;;) {
       for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
         if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
-        // After Redis lost an activation, another activation can get the same number. So the policy of the member is
-        // compared too.
+        // Compare the policy of the member too: after Redis lost an activation, another activation can get the same
+        // number.
         if (reached === sequence && !revisions.includes(enforced)) continue
         acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
       }
@@ -112,8 +115,8 @@ export class ActivationReceipts {
   }
 
   /**
-   * Lists the members. The list is empty while Redis does not reply: the activation is already written, so the fault is
-   * ignored.
+   * Lists the members of the cluster. The list is empty while Redis does not reply: the activation is already written,
+   * so the fault is ignored.
    */
   async #listing(): Promise<readonly MemberListing[]> {
     try {

@@ -87,7 +87,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #held: HeldPolicy
   /** Older policy on disk. This process starts with the older policy if it cannot be prepared for the newest one. */
   #older: FoundPolicy | undefined
-  /** As `lastRead` of `Membership`. */
+  /** Returns the time of the last read of the event log, like `lastRead` of `Membership`. */
   #lastRead: () => ReadTime = () => neverRead
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
@@ -183,7 +183,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   }
 
   /**
-   * From now on, reads revisions from this store.
+   * Reads policy revisions from this store from now on.
    *
    * @param membership  membership of this process in the cluster; `undefined` if the process is not a node
    */
@@ -280,7 +280,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   /** Runs changes of the policy in this process one after another. */
   async #inTurn(work: () => Promise<void>): Promise<void> {
-    // If the change cannot be applied, the policy of this process counts as outdated from before the change.
+    // Note the last read before the change: if the change cannot be applied, the policy of this process counts as
+    // outdated from before the change.
     const lastRead = this.#lastRead()
     const before = this.#turn
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -316,7 +317,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (isStored) this.#hindrance.isUnreadable = isUnreadable
     if ('fault' in opened || activation === undefined) {
       this.#refuse('fault' in opened ? opened.fault : 'unknown-form', text)
-      // The activation came with an event. An event does not prove that Redis stores the activation, so read Redis.
+      // Read Redis: the activation came with an event, which does not prove that Redis stores it.
       if (isUnreadable && !isStored) return this.#follow(await this.#store!.activation(), true)
       if (isStored && 'fault' in opened) return this.#replace(text, opened)
       return undefined
@@ -328,8 +329,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       this.#refuse('older', text)
       return isStored ? this.#restore(text) : undefined
     }
-    // Redis stores the activation of this process. If this process failed to apply a later activation, Redis has lost
-    // it, and a member that enforces the later activation restores it.
+    // Note that Redis stores the activation of this process. If this process failed to apply a later activation, Redis
+    // has lost it, and a member that enforces the later activation restores it.
     if (isStored) {
       this.#hindrance.clear()
       this.#isConfirmed = true
@@ -380,7 +381,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       this.#held = { activation, revision, sealed, snapshot }
       this.#hindrance.clear()
       this.#isConfirmed = true
-      // Begin the canary in the same tick: a member that acknowledges the activation must already enforce its canary.
+      // Begin the policy canary in the same tick: a member that acknowledges the activation must already enforce its
+      // canary.
       if (canary !== undefined) this.#trial.begin(canary, sealedCanary ?? '', this.#events)
     } catch (error) {
       this.#fail(activation, error)
@@ -434,7 +436,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   }
 }
 
-/** Whether two activations name the same revision. */
+/** Whether two policy activations name the same revision. */
 function isSameRevision(a: Activation, b: Activation): boolean {
   return a.number === b.number && a.hash === b.hash
 }

@@ -7,7 +7,7 @@ import { openRevision } from './sealed-policy.ts'
 
 interface CanaryTrialDependencies {
   readonly envelopes: Envelopes
-  /** Compiles a policy. @throws {ConfigError} when this process cannot enforce the policy */
+  /** Compiles the policy of a canary. @throws {ConfigError} when this process cannot enforce the policy */
   readonly compile: (files: readonly PolicyText[]) => Snapshot
   readonly log: (level: 'info' | 'error', message: string, fields: Record<string, unknown>) => void
 }
@@ -44,7 +44,7 @@ export class CanaryTrial {
     return this.#problem
   }
 
-  /** The canary of an activation, if this process was chosen for it. */
+  /** Returns the canary of an activation, if this process was chosen for it. */
   chosenFor({ canary }: Activation): Canary | undefined {
     return this.member !== undefined && canary?.members.includes(this.member) ? canary : undefined
   }

@@ -14,7 +14,7 @@ export const REQUESTS_MIN = 100
  */
 const STANDARD_ERRORS = { running: 4, over: 1.645 } as const
 
-/** The requests of one route on the canary nodes and on the other nodes. */
+/** Numbers of requests of one route on the canary nodes and on the other nodes. */
 export interface CanaryRow {
   /**
    * Id of the route; `null`: the row for denials and faults outside the routes that both revisions have, with the
@@ -25,10 +25,10 @@ export interface CanaryRow {
   readonly others: RequestCounts
 }
 
-/** Result of a rollout, by the requests counted so far. */
+/** Result of the evaluation of a rollout, by the requests counted so far. */
 export interface CanaryVerdict {
   readonly outcome: 'running' | 'promoted' | 'withdrawn' | 'undecided'
-  /** The cause of the outcome, with the route and its figures. */
+  /** Text with the cause of the rollout's outcome, with the route and its figures. */
   readonly why: string
 }
 
@@ -37,13 +37,13 @@ export interface CanaryFacts {
   readonly isOver: boolean
   /** Nodes that were chosen to try the revision and cannot enforce it, each with its problem. */
   readonly problems: readonly { readonly node: string; readonly problem: string }[]
-  /** Whether at least one node that was chosen to try the revision is still a member of the cluster. */
+  /** True when at least one node that was chosen to try the revision is still a member of the cluster. */
   readonly isTried: boolean
 }
 
 /**
- * Adds up the reports of the members, by route. A route that only one of the two revisions has cannot be compared
- * alone. Its denials and faults count in the row `null`, as a share of all requests.
+ * Adds up the request counts that the members of a rollout reported, by route. A route that only one of the two
+ * revisions has cannot be compared alone. Its denials and faults count in the row `null`, as a share of all requests.
  *
  * @param routes  ids of the routes of both revisions
  */
@@ -106,8 +106,8 @@ export function canaryVerdict(rows: readonly CanaryRow[], canary: Canary, facts:
 }
 
 /**
- * Whether a row is compared: the row of all requests always is, and a route if the nodes without the canary have
- * received requests for it.
+ * Whether a row of the rollout comparison counts: the row of all requests always is, and a route if the nodes without
+ * the canary have received requests for it.
  */
 function isCompared({ route, others }: CanaryRow): boolean {
   return route === null || others.requests > 0
@@ -131,8 +131,8 @@ function limitOf(measure: Measure, { max_faults_percent, max_new_denials_percent
 }
 
 /**
- * Standard error of the difference between the share on the canary nodes and on the other nodes, with one success and
- * one failure added to each side (Agresti–Caffo).
+ * Returns the standard error of the difference between the share on the canary nodes and on the other nodes, with one
+ * success and one failure added to each side (Agresti–Caffo).
  */
 function standardErrorOf({ canary, others }: CanaryRow, measure: Measure): number {
   const variance = (counts: RequestCounts) => {

@@ -22,11 +22,11 @@ export interface CollectVotesDependencies {
 
 /** Result of a vote of the members on a proposed policy. */
 export interface CollectedVotes {
-  /** Members that did not vote yes, each with the reason. */
+  /** Members that did not vote yes on the proposed policy, each with the reason. */
   readonly objections: readonly Objection[]
   /** Number of the newest activation that any member knows. */
   readonly sequence: number
-  /** Time of the vote by the Redis clock (RFC 3339). */
+  /** Time of the vote on the proposed policy by the Redis clock (RFC 3339). */
   readonly time: string
 }
 

@@ -43,7 +43,7 @@ export class Envelopes {
   }
 
   /**
-   * Makes an envelope.
+   * Makes the envelope of a text: the text with a MAC.
    *
    * @returns JSON text with the body, its MAC and the id of the key. @throws {Error} without a key
    */
@@ -54,8 +54,8 @@ export class Envelopes {
   }
 
   /**
-   * Verifies a text. For each body and key exactly one envelope text is valid. A different spelling counts as forged,
-   * because every process would treat the text as a new MAC and write it to disk.
+   * Verifies the envelope of a text. For each body and key exactly one envelope text is valid. A different spelling
+   * counts as forged, because every process would treat the text as a new MAC and write it to disk.
    */
   open(kind: EnvelopeKind, text: string): OpenedEnvelope {
     const { data } = shape.safeParse(parsed(text))

@@ -3,7 +3,7 @@ import type { ReadTime } from '../cluster/freshness.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { type Activation, compareActivations } from './revision.ts'
 
-/** Time between attempts to apply an activation that is invalid on this process, ms. */
+/** Time between attempts to apply a policy activation that is invalid on this process, ms. */
 const RETRY_MS = 5000
 
 /** A policy activation that this process could not apply. */
@@ -48,13 +48,13 @@ export class Hindrance {
     return this.#isAbout(activation) && performance.now() < this.#retryAt
   }
 
-  /** Allows the next attempt to apply the activation immediately. */
+  /** Allows the next attempt to apply the policy activation immediately. */
   retry(): void {
     this.#retryAt = Number.NEGATIVE_INFINITY
   }
 
   /**
-   * Records that this process could not apply an activation.
+   * Records that this process could not apply a policy activation.
    *
    * @returns whether the activation or the error differs from the last failure
    */
@@ -62,19 +62,19 @@ export class Hindrance {
     const problem = error instanceof ConfigError ? error.problems.map(formatProblem).join('\n') : String(error)
     const isNew = !this.#isAbout(activation) || this.#failed?.problem !== problem
     this.#failed = { activation, problem }
-    // Delay the retry only for an invalid policy. Another fault, such as a Redis that does not reply, may have ended at
-    // the next attempt.
+    // Delay the next attempt to apply a policy only for an invalid policy. Another fault, such as a Redis that does not
+    // reply, may have ended at the next attempt.
     if (error instanceof ConfigError) this.#retryAt = performance.now() + RETRY_MS
     return isNew
   }
 
-  /** Records that this process enforces the newest activation that it knows. */
+  /** Records that this process enforces the newest policy activation that it knows. */
   clear(): void {
     this.#failed = undefined
   }
 
   /**
-   * Updates `since` after an attempt to apply an activation.
+   * Updates `since` after an attempt to apply a policy activation.
    *
    * @param lastRead  last read of the event log before the attempt
    */

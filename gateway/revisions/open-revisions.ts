@@ -23,7 +23,7 @@ export interface RevisionsDependencies {
   readonly envelopes: Envelopes
   readonly node: { readonly id: string }
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
-  /** Counters of the requests that this node has handled. */
+  /** Counters of the requests that this node has handled, for the comparison of canaries. */
   readonly traffic: Pick<Traffic, 'outcomes'>
   readonly log: PolicyLog
   /** Whether any process of the cluster has a key of kind `policy`. @throws {RedisFault} as a rejection */
@@ -73,18 +73,19 @@ export function openRevisions({
   const watch = new RolloutWatch({ ...common, rollouts, store: rolloutStore, traffic, node, member: key, isConnected })
   let isBehind = false
   const look = async (): Promise<void> => {
-    // Try the activation again: the fault may have ended, for example a Redis that did not reply.
+    // Try the policy activation again: the fault may have ended, for example a Redis that did not reply.
     if (policy.isHindered && store.connected) await policy.check().catch(() => undefined)
     const others = policy.isHindered ? await othersEnforce(cluster.cluster, node.id, policy) : 'older'
     if (others !== undefined) isBehind = others === 'newer'
-    // From `fenced_by` on, no node may decide by a revision that another node has replaced.
+    // Refuse requests from `fenced_by` on: no node may decide by a revision that another node has replaced.
     cluster.cluster.freshness.limitTo(others === 'older' ? undefined : policy.hinderedSince)
   }
-  // A node that joins the cluster makes this check before it is ready for the first time.
+  // Make this check of the policy before a joining node is ready for the first time.
   cluster.cluster.register({ kinds: [], apply: () => undefined, catchUp: look })
   const end = new Supervisor('policy-watch').repeat(LOOK_MS, async () => {
     await look()
-    // Replace MACs by an old key: after a rotation of the keys, and after a replacement that did not complete.
+    // Replace MACs that were made with an old key: after a rotation of the keys, and after a replacement that did not
+    // complete.
     if (policy.isMacOutdated && store.connected) await service.renewMacs()
   })
   return {

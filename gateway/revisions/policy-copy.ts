@@ -24,8 +24,8 @@ export class PolicyCopy {
   }
 
   /**
-   * Reads the copy. The envelopes are not verified. Returns `undefined` when the file is absent, and envelopes that are
-   * not authentic when the file is damaged.
+   * Reads the policy copy on disk. The envelopes are not verified. Returns `undefined` when the file is absent, and
+   * envelopes that are not authentic when the file is damaged.
    *
    * @throws {ConfigError} when the file exists and cannot be read
    */
@@ -39,16 +39,19 @@ export class PolicyCopy {
     }
   }
 
-  /** Replaces the copy atomically. Only the owner can read the file. @throws {Error} when it cannot be written */
+  /**
+   * Replaces the policy copy on disk atomically. Only the owner can read the file. @throws {Error} when it cannot be
+   * written
+   */
   write(policy: SealedPolicy): void {
     const folder = dirname(this.#path)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    // A unique file name, because processes that share the folder must not write to the same file. In containers, their
-    // pids can be equal.
+    // Write to a unique file name first, because processes that share the folder must not write to the same file. In
+    // containers, their pids can be equal.
     const fresh = `${this.#path}.${randomUUID()}`
     try {
-      // Without this flush, a power failure could bring back an older policy that this process has acknowledged as
-      // replaced.
+      // Flush the folder to disk: without this, a power failure could bring back an older policy that this process has
+      // acknowledged as replaced.
       writeFileSync(fresh, JSON.stringify(policy), { mode: 0o600, flag: 'wx', flush: true })
       renameSync(fresh, this.#path)
     } catch (error) {
@@ -58,7 +61,7 @@ export class PolicyCopy {
     flushFolder(folder)
   }
 
-  /** Removes the copy. @throws {Error} when the copy cannot be removed */
+  /** Removes the policy copy on disk. @throws {Error} when the copy cannot be removed */
   remove(): void {
     rmSync(this.#path, { force: true })
     flushFolder(dirname(this.#path))

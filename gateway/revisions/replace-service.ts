@@ -26,7 +26,7 @@ export function replaceService(
   return [...others, own].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** The file that defines the service and nothing else; `undefined` when no file defines it. */
+/** Returns the file that defines the service and nothing else; `undefined` when no file defines it. */
 function fileOf(files: readonly PolicyText[], service: string): PolicyText | undefined {
   const file = files.find((each) => Object.hasOwn(entriesOf(each, 'services'), service))
   if (file === undefined) return undefined

@@ -59,21 +59,26 @@ export interface PolicyOrder {
    * Throws to refuse the change. The new policy becomes active only if the compared revision is still active.
    */
   readonly review?: ((active: Revision, files: readonly PolicyText[]) => void) | undefined
-  /** Order to try the policy on a share of the nodes first; `undefined`: the policy becomes active on all nodes. */
+  /**
+   * Order to try the policy on a share of the nodes first; `undefined`: the policy becomes active on all nodes at once.
+   */
   readonly canary?: CanaryOrder | undefined
 }
 
 export type PolicyOutcome =
   | { readonly outcome: 'activated'; readonly receipt: ActivationReceipt }
-  /** Some nodes try the policy. `receipt.number` is the number of its revision; the active revision stays active. */
+  /**
+   * Result: some nodes try the policy. `receipt.number` is the number of its revision; the active revision stays
+   * active.
+   */
   | { readonly outcome: 'started'; readonly receipt: ActivationReceipt; readonly canary: Canary }
-  /** A rollout runs: `number` is the revision that is tried. */
+  /** Refusal: a rollout runs; `number` is the revision that is tried. */
   | { readonly outcome: 'rollout'; readonly number: number }
-  /** The policy, or the cluster, cannot have a canary. */
+  /** Refusal: the policy, or the cluster, cannot have a canary. */
   | { readonly outcome: 'no-canary'; readonly problems: readonly VoteProblem[] }
-  /** The files are those of the active revision. */
+  /** Result: nothing to do, because the files are those of the active revision. */
   | { readonly outcome: 'unchanged'; readonly number: number }
-  /** Another revision is active than the caller compared with. `since` lists the revisions after it. */
+  /** Refusal: another revision is active than the caller compared with. `since` lists the revisions after it. */
   | {
       readonly outcome: 'conflict'
       readonly number: number
@@ -81,9 +86,9 @@ export type PolicyOutcome =
       /** Whether Redis has a policy activation that this node cannot read. */
       readonly isUnreadable: boolean
     }
-  /** The policy is invalid. */
+  /** Refusal: the policy is invalid. */
   | { readonly outcome: 'invalid'; readonly problems: readonly Problem[] }
-  /** Some members could not enforce the policy. */
+  /** Refusal: some members could not enforce the policy. */
   | { readonly outcome: 'rejected'; readonly objections: readonly Objection[] }
 
 /** Changes the policy of the cluster, and lists its revisions. For the admin API. */
@@ -117,7 +122,7 @@ export class RevisionService {
   }
 
   /**
-   * Reads a revision; `undefined` when Redis does not keep it or it is not authentic.
+   * Reads a revision of the cluster policy; `undefined` when Redis does not keep it or it is not authentic.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -192,9 +197,9 @@ export class RevisionService {
     const { author, message, against, waitMs } = order
     const files = typeof order.files === 'function' ? order.files(base.revision.files) : order.files
     const hash = hashOf(files)
-    // Check this before `against`: a caller that received no reply can then repeat the same change.
+    // Check for unchanged files before `against`: a caller that received no reply can then repeat the same change.
     const running = base.activation.canary
-    // A rollback ends a running rollout, even if the requested policy equals the active one.
+    // End a running rollout for a rollback, even if the requested policy equals the active one.
     const endsRollout = why === 'rollback' && running !== undefined
     if (hash === base.activation.hash && !endsRollout) {
       return { outcome: 'unchanged', number: base.activation.number }
@@ -215,7 +220,7 @@ export class RevisionService {
       revision: proposed,
     })
     if (objections.length > 0) {
-      // Members vote no if another change was activated meanwhile, so check for this case first.
+      // Check first whether another change was activated meanwhile, because members then vote no.
       await policy.check()
       if (this.active.activation.sequence !== base.activation.sequence) return this.#conflict(base.activation.number)
       log('warn', 'policy not activated: some nodes cannot enforce the policy', { number, author, objections })
@@ -224,7 +229,7 @@ export class RevisionService {
     const { time } = votes
     const sequence = votes.sequence + 1
     const followers = order.canary === undefined ? [] : await this.#followers()
-    // Check again: during the vote, a node can stop, or a node of an older version can join.
+    // Check the members again for a canary: during the vote, a node can stop, or a node of an older version can join.
     const lacking = order.canary === undefined ? [] : memberObstacles(followers)
     if (lacking.length > 0) return { outcome: 'no-canary', problems: lacking }
     const canary = order.canary && canaryOf(order.canary, followers, { ...facts, time })
@@ -270,8 +275,8 @@ export class RevisionService {
   }
 
   /**
-   * Highest number of an authentic revision, at least `active`. Invented numbers must not raise the next number: Redis
-   * keeps only the revisions with the highest numbers, so a jump would delete all of them.
+   * Returns the highest number of an authentic revision, at least `active`. Invented numbers must not raise the next
+   * number: Redis keeps only the revisions with the highest numbers, so a jump would delete all of them.
    */
   async #highest(active: number): Promise<number> {
     const { store } = this.#dependencies

@@ -58,17 +58,19 @@ export class RevisionStore {
     return this.#client.ready
   }
 
-  /** Envelope of the newest activation; `''` when it is missing. @throws {RedisFault} as a rejection */
+  /**
+   * Returns the envelope of the newest policy activation; `''` when it is missing. @throws {RedisFault} as a rejection
+   */
   async activation(): Promise<string> {
     return text(await this.#client.call('GET', this.#keys.policyActivation)) ?? ''
   }
 
-  /** Envelope of a revision. @throws {RedisFault} as a rejection */
+  /** Returns the envelope of a policy revision. @throws {RedisFault} as a rejection */
   async revision(number: number): Promise<string | undefined> {
     return text(await this.#client.call('HGET', this.#keys.policyRevisions, String(number)))
   }
 
-  /** Envelopes of all kept revisions, by number. @throws {RedisFault} as a rejection */
+  /** Returns the envelopes of all kept policy revisions, by number. @throws {RedisFault} as a rejection */
   async revisions(): Promise<ReadonlyMap<string, string>> {
     const pairs = (await this.#client.call('HGETALL', this.#keys.policyRevisions)) as string[]
     const map = new Map<string, string>()
@@ -76,14 +78,14 @@ export class RevisionStore {
     return map
   }
 
-  /** Numbers of the kept revisions, in no order. @throws {RedisFault} as a rejection */
+  /** Returns the numbers of the kept policy revisions, in no order. @throws {RedisFault} as a rejection */
   async numbers(): Promise<number[]> {
     const numbers = (await this.#client.call('HKEYS', this.#keys.policyRevisions)) as string[]
     return numbers.map(Number).filter(Number.isSafeInteger)
   }
 
   /**
-   * Activates a revision.
+   * Activates a policy revision in Redis.
    *
    * @param sealed  the activation, and the revision with the highest number. When the activation begins or withdraws a
    *   canary, this is not the active revision

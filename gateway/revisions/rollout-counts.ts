@@ -60,7 +60,8 @@ export function countsSince(
   const rows: RolloutReport['routes'] = []
   for (const [id, outcomes] of now) {
     const was = before.get(id)
-    // The difference is negative when a removed route has come back: its counter starts again at 0.
+    // Use the whole counter when the difference is negative: a removed route has come back, and its counter started
+    // again at 0.
     const since = (name: keyof RouteOutcomes) => Math.max(0, outcomes[name] - (was?.[name] ?? 0))
     const requests = since('requests')
     if (requests === 0) continue

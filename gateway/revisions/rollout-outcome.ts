@@ -4,7 +4,7 @@ import type { Activation, Canary } from './revision.ts'
 
 const outcomeBody = z.strictObject({
   outcome: z.enum(['promoted', 'withdrawn', 'undecided', 'aborted']),
-  /** The cause of the outcome, with the route and its figures. */
+  /** Text with the cause of the rollout's outcome, with the route and its figures. */
   why: z.string(),
   /** Number of the revision that was tried; `base`: number of the revision that was active. */
   number: z.int(),
@@ -18,7 +18,7 @@ const outcomeBody = z.strictObject({
   ended: z.string(),
 })
 
-/** How a rollout ended. */
+/** Record of a rollout that has ended: how it ended, and why. */
 export type RolloutOutcome = Readonly<z.output<typeof outcomeBody>>
 
 /** The outcome of a rollout, its cause, and the caller or node that ends it. */
@@ -32,7 +32,7 @@ export function outcomeOf(began: Activation, canary: Canary, end: RolloutEnd): R
   return { outcome, why, by, number, base, sequence, author, started, ended }
 }
 
-/** Maximum length of the text of a cause, characters. */
+/** Maximum length of the text of the cause of a rollout's outcome, characters. */
 const WHY_MAX = 4000
 
 export function sealOutcome(envelopes: Envelopes, outcome: RolloutOutcome): string {

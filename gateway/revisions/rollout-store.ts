@@ -28,13 +28,13 @@ export class RolloutStore {
     this.#report = client.script(new URL('./set-expiring-field.lua', import.meta.url))
   }
 
-  /** Current time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
+  /** Returns the current time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
   async nowMs(): Promise<number> {
     return Math.floor(await redisTimeMs(this.#client))
   }
 
   /**
-   * Envelope of the outcome of the last rollout; `''` when no outcome is stored.
+   * Returns the envelope of the outcome of the last rollout; `''` when no outcome is stored.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -48,7 +48,7 @@ export class RolloutStore {
   }
 
   /**
-   * Envelopes of the request counts, by member. Includes members that have stopped.
+   * Returns the envelopes of the request counts, by member. Includes members that have stopped.
    *
    * @throws {RedisFault} as a rejection
    */

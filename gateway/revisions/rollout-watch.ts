@@ -72,8 +72,8 @@ export class RolloutWatch {
     const running = await rollouts.running()
     if (running === undefined || running.verdict.outcome === 'running') return
     const { outcome, why } = running.verdict
-    // Pass the number of the evaluated revision: meanwhile, an operator can have ended this rollout and begun another
-    // one.
+    // Pass the number of the evaluated revision to the end of the rollout: meanwhile, an operator can have ended this
+    // rollout and begun another one.
     await rollouts.end({ outcome, why, by: `node ${node.id}` }, 0, running.canary.number)
   }
 
@@ -82,7 +82,7 @@ export class RolloutWatch {
     const { number, sequence } = policy.published
     const as = `${sequence} ${number}`
     if (this.#begun?.as !== as) {
-      // Requests before this time do not count for the rollout.
+      // Start the request counts now: requests before this time do not count for the rollout.
       this.#begun = { as, outcomes: traffic.outcomes() }
       this.#reportAt = 0
     }

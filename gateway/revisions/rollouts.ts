@@ -44,9 +44,9 @@ export interface CanaryNode {
 
 export type EndedRollout =
   | { readonly state: 'ended'; readonly outcome: RolloutOutcome; readonly receipt: ActivationReceipt }
-  /** No rollout runs, or another change took place at the same time. */
+  /** Refusal: no rollout runs, or another change took place at the same time. */
   | { readonly state: 'none' }
-  /** Redis has lost the tried revision, so that it cannot be promoted. */
+  /** Refusal: Redis has lost the tried revision, so that it cannot be promoted. */
   | { readonly state: 'lost'; readonly number: number }
 
 /** Compares the canary nodes with the other nodes of a rollout, and ends rollouts. */
@@ -63,13 +63,16 @@ export class Rollouts {
     this.#receipts = new ActivationReceipts(dependencies)
   }
 
-  /** Outcome of the rollout that ended last; `undefined` when none is stored. @throws {RedisFault} as a rejection */
+  /**
+   * Returns the outcome of the rollout that ended last; `undefined` when none is stored. @throws {RedisFault} as a
+   * rejection
+   */
   async last(): Promise<RolloutOutcome | undefined> {
     const { rollouts, envelopes } = this.#dependencies
     return openOutcome(envelopes, await rollouts.outcome())
   }
 
-  /** The running rollout; `undefined` when none runs. @throws {RedisFault} as a rejection */
+  /** Returns the running rollout; `undefined` when none runs. @throws {RedisFault} as a rejection */
   async running(): Promise<RunningRollout | undefined> {
     const { policy, store, rollouts, envelopes } = this.#dependencies
     const { activation, snapshot } = policy.held
@@ -113,7 +116,7 @@ export class Rollouts {
     const ended = new Date(await rollouts.nowMs()).toISOString()
     const outcome = outcomeOf(activation, canary, { ...end, ended })
     const next = nextActivation(activation, canary, outcome)
-    // Store the revision with the highest number again, because an activation removes the revisions with higher
+    // Store the policy revision with the highest number again, because an activation removes the revisions with higher
     // numbers.
     const kept = revision === undefined ? sealed : { number: canary.number, revision: text }
     const sealedNext = { ...kept, activation: envelopes.seal('activation', printActivation(next)) }

@@ -92,7 +92,8 @@ export async function startPolicy(dependencies: StartPolicyDependencies): Promis
     }
     if (text === '') {
       emptySince ??= performance.now()
-      // A damaged copy proves that the cluster had a policy, so the seed must not become the first revision.
+      // Do not use the seed beside a damaged copy: the copy proves that the cluster had a policy, so the seed must not
+      // become the first revision.
       isSeeded ||= seed !== undefined && !isDamaged && (await plant(dependencies, seed, performance.now() - emptySince))
     }
     // A command does not wait for a node that writes the first revision.
@@ -135,7 +136,7 @@ async function openStored(
 }
 
 interface ReadCopy {
-  /** The copy of the policy on disk, if it is authentic; else `undefined`. */
+  /** Returns the copy of the policy on disk, if it is authentic; else `undefined`. */
   readonly kept: FoundPolicy | undefined
   /** Whether the file of the copy exists and is not authentic. */
   readonly isDamaged: boolean
@@ -189,7 +190,7 @@ async function plant(
   const files = seed.read()
   const facts = { number: 1, hash: hashOf(files), author, time: new Date().toISOString() }
   const revision: Revision = { ...facts, message: `seed ${seed.path}`, files }
-  // Compile the seed first: an invalid seed must not become a revision.
+  // Compile the seed before it is stored: an invalid seed must not become a revision.
   compiledPolicy(dependencies, { activation: { ...facts, sequence: 1, why: 'seed' }, revision, sealed: noPolicy })
   const sealed: SealedPolicy = {
     activation: envelopes.seal('activation', printActivation({ ...facts, sequence: 1, why: 'seed' })),

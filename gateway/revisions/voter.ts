@@ -61,7 +61,7 @@ export class Voter implements SharedState {
     if (!this.#isVoting) void this.#task.attempt(() => this.#voteOnAll())
   }
 
-  /** Does nothing: candidates that were proposed before this node joined do not need its vote. */
+  /** Does nothing when the node joins: candidates that were proposed before this node joined do not need its vote. */
   async catchUp(): Promise<void> {}
 
   async #voteOnAll(): Promise<void> {
@@ -82,7 +82,8 @@ export class Voter implements SharedState {
     const tookMs = performance.now() - begunAt
     const sequence = Math.max(policy.held.activation.sequence, policy.failed?.activation.sequence ?? 0)
     await store.vote(id, node, sealVote(envelopes, { candidate: id, node, sequence, problems }))
-    // Pause for as long as the compilation took, so that requests get at least half of the time of the event loop.
+    // Pause after each candidate for as long as its compilation took, so that requests get at least half of the time of
+    // the event loop.
     await sleep(tookMs)
   }
 

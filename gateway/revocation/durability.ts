@@ -29,8 +29,8 @@ export class Durability {
   }
 
   /**
-   * Returns which copies of the last write exist: on a replica, and on disk. An error in Redis counts as no copy and is
-   * not thrown, because the write itself succeeded.
+   * Returns which copies of the last Redis write exist: on a replica, and on disk. An error in Redis counts as no copy
+   * and is not thrown, because the write itself succeeded.
    *
    * @param disk  whether to wait for the disk too
    */

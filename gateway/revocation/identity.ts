@@ -26,10 +26,10 @@ type NamedIdentity = readonly [kind: IdentityKind, issuer: string, value: string
 
 /** Identities by which a login session can be revoked. */
 export interface RevocableSession {
-  /** The issuer identifier. */
+  /** Identifier (`iss`) of the issuer of the login session. */
   readonly issuer: string
   readonly subject: string
-  /** Session id that the gate assigned. */
+  /** Session id that the gate assigned to the login session. */
   readonly id: string
   /** `sid` with which the issuer identifies its own session of the user; `undefined` when the issuer sent none. */
   readonly providerSid: string | undefined
@@ -122,7 +122,7 @@ export class HashKeys {
     for (const key of this.list) {
       for (const [kind, scope, value] of names) {
         if (value !== undefined) {
-          // A digest as a binary string costs a third of a digest as a Buffer.
+          // Read the digest as a binary string, which costs a third of a digest as a Buffer.
           const digest = hash('sha256', preimage(key, kind, scope, value), 'binary')
           for (let i = 0; i < HASH_WORDS; i++) words[at + i] = wordAt(digest, 4 * i)
         }

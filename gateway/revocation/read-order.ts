@@ -32,28 +32,28 @@ type Issuers = ReadonlyMap<string, IssuerRules>
 /** For each issuer identifier, the latest expiry of a login session created at that issuer, s since the Unix epoch. */
 export type SessionEnds = ReadonlyMap<string, number>
 
-/** Times that determine the records of an order. */
+/** Times that determine the records of a revocation order. */
 export interface OrderTimes {
-  /** Current time, s since the Unix epoch, with fractions. */
+  /** Current time for the revocation records, s since the Unix epoch, with fractions. */
   readonly nowS: number
   /** Latest session expiry per issuer, because sessions can last longer than the current policy allows. */
   readonly sessionEnds: SessionEnds
 }
 
-/** A validated revocation order, as records to write to Redis. */
+/** A validated revocation order, as revocation records to write to Redis. */
 export interface ReadOrder {
-  /** One or more packed records, all with the same expiry. */
+  /** One or more packed revocation records, all with the same expiry. */
   readonly record: Buffer
   readonly kind: RevocationOrder['kind']
-  /** Name of the issuer in the policy; its identifier if the policy no longer contains the issuer. */
+  /** Name in the policy of the issuer of the order; its identifier if the policy no longer contains the issuer. */
   readonly issuer: string
   /** True when the order names an opaque token. Only the issuer of such a token knows its other identities. */
   readonly opaque?: true
 }
 
 /**
- * Validates an order and converts it to records. The records match exactly the credentials that the order names. They
- * expire after the last of these credentials has expired.
+ * Validates a revocation order and converts it to records. The records match exactly the credentials that the order
+ * names. They expire after the last of these credentials has expired.
  *
  * @throws {RevocationRefused} when the order is invalid
  */
@@ -161,7 +161,8 @@ function readIdentity(
     throw malformed(`the ${kind} must be 1 to ${NAME_MAX} characters of well-formed text, without control characters`)
   }
   const rules = issuerOf(issuer ?? domainOf(id, issuers), issuers)
-  // A `jti` identifies one token, so the record matches the token whatever time of issue it states.
+  // Match any time of issue: a `jti` identifies one token, so the record matches the token whatever time of issue it
+  // states.
   const beforeS = kind === 'jti' ? ANY_TIME : Math.floor(nowS) + rules.clockToleranceS + 1
   const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
   return {

@@ -21,7 +21,7 @@ export interface ReceiptCollectorDependencies {
 
 export interface ReceiptOptions {
   readonly wait: AcknowledgementWait
-  /** Whether to wait until Redis has written the event to disk. */
+  /** True to wait until Redis has written the event to disk. */
   readonly durable: boolean
 }
 
@@ -66,8 +66,8 @@ export class ReceiptCollector {
       collecting,
       durability.confirm(durable),
     ])
-    // Check again for lost members. After Redis lost its data, this node can renew its lease before it detects the
-    // loss, and acknowledges events only afterwards.
+    // Check again for members that Redis has lost. After Redis lost its data, this node can renew its lease before it
+    // detects the loss, and acknowledges events only afterwards.
     const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
@@ -86,7 +86,9 @@ export class ReceiptCollector {
   }
 }
 
-/** Longest wait for acknowledgements, ms. No wait is longer than the time after which every node refuses. */
+/**
+ * Returns the longest wait for acknowledgements, ms. No wait is longer than the time after which every node refuses.
+ */
 function limitMs(wait: AcknowledgementWait, fencedMs: number): number {
   if (wait === 'none') return 0
   return Math.min(wait === 'all' ? fencedMs : wait, fencedMs, WAIT_MAX_MS)

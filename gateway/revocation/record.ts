@@ -5,7 +5,7 @@
  */
 export const RECORD_BYTES = 24
 
-/** Value of `before` for a record that matches a token whatever its time of issue. */
+/** Value of `before` in a revocation record that matches a token whatever its time of issue. */
 export const ANY_TIME = 0xffff_ffff
 
 const BEFORE_AT = 16

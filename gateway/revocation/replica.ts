@@ -15,7 +15,7 @@ const SEGMENTS = 256
 export class Replica {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment())
   #next = 0
-  /** Number that increases with every change that can cause a further token to be rejected. */
+  /** Counter that increases with every change of the revocations that can cause a further token to be rejected. */
   changes = 1
   size = 0
 
@@ -64,14 +64,14 @@ export class Replica {
     return false
   }
 
-  /** Removes the expired entries of the next segment. 256 calls sweep the whole replica. */
+  /** Removes the expired revocations of the next segment. 256 calls sweep the whole replica. */
   sweep(nowS: number): void {
     this.size -= this.#segments[this.#next]!.sweep(nowS)
     this.#next = (this.#next + 1) % SEGMENTS
   }
 
   /**
-   * Yields the entries that this replica has and `other` lacks, as packed records, segment by segment.
+   * Yields the revocations that this replica has and `other` lacks, as packed records, segment by segment.
    *
    * @param nowS  current time, s since the Unix epoch; entries that have expired by this time are omitted
    */

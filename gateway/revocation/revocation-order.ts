@@ -4,7 +4,7 @@
  */
 export type OwnSessionsOrder = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
   | { readonly issuer: string; readonly endsAtS: number }
-  /** For sessions whose records Redis lost: their issuer and expiry are unknown. */
+  /** Members for sessions whose records Redis lost: their issuer and expiry are unknown. */
   | { readonly issuer: undefined }
 )
 

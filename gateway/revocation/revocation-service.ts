@@ -25,7 +25,7 @@ export interface RevocationServiceDependencies extends ReceiptCollectorDependenc
    * revoked by their text only.
    */
   readonly identify: IdentifyOpaque | undefined
-  /** Wall clock, ms since the Unix epoch. Default `Date.now`. */
+  /** Returns the wall clock time, ms since the Unix epoch. Default `Date.now`. */
   readonly now?: () => number
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
@@ -44,8 +44,8 @@ export class RevocationService {
   readonly #receipts: ReceiptCollector
   readonly #now: () => number
   /**
-   * Orders that wait for the disk use another connection than orders that do not, because the Redis commands WAIT and
-   * WAITAOF block later calls on their connection.
+   * Use separate Redis connections for orders that wait for the disk and for orders that do not, because the Redis
+   * commands WAIT and WAITAOF block later calls on their connection.
    */
   readonly #quick: OrderConnection
   readonly #durable: OrderConnection
@@ -88,7 +88,7 @@ export class RevocationService {
     return receipt
   }
 
-  /** Validates an order and writes its revocation to Redis. */
+  /** Validates a revocation order and writes its revocation to Redis. */
   async #write(
     order: RevocationOrder,
     store: RevocationStore,
@@ -106,7 +106,7 @@ export class RevocationService {
     const rules = issuers()
     const read = (times: OrderTimes) => readOrder(order, rules, hashKeys, times)
     const times = await store.times([...rules.keys()], sentMs).catch((error: unknown) => {
-      // An invalid order is reported as invalid even while Redis is unavailable.
+      // Validate the order first: an invalid order is reported as invalid even while Redis is unavailable.
       read({ nowS: sentMs / 1000, sessionEnds: new Map() })
       throw error
     })

@@ -35,7 +35,7 @@ export class RevocationStore {
   }
 
   /**
-   * Writes a revocation.
+   * Writes revocation records to Redis and to the event log.
    *
    * @throws {GatewayFault} when Redis fails; after a timeout or a lost connection, Redis may have stored the revocation
    */

@@ -14,7 +14,8 @@ export interface RevocationsDependencies {
   readonly freshness: Freshness
   readonly maxStalenessMs: number
   /**
-   * Current time, ms since the Unix epoch. The clock must never be ahead, because expired entries are removed for good.
+   * Returns the current time, ms since the Unix epoch. The clock must never be ahead, because expired entries are
+   * removed for good.
    */
   readonly nowMs: () => number
 }
@@ -106,7 +107,7 @@ export class Revocations implements SharedState {
 
   async catchUp(): Promise<void> {
     this.#adopt(await this.#store.adoptKeys(this.#hashKeys.list))
-    // A new node, which knows no revocation yet, has nothing to restore in Redis.
+    // Skip the restoration on a new node, which knows no revocation yet.
     const held = this.#replica.size === 0 ? undefined : new Replica()
     for await (const records of this.#store.read()) {
       held?.apply(records)
@@ -132,7 +133,10 @@ export class Revocations implements SharedState {
     return hashes !== undefined && hashedWith === this.#hashKeys
   }
 
-  /** Whether the stored result is final (revoked), or the revocations have not changed since the last look-up. */
+  /**
+   * Whether the stored result of a revocation check is final (revoked), or the revocations have not changed since the
+   * last look-up.
+   */
   #isSettled({ revoked, seen, hashedWith }: RevocationMemo): boolean {
     return revoked || (seen === this.#replica.changes && hashedWith === this.#hashKeys)
   }
@@ -141,7 +145,8 @@ export class Revocations implements SharedState {
     memo.hashes = hashes
     memo.hashedWith = this.#hashKeys
     memo.seen = this.#replica.changes
-    // A revocation is never withdrawn, so a revoked token stays revoked, and a cache can evict the entry of the token.
+    // Keep the result for ever: a revocation is never withdrawn, so a revoked token stays revoked, and a cache can
+    // evict the entry of the token.
     memo.revoked = this.#replica.matches(hashes, beganAtS)
     return memo.revoked
   }

@@ -1,6 +1,6 @@
 /**
- * Number of 32-bit words per entry: 4 for the hash of an identity, 1 for `before` (tokens issued before this time are
- * revoked), 1 for `expires`. An entry with an expiry of 0 is an empty slot.
+ * Number of 32-bit words per revocation entry: 4 for the hash of an identity, 1 for `before` (tokens issued before this
+ * time are revoked), 1 for `expires`. An entry with an expiry of 0 is an empty slot.
  */
 const ENTRY_WORDS = 6
 const BEFORE = 4
@@ -18,7 +18,7 @@ export class Segment {
   }
 
   /**
-   * Finds the entry with this hash. Allocates nothing.
+   * Finds the revocation entry with this hash. Allocates nothing.
    *
    * @returns time before which a token must have been issued to be revoked (`before`); 0 if there is no such entry
    */
@@ -34,8 +34,8 @@ export class Segment {
   }
 
   /**
-   * Adds an entry. If the table already has an entry with this hash, raises its `before` and `expires` to the larger
-   * values.
+   * Adds a revocation entry. If the table already has an entry with this hash, raises its `before` and `expires` to the
+   * larger values.
    *
    * @returns `added`, `widened`, or `known` when nothing changed
    */
@@ -63,7 +63,7 @@ export class Segment {
     }
   }
 
-  /** Whether the table has an entry with this hash whose `before` and `expires` are at least these values. */
+  /** Whether the table has a revocation entry with this hash whose `before` and `expires` are at least these values. */
   covers(h0: number, h1: number, h2: number, h3: number, before: number, expires: number): boolean {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
@@ -75,7 +75,7 @@ export class Segment {
     }
   }
 
-  /** Removes expired entries and shrinks the table if possible. @returns number of removed entries */
+  /** Removes expired revocation entries and shrinks the table if possible. @returns number of removed entries */
   sweep(nowS: number): number {
     const before = this.count
     let alive = 0

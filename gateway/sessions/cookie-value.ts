@@ -36,7 +36,7 @@ export class CookieValues {
     return { value: `${secret}.${this.#sealer.nameOf('cookie', secret).slice(0, TAG_DIGITS)}`, id: idOf(secret) }
   }
 
-  /** Creates a cookie value by which one more host can use a session. @param origin  origin of the host */
+  /** Creates a session cookie value by which one more host can use a session. @param origin  origin of the host */
   mintFor(id: string, origin: string): { readonly value: string; readonly listed: string } {
     const secret = newSecret()
     const tag = this.#sealer.nameOf('host cookie', origin, id, secret).slice(0, TAG_DIGITS)
@@ -44,7 +44,8 @@ export class CookieValues {
   }
 
   /**
-   * Reads a cookie value; `undefined` when the value was not made with one of the configured keys, or for another host.
+   * Reads the value of a session cookie; `undefined` when the value was not made with one of the configured keys, or
+   * for another host.
    *
    * @param origin  origin of the host at which the browser presented the value
    */

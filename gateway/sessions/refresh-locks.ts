@@ -68,13 +68,13 @@ export class RefreshLocks {
     }
   }
 
-  /** Extends the lease of a lock. @returns whether the caller still holds the lock */
+  /** Extends the lease of a refresh lock. @returns whether the caller still holds the lock */
   async renew({ id }: Session, { fence }: RefreshLock, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.session(id)], [fence, leaseMs])) === 1
   }
 
   /**
-   * Stores the refreshed session and releases the lock.
+   * Stores the refreshed session and releases its refresh lock.
    *
    * @param next  the session with its new tokens; its version is one above the version that was refreshed
    */
@@ -84,7 +84,7 @@ export class RefreshLocks {
   }
 
   /**
-   * Stores the failure of a refresh and releases the lock.
+   * Stores the failure of a session refresh and releases the refresh lock.
    *
    * @param rememberMs  time after the failure for which no process asks the issuer to refresh this session, ms
    */

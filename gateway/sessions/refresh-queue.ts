@@ -7,7 +7,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
 
 /** Order to a worker to refresh the tokens of an active session before they expire. */
 export interface SessionRefreshOrder {
-  /** The issuer identifier. */
+  /** Identifier (`iss`) of the issuer of the session. */
   readonly issuer: string
   readonly session: string
   /** Version of the session whose tokens are about to expire. A newer version needs no refresh. */
@@ -32,7 +32,7 @@ export class RefreshQueue {
     this.#log = log
   }
 
-  /** Prepares job queues for exactly the login issuers of a policy. */
+  /** Prepares the job queues for session refreshes, for exactly the login issuers of a policy. */
   prepare(issuers: Iterable<IssuerRules>): Commit {
     const names = new Map<string, string>()
     for (const { issuer, name, login } of issuers) if (login !== undefined) names.set(issuer, name)
@@ -53,7 +53,7 @@ export class RefreshQueue {
     await this.#producer?.close()
   }
 
-  /** Loads the queue library only when the policy has login issuers, because loading takes time and memory. */
+  /** Load the queue library (BullMQ) only when the policy has login issuers, because loading takes time and memory. */
   async #load(): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(refreshSession, this.#link, this.#log)

@@ -26,7 +26,7 @@ export interface RefresherDependencies {
   /** Ends a session on every node after the issuer rejected its refresh token. */
   readonly end: (session: Session) => Promise<unknown>
   readonly log: JobLog
-  /** Lease of the refresh lock, ms. Default: 5 s. */
+  /** Duration of the lease of the refresh lock, ms. Default: 5 s. */
   readonly leaseMs?: number
 }
 
@@ -35,13 +35,18 @@ export const refreshRefused = 'the issuer refused the refresh token'
 
 /** Number of session refreshes in this process, by outcome. */
 export interface RefreshCounts {
-  /** Refreshes for which the issuer issued new tokens. */
+  /** Number of session refreshes for which the issuer issued new tokens. */
   granted: number
-  /** Refreshes that were unnecessary, because another process had already refreshed the session. */
+  /** Number of session refreshes that were unnecessary, because another process had already refreshed the session. */
   taken: number
-  /** Refreshes after which the session was ended, because the issuer rejected the refresh or issued unusable tokens. */
+  /**
+   * Number of session refreshes after which the session was ended, because the issuer rejected the refresh or issued
+   * unusable tokens.
+   */
   refused: number
-  /** Refreshes that failed because of the issuer, Redis or another process that refreshed the session. */
+  /**
+   * Number of session refreshes that failed because of the issuer, Redis or another process that refreshed the session.
+   */
   failed: number
 }
 
@@ -173,7 +178,7 @@ export class Refresher {
       ...claimsOf(granted.idToken, session),
       tokensAtS: Math.floor(Date.now() / 1000),
       version: session.version + 1,
-      // Keep the refresh token, ID token and scope that the issuer does not send again (RFC 6749 §6).
+      // Keep the session's refresh token, ID token and scope that the issuer does not send again (RFC 6749 §6).
       tokens: {
         ...granted,
         refreshToken: granted.refreshToken ?? session.tokens.refreshToken,
@@ -191,7 +196,7 @@ export class Refresher {
   }
 
   /**
-   * Sends a request to the issuer, and renews the lock until the response.
+   * Sends a request for a session to the issuer, and renews the lock until the response.
    *
    * @throws {GatewayFault} when the issuer could not be reached, after the failure was recorded in Redis
    */
@@ -222,7 +227,8 @@ export class Refresher {
     )
     if (failed === 'superseded') return failed
     if (failed === 'gone') return undefined
-    // The previous holder of the lock may have used the refresh token, and its result may still arrive in Redis.
+    // Do not end the session: the previous holder of the lock may have used the refresh token, and its result may still
+    // arrive in Redis.
     if (lock.orphaned)
       throw unavailable('the issuer rejected the refresh token; another process may have used it already')
     return this.#endSession(session)
@@ -260,7 +266,7 @@ export class Refresher {
         await this.#dependencies.locks.store(next, lock)
         return
       } catch {
-        // Redis is still unavailable: retry.
+        // Retry to store the session: Redis is still unavailable.
       }
     }
     this.#dependencies.log('warn', 'new tokens of a session are lost: Redis did not store them in time', {

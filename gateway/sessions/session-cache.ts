@@ -6,13 +6,13 @@ export interface CachedSession {
   /** Complete cookie values by which this node finds the session, the newest last. */
   readonly cookies: string[]
   session: Session
-  /** Time of the session's last use on this node. */
+  /** Time of the cached session's last use on this node. */
   usedAtMs: number
-  /** From this time on, the next use of the session is reported to Redis. */
+  /** Time from which the next use of the cached session is reported to Redis. */
   reportAtMs: number
   /** Time before the access token's expiry at which its refresh starts, ms. */
   aheadMs: number
-  /** From this time on, the next use of the session starts its refresh or checks for the result. */
+  /** Time from which the next use of the cached session starts its refresh or checks for the result. */
   refreshAtMs: number
   /** True after a worker was ordered to refresh the session. */
   queued: boolean
@@ -68,7 +68,7 @@ export class SessionCache {
   /** Adds a cookie value to a cached session. @param origin  as in {@link CachedCookie} */
   addCookie(cached: CachedSession, cookie: string, origin: string | undefined): void {
     if (this.#byId.get(cached.session.id) !== cached || this.#byCookie.has(cookie)) return
-    // One cookie value more than the maximum of host cookies: the value with which the session was created.
+    // Keep one cookie value more than the maximum of host cookies: the value with which the session was created.
     if (cached.cookies.length > HOST_COOKIES_MAX) this.#byCookie.delete(cached.cookies.shift()!)
     cached.cookies.push(cookie)
     this.#byCookie.set(cookie, { cached, origin })

@@ -6,11 +6,11 @@ export interface SessionCookie {
   /** Attributes that follow the value in every session cookie that the gate sets. */
   readonly attributes: string
   /**
-   * Returns the `Set-Cookie` value that stores the cookie. The cookie has no `Max-Age`, because the end of the session
-   * is stored in Redis.
+   * Returns the `Set-Cookie` value that stores the session cookie. The cookie has no `Max-Age`, because the end of the
+   * session is stored in Redis.
    */
   set(value: string): string
-  /** `Set-Cookie` value that deletes the cookie. */
+  /** `Set-Cookie` value that deletes the session cookie. */
   readonly clear: string
 }
 

@@ -5,7 +5,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 
 const LOOK_MS = 10_000
-/** Pause after a read without a reply, as at the start of the node, ms. */
+/** Pause after a read of the number of sessions without a reply, as at the start of the node, ms. */
 const RETRY_MS = 1000
 
 /** Number of sessions by name of the issuer. */
@@ -57,7 +57,7 @@ export class SessionCount implements MetricSource {
         this.#known = true
       }),
     )
-    // An old number would look like a current one.
+    // Show no number of sessions while Redis is unavailable: an old number would look like a current one.
     if (!this.#known) this.#counts = []
     for (const { issuer } of this.#known ? named : []) await ignoreOutage(this.#sessions.trim(issuer))
   }

@@ -41,14 +41,14 @@ export class SessionHosts {
     return cookies.some(([listedOrigin, listedHash]) => listedOrigin === origin && listedHash === hash)
   }
 
-  /** Returns the origins of the hosts in the list, each once. */
+  /** Returns the origins of the hosts that have a cookie of the session, each once. */
   async originsOf(id: string): Promise<string[]> {
     const { cookies } = await this.#read(id)
     return [...new Set(cookies.map(([origin]) => origin))]
   }
 
   /**
-   * Adds the cookie of a host to the list.
+   * Adds the cookie of a host to the list of host cookies of a session.
    *
    * @returns false when the session has ended
    * @throws {GatewayFault} `store-unavailable` when other callers changed the list during every attempt

@@ -7,14 +7,14 @@ import type { Session } from './session.ts'
 
 /** Place in the list of all sessions, after which the next page begins. */
 export interface SessionCursor {
-  /** Name of the issuer in the list, of `issuerName`. */
+  /** Name of the issuer in the session list, made by `issuerName`. */
   readonly issuer: string
   /** End of the idle lifetime of the last session of the page, ms since the Unix epoch. */
   readonly endMs: number
   readonly id: string
 }
 
-/** Ids of sessions, and the place at which the next page begins; `undefined` after the last page. */
+/** A page of session ids, and the place at which the next page begins; `undefined` after the last page. */
 export interface SessionIds {
   readonly ids: readonly string[]
   readonly next: SessionCursor | undefined
@@ -28,9 +28,12 @@ interface IndexPage {
 
 type Indexed = Pick<Session, 'id' | 'issuer' | 'lifetime' | 'endsAtS'>
 
-/** Time for which new entries wait to be written together, ms. */
+/** Time for which new entries of the session list wait to be written together, ms. */
 const BATCH_MS = 100
-/** Number of entries of one issuer that are written at once without further wait. Bounds the memory of waiting entries. */
+/**
+ * Number of session list entries of one issuer that are written at once without further wait. Bounds the memory of
+ * waiting entries.
+ */
 const BATCH_MAX = 500
 /** Maximum number of entries of ended sessions that one call of the script removes; also in index-sessions.lua. */
 const ENDED_MAX = 1000
@@ -49,7 +52,7 @@ export class SessionIndex {
   readonly #page: RedisScript
   readonly #task = new Supervisor('session-upkeep')
   /**
-   * Entries to write, by issuer and session id.
+   * Session list entries to write, by issuer and session id.
    *
    * @bound {@link BATCH_MAX} entries of each issuer | they are written at once | none
    */
@@ -63,8 +66,9 @@ export class SessionIndex {
   }
 
   /**
-   * Lists a session until the end of its idle lifetime, which has just begun. Writes the entry within 100 ms, together
-   * with others. If Redis is unavailable then, the entry is lost until the next call for this session.
+   * Adds a session to the session list until the end of its idle lifetime, which has just begun. Writes the entry
+   * within 100 ms, together with others. If Redis is unavailable then, the entry is lost until the next call for this
+   * session.
    */
   add(session: Indexed): void {
     const { id, issuer } = session
@@ -80,20 +84,23 @@ export class SessionIndex {
     void this.#task.attempt(() => ignoreOutage(this.#writeAll(issuer, entries)))
   }
 
-  /** Writes the waiting entries. @throws {RedisFault} as a rejection */
+  /** Writes the waiting entries of the session list. @throws {RedisFault} as a rejection */
   async flush(): Promise<void> {
     const batches = [...this.#waiting]
     this.#waiting.clear()
     await Promise.all(batches.map(([issuer, entries]) => this.#writeAll(issuer, entries)))
   }
 
-  /** Removes entries, also those that wait to be written. @throws {RedisFault} as a rejection */
+  /** Removes entries of the session list, also those that wait to be written. @throws {RedisFault} as a rejection */
   async remove(ids: readonly string[], issuer: string): Promise<void> {
     for (const id of ids) this.#waiting.get(issuer)?.delete(id)
     await this.#client.call('ZREM', this.#keyOf(issuerName(issuer)), ...ids)
   }
 
-  /** Number of listed sessions of an issuer. Redis computes it in O(log n). @throws {RedisFault} as a rejection */
+  /**
+   * Returns the number of listed sessions of an issuer. Redis computes it in O(log n). @throws {RedisFault} as a
+   * rejection
+   */
   async count(issuer: string): Promise<number> {
     return (await this.#read(issuerName(issuer), 0, undefined)).total
   }
@@ -125,7 +132,7 @@ export class SessionIndex {
     for (const issuer of issuers.map(issuerName).toSorted()) {
       if (after !== undefined && issuer < after.issuer) continue
       const begin = after?.issuer === issuer ? after : undefined
-      // One entry more than the page shows whether another page follows.
+      // Read one entry more than the page has, which shows whether another page follows.
       const { entries } = await this.#read(issuer, limit + 1 - found.length, begin)
       found.push(...entries.map((entry) => ({ ...entry, issuer })))
       if (found.length > limit) break
@@ -158,7 +165,10 @@ export class SessionIndex {
   }
 }
 
-/** Name of an issuer in key names and cursors, 32 hexadecimal digits. It is no secret, so the hash has no key. */
+/**
+ * Returns the name of an issuer in key names and cursors, 32 hexadecimal digits. It is no secret, so the hash has no
+ * key.
+ */
 export function issuerName(issuer: string): string {
   return createHash('sha256').update(issuer).digest('hex').slice(0, 32)
 }

@@ -79,7 +79,7 @@ export class SessionStore {
     this.#logOut = client.script(new URL('./log-out-at-issuer.lua', import.meta.url))
   }
 
-  /** Returns the time by the clock of Redis, ms since the Unix epoch. */
+  /** Returns the time by the clock of Redis, by which sessions are stored, ms since the Unix epoch. */
   nowMs(): Promise<number> {
     return redisTimeMs(this.#client)
   }
@@ -153,7 +153,7 @@ export class SessionStore {
     return session && { session, usedAtS: Math.floor(Number(usedAtMs) / 1000) }
   }
 
-  /** Returns all session ids in a list, including ids without a stored session. */
+  /** Returns all session ids in a session list, including ids without a stored session. */
   async idsOf(whose: Whose): Promise<string[]> {
     const lists = this.#listKeys(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
     return [...new Set((await Promise.all(lists)).flat())]
@@ -163,7 +163,8 @@ export class SessionStore {
   async unlist(ids: readonly string[], session: Listed): Promise<void> {
     await Promise.all([
       ...listsOf(session).map((whose) => this.#unlist(ids, whose)),
-      // Only operators read this list, and its entries expire: a failure must not keep the session.
+      // Ignore a failure to remove the entry from the list of all sessions: only operators read this list, and its
+      // entries expire.
       ignoreOutage(this.index.remove(ids, session.issuer)),
     ])
   }
@@ -229,7 +230,7 @@ export class SessionStore {
   }
 
   /**
-   * Adds a session to a list.
+   * Adds a session to the session list of a person, device or `sid`.
    *
    * @returns ids of the sessions above the list's limit; `undefined` when the issuer has logged out the person or the
    *   `sid` since the login
@@ -257,7 +258,7 @@ export class SessionStore {
   }
 
   /**
-   * Runs `list-session.lua`.
+   * Runs the Redis script `list-session.lua`, which adds a session to a list.
    *
    * @param max  maximum number of listed sessions; 0 only checks whether the login is refused, and changes nothing
    * @param key  index of the encryption key from which the names of the Redis keys are derived

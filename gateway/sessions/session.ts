@@ -32,7 +32,7 @@ export interface Device {
 
 /** Input for a new session after a login. */
 export interface NewSession {
-  /** The issuer identifier. */
+  /** Identifier (`iss`) of the issuer at which the user logged in. */
   readonly issuer: string
   readonly subject: string
   /** `sid` of the ID token, by which the issuer can end the session (OpenID Connect Back-Channel Logout §2.1). */

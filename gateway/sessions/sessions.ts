@@ -50,11 +50,11 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   readonly sealer: Sealer
   /** Maximum number of sessions in this node's memory. */
   readonly cacheEntries: number
-  /** Whether this node has applied an event that ends this session. */
+  /** Returns whether this node has applied an event that ends this session. */
   readonly ended: (session: Session) => boolean
   /**
-   * Whether this node has applied an event that ends the session with this id. Used for a session without a record in
-   * Redis.
+   * Returns whether this node has applied an event that ends the session with this id. Used for a session without a
+   * record in Redis.
    */
   readonly revoked: (id: string) => boolean
   /** Time of the last cluster event that this node has applied, ms since the Unix epoch by Redis's clock. */
@@ -86,7 +86,7 @@ export interface EndedSessions {
 /** A page of the list of all sessions. */
 export interface SessionPage {
   readonly sessions: readonly SessionListing[]
-  /** Number of listed sessions on all pages. */
+  /** Number of listed sessions on all pages of the list. */
   readonly total: number
   /** Place at which the next page begins; `undefined` after the last page. */
   readonly next: SessionCursor | undefined
@@ -112,8 +112,8 @@ const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
 const EXPIRING_MS = 1000
 /**
- * Maximum number of running refreshes that other requests can share. Above this number, each request refreshes its
- * session itself.
+ * Maximum number of running session refreshes that other requests can share. Above this number, each request refreshes
+ * its session itself.
  */
 const REFRESHING_MAX = 4096
 /**
@@ -123,7 +123,10 @@ const REFRESHING_MAX = 4096
 const READ_AT_ONCE = 20
 /** Minimum time between two checks whether a worker has refreshed a session, ms. */
 const POLL_MIN_MS = 250
-/** Maximum time that the shutdown waits for running refreshes, ms. An interrupted refresh loses its new tokens. */
+/**
+ * Maximum time that a stop of the node waits for running session refreshes, ms. An interrupted refresh loses its new
+ * tokens.
+ */
 const CLOSE_MS = 15_000
 
 /** Manages login sessions. All nodes share them in Redis, and each node caches the sessions that it has loaded. */
@@ -143,13 +146,13 @@ export class Sessions implements ExpirySource {
   readonly #upkeep = new Supervisor('session-upkeep')
   readonly #refreshTask = new Supervisor('session-refresh')
   /**
-   * Refreshes in progress, which requests of the same session share.
+   * Session refreshes in progress, which requests of the same session share.
    *
    * @bound {@link REFRESHING_MAX} sessions | a further refresh is not shared | gatehouse_session_refreshes_total
    */
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
   /**
-   * Renewals in progress, which requests of the same session share.
+   * Renewals of user claims in progress, which requests of the same session share.
    *
    * @bound {@link REFRESHING_MAX} sessions | a further renewal is not shared | gatehouse_session_refreshes_total
    */
@@ -192,8 +195,8 @@ export class Sessions implements ExpirySource {
    */
   async create({ begunAfterMs, ...input }: NewSession): Promise<OpenedSession | 'logged-out'> {
     const { value, id } = this.#cookies.mint()
-    // By the clock of Redis: by a clock that is ahead, the session would outlast its absolute lifetime; by a clock that
-    // is behind, it would end early, and match revocations from before the login.
+    // Use the clock of Redis: by a clock that is ahead, the session would outlast its absolute lifetime; by a clock
+    // that is behind, it would end early, and match revocations from before the login.
     const nowS = Math.floor((await this.#store.nowMs()) / 1000)
     const session: Session = {
       ...input,
@@ -401,8 +404,8 @@ export class Sessions implements ExpirySource {
     if ('sid' in selector && logout.subject !== undefined) {
       return this.#endSidOf(logout.subject, selector, logout, reason, options)
     }
-    // The position of the event gives the time of the logout by Redis's clock. A login that began before the logout had
-    // applied only earlier events.
+    // Read the time from the position of the event, which gives the time of the logout by Redis's clock. A login that
+    // began before the logout had applied only earlier events.
     const { position } = await this.#dependencies.revoke(
       { ...orderOf(selector), reason },
       { wait: 'none', durable: options.durable },
@@ -422,8 +425,8 @@ export class Sessions implements ExpirySource {
     reason: string,
     options: EndOptions,
   ): Promise<EndedSessions | 'other-subject'> {
-    // The position of the event does not matter. Once a `sid` was logged out, no login under this `sid` creates a
-    // session, whenever the login began.
+    // Use any position of the event. Once a `sid` was logged out, no login under this `sid` creates a session, whenever
+    // the login began.
     const { sessions, lost } = await this.#toEnd(await this.#store.logOut(selector, logout, 0), selector)
     const own = sessions.filter((session) => session.subject === subject)
     const shared = own.length < sessions.length
@@ -431,7 +434,7 @@ export class Sessions implements ExpirySource {
     return this.#endAll({ sessions: own, lost }, selector, reason, options, shared ? [] : widerOrders(selector))
   }
 
-  /** Value of {@link NewSession.begunAfterMs} for a login that begins at the time of the call. */
+  /** Returns the value of {@link NewSession.begunAfterMs} for a login that begins at the time of the call. */
   get lastEventMs(): number {
     return this.#dependencies.lastEventMs()
   }
@@ -457,7 +460,8 @@ export class Sessions implements ExpirySource {
     const why = reason === undefined ? {} : { reason }
     const orders = [...ownOrders(sessions, lost), ...wider]
     let receipt: Receipt | undefined
-    // Positions of orders only increase: a node that has acknowledged the last order has applied all earlier orders.
+    // Return the receipt of the last order: positions of orders only increase, so a node that has acknowledged the last
+    // order has applied all earlier orders.
     for (const [i, order] of orders.entries()) {
       const last = i === orders.length - 1
       receipt = await this.#dependencies.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
@@ -500,7 +504,7 @@ export class Sessions implements ExpirySource {
     return { sessions, total: counts.reduce((sum, count) => sum + count, 0), next }
   }
 
-  /** Number of sessions at an issuer, as far as they are listed. @throws {RedisFault} as a rejection */
+  /** Returns the number of sessions at an issuer, as far as they are listed. @throws {RedisFault} as a rejection */
   count(issuer: string): Promise<number> {
     return this.#store.index.count(issuer)
   }
@@ -537,7 +541,8 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Waits for running refreshes, for at most 15 s. New tokens that the issuer issued but that were not stored are lost.
+   * Waits for running session refreshes, for at most 15 s. New tokens that the issuer issued but that were not stored
+   * are lost.
    */
   async close(): Promise<void> {
     const renewals = [...this.#refreshing.values(), ...this.#renewing.values()]
@@ -547,7 +552,7 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Loads the sessions to end.
+   * Loads the sessions that an order ends.
    *
    * @param listed  session ids that Redis lists for the selector; matching sessions in this node's memory are added
    */
@@ -611,13 +616,13 @@ export class Sessions implements ExpirySource {
       this.#cache.drop(id)
       return undefined
     }
-    // Origin of the host at which a cookie value is valid: the host for which the value was created, or the host of the
-    // login for the first value of a session.
+    // Returns the origin of the host at which a cookie value is valid: the host for which the value was created, or the
+    // host of the login for the first value of a session.
     const ownOrigin = listed === undefined ? stored.origin : origin
     if (!isListed || (ownOrigin !== undefined && ownOrigin !== origin)) return undefined
     if (this.#dependencies.ended(stored)) {
-      // A revocation of the person or the `sid` may have ended the session. The session is still stored and must be
-      // removed, because revocations are not kept forever.
+      // Remove the stored session also when a revocation of the person or the `sid` has ended it, because revocations
+      // are not kept forever.
       await this.#store.remove(stored)
       return undefined
     }
@@ -645,11 +650,11 @@ export class Sessions implements ExpirySource {
       this.#cache.put(cached)
     } else {
       this.#renew(session)
-      // The read was a use.
+      // Note the use: reading the session from Redis was a use.
       cached.reportAtMs = nowMs + session.lifetime.idleMs / REPORT_FRACTION
     }
     cached.usedAtMs = nowMs
-    // Copy the cookie value: a string cut out of a request head would keep the whole head in memory.
+    // Copy the cookie value before it is kept: a string cut out of a request head would keep the whole head in memory.
     this.#cache.addCookie(cached, Buffer.from(cookie, 'latin1').toString('latin1'), origin)
     return cached.session
   }
@@ -714,8 +719,8 @@ export class Sessions implements ExpirySource {
       if (refreshed === undefined) return undefined
       session = refreshed
     }
-    // Try twice: another process may have stored a version of the session meanwhile, with new tokens but the old
-    // claims.
+    // Try twice to renew the claims: another process may have stored a version of the session meanwhile, with new
+    // tokens but the old claims.
     for (let i = 0; i < 2 && isOld() && !areClaimsRefused(session, Date.now()); i++) {
       const next = await this.#claimRenewal.renew(session)
       if (next === undefined || this.#dependencies.ended(session)) {
@@ -749,13 +754,14 @@ export class Sessions implements ExpirySource {
   }
 
   async #refreshOnce(given: Session): Promise<Session | undefined> {
-    // Another request or node may have refreshed the session already. The tokens of that refresh may have expired too.
+    // Look for a newer version first: another request or node may have refreshed the session already. The tokens of
+    // that refresh may have expired too.
     let session = this.#cache.of(given.id)?.session ?? given
     if (session.version > given.version && !isExpiring(session)) return session
-    // Try twice: a refresh by another process may have returned tokens that have also expired.
+    // Try twice to refresh the session: a refresh by another process may have returned tokens that have also expired.
     for (let i = 0; i < 2; i++) {
       const next = await this.#refresher.refresh(session)
-      // The session may have been ended during the refresh.
+      // Check again: the session may have been ended during the refresh.
       if (next === undefined || this.#dependencies.ended(session)) {
         this.#cache.drop(session.id)
         return undefined
@@ -766,7 +772,7 @@ export class Sessions implements ExpirySource {
     return session
   }
 
-  /** Removes a session whose access token has expired, and which has no refresh token. */
+  /** Removes a session from Redis whose access token has expired, and which has no refresh token. */
   #dropExpired(session: Session): undefined {
     this.#cache.drop(session.id)
     void this.#upkeep.attempt(() => ignoreOutage(this.#store.remove(session)))

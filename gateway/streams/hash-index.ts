@@ -7,10 +7,16 @@ import { HASH_WORDS } from '../revocation/identity.ts'
  * @bound owner
  */
 export class HashIndex<Member extends object> {
-  /** Set of members by hash. A single member is stored without a set, because most identities belong to one stream. */
+  /**
+   * Streams by the hash of an identity of their credential. A single member is stored without a set, because most
+   * identities belong to one stream.
+   */
   readonly #members = new Map<number, Member | Set<Member>>()
 
-  /** Adds a member under its hashes. @param hashes  4 words each; four zeros stand for a missing identity */
+  /**
+   * Adds a stream under the hashes of its identities. @param hashes  4 words each; four zeros stand for a missing
+   * identity
+   */
   add(member: Member, hashes: Uint32Array): void {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
       const key = keyOf(hashes[at]!, hashes[at + 1]!)
@@ -22,7 +28,7 @@ export class HashIndex<Member extends object> {
     }
   }
 
-  /** Removes a member. @param hashes  the same hashes as in `add` */
+  /** Removes a stream. @param hashes  the same hashes as in `add` */
   delete(member: Member, hashes: Uint32Array): void {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
       const key = keyOf(hashes[at]!, hashes[at + 1]!)
@@ -32,7 +38,7 @@ export class HashIndex<Member extends object> {
     }
   }
 
-  /** Calls back with each member that may have the identity with this hash. */
+  /** Calls back with each stream that may have the identity with this hash. */
   visit(h0: number, h1: number, visitor: (member: Member) => void): void {
     const found = this.#members.get(keyOf(h0, h1))
     if (found instanceof Set) for (const member of found) visitor(member)

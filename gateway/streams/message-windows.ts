@@ -1,8 +1,8 @@
 import type { MessageLimit } from '../base/message-limit.ts'
 
 /**
- * Number of parts into which a window is divided. The counted time is up to one part longer than the window, so that no
- * interval of the window's length exceeds the limit.
+ * Number of parts into which the window of a message limit is divided. The counted time is up to one part longer than
+ * the window, so that no interval of the window's length exceeds the limit.
  */
 const PARTS = 16
 /**
@@ -11,13 +11,13 @@ const PARTS = 16
  */
 const UNUSED_MAX = 10_000
 
-/** Counts messages in a sliding window. */
+/** Counts WebSocket messages in a sliding window. */
 class MessageWindow {
   readonly #most: number
   readonly #windowMs: number
   readonly #partMs: number
   readonly #counts = new Uint32Array(PARTS + 1)
-  /** Number of the current part of the window. */
+  /** Number of the current part of the message window. */
   #part = 0
   #sum = 0
   /**
@@ -33,7 +33,7 @@ class MessageWindow {
     this.#partMs = windowMs / PARTS
   }
 
-  /** Moves the window to the current time. @returns whether one more message is within the limit */
+  /** Moves the message window to the current time. @returns whether one more message is within the limit */
   #hasRoom(now: number): boolean {
     const part = Math.floor(now / this.#partMs)
     const passed = Math.min(part - this.#part, this.#counts.length)
@@ -67,7 +67,7 @@ class MessageWindow {
 /** Message windows of one stream: one window for each message limit of its route. */
 export interface MessageMeter {
   /**
-   * Counts one message.
+   * Counts one WebSocket message.
    *
    * @param now  monotonic, ms
    * @returns the first limit that the message exceeds; `undefined` for none. The limits after it do not count the
@@ -88,16 +88,16 @@ export interface MessageMeter {
   close(): void
 }
 
-/** Windows of all subjects that have sent messages to this node. */
+/** Message windows of all subjects that have sent messages to this node. */
 export class MessageWindows {
   /**
-   * Windows by subject and limit.
+   * Message windows by subject and limit.
    *
    * @bound as many as streams, and 10,000 that no stream uses | see `MessageWindows.unused` | none
    */
   readonly #windows = new Map<string, MessageWindow>()
   /**
-   * Keys of windows that no stream uses, the oldest first.
+   * Keys of message windows that no stream uses, the oldest first.
    *
    * @bound {@link UNUSED_MAX} windows | the oldest is forgotten | none
    */

@@ -19,7 +19,10 @@ export interface StreamRoom {
   close(): Promise<void>
 }
 
-/** Opens the streams of a node. Call after the revocations have been opened, and before the node joins the cluster. */
+/**
+ * Opens the streams of a node. Must be called after the revocations have been opened, and before the node joins the
+ * cluster.
+ */
 export function openStreams({ settings, cluster, log }: StreamRoomDependencies): StreamRoom {
   const registry = new StreamRegistry(settings.streams)
   // Register after the revocations, so that this registry receives each event after the revocation replica has applied

@@ -4,7 +4,7 @@ import type { StreamWatch, WatchedStream } from './watched-stream.ts'
 
 /** The registry of streams, as its entries use it. */
 export interface StreamKeeper {
-  /** Checks the stream of an entry. @returns whether the stream may relay something now */
+  /** Checks whether the stream of an entry is still allowed. @returns whether it may relay something now */
   check(entry: RegisteredStream): boolean
   remove(entry: RegisteredStream): void
 }

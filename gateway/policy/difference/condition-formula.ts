@@ -31,16 +31,16 @@ export function isContradiction(formula: ConditionFormula): boolean {
 type Literal = Extract<ConditionFormula, { readonly atom: ConditionAtom }>
 type Compound = Exclude<ConditionFormula, Literal>
 
-/** The formulas on one side of a sequent (sequent calculus). */
+/** The formulas on one side of a sequent (in the sequent calculus, the side that is given or the side to prove). */
 interface Side {
   readonly literals: readonly Literal[]
-  /** Formulas with several parts, each of which must be proven as a separate case. */
+  /** Formulas with several parts, each of which the proof treats as a separate case. */
   readonly branching: readonly Compound[]
-  /** Texts of all formulas of this side, including formulas that were divided into their parts. */
+  /** Texts of all formulas of this side of the sequent, including formulas that were divided into their parts. */
   readonly texts: ReadonlySet<string>
 }
 
-/** Whether all formulas of `left` together imply at least one formula of `right`. */
+/** Whether a proof is found that all formulas of `left` together imply at least one formula of `right`. */
 function proves(
   left: readonly ConditionFormula[],
   right: readonly ConditionFormula[],
@@ -50,7 +50,7 @@ function proves(
   const met = flattened(left, 'all')
   const sought = flattened(right, 'any')
   if (hasCommon(met.texts, sought.texts) || isClosed(met.literals, sought.literals)) return true
-  // Divide the goals first: a part of a goal often equals a part of the other requirement.
+  // Divide the formulas to prove first: a part of a goal often equals a part of the other requirement.
   const [goal, ...goals] = sought.branching
   if (goal !== undefined) {
     const rest = [...sought.literals, ...goals]
@@ -78,7 +78,10 @@ function flattened(formulas: readonly ConditionFormula[], join: 'all' | 'any'): 
 
 const textsOf = new WeakMap<ConditionFormula, string>()
 
-/** Text of a formula, to compare formulas. The order of the parts of a formula does not change its text. */
+/**
+ * Returns the text of a requirement formula, to compare formulas. The order of the parts of a formula does not change
+ * its text.
+ */
 function textOf(formula: ConditionFormula): string {
   const known = textsOf.get(formula)
   if (known !== undefined) return known

@@ -5,7 +5,7 @@
  */
 export type Effect = 'none' | 'narrower' | 'wider' | 'incomparable'
 
-/** Combined effect of several changes of the policy. */
+/** Returns the combined effect of several changes of the policy. */
 export function combined(effects: Iterable<Effect>): Effect {
   let result: Effect = 'none'
   for (const effect of effects) {
@@ -21,13 +21,13 @@ export function widens(effect: Effect): boolean {
   return effect === 'wider' || effect === 'incomparable'
 }
 
-/** Effect of changing a number, where a larger number admits more requests. */
+/** Returns the effect of changing a number of the policy, where a larger number admits more requests. */
 export function moreAdmits(before: number, after: number): Effect {
   if (before === after) return 'none'
   return after > before ? 'wider' : 'narrower'
 }
 
-/** Effect of changing a set, where each additional member admits more requests. */
+/** Returns the effect of changing a set of the policy, where each additional member admits more requests. */
 export function membersAdmit<T>(before: ReadonlySet<T>, after: ReadonlySet<T>): Effect {
   return combined([isSubset(after, before) ? 'none' : 'wider', isSubset(before, after) ? 'none' : 'narrower'])
 }

@@ -67,8 +67,8 @@ function credentialsOf({ document, services }: PolicySide): Named<unknown> {
 }
 
 /**
- * Keys of a service that the comparison of the services leaves out, because the difference shows each of them in a list
- * of its own.
+ * Keys of a service that the comparison of the services leaves out, because the policy difference shows each of them in
+ * a list of its own.
  */
 const apart = new Set(['routes', 'limits', 'credentials', 'upstreams'])
 

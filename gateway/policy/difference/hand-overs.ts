@@ -19,8 +19,9 @@ export interface MatchedRequests {
 }
 
 /**
- * Maximum number of sample requests that are compared. A usual policy needs far fewer; even 50 patterns with several
- * `*` under each of 100 hosts do. Only a policy that is written to exhaust the comparison reaches the limit.
+ * Maximum number of sample requests in one comparison of policies. A usual policy needs far fewer; even 50 patterns
+ * with several `*` under each of 100 hosts do. Only a policy that is written to exhaust the comparison reaches the
+ * limit.
  */
 const MAX_TARGETS = 200_000
 

@@ -15,14 +15,14 @@ export function limitsEffect(before: RouteLimits | undefined, after: RouteLimits
 }
 
 /**
- * Whether a limit is at least as strict as another limit. False if the two have different keys: only the same limit on
- * two routes counts in the same windows.
+ * Whether a rate limit is at least as strict as another limit. False if the two have different keys: only the same
+ * limit on two routes counts in the same windows.
  */
 function isAsTight(rule: LimitRule, than: LimitRule): boolean {
   return rule.key === than.key && rule.requests <= than.requests && rule.cost >= than.cost
 }
 
-/** Effect of changing one entry under `limits`, on the number of requests that the limit admits. */
+/** Returns the effect of changing one entry under `limits`, on the number of requests that the limit admits. */
 export function limitEffect(before: RouteLimitEntry, after: RouteLimitEntry): Effect {
   const rest = ({ name, by, burst }: RouteLimitEntry) => [name, by, burst]
   const count = ({ requests, messages }: RouteLimitEntry) => requests ?? messages!

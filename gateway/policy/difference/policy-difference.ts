@@ -16,7 +16,7 @@ export type RouteChange = 'added' | 'removed' | 'public' | 'wider' | 'narrower' 
 
 /** Requests that match a route in the new policy, and another route or no route in the old policy. */
 export interface HandOver {
-  /** Id of the route that matched the requests in the old policy; `null` if none matched. */
+  /** Id of the route that matched these requests in the old policy; `null` if none matched. */
   readonly from: string | null
   readonly effect: Effect
 }
@@ -25,9 +25,9 @@ export interface RouteDifference {
   readonly route: string
   readonly service: string
   readonly change: RouteChange
-  /** Whether the route may now admit a request that no route admitted before. */
+  /** True when the route may now admit a request that no route admitted before. */
   readonly widens: boolean
-  /** Whether the route is public in the new policy, or was before its removal. */
+  /** True when the route is public in the new policy, or was before its removal. */
   readonly public: boolean
   readonly keys: readonly KeyDifference[]
   readonly takes: readonly HandOver[]
@@ -45,8 +45,8 @@ export interface EntryDifference {
   readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
   readonly widens: boolean
   /**
-   * Values of the entry with all defaults, as `gatehouse check --print` prints them; absent for an entry that is added
-   * or removed.
+   * Values of the changed entry with all defaults, as `gatehouse check --print` prints them; absent for an entry that
+   * is added or removed.
    */
   readonly before?: unknown
   readonly after?: unknown
@@ -57,10 +57,10 @@ export interface EntryDifference {
  * written out make no difference. File paths are compared as text.
  */
 export interface PolicyDifference {
-  /** Whether both policies have the same effective content. All lists are then empty. */
+  /** True when both policies have the same effective content. All lists are then empty. */
   readonly equal: boolean
   /**
-   * Whether the new policy may admit a request or exceed a limit that the old policy did not, or has an additional
+   * True when the new policy may admit a request or exceed a limit that the old policy did not, or has an additional
    * relaxation. False is certain; true can also mean that the comparison could not decide.
    */
   readonly widens: boolean
@@ -69,7 +69,7 @@ export interface PolicyDifference {
   readonly credentials: readonly EntryDifference[]
   readonly upstreams: readonly EntryDifference[]
   readonly issuers: readonly EntryDifference[]
-  /** Other keys of services. Their effect on requests is listed with the routes. */
+  /** Changed keys of services that are in no other list. Their effect on requests is listed with the routes. */
   readonly services: readonly EntryDifference[]
   readonly relaxations: { readonly added: readonly string[]; readonly removed: readonly string[] }
 }

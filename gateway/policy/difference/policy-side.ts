@@ -18,7 +18,7 @@ export interface ComparedRoute {
   readonly entry: RouteEntry
   readonly service: ServiceEntry
   /**
-   * Keys of the route with all defaults, as `gatehouse check --print` prints them; `printedService`: keys of its
+   * Policy keys of the route with all defaults, as `gatehouse check --print` prints them; `printedService`: keys of its
    * service.
    */
   readonly printed: Printed
@@ -30,7 +30,7 @@ export interface ComparedRoute {
 export interface PolicySide {
   readonly snapshot: Snapshot
   readonly document: PolicyDocument
-  /** Entries as `gatehouse check --print` prints them, by name. */
+  /** Entries of the policy as `gatehouse check --print` prints them, by name. */
   readonly issuers: Readonly<Record<string, Printed>>
   readonly services: Readonly<Record<string, Printed>>
   readonly limits: readonly Printed[]
@@ -57,7 +57,10 @@ export function policySide({ document, snapshot }: ComparedPolicy): PolicySide {
   return side
 }
 
-/** Whether two printed values are equal. The order of keys counts, because the printer always uses the same order. */
+/**
+ * Whether two printed policy values are equal. The order of keys counts, because the printer always uses the same
+ * order.
+ */
 export function isSame(before: unknown, after: unknown): boolean {
   return JSON.stringify(before) === JSON.stringify(after)
 }

@@ -63,8 +63,8 @@ function ofRoles({ all = [], any }: NamedSet, { roles }: FormulaNames, negated: 
 }
 
 /**
- * Conditions of each kind of requirement, by the key of the kind in the policy. All conditions must be met. A kind that
- * is not listed here is compared only by its text.
+ * Functions that return the conditions of each kind of requirement, by the key of the kind in the policy. All
+ * conditions must be met. A kind that is not listed here is compared only by its text.
  */
 const atomsOf: Readonly<Record<string, (value: never, names: FormulaNames) => readonly ConditionAtom[]>> = {
   scopes: (lists: NamedSet) => listedAtoms('scope', lists),
@@ -93,7 +93,7 @@ function listedAtoms(
   key: string,
   { all = [], any }: { readonly all?: readonly unknown[] | undefined; readonly any?: readonly unknown[] | undefined },
 ): readonly ConditionAtom[] {
-  // The type of a claim counts, so the values are compared as JSON texts: "1" is not 1.
+  // Compare the values of a claim as JSON texts, because their type counts: "1" is not 1.
   const texts = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value))
   return [...texts(all).map((value) => memberOf(key, [value])), ...(any ? [memberOf(key, texts(any))] : [])]
 }
@@ -103,8 +103,8 @@ function memberOf(key: string, values: Iterable<string>): ConditionAtom {
 }
 
 /**
- * Conditions of a `time` requirement: its weekly hours, of which only the days are compared, and the start and end of
- * its period.
+ * Returns the conditions of a `time` requirement: its weekly hours, of which only the days are compared, and the start
+ * and end of its period.
  */
 function timeAtoms({ days, from, to, zone, not_before, not_after }: TimeEntry): readonly ConditionAtom[] {
   const always = from === 0 && to === dayMinutes && new Set(days ?? weekdays).size === weekdays.length

@@ -29,7 +29,7 @@ export function routeDifferences(before: PolicySide, after: PolicySide): RouteDi
 
 /** Requests that a route of the new policy matches, grouped by the route that matched them in the old policy. */
 interface TakenRequests {
-  /** Whether the route with the same id in the old policy matched some of these requests. */
+  /** True when the route with the same id in the old policy matched some of these requests. */
   readonly kept: boolean
   readonly takes: readonly HandOver[]
   /** `incomparable` when other routes may have decided some requests in ways that are not compared; else `none`. */
@@ -89,7 +89,10 @@ function admitsNobody(compared: ComparedRoute): boolean {
   return formula !== undefined && isContradiction(formula)
 }
 
-/** For each route of the old policy (by id): the other routes that match some of its requests in the new policy. */
+/**
+ * Returns, for each route of the old policy (by id), the other routes that match some of its requests in the new
+ * policy.
+ */
 function lossesOf(requests: MatchedRequests | undefined): Map<string, (string | null)[]> {
   const losses = new Map<string, (string | null)[]>()
   for (const [now, sources] of requests?.handOvers ?? []) {

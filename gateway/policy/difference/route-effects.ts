@@ -10,11 +10,12 @@ import { type ComparedRoute, isSame } from './policy-side.ts'
  * requests.
  */
 export interface KeyDifference {
-  /** Key of the route, or of its service, in the policy. */
+  /** Changed policy key of the route, or of its service. */
   readonly key: string
   readonly effect: Effect
   /**
-   * Values of the key with all defaults, as `gatehouse check --print` prints them; absent for a key without a value.
+   * Values of the changed key with all defaults, as `gatehouse check --print` prints them; absent for a key without a
+   * value.
    */
   readonly before?: unknown
   readonly after?: unknown
@@ -47,8 +48,8 @@ const ofRoute: Readonly<Record<string, Compare>> = {
   cors: unknown,
   grpc: ({ route: old }, { route: now }) => moreAdmits(old.grpcMessageMaxBytes ?? -1, now.grpcMessageMaxBytes ?? -1),
   websocket: websocketEffect,
-  // Changed limits have their own list. `limitsEffect` compares them only for requests that reach another route than
-  // before.
+  // Report no effect of changed limits here, because they have their own list. `limitsEffect` compares them only for
+  // requests that reach another route than before.
   limits: unchanged,
   rewrite: unchanged,
   on_outage: outageEffect,
@@ -101,15 +102,16 @@ function changeOf(
   routes: readonly [ComparedRoute, ComparedRoute],
 ): KeyDifference[] {
   const differs = !isSame(before[key], after[key])
-  // Even if the text of a key is unchanged, its meaning can change with the issuer or role that it names.
+  // Compare the meaning too: even if the text of a key is unchanged, its meaning can change with the issuer or role
+  // that it names.
   const effect =
     differs || compare === acceptedIssuersEffect || compare === requirementEffect ? compare(...routes) : 'none'
   return differs || effect !== 'none' ? [{ key, effect, before: before[key], after: after[key] }] : []
 }
 
 /**
- * Effect on requests that match the route `after` in the new policy and matched the route `before` in the old one. The
- * two routes can belong to different services, and have different limits.
+ * Returns the effect on requests that match the route `after` in the new policy and matched the route `before` in the
+ * old one. The two routes can belong to different services, and have different limits.
  */
 export function handOverEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   const effects = keyDifferences(before, after).map(({ effect }) => effect)
@@ -139,7 +141,7 @@ function websocketEffect(
 
 const outages = ['closed', 'local', 'open']
 
-/** Effective `on_outage.limits`, also of a route without limits. */
+/** Returns the effective `on_outage.limits` of a route, also of a route without limits. */
 function limitsOutage({ policy, service, entry }: ComparedRoute): string {
   return outageTerms(policy.document.on_outage, service.on_outage, entry.on_outage).limits
 }

@@ -7,8 +7,8 @@ export const callbackPaths = ['/.gatehouse/callback', '/oauth2/callback'] as con
 export type CallbackPath = (typeof callbackPaths)[number]
 
 /**
- * Path of an issuer's redirect URI. With `redirect: issuer` each issuer has its own path, so that a response of one
- * issuer never counts as the response of another.
+ * Returns the path of an issuer's redirect URI. With `redirect: issuer` each issuer has its own path, so that a
+ * response of one issuer never counts as the response of another.
  */
 export function callbackPath(base: CallbackPath, name: string, redirect: LoginRules['redirect']): string {
   return redirect === 'plain' ? base : `${base}/${name}`

@@ -89,7 +89,7 @@ export class AskedIssuers {
 }
 
 /**
- * Introspection settings of a route.
+ * Compiles the introspection settings of a route.
  *
  * @param stale  longest time for which the route accepts a stale response, ms; `closed` means 0 ms, `undefined` means
  *   the time that the issuer's entry sets

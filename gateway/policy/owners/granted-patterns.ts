@@ -31,7 +31,7 @@ function isWithinPattern(narrow: PathPattern, wide: PathPattern): boolean {
   if (narrow.segments.length < length) return false
   const starts = wide.segments.every((segment, i) => {
     const own = narrow.segments[i]!
-    // `*` matches any segment except the empty one.
+    // Treat the empty segment separately: `*` matches any segment except the empty one.
     return segment === own || (segment === '*' && own !== '')
   })
   return starts && (wide.open || (!narrow.open && narrow.segments.length === length))

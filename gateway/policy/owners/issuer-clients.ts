@@ -3,16 +3,16 @@ import type { ServiceEntry } from '../services/service-entry.ts'
 
 /** Credential with which the gate, as the client of an issuer, requests tokens for a service. */
 interface IssuerClient {
-  /** Place of the credential in the entry of the service. */
+  /** Place of the credential in the policy entry of the service. */
   readonly place: string
   readonly issuer: string
   readonly client: string
-  /** The whole entry of the credential. */
+  /** The whole policy entry of the credential. */
   readonly use: unknown
 }
 
 interface ForeignClient extends Omit<IssuerClient, 'use'> {
-  /** Id of the service that already uses the client. */
+  /** Id of the other service that already uses the client. */
   readonly other: string
 }
 

@@ -2,7 +2,10 @@ import type { OwnerGrant } from '../../config/owner-settings.ts'
 
 /** A part of a change that the owner of a service is not allowed to make. */
 export interface OwnerRefusal {
-  /** Place in the policy. Routes are named by their ids: `services.orders.routes[orders.read].match`. */
+  /**
+   * Place of the refused part in the policy. Routes are named by their ids:
+   * `services.orders.routes[orders.read].match`.
+   */
   readonly place: string
   readonly what: string
   readonly remedy: string

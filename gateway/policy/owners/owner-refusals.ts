@@ -107,7 +107,7 @@ function relaxed({ relaxations: { added, removed } }: PolicyDifference): OwnerRe
   return [...added.map((each) => refusal(each, 'adds')), ...removed.map((each) => refusal(each, 'removes'))]
 }
 
-/** Lists the changed routes of the service whose hosts or paths are not granted to its owner. */
+/** Lists the changed routes of the service whose hosts or paths are not granted to the owner by `policy.owners`. */
 function outsideGrant(
   { routes }: PolicyDifference,
   { snapshot }: ComparedPolicy,

@@ -10,11 +10,11 @@ export interface ReferredSecret {
   readonly place: string
   readonly kind: 'env' | 'file' | 'directory'
   readonly value: string
-  /** The whole entry that contains the reference. It shows for what the gate uses the secret. */
+  /** The whole policy entry that contains the reference, which shows for what the gate uses the secret. */
   readonly use: unknown
 }
 
-/** Keys whose value is a file path as plain text, not an object with `file`. */
+/** Policy keys whose value is a file path as plain text, not an object with `file`. */
 const fileKeys = new Set(['ca', 'certificate'])
 const kinds = ['env', 'file', 'directory'] as const
 

@@ -11,7 +11,7 @@ export const all = requirementKind({
       .array(requirement)
       .min(1)
       .describe('Met when every requirement of the list is met. The first unmet requirement determines the reply.'),
-  // Empty, because `all` returns the denial of its first unmet sub-requirement and makes no denial itself.
+  // Reasons: empty, because `all` returns the denial of its first unmet sub-requirement and makes no denial itself.
   reasons: [],
   compile: (trees, { path, compile }) =>
     trees.length === 0 ? withoutCondition(path) : new All(trees.map((tree, i) => compile(tree, [...path, i]))),

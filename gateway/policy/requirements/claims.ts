@@ -14,7 +14,7 @@ const value = z.union(
   [
     z.string().min(1).max(1024),
     z.boolean(),
-    // Beyond 2^53 two different integers in a token can parse as the same number.
+    // Reject numbers beyond 2^53: two different integers in a token can parse as the same number.
     z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number), {
       error: 'must be a number that JSON readers agree on, within ±(2^53 − 1)',
     }),
@@ -140,13 +140,15 @@ class Claim implements Requirement {
   }
 }
 
-/** Formats the path of a claim for `explain`, as a policy states the path. */
+/** Formats the path of a claim for `gatehouse explain`, as a policy states the path. */
 function formatPath(path: readonly string[]): string {
   const printed = printClaimPath(path)
   return typeof printed === 'string' ? printed : JSON.stringify(printed)
 }
 
-/** Formats claims as a mapping by name if a mapping can express their names and their order, else as a list. */
+/**
+ * Formats claim requirements as a mapping by name if a mapping can express their names and their order, else as a list.
+ */
 function printClaims(claims: readonly ClaimEntry[]): object {
   const names = claims.map(({ claim }) => printClaimPath(claim))
   const byName = Object.fromEntries(claims.map(({ claim: _, ...wanted }, i) => [String(names[i]), wanted]))

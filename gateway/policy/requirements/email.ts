@@ -76,7 +76,7 @@ class Email implements Requirement {
   readonly demand: string
   readonly reason = 'email-mismatch'
   readonly subRequirements = []
-  /** Domains with a leading `@`, such as `@corp.example`, to compare with the end of an address. */
+  /** Accepted e-mail domains with a leading `@`, such as `@corp.example`, to compare with the end of an address. */
   readonly #ends: readonly string[]
   readonly #list: EmailList | undefined
   readonly #acceptsUnstated: boolean

@@ -43,7 +43,8 @@ const fieldName = text('the name of a request field, of letters, digits and -', 
 )
 
 /**
- * Schema of a field value as the gate compares it. Leading and trailing blanks are not part of a value (RFC 9110 §5.5).
+ * Schema of a request field value in a header requirement. Leading and trailing blanks are not part of a value (RFC
+ * 9110 §5.5).
  */
 const fieldValue = text('a field value, without blanks at its ends', /^(?! )[^\x00-\x1f\x7f]{1,1024}(?<! )$/)
 
@@ -114,8 +115,8 @@ class Field implements Requirement {
   }
 
   /**
-   * Whether `value` is a list that contains a listed value. Several lines of one field form one list, and one line can
-   * contain a list (RFC 9110 §5.3).
+   * Whether a field value is a list that contains a value of the requirement. Several lines of one field form one list,
+   * and one line can contain a list (RFC 9110 §5.3).
    */
   #isInList(value: string): boolean {
     return value.includes(',') && value.split(',').some((member) => this.#values.has(trimOptionalWhitespace(member)))

@@ -30,7 +30,10 @@ function listsError(input: unknown): string {
 
 export type NamedSet = z.output<ReturnType<typeof namedSet>>
 
-/** Whether `held` contains every name of `all`, and at least one name of `any` if `any` is set. Allocates nothing. */
+/**
+ * Whether the names that a caller has contain every name of `all`, and at least one name of `any` if `any` is set.
+ * Allocates nothing.
+ */
 export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {
   if (all !== undefined) {
     for (const name of all) if (!held.has(name)) return false
@@ -40,14 +43,14 @@ export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet)
   return false
 }
 
-/** Returns all names of the lists `all` and `any`, without duplicates. */
+/** Returns all names of a requirement's lists `all` and `any`, without duplicates. */
 export function namesIn({ all = [], any = [] }: NamedSet): string[] {
   return [...new Set([...all, ...any])]
 }
 
 /**
- * Returns the conditions that a set of names states: one text for each name of `all`, and one text for `any` as a
- * whole.
+ * Returns the conditions that the lists `all` and `any` state: one text for each name of `all`, and one text for `any`
+ * as a whole.
  *
  * @param kind  kind of the names, such as `scopes`; it distinguishes a scope from a role of the same name
  */
@@ -61,7 +64,7 @@ interface Lists<T> {
   readonly any?: readonly T[] | undefined
 }
 
-/** Formats the lists `all` and `any` for `explain`: `all: a, b; any: c, d`. */
+/** Formats the lists `all` and `any` for `gatehouse explain`: `all: a, b; any: c, d`. */
 export function formatLists<T extends string | number | boolean>(
   { all, any }: Lists<T>,
   format: (value: T) => string = String,
@@ -69,7 +72,7 @@ export function formatLists<T extends string | number | boolean>(
   return formatNamedLists({ all: all?.map(format), any: any?.map(format) })
 }
 
-/** Formats lists as `key: a, b; other: c`. Unset lists are omitted. */
+/** Formats named lists of a requirement as `key: a, b; other: c`. Unset lists are omitted. */
 export function formatNamedLists(lists: Readonly<Record<string, readonly string[] | undefined>>): string {
   const set = Object.entries(lists).filter(([, values]) => values !== undefined)
   return set.map(([key, values]) => `${key}: ${values!.join(', ')}`).join('; ')

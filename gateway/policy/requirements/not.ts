@@ -6,15 +6,15 @@ const unmet = denial('requirement-unmet')
 
 export const not = requirementKind({
   key: 'not',
-  // Call `readonly` first: it wraps the recursive schema. `describe` on the recursive schema itself would copy that
-  // schema again and again, without end.
+  // Call `readonly` before `describe`: it wraps the recursive schema. `describe` on the recursive schema itself would
+  // copy that schema again and again, without end.
   schema: (requirement) => requirement.readonly().describe('Met when the nested requirement is not met.'),
   reasons: ['requirement-unmet'],
   compile: (tree, { path, negated, compile }) => new Not(compile(tree, path, !negated)),
   print: (tree, { print }) => print(tree),
 })
 
-/** Requirement that is met when its sub-requirement is not met. */
+/** Requirement `not`: it is met when its sub-requirement is not met. */
 class Not implements Requirement {
   readonly demand = 'not'
   readonly reason = 'requirement-unmet'

@@ -53,7 +53,7 @@ export interface RequirementNames {
 }
 
 export interface CompileContext {
-  /** Path of the value in the policy document, for problem reports. */
+  /** Path of the requirement in the policy document, for problem reports. */
   readonly path: DocumentPath
   /** True inside an odd number of `not`, where an unmet requirement helps the client. */
   readonly negated: boolean
@@ -83,7 +83,7 @@ export interface RequirementKind<R extends Reason = Reason> {
    * Returns the schemas of the policy keys of this kind. A kind with several keys accepts any combination of its keys.
    */
   schemas(requirement: z.ZodType<RequirementTree>): Readonly<Record<string, z.ZodType>>
-  /** Reasons of the denials that requirements of this kind return. */
+  /** Reasons of the denials that requirements of this kind can return. */
   readonly reasons: readonly R[]
   compile(tree: RequirementTree, context: CompileContext): Requirement
   /** Formats the requirement as a policy states it, with every default filled in. */
@@ -99,15 +99,18 @@ interface KindDefinition<Schema extends z.ZodType, R extends Reason> {
   /** Key of the requirement under `require` in the policy. */
   readonly key: string
   /**
-   * Schema of the value. A kind that contains requirements defines a function, which receives the schema of a
-   * requirement. The text of `.describe()` appears in the generated reference.
+   * Schema of the requirement's value. A kind that contains requirements defines a function, which receives the schema
+   * of a requirement. The text of `.describe()` appears in the generated reference.
    */
   readonly schema: Schema | ((requirement: z.ZodType<RequirementTree>) => Schema)
   readonly reasons: readonly R[]
   compile(value: z.output<Schema>, context: CompileContext): Requirement
-  /** Formats the value as a policy states it. Default: the parsed value. */
+  /** Formats the requirement's value as a policy states it. Default: the parsed value. */
   print?(value: z.output<Schema>, context: PrintContext): unknown
-  /** Returns the conditions that the value states, one text each. Default: the whole value is one condition. */
+  /**
+   * Returns the conditions that the requirement's value states, one text each. Default: the whole value is one
+   * condition.
+   */
   conditions?(value: z.output<Schema>, context: ConditionsContext): readonly string[]
 }
 
@@ -116,7 +119,7 @@ export function requirementKind<Schema extends z.ZodType, const R extends Reason
   definition: KindDefinition<Schema, R>,
 ): RequirementKind<R> {
   const { key, schema, reasons } = definition
-  // The cast is safe: `requirementTree` has parsed the value with this schema.
+  // Cast the value, which is safe: `requirementTree` has parsed the value with this schema.
   const valueIn = (tree: RequirementTree) => tree[key] as z.output<Schema>
   return {
     keys: [key],
@@ -156,7 +159,7 @@ export function combinedKind<Schemas extends Readonly<Record<string, z.ZodType>>
   }
 }
 
-/** Formats one condition as text for `RequirementKind.conditions`. */
+/** Formats one condition of a requirement as text for `RequirementKind.conditions`. */
 export function conditionText(kind: string, value: unknown): string {
   return `${kind} ${JSON.stringify(value)}`
 }

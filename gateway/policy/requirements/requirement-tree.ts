@@ -9,7 +9,7 @@ export const requirementTree: z.ZodType<RequirementTree> = z
   .lazy(() =>
     z.strictObject(shapeOf(requirementKinds)).check((context) => {
       const set = kindsIn(context.value).length
-      // Report nothing here: if no known key is set, a misspelt key has already been reported.
+      // Report no missing key here: if no known key is set, a misspelt key has already been reported.
       if (set === 1 || (set === 0 && context.issues.length > 0)) return
       const message =
         set === 0
@@ -31,7 +31,9 @@ function shapeOf(kinds: readonly RequirementKind[]): Record<string, z.ZodOptiona
   return Object.fromEntries(schemas.map(([key, schema]) => [key, schema.optional()]))
 }
 
-/** JSON Schema that limits the number of keys: one key, or several keys of one kind that combines keys. */
+/**
+ * JSON Schema of a requirement that limits the number of keys: one key, or several keys of one kind that combines keys.
+ */
 function keyCounts(kinds: readonly RequirementKind[]): object[] {
   const combined = kinds.filter(({ keys }) => keys.length > 1)
   return [

@@ -13,7 +13,7 @@ const zone = parsedText('the IANA name of a time zone, such as Europe/Berlin', (
   isZone(name) ? name : undefined,
 )
 
-/** Schema of the times at which a requirement is met. */
+/** Schema of the requirement `time`: the times at which a request is admitted. */
 const timeEntry = z
   .strictObject({
     days: z
@@ -76,7 +76,7 @@ class Time implements Requirement {
   readonly subRequirements = []
   readonly #from: number
   readonly #to: number
-  /** Whether the hours start on a weekday, by weekday number; 0 is Monday. */
+  /** Whether the required hours start on a weekday, by weekday number; 0 is Monday. */
   readonly #days: readonly boolean[]
   readonly #notBeforeMs: number
   readonly #notAfterMs: number
@@ -142,7 +142,7 @@ function printTime({ days = [...weekdays], from, to, zone, not_before, not_after
 const hourForm = /^([01][0-9]|2[0-4]):([0-5][0-9])$/
 
 /**
- * Parses a time of day such as `08:00`.
+ * Parses a time of day in a `time` requirement, such as `08:00`.
  *
  * @returns minutes after midnight; `undefined` when the text is invalid
  */
@@ -158,7 +158,7 @@ function formatHour(minutes: number): string {
   return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
-/** Formats an instant in UTC, with milliseconds only when they are not zero. */
+/** Formats an instant of a `time` requirement in UTC, with milliseconds only when they are not zero. */
 function formatInstant(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z')
 }
@@ -166,11 +166,13 @@ function formatInstant(ms: number): string {
 const instantForm =
   /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
-/** Parses an RFC 3339 §5.6 time without leap seconds. @returns ms since the epoch */
+/**
+ * Parses an instant of a `time` requirement: an RFC 3339 §5.6 time without leap seconds. @returns ms since the epoch
+ */
 function readInstant(text: string): number | InvalidText | undefined {
   const [, year, month, day] = instantForm.exec(text) ?? []
   if (year === undefined) return undefined
-  // JavaScript converts 30 February to 2 March, so the day is compared with the length of the month.
+  // Compare the day with the length of the month, because JavaScript converts 30 February to 2 March.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
     return new InvalidText('must be a date that exists')
@@ -179,7 +181,8 @@ function readInstant(text: string): number | InvalidText | undefined {
 }
 
 function isZone(name: string): boolean {
-  // Reject an offset such as +02:00: an offset has no daylight saving time, but the place of the user can have it.
+  // Reject an offset such as +02:00 as time zone: an offset has no daylight saving time, but the place of the user can
+  // have it.
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })

@@ -31,7 +31,7 @@ export interface AuditTerms {
   readonly query: boolean
 }
 
-/** Returns the audit settings of a route: its own values first, then the values of the service, then the defaults. */
+/** Compiles the audit settings of a route: its own values first, then the values of the service, then the defaults. */
 export function auditTerms(service: AuditEntry = {}, route: AuditEntry = {}): AuditTerms {
   return {
     when_full: route.when_full ?? service.when_full ?? 'open',

@@ -50,7 +50,7 @@ function namesOf(entry: Readonly<Partial<Record<Part, string | undefined>>>): st
   return parts.flatMap((part) => entry[part]?.toLowerCase() ?? [])
 }
 
-/** Schema of `auth_request_headers` of a service. */
+/** Schema of `auth_request_headers` of a service: request fields in which the service receives claims of the user. */
 export const authRequestHeaders = z.union([z.boolean(), mapping]).prefault(false)
 
 type Entry = z.output<typeof authRequestHeaders>

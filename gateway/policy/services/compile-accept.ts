@@ -15,8 +15,8 @@ export class AcceptCompiler {
   readonly #service: Pick<ServiceEntry, 'accept' | 'basic'>
   readonly #report: ReportProblem
   /**
-   * The compiled `basic` entry of the service. Compiled once, because the routes of the service share the tokens of
-   * callers.
+   * The compiled `basic` entry of the service. The entry is compiled once, because the routes of the service share the
+   * tokens of callers.
    */
   #shared: { readonly terms: BasicTerms | undefined } | undefined
 

@@ -28,7 +28,7 @@ export interface LimitGroup {
 }
 
 /**
- * Compiles the rate limits of one owner.
+ * Compiles the rate limits of one owner: the policy, a service or a route.
  *
  * @param owner  owner of the limits: `gate`, `service/ID` or `route/ID`
  */
@@ -41,7 +41,7 @@ export function compileLimits(
   const rules: LimitRule[] = []
   for (const [i, entry] of entries.entries()) {
     const { name, requests, window: windowMs, burst } = entry
-    // A limit that counts messages instead of requests.
+    // A policy entry of a limit that counts WebSocket messages instead of requests.
     if (requests === undefined) continue
     const by = canonical(entry.by)
     const mode =
@@ -81,7 +81,7 @@ function burstFault(
     : undefined
 }
 
-/** Sorts the parts of `by`, so that a policy with another order of the same parts uses the same windows. */
+/** Sorts the parts of `by` of a limit, so that a policy with another order of the same parts uses the same windows. */
 function canonical(written: RouteLimitEntry['by']): readonly LimitPart[] {
   const parts: readonly LimitPart[] = Array.isArray(written) ? written : [written]
   const claims = new Map(parts.filter((part) => typeof part === 'object').map((part) => [JSON.stringify(part), part]))
@@ -94,7 +94,8 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
   const { name, mode, requests, windowMs } = rule
   const label = `${owner}/${name}`
   const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
-  // The RateLimit header draft allows only whole seconds. A window with a fraction of a second is omitted, not rounded.
+  // Omit a window with a fraction of a second instead of rounding it: the draft of the RateLimit fields allows only
+  // whole seconds.
   const window = windowMs % 1000 === 0 ? `;w=${windowMs / 1000}` : ''
   return Object.freeze({
     ...rule,

@@ -5,7 +5,10 @@ import type { ServiceEntry } from './service-entry.ts'
 
 const schemes = { h2: 'https', h2c: 'http' } as const
 
-/** Compiles `protocol` of a service. @param service  path of the service in the policy */
+/**
+ * Compiles `protocol` of a service (HTTP/1.1, h2 or h2c towards its upstreams). @param service  path of the service in
+ * the policy
+ */
 export function compileProtocol(
   { protocol, upstreams, routes, grpc }: Pick<ServiceEntry, 'protocol' | 'upstreams' | 'routes' | 'grpc'>,
   service: DocumentPath,

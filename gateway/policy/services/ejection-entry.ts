@@ -49,7 +49,7 @@ const mapping = z.strictObject({
 
 type Mapping = z.output<typeof mapping>
 
-/** Schema of `ejection` of a service. */
+/** Schema of `ejection` of a service: when an upstream with failures gets no calls for a time. */
 export const ejectionEntry = z.union([z.literal('none'), mapping]).prefault({})
 
 export type EjectionEntry = 'none' | Mapping

@@ -44,7 +44,7 @@ export const healthEntry = z.strictObject({
 export type HealthEntry = z.output<typeof healthEntry>
 
 const success: readonly StatusRange[] = [{ from: 200, to: 299 }]
-/** A gRPC reply has the status 200, whatever the result of the call. */
+/** Expected status of the reply to a gRPC check: 200, whatever the result of the call. */
 const grpcReply: readonly StatusRange[] = [{ from: 200, to: 200 }]
 
 /** Compiles `health` of a service. @param at  path of the entry in the policy */

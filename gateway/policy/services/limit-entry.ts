@@ -69,7 +69,7 @@ const excessiveCost = {
 
 const limitEntry = z.strictObject(limitFields).refine(({ cost, requests }) => cost <= requests, excessiveCost)
 
-/** A limit of a route counts requests, or messages of WebSockets. */
+/** Schema of a limit of a route, which counts requests or messages of WebSockets. */
 const routeLimitEntry = z
   .strictObject({
     ...limitFields,

@@ -7,7 +7,7 @@ const STALE_MIN_MS = 1000
 const STALE_MAX_MS = 24 * 60 * 60_000
 const staleForm = 'closed, or stale and a duration, such as "stale 60s"'
 
-/** Schema of `closed` or `stale N`. N is 1s to 24h and is parsed into ms. */
+/** Schema of the values `closed` and `stale N` of `on_outage`. N is 1s to 24h and is parsed into ms. */
 function stale() {
   const pattern = `^(closed|stale ${durationPattern.replace(/^\^|\$$/g, '')})$`
   return z
@@ -63,13 +63,16 @@ export const onOutage = z
 
 type OnOutageEntry = z.output<typeof onOutage>
 
-/** Effective values of `on_outage`. */
+/** Effective values of `on_outage` of a route. */
 export interface OutageTerms {
   readonly limits: LimitsOutage
-  /** ms, or `closed`. */
+  /** Revocation: time for which a stale replica is accepted, ms, or `closed`. */
   readonly revocation: number | 'closed'
   readonly replay: 'closed' | 'node'
-  /** ms, or `closed`; `undefined`: `introspection.stale` of the issuer. */
+  /**
+   * Introspection: time for which a stale response is accepted, ms, or `closed`; `undefined`: `introspection.stale` of
+   * the issuer.
+   */
   readonly introspection: number | 'closed' | undefined
 }
 
@@ -88,11 +91,11 @@ export interface PrintedOutage {
   readonly limits: LimitsOutage
   readonly revocation: string
   readonly replay: 'closed' | 'node'
-  /** Absent: `introspection.stale` of the issuer. */
+  /** Accepted staleness of an introspection response; absent: `introspection.stale` of the issuer. */
   readonly introspection?: string
 }
 
-/** Formats effective values as a policy states them. */
+/** Formats effective values of `on_outage` as a policy states them. */
 export function printedOutage({ limits, revocation, replay, introspection }: OutageTerms): PrintedOutage {
   return {
     limits,

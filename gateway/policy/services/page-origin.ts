@@ -1,9 +1,9 @@
 import { InvalidText, parsedText } from '../../config/text-schemas.ts'
 import { isPrivate, readOrigin } from '../../config/web-url.ts'
 
-/** Schema of an origin. The gate compares the origin with the `Origin` field byte by byte. */
+/** Schema of the origin of a web page. The gate compares the origin with the `Origin` field byte by byte. */
 export const pageOrigin = parsedText('an exact origin such as https://app.example', (written) => {
-  // The URL parser accepts `*` as a host, but browsers never send `*`.
+  // Reject `*` as a host: the URL parser accepts it, but browsers never send it.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
   if (!isPrivate(url)) return new InvalidText('must be an https origin; http is allowed for loopback only')

@@ -55,7 +55,7 @@ const mapping = z
     error: 'has no effect, because `on` does not list timeout; add timeout to `on`, or remove per_try',
   })
 
-/** Schema of `retry` of a service or route. */
+/** Schema of `retry` of a service or route: when a failed request is sent to an upstream again. */
 export const retryEntry = z.union([z.literal('none'), mapping])
 
 export type RetryEntry = z.output<typeof retryEntry>
@@ -69,7 +69,7 @@ export function compileRetry(entry: RetryEntry, { firstByteMs, idleMs }: RouteTi
   return Object.freeze({
     on: new Set(on),
     methods: withHead(methods),
-    // A body is kept only if a failure of an attempt that sent it can be followed by another attempt.
+    // Keep a request body only if a failure of an attempt that sent it can be followed by another attempt.
     bodyMethods: unsafe.length === 0 || on.every((each) => each === 'connect') ? undefined : new Set(unsafe),
     attempts,
     budget,

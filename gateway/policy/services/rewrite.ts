@@ -23,7 +23,7 @@ export interface RewriteFault {
 }
 
 /**
- * Compiles the rewrite of a route.
+ * Compiles the path rewrite of a route.
  *
  * @param pattern  pattern of the route; `undefined` when the pattern is invalid. The rewrite is then not compared with
  *   it

@@ -6,7 +6,7 @@ const firstByte = duration({ min: '10ms', max: '1h' })
 const idle = duration({ min: '10ms', max: '24h' })
 const total = durationOrNone({ min: '10ms', max: '7d' })
 
-/** Timeouts of requests to a service. */
+/** Schema of `timeouts` of a service. */
 export const serviceTimeouts = z
   .strictObject({
     connect: connect.prefault('2s').describe('Maximum wait for a connection to an upstream. Default 2s, 10ms to 1m.'),
@@ -32,8 +32,8 @@ export const serviceTimeouts = z
   .prefault({})
 
 /**
- * Timeouts of one route, which override those of the service. `connect` cannot be overridden, because the routes of a
- * service share its connections.
+ * Schema of `timeouts` of a route, which override those of the service. `connect` cannot be overridden, because the
+ * routes of a service share its connections.
  */
 export const routeTimeouts = z.strictObject({
   first_byte: firstByte.optional().describe('Overrides first_byte of the service. Default: the value of the service.'),

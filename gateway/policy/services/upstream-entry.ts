@@ -21,7 +21,7 @@ export const upstreamEntry = z
   .union([origin, weighted])
   .transform((entry): Weighted => (entry instanceof URL ? { url: entry, weight: 1 } : entry))
 
-/** Schema of `upstreams` of a service. */
+/** Schema of `upstreams` of a service: the addresses of the service. */
 export const upstreamEntries = z.array(upstreamEntry).min(1)
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>

@@ -24,8 +24,8 @@ class AssertionCredential implements ServiceCredential {
   readonly field = 'x-gatehouse-jwt-assertion'
   readonly needsKey = 'assertion'
   /**
-   * A 401 to a new assertion passes to the client: the assertion is valid, so the 401 is the service's own decision,
-   * for example to start its own login.
+   * Pass a 401 to a new assertion to the client: the assertion is valid, so the 401 is the service's own decision, for
+   * example to start its own login.
    */
   readonly passesRefusal = true
   readonly #service: string

@@ -23,7 +23,9 @@ export const basicKind = credentialKind({
   },
 })
 
-/** Checks a password (RFC 7617 §2). @returns a description of the error, without the password */
+/**
+ * Checks the password of a `basic` credential (RFC 7617 §2). @returns a description of the error, without the password
+ */
 function errorInPassword(password: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(password) ? 'must not contain control characters' : undefined
 }
@@ -35,7 +37,7 @@ class BasicCredential implements ServiceCredential {
   readonly needsKey = undefined
   readonly secret: NeededSecret
   readonly #username: string
-  /** Password from which the cached field value `#value` was made. */
+  /** Password of the service from which the cached field value `#value` was made. */
   #password: string | undefined
   #value = ''
 

@@ -7,7 +7,7 @@ import type { ServiceCredential } from './service-credential.ts'
 
 /** Compiled credentials of one service. */
 export interface ServiceCredentials {
-  /** Credential on routes that do not set their own credential. */
+  /** Credential of the service on routes that do not set their own credential. */
   readonly own: ServiceCredential
   /** Credential of each route, in the order in which the policy lists the routes. */
   readonly ofRoutes: readonly ServiceCredential[]
@@ -18,7 +18,7 @@ export interface ServiceCredentials {
   readonly fields: ReadonlySet<string> | undefined
 }
 
-/** Fields of credentials that the gate removes from every request. */
+/** Credential fields that the gate removes from every request, whatever the service. */
 const alwaysRemoved = new Set<string | undefined>([undefined, 'authorization', 'x-gatehouse-jwt-assertion'])
 
 /** Compiles `credentials` of a service and of its routes. */

@@ -20,7 +20,7 @@ const credentialKinds = [
   tokenExchangeKind,
 ] as const satisfies readonly CredentialKind[]
 
-/** Kinds without further keys, which a policy can write as one word. */
+/** Credential kinds without further keys, which a policy can write as one word. */
 const words = ['assertion', 'token', 'none'] as const satisfies readonly Entry['type'][]
 
 type Schemas<Kinds> = { readonly [I in keyof Kinds]: Kinds[I] extends CredentialKind<infer Schema> ? Schema : never }
@@ -49,13 +49,13 @@ const byType: ReadonlyMap<string, CredentialKind> = new Map(
   credentialKinds.map((kind) => [kind.type, kind as CredentialKind]),
 )
 
-/** Compiles an entry. After a reported problem the result is a credential that sends nothing. */
+/** Compiles an entry under `credentials`. After a reported problem the result is a credential that sends nothing. */
 export function compileCredential(entry: CredentialEntry, context: CredentialContext): ServiceCredential {
   const whole = typeof entry === 'string' ? { type: entry } : entry
   return byType.get(whole.type)!.compile(whole, context) ?? emptyCredential
 }
 
-/** Formats an entry as a policy states it, with every default filled in. */
+/** Formats an entry under `credentials` as a policy states it, with every default filled in. */
 export function printCredential(entry: CredentialEntry): string | object {
   if (typeof entry === 'string') return entry
   const printed = byType.get(entry.type)!.print?.(entry) ?? entry

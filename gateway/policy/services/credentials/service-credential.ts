@@ -10,7 +10,7 @@ export interface CredentialInput {
   /** Verified facts of the caller's token; `undefined` on a public route. */
   readonly facts: TokenFacts | undefined
   readonly derived: Derived | undefined
-  /** The client's token; `''` when the exchange has none. */
+  /** The access token of the client; `''` when the exchange has none. */
   readonly credential: string
   /** Current time, ms since the epoch. */
   readonly nowMs: number
@@ -27,7 +27,10 @@ export interface IdentifiedInput extends CredentialInput {
  */
 export type Obtained = string | Denial<'exchange-refused'> | undefined
 
-/** Newer value of a credential, after a service refused the old value; `undefined` when there is no newer value. */
+/**
+ * Result of a renewal: the newer value of a credential, after a service refused the old value; `undefined` when there
+ * is no newer value.
+ */
 export type Replaced = string | undefined
 
 /** Components of a node that make credentials for services. */
@@ -76,7 +79,7 @@ export interface ServiceCredential {
   /** Parameters of the token exchange; the node opens the client for it when the policy takes effect. Default: none. */
   readonly exchange?: ExchangeTerms
   /**
-   * Makes the credential for one exchange.
+   * Makes the credential for the service in one exchange.
    *
    * Returns the value of the field at once whenever no wait is needed, without an allocation for a promise. Returns
    * `undefined` when the exchange has no credential, such as an assertion on a public route.
