@@ -152,6 +152,7 @@ function compileService(
     upstreams: entry.upstreams.map(({ url }) => url),
     weights: weightsOf(entry),
     ejection: compileEjection(entry.ejection),
+    warmConnections: entry.warm_connections,
     slowStartMs: entry.slow_start === 'none' ? 0 : entry.slow_start,
     health: compileHealth(entry.health, entry.protocol, ['services', id, 'health'], report),
     protocol: compileProtocol(entry, ['services', id], report),

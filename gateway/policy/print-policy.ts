@@ -110,6 +110,7 @@ function printedService(
     host: entry.host,
     max_calls: entry.max_calls,
     concurrency: entry.concurrency,
+    warm_connections: entry.warm_connections,
     priority: entry.priority,
     encoded_slashes: entry.encoded_slashes,
     path_parameters: entry.path_parameters,

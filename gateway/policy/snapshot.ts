@@ -99,6 +99,8 @@ export interface ServicePolicy {
   readonly maxCalls: number
   /** Whether an estimate from the latency also limits the calls that wait for their reply. */
   readonly adaptive: boolean
+  /** Number of connections that a node opens to an address when it becomes available. */
+  readonly warmConnections: number
   readonly timeouts: ServiceTimeouts
   /** TLS settings of the connections to the upstreams; `undefined`: defaults. */
   readonly upstreamTls: UpstreamTls | undefined

@@ -78,8 +78,10 @@ export class UpstreamConnection implements BodyKeeper {
   #open = false
   /** Certificate of the upstream; `undefined` before the handshake, and without TLS. */
   #peer: SeenCertificate | undefined
-  /** True once the connection has completed an exchange. */
+  /** True once the connection has been idle in the pool. */
   #used = false
+  /** True while the connection opens without a call. */
+  #isWarming = false
   #call: Http1Call | undefined
   #body: RequestBody | undefined
   #stage: Stage = Stage.head
@@ -152,11 +154,21 @@ export class UpstreamConnection implements BodyKeeper {
     else this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
   }
 
+  /** Opens the connection for a later call. */
+  warm(): void {
+    this.#isWarming = true
+    this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
+  }
+
   #opened(): void {
     this.#open = true
     const { onConnect } = this.#keeper
     if (onConnect !== undefined) onConnect(this.#socket.remoteAddress ?? '')
     const call = this.#call
+    if (this.#isWarming) {
+      this.#isWarming = false
+      this.#free(undefined)
+    }
     if (call === undefined) return
     call.listener.onOpen()
     if (this.#call === call) this.#send(call)
@@ -412,8 +424,15 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   #broken(error: Error): void {
-    if (this.#call === undefined) this.destroy()
+    if (this.#call === undefined) this.#close()
     else this.#fail(this.#faultOf(error))
+  }
+
+  /** Closes a connection without a call. */
+  #close(): void {
+    if (this.#isWarming) this.#keeper.unreachable()
+    this.#isWarming = false
+    this.destroy()
   }
 
   #fail(fault: GatewayFault): void {
@@ -456,7 +475,7 @@ export class UpstreamConnection implements BodyKeeper {
   sweep(now: number): void {
     if (this.#deadline === 0 || this.#deadline > now) return
     const call = this.#call
-    if (call === undefined) this.destroy()
+    if (call === undefined) this.#close()
     else if (!this.#open) this.#fail(this.#faultOf(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
     else {
       const waited = this.#stage === Stage.head ? 'no reply head in time' : 'the reply body stalled'

@@ -132,6 +132,11 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     return this.#seats.limit
   }
 
+  warm(connections: number): void {
+    if (this.#closed) return
+    while (this.connections < connections) this.#connect().warm()
+  }
+
   #connect(): UpstreamConnection {
     this.connections++
     return new UpstreamConnection(this)

@@ -35,6 +35,8 @@ const POLL_MS = 1000
 const COMPARE_MS = 1000
 /** Number of comparisons in one part of the window of recent calls, which has two parts. */
 const PART_COMPARISONS = 5
+/** Maximum number of connections of a node that are opened in a second before calls need them. */
+const WARM_MAX = 256
 /** Number of services that are compared in one turn of the event loop. */
 const SLICE = 256
 /** The only member of an upstream whose connections look its name up, or whose URL has an address. */
@@ -51,6 +53,8 @@ export interface UpstreamSettings {
   readonly ejection?: EjectionRules | undefined
   /** Time in which an upstream that returns gets its whole share of the calls again, ms. Default: 0. */
   readonly slowStartMs?: number
+  /** Number of connections that are opened to an address when it becomes available. Default: 0. */
+  readonly warmConnections?: number
   /** Health checks of the upstreams; `undefined`: none. */
   readonly health?: HealthRules | undefined
   /** Protocol of the service. Default: HTTP/1.1. */
@@ -129,6 +133,10 @@ export class TargetRegistry implements ExpirySource {
   /** Address family (4 or 6) of the latest connection by name, by host and port of the upstream. @bound policy */
   readonly #families = new Map<string, number>()
   readonly #names: UpstreamNames
+  /** Pools whose address has not become unavailable since connections were opened before calls need them. */
+  readonly #warmed = new WeakSet<PooledTarget>()
+  /** Number of connections that may be opened before calls need them, until the next comparison. */
+  #warmLeft = WARM_MAX
   readonly #lookup: NameLookup
   #endWatching: (() => void) | undefined
   #endComparing: (() => void) | undefined
@@ -224,6 +232,7 @@ export class TargetRegistry implements ExpirySource {
   /** Starts to look up names, to check the certificate files for changes and upstreams for health, and to compare them. */
   watch(): void {
     this.#names.start()
+    this.#warm(this.#served)
     this.#checker.start()
     this.#endComparing ??= this.#comparing.repeat(COMPARE_MS, () => this.#compare())
     this.#endWatching ??= this.#watching.repeat(POLL_MS, () => this.reload())
@@ -305,7 +314,11 @@ export class TargetRegistry implements ExpirySource {
 
   async #compare(): Promise<void> {
     const now = performance.now()
-    await inSlices(this.#served, SLICE, ({ balancer }) => balancer.compare(now))
+    this.#warmLeft = WARM_MAX
+    await inSlices(this.#served, SLICE, (served) => {
+      served.balancer.compare(now)
+      this.#warm([served])
+    })
     if (++this.#comparisons % PART_COMPARISONS !== 0) return
     for (const targets of this.#used.targets.values()) {
       for (const { health } of targets.values()) if (health.isCompared) health.window.rotate()
@@ -389,6 +402,34 @@ export class TargetRegistry implements ExpirySource {
   #changeAddresses(services: readonly Served[]): void {
     this.#rebalance(services)
     if (services.some(({ service: { health } }) => health !== undefined)) this.#followChecks()
+    this.#warm(services)
+  }
+
+  /** Opens connections to addresses that have become available, for services with `warm_connections`. */
+  #warm(services: readonly Served[]): void {
+    const now = performance.now()
+    for (const { balancer, service } of services) {
+      const { warmConnections = 0 } = service
+      if (warmConnections === 0) continue
+      for (const member of balancer.members) {
+        const { target } = member
+        if (!member.isAvailable(now)) this.#warmed.delete(target)
+        else if (!this.#warmed.has(target)) this.#warmOne(target, warmConnections)
+      }
+    }
+  }
+
+  #warmOne(target: PooledTarget, warmConnections: number): void {
+    const name = upstreamHost(new URL(target.origin))
+    const isByName = target.peer === undefined && isIP(name) === 0
+    // The first lookup replaces the pool of a name.
+    if (isByName && this.#names.addressesOf(name) === undefined) return
+    // One connection shows whether IPv4 or IPv6 works, and then replaces the pool.
+    const count = isByName ? 1 : warmConnections
+    if (this.#warmLeft < count) return
+    this.#warmLeft -= count
+    this.#warmed.add(target)
+    target.warm(count)
   }
 
   /**

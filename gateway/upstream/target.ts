@@ -195,6 +195,11 @@ export interface PooledTarget extends UpstreamTarget {
    * can still call `send`; its connection closes after the exchange.
    */
   close(): void
+  /**
+   * Opens connections before calls need them, up to this number of connections; with HTTP/2 one session, which carries
+   * many calls. A connection without a call closes after its idle time.
+   */
+  warm(connections: number): void
   readonly protocol: ServiceProtocol
   /** Address that the connections use; `undefined` when each connection looks the name up, and without a name. */
   readonly peer: string | undefined

@@ -119,7 +119,7 @@ export const serviceEntry = z.strictObject({
     .max(65_536)
     .prefault(4096)
     .describe(
-      'Maximum concurrent calls of a node to one upstream, with HTTP/1.1 each on its own connection. Default 4096, 1 ' +
+      'Maximum concurrent calls of a node to one address of an upstream, with HTTP/1.1 each on its own connection. Default 4096, 1 ' +
         'to 65536. Above it, the next upstream is called, or the response is 503. One client gets at most three ' +
         'quarters of these calls.',
     ),
@@ -130,6 +130,16 @@ export const serviceEntry = z.strictObject({
       'Limit of the concurrent calls of a node to one upstream. fixed (default): max_calls. adaptive: also an estimate ' +
         'from 16 to max_calls, which shrinks while the upstream replies later than usual. Streams and WebSockets do not ' +
         'count. docs/guide/upstreams.md explains it.',
+    ),
+  warm_connections: z
+    .int()
+    .min(0)
+    .max(64)
+    .prefault(0)
+    .describe(
+      'Connections that a node opens to each address of an upstream before calls need them: at the start, when the ' +
+        'policy or DNS adds the address, and when it is available again. With HTTP/2 one session. Connections without ' +
+        'a call close, with HTTP/1.1 after 4 s. Default 0, up to 64.',
     ),
   priority: z
     .enum(priorities)

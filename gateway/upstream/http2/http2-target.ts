@@ -212,6 +212,10 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     },
   }
 
+  warm(connections: number): void {
+    if (connections > 0 && this.#shared.length === 0 && !this.#isClosed) this.#open(undefined)
+  }
+
   /** Selects a session for a call, or opens a session. @returns `undefined` when no more sessions may be opened */
   #select(call: Http2Call): UpstreamSession | undefined {
     const key = this.#cancels.separateKey(call.client, performance.now())

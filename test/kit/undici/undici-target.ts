@@ -18,6 +18,7 @@ import { type CallKeeper, UndiciCall } from './undici-call.ts'
 export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly origin: string
   readonly peer = undefined
+  readonly warm = (): void => undefined
   readonly #url: URL
   readonly #connectMs: number
   readonly #maxCalls: number

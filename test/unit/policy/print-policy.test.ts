@@ -234,6 +234,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           chunked: 'accept',
           trust_trace: true,
           concurrency: 'fixed',
+          warm_connections: 0,
           auth_request_headers: false,
           pass_headers: [],
           audit: { when_full: 'open', query: false },
