@@ -57,7 +57,7 @@ test('after a partial success, the OTLP sink reports all records of the request 
   const refused = await sink.send([shippedBatch(3)])
 
   expect(idsOf(refused)).toEqual(['node-1.abc-1', 'node-1.abc-2', 'node-1.abc-3'])
-  expect(refused[0]!.reason).toBe('1 of these 3 were rejected: too old')
+  expect(refused[0]!.reason).toBe('the collector rejected 1 of these 3 records: too old')
   expect(collector.received.length).toBe(1)
 })
 
