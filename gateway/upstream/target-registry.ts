@@ -547,6 +547,8 @@ export class TargetRegistry implements ExpirySource {
     this.#endComparing?.()
     this.#checker.close()
     this.#names.close()
+    this.#served = []
+    this.#byName = new Map()
     this.#adopt(new InUse())
   }
 }

@@ -93,6 +93,7 @@ const retries = (outcome: string) =>
   node('gatehouse_upstream_retries_total', `,service="s",cause="503",outcome="${outcome}"`)
 const upstream = (name: string, state: string) =>
   node('gatehouse_upstream_state', `,service="s",upstream="${name}",state="${state}"`)
+const lookups = (result: string) => node('gatehouse_upstream_lookups_total', `,name="orders.test",result="${result}"`)
 /** One case for each alert, in the order of deploy/prometheus-alerts.yml. */
 export const alertCases: readonly AlertCase[] = [
   {
@@ -206,6 +207,12 @@ export const alertCases: readonly AlertCase[] = [
     labels: { ...inCluster, service: 's' },
     fires: { [upstream('a', 'failing')]: constant(1), [upstream('b', 'drained')]: constant(1) },
     quiet: { [upstream('a', 'failing')]: constant(1), [upstream('b', 'slow-start')]: constant(1) },
+  },
+  {
+    alert: 'GatehouseUpstreamLookupsFail',
+    labels: { ...inCluster, name: 'orders.test' },
+    fires: { [lookups('failed')]: growing(1), [lookups('resolved')]: constant(7) },
+    quiet: { [lookups('failed')]: growing(1), [lookups('resolved')]: growing(1) },
   },
   {
     alert: 'GatehouseRetriesExhausted',

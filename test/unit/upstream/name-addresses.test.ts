@@ -242,7 +242,7 @@ test.each([
   await named.timers.pass(20_000)
   expect(named.addresses).toEqual(three)
 
-  await named.timers.pass(15_000)
+  await named.timers.pass(25_000)
   expect(named.addresses).toEqual([undefined])
 })
 
