@@ -176,5 +176,12 @@ function kindOf(error: Error): readonly [code: string, exitCode: number, hint: s
   if (error instanceof GrantRefused) return ['GH_DEMO_GRANT_REFUSED', 1, undefined]
   if (error instanceof DemoNotRunning)
     return ['GH_DEMO_NOT_RUNNING', 3, 'start it: gatehouse demo, or npm run demo in a checkout']
-  return ['GH_DEMO_FAILED', 1, undefined]
+  return ['GH_DEMO_FAILED', 1, remedyFor(error)]
+}
+
+/** Returns what to do when the demo may not write into its folder. */
+function remedyFor({ code }: NodeJS.ErrnoException): string | undefined {
+  const isDenied = code === 'EACCES' || code === 'EROFS' || code === 'EPERM'
+  const hint = 'let this user write into the folder; in an npm package, set XDG_CACHE_HOME to another folder'
+  return isDenied ? hint : undefined
 }
