@@ -11,8 +11,8 @@ export interface QueueListing {
   readonly failed: number
   /** Age of the oldest waiting job, ms; 0 when no job waits. */
   readonly lag_ms: number
-  /** Number of workers that are connected to the queue. */
-  readonly workers: number
+  /** Number of workers that are connected to the queue; `null` when not counted, or when Redis refuses CLIENT LIST. */
+  readonly workers: number | null
   readonly last_failure: string | null
 }
 
@@ -32,13 +32,14 @@ export class QueueView {
    * Reads the state of the named queues.
    *
    * @param names  names of the queues
+   * @param countsWorkers  true: counts the workers too. Redis then lists all its clients for each queue
    * @throws {Error} as a rejection, when Redis does not reply
    */
-  async list(names: readonly string[]): Promise<QueueListing[]> {
-    return Promise.all(names.map((name) => this.#listing(name)))
+  async list(names: readonly string[], countsWorkers = false): Promise<QueueListing[]> {
+    return Promise.all(names.map((name) => this.#listing(name, countsWorkers)))
   }
 
-  async #listing(name: string): Promise<QueueListing> {
+  async #listing(name: string, countsWorkers: boolean): Promise<QueueListing> {
     const queue = new Queue(name, {
       connection: this.#connection,
       prefix: this.#prefix,
@@ -54,7 +55,7 @@ export class QueueView {
         queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
         this.#connection.lindex(queue.toKey('wait'), -1).then((id) => this.#read(queue, id, 'timestamp')),
         this.#connection.zrevrange(queue.toKey('failed'), 0, 0).then(([id]) => this.#read(queue, id, 'failedReason')),
-        queue.getWorkersCount().catch(() => 0),
+        countsWorkers ? queue.getWorkersCount().catch(() => null) : null,
       ])
       const { waiting = 0, active = 0, delayed = 0, failed: failures = 0 } = counts
       return {

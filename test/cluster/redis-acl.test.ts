@@ -50,6 +50,10 @@ test('a node and a worker with the ACL user of docs/guide/redis.md log in a user
   }
   const run = async (...words: string[]) => (await runVerb(words, cli)).exitCode
 
+  const config = ['--config', node.folder.file('gatehouse.yaml'), '--output', 'json']
+  const { queues } = JSON.parse((await runVerb(['queues', ...config], env)).stdout)
+  expect(queues).toContainEqual(expect.objectContaining({ queue: 'ship:archive', workers: 1 }))
+
   const browser = new HttpBrowser()
   expect((await logIn(browser, `${url}/app/`)).status).toBe(200)
   expect((await fetch(`${url}/limited/1`)).status).toBe(200)

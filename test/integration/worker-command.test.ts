@@ -11,6 +11,7 @@ import { opaqueGate } from '../kit/opaque-gate.ts'
 import { freePort } from '../kit/ports.ts'
 import { programPath } from '../kit/programs.ts'
 import { testRedis } from '../kit/redis.ts'
+import { redisCli } from '../kit/redis-cli.ts'
 import { startWorker } from '../kit/worker.ts'
 
 // `gatehouse worker` and `gatehouse queues`, started from the command line.
@@ -31,19 +32,35 @@ function folderOf(settings: Readonly<Record<string, unknown>> = options.settings
   return folder
 }
 
-async function run(words: string[], folder = folderOf()): Promise<{ code: number; stdout: string; stderr: string }> {
+async function run(
+  words: string[],
+  folder = folderOf(),
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const { PATH, HOME } = process.env
   const child = spawn(
     process.execPath,
     [programPath('gatehouse'), ...words, '--config', folder.file('gatehouse.yaml')],
     {
-      env: { PATH, HOME, ...options.env },
+      env: { PATH, HOME, ...options.env, ...env },
       timeout: 100_000,
     },
   )
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code, stdout, stderr }
 }
+
+test('`gatehouse queues` shows an unknown number of workers when the Redis user may not list clients', async () => {
+  await redisCli(redisPort, 'ACL', 'SETUSER', 'viewer', 'on', '>viewer', '~*', '&*', '+@all', '-client|list')
+  const redis = { url: `redis://127.0.0.1:${redisPort}`, username: 'viewer', password: { env: 'VIEWER' } }
+  const folder = folderOf({ ...options.settings!, redis })
+
+  const { stdout } = await run(['queues', '--output', 'json'], folder, { VIEWER: 'viewer' })
+  const { stdout: table } = await run(['queues'], folder, { VIEWER: 'viewer' })
+
+  expect(JSON.parse(stdout).queues).toMatchObject([{ queue: 'introspect:main', workers: null }])
+  expect(table).toMatch(/^introspect:main .* unknown/m)
+})
 
 test('a worker does not retry a job with an invalid payload, and `gatehouse queues` lists the job as failed', async () => {
   const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })

@@ -48,7 +48,7 @@ export const verb = defineVerb({
         each.queue,
         ...[each.waiting, each.active, each.delayed, each.failed].map(String),
         `${(each.lag_ms / 1000).toFixed(1)}s`,
-        String(each.workers),
+        String(each.workers ?? 'unknown'),
         each.last_failure ?? '',
       ]),
     )
@@ -74,7 +74,7 @@ async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Pro
   const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(lastError)), REDIS_MS).unref())
   try {
     await Promise.race([ready(link), late])
-    const listed = Promise.all(kinds.map(({ kind, names }) => new QueueView(kind, link).list(names)))
+    const listed = Promise.all(kinds.map(({ kind, names }) => new QueueView(kind, link).list(names, true)))
     return (await Promise.race([listed, late])).flat()
   } catch (error) {
     if (error instanceof ConfigError) throw error
