@@ -108,7 +108,7 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
       'use { env: NAME } or { file: PATH }',
     )
   } else {
-    const { message, hint } = wording(issue, value)
+    const { message, hint = remedyForKind(schema, path, issue) } = wording(issue, value)
     yield add('GH_CONFIG_VALUE', message, hint)
   }
 }
@@ -177,6 +177,14 @@ function wording(issue: Issue, value: unknown): { message: string; hint?: string
     default:
       return { message: issue.message }
   }
+}
+
+/** Returns how to write a mapping or a list where the document has another kind of value. */
+function remedyForKind(schema: z.core.$ZodType, path: DocumentPath, issue: Issue): string | undefined {
+  if (issue.code !== 'invalid_type') return undefined
+  if (issue.expected === 'array') return 'write a list: [ENTRY, …]'
+  const keys = [...new Set(keysAt(schema, path))]
+  return keys.length === 0 ? undefined : `write a mapping: { KEY: VALUE }; its keys: ${keys.join(', ')}`
 }
 
 function kindOf(value: unknown): string {

@@ -26,6 +26,8 @@ const empty = file('empty.yaml', '')
 const letter = file('letter.txt', 'hello\n')
 const withText = (name: string, text: string) => file(name, `${text}\npolicy: { path: policy.yaml }\n`)
 const unit = withText('unit.yaml', 'drain_timeout: 5 minutes')
+const shorthand = file('shorthand.yaml', 'policy: policy.yaml\n')
+const oneUpstream = file('upstream.yaml', `version: 1\n${service.replace('["http://f"]', 'http://f')}\n`)
 const negative = withText('negative.yaml', 'drain_timeout: -5s')
 const port = withText('port.yaml', 'listen: "127.0.0.1:8o80"')
 const web = withText('web.yaml', 'redis: { url: "http://127.0.0.1:6379" }')
@@ -58,6 +60,8 @@ const cases: readonly Case[] = [
   [['check', '--config', root], 1, /cannot be read \(EISDIR\)/, /this is a folder; name a file in it/],
   [['check', settings], 1, /is a settings file, not a policy/, /gatehouse check --config FILE/],
   [['check', '--config', policy], 1, /is a policy, not a settings file/, /gatehouse check FILE/],
+  [['check', '--config', shorthand], 1, /policy: must be a mapping, not a text/, /its keys: .*path.*/],
+  [['check', oneUpstream], 1, /upstreams: must be a list, not a text/, /write a list: \[ENTRY, …\]/],
   [['check', '--config', tab], 1, /tab\.yaml:2:1: indentation contains a tab/, /use spaces/],
   [['check', '--config', unit], 1, /unit\.yaml:1:1: drain_timeout: must be a duration/, /such as 500ms, 30s, 5m/],
   [['check', '--config', negative], 1, /negative\.yaml:1:1: drain_timeout: must be a duration/, /such as 500ms/],
