@@ -1,4 +1,6 @@
 import { faults } from './sick/service-fault.ts'
+import { provenFigure } from './soak/soak-report.ts'
+import { type SoakFigure, soakFigures } from './soak/soak-samples.ts'
 
 /** Upper limit of one figure that a benchmark scenario measures. */
 export interface Budget {
@@ -59,14 +61,14 @@ export const budgets: readonly Budget[] = [
   { scenario: 'revocation', figure: 'admitted_after_receipt', most: 0, tolerance: EXACT },
   { scenario: 'start', figure: 'start_ms', most: 1000, tolerance: TIME },
   { scenario: 'replica', figure: 'replica_mib', most: 150, tolerance: MEMORY },
-  { scenario: 'soak', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
-  { scenario: 'soak', figure: 'download_mib', most: 64, tolerance: MEMORY },
-  { scenario: 'soak', figure: 'upload_mib', most: 64, tolerance: MEMORY },
+  { scenario: 'memory', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
+  { scenario: 'memory', figure: 'download_mib', most: 64, tolerance: MEMORY },
+  { scenario: 'memory', figure: 'upload_mib', most: 64, tolerance: MEMORY },
   // The upload buffers of a node have at most 256 MiB. The other 96 MiB are memory that the garbage collector has not
   // released yet.
-  { scenario: 'soak', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
+  { scenario: 'memory', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
   // A node verifies invalid tokens of one client address until the burst (500) is used up, then 50 tokens per second.
-  { scenario: 'soak', figure: 'verified_forgeries', most: 1000, tolerance: EXACT },
+  { scenario: 'memory', figure: 'verified_forgeries', most: 1000, tolerance: EXACT },
   { scenario: 'overload', figure: 'latency_ratio', most: 1.5, tolerance: TIME },
   { scenario: 'overload', figure: 'lost_goodput_percent', most: 10, tolerance: CPU },
   { scenario: 'overload', figure: 'recovery_ms', most: 2000, tolerance: CPU },
@@ -81,6 +83,16 @@ export const budgets: readonly Budget[] = [
     { scenario: 'sick-upstreams', figure: `${fault}_failed_behind_peers_requests`, most: 0, tolerance: EXACT },
     { scenario: 'sick-upstreams', figure: `${fault}_added_p99_behind_peers_ms`, most: 1, tolerance: TIME },
   ]),
+  ...(Object.keys(soakFigures) as SoakFigure[]).map(
+    (figure): Budget => ({
+      scenario: 'soak',
+      figure: provenFigure(figure),
+      most: soakFigures[figure].most,
+      tolerance: EXACT,
+    }),
+  ),
+  { scenario: 'soak', figure: 'failed_actions', most: 0, tolerance: EXACT },
+  { scenario: 'soak', figure: 'added_unexpiring_keys', most: 10, tolerance: EXACT },
   { scenario: 'scale', figure: 'cpu_growth_1_to_8', most: 1.1, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_nginx', most: 1.35, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_haproxy_jwt', most: 0.15, tolerance: RATIO },

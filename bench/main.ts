@@ -26,9 +26,10 @@ import { grpc } from './scenarios/grpc.ts'
 import { scenarios } from './scenarios/list.ts'
 import { websocket } from './scenarios/websocket.ts'
 import { sickUpstreams } from './sick/sick-upstreams.ts'
+import { soak } from './soak/soak.ts'
 
 /** Scenarios that are not part of the suite, because they take long or need additional programs. */
-const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams]
+const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams, soak]
 const all = [...scenarios, ...others]
 /** Time limit of a scenario without an own one, ms. A scenario that exceeds its limit fails and ends the run. */
 const LIMIT_MS = 10 * 60_000

@@ -16,7 +16,7 @@ const server = createServer(async (request, response) => {
   else if (verb === 'up') await take(request, response, Number(number))
   else response.end('{"service":"bodies"}')
 })
-// The gate's idle connections must stay open during the pauses of the scenario `soak`. The timeout is longer than each
+// The gate's idle connections must stay open during the pauses of the scenario `memory`. The timeout is longer than each
 // pause.
 server.keepAliveTimeout = 120_000
 server.requestTimeout = 0

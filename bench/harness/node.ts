@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../gateway/port.ts'
@@ -18,6 +18,8 @@ export interface NodePlan {
   readonly redis?: string
   /** Environment variables in addition to those that the bench sets. */
   readonly env?: Readonly<Record<string, string>>
+  /** Folder of a node of the same cluster: both nodes then have the same keys. Default: the node has its own keys. */
+  readonly keysOf?: string
   /** Path of the checkout whose gate is started. Default: this checkout. */
   readonly tree?: string
 }
@@ -49,6 +51,9 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
     'admin-token': adminToken,
   }
   for (const [name, text] of Object.entries(secrets)) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  if (plan.keysOf !== undefined) {
+    for (const name of ['assertion.jwk', 'encryption.key']) copyFileSync(join(plan.keysOf, name), join(folder, name))
+  }
   writePolicy(folder, plan.policy)
   const settings = join(folder, 'gatehouse.yaml')
   // JSON is valid YAML.

@@ -6,8 +6,17 @@ import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 
 import { CodeGrants } from './code-grants.ts'
 
 export const AUDIENCE = 'https://api.bench'
-/** Lifetime of the bench issuer's tokens, s. Longer than any benchmark run. */
+/** Default lifetime of the bench issuer's tokens, s. Longer than the benchmarks that do not replace their tokens. */
 const LIFE_S = 7200
+/** Number of published keys: the next one, the one that signs, and earlier ones, whose tokens are still valid. */
+const PUBLISHED_KEYS = 4
+
+/** Key pair of the bench issuer. */
+interface SigningKey {
+  readonly kid: string
+  readonly privateKey: CryptoKey
+  readonly jwk: object
+}
 
 /**
  * Issuer of the bench: publishes a key set, signs tokens in advance, answers introspection requests, and logs users in.
@@ -17,51 +26,64 @@ export class BenchIssuer {
   /** Public key of the token signatures (PEM), for programs that cannot fetch a key set. */
   readonly publicKeyPem: string
   readonly #server: Server
-  readonly #key: CryptoKey
+  /** Published keys, newest first: the first one is published before it signs. */
+  readonly #keys: SigningKey[]
+  readonly #lifeS: number
   /** Introspection responses by opaque token. */
   readonly #opaque = new Map<string, object>()
   /** Number of introspection requests by token. */
   readonly asked = new Map<string, number>()
   readonly #codes = new CodeGrants()
 
-  private constructor(server: Server, key: CryptoKey, publicKeyPem: string) {
+  private constructor(server: Server, keys: SigningKey[], publicKeyPem: string, lifeS: number) {
     this.#server = server
     this.publicKeyPem = publicKeyPem
-    this.#key = key
+    this.#keys = keys
+    this.#lifeS = lifeS
     this.url = urlOf(server)
   }
 
-  static async start(): Promise<BenchIssuer> {
-    const { publicKey, privateKey } = await generateKeyPair('ES256')
-    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }] })
+  /** @param lifeS  lifetime of the tokens, s */
+  static async start(lifeS = LIFE_S): Promise<BenchIssuer> {
+    const { publicKey, ...first } = await newKey()
     let bench: BenchIssuer | undefined
     const server = createServer((request, response) => {
-      bench!.#answer(request, response, jwks).catch(() => response.destroy())
+      bench!.#answer(request, response).catch(() => response.destroy())
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    bench = new BenchIssuer(server, privateKey, await exportSPKI(publicKey))
+    bench = new BenchIssuer(server, [await newKey(), first], await exportSPKI(publicKey), lifeS)
     return bench
+  }
+
+  /** Signs with the published next key from now on, and publishes another next key. */
+  async rotate(): Promise<void> {
+    this.#keys.unshift(await newKey())
+    this.#keys.splice(PUBLISHED_KEYS)
   }
 
   /** Signs a JWT access token of about 700 bytes, a typical size. @param n  number of the user */
   async token(n: number): Promise<string> {
-    const token = new SignJWT(claimsOf(n))
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
-      .setAudience(AUDIENCE)
-      .setJti(`jti-${n}`)
-    return this.#signed(token, n)
+    const token = new SignJWT(claimsOf(n)).setAudience(AUDIENCE).setJti(`jti-${n}`)
+    return this.#signed(token, n, { typ: 'at+jwt' })
   }
 
   /** Creates an opaque token with the claims of the JWT for user number `n`. */
   opaque(n: number): string {
     const token = randomBytes(32).toString('base64url')
     const nowS = Math.floor(Date.now() / 1000)
-    const more = { iss: this.url, aud: AUDIENCE, sub: `person-${n}`, jti: `jti-${n}`, iat: nowS, exp: nowS + LIFE_S }
+    const more = {
+      iss: this.url,
+      aud: AUDIENCE,
+      sub: `person-${n}`,
+      jti: `jti-${n}`,
+      iat: nowS,
+      exp: nowS + this.#lifeS,
+    }
     this.#opaque.set(token, { active: true, token_type: 'Bearer', ...claimsOf(n), ...more })
     return token
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, jwks: string): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', this.url)
     if (pathname === '/authorize') {
       const next = this.#codes.authorize(this.url, searchParams)
@@ -71,7 +93,7 @@ export class BenchIssuer {
     }
     response.setHeader('content-type', 'application/json')
     if (pathname === '/jwks') {
-      response.end(jwks)
+      response.end(JSON.stringify({ keys: this.#keys.map(({ jwk }) => jwk) }))
       return
     }
     const form = new URLSearchParams(await text(request))
@@ -105,27 +127,35 @@ export class BenchIssuer {
     const grant = this.#codes.redeem(form)
     if (grant === undefined) return undefined
     const { person, client, nonce } = grant
-    const idToken = new SignJWT({ nonce }).setProtectedHeader({ alg: 'ES256', kid: 'bench' }).setAudience(client)
+    const idToken = new SignJWT({ nonce }).setAudience(client)
     return {
       access_token: await this.token(person),
       token_type: 'Bearer',
-      expires_in: LIFE_S,
+      expires_in: this.#lifeS,
       id_token: await this.#signed(idToken, person),
     }
   }
 
-  #signed(token: SignJWT, person: number): Promise<string> {
+  #signed(token: SignJWT, person: number, header: { readonly typ?: string } = {}): Promise<string> {
+    const { kid, privateKey } = this.#keys[1]!
     return token
+      .setProtectedHeader({ alg: 'ES256', kid, ...header })
       .setIssuer(this.url)
       .setSubject(`person-${person}`)
       .setIssuedAt()
-      .setExpirationTime(`${LIFE_S}s`)
-      .sign(this.#key)
+      .setExpirationTime(`${this.#lifeS}s`)
+      .sign(privateKey)
   }
 
   close(): void {
     this.#server.close()
   }
+}
+
+async function newKey(): Promise<SigningKey & { readonly publicKey: CryptoKey }> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256')
+  const kid = randomBytes(8).toString('base64url')
+  return { kid, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' } }
 }
 
 function claimsOf(n: number): Record<string, unknown> {

@@ -5,12 +5,12 @@ import { cold } from './cold.ts'
 import { hot } from './hot.ts'
 import { latency } from './latency.ts'
 import { limited } from './limited.ts'
+import { memoryUse } from './memory.ts'
 import { opaque } from './opaque.ts'
 import { refused } from './refused.ts'
 import { replica } from './replica.ts'
 import { revocation } from './revocation.ts'
 import { sessionCookie } from './session.ts'
-import { soak } from './soak.ts'
 import { startUp } from './start.ts'
 import { streaming } from './streaming.ts'
 import { swap } from './swap.ts'
@@ -38,5 +38,5 @@ export const scenarios: readonly Scenario[] = [
   revocation,
   startUp,
   replica,
-  soak,
+  memoryUse,
 ]

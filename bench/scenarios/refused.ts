@@ -38,7 +38,7 @@ async function startSilent(site: Site): Promise<number> {
 }
 
 /**
- * Measures the cost of refused requests that need no verification of a signature. The scenario `soak` sends forged
+ * Measures the cost of refused requests that need no verification of a signature. The scenario `memory` sends forged
  * signatures, which need one.
  */
 export const refused: Scenario<'rounds' | 'seconds' | 'connections'> = {

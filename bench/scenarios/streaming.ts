@@ -18,7 +18,7 @@ interface Turn {
 
 /**
  * Measures the CPU time of downloads and uploads at maximum speed, and checks that the bodies arrive unchanged. The
- * scenario `soak` measures slow readers.
+ * scenario `memory` measures slow readers.
  */
 export const streaming: Scenario<'rounds' | 'mebibytes'> = {
   name: 'streaming',

@@ -6,7 +6,7 @@ import type { Wire } from '../kit/wire.ts'
 import { residentMiB, startPublicProcess } from './data-plane-node.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
 
-// Idle connections cost memory only. `gatehouse bench soak` measures 10,000 idle connections.
+// Idle connections cost memory only. `gatehouse bench memory` measures 10,000 idle connections.
 
 const waiting = 1000
 

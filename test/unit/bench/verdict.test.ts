@@ -11,6 +11,7 @@ import { grpc } from '../../../bench/scenarios/grpc.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
 import { websocket } from '../../../bench/scenarios/websocket.ts'
 import { sickUpstreams } from '../../../bench/sick/sick-upstreams.ts'
+import { soak } from '../../../bench/soak/soak.ts'
 
 // A benchmark run fails when a budget is missed by more than its tolerance, or when a scenario reports a failure.
 
@@ -62,7 +63,7 @@ test('a failure in a scenario makes the benchmark run fail, whatever the figures
 })
 
 test('every benchmark budget belongs to an existing scenario', () => {
-  const others = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams]
+  const others = [scale, limits, peers, websocket, grpc, check, overload, sickUpstreams, soak]
   const names = new Set([...scenarios, ...others].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])

@@ -3,14 +3,14 @@ import { type BodyResult, down, up } from '../harness/body-transfer.ts'
 import { bodies, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
-import { type FloodResult, flood } from '../soak/flood.ts'
-import { type IdleResult, idle } from '../soak/idle.ts'
+import { type FloodResult, flood } from '../memory/flood.ts'
+import { type IdleResult, idle } from '../memory/idle.ts'
 
 const MB = 1_000_000
 
 /** Loads one node with large bodies, slow clients, many connections and forged tokens, one after the other. */
-export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
-  name: 'soak',
+export const memoryUse: Scenario<'connections' | 'megabytes' | 'tokens'> = {
+  name: 'memory',
   about: 'large bodies, slow clients, many connections, forged tokens: memory, and whether bodies arrive unchanged',
   options: {
     connections: { about: 'idle connections', usual: 10_000, quick: 1000 },
