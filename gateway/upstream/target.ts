@@ -176,6 +176,8 @@ export interface UpgradeCall extends UpstreamCall {
 /** One upstream of a service. */
 export interface UpstreamTarget {
   readonly origin: string
+  /** Address that the connections use; `undefined` when each connection looks the name up, and without a name. */
+  readonly peer?: string | undefined
   /** Health of the upstream; `undefined` in a dry run. */
   readonly health?: Health
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
@@ -201,7 +203,6 @@ export interface PooledTarget extends UpstreamTarget {
    */
   warm(connections: number): void
   readonly protocol: ServiceProtocol
-  /** Address that the connections use; `undefined` when each connection looks the name up, and without a name. */
   readonly peer: string | undefined
   /** Number of connections to the upstream, including connections that are being opened or closed. */
   readonly connections: number

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
 import { startIssuer } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNameServer } from '../kit/name-server.ts'
 import { startNode } from '../kit/node.ts'
 import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver } from '../kit/otlp-receiver.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
+import { until } from '../kit/until.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §6, §12: a trace continues through the gate to the service, and its spans have decision and
@@ -208,6 +211,30 @@ test('the trace of a request that was sent three times has a span for each faile
     expect(start >= upstream.start && end >= start && end <= upstream.end).toBe(true)
   }
   expect(upstream.attributes).toMatchObject({ 'http.request.resend_count': 2, 'http.response.status_code': 200 })
+})
+
+test('the span of the upstream call has the address of the name of the upstream', async () => {
+  const orders = await startUpstream()
+  const names = await startNameServer()
+  names.addresses = ['127.0.0.1']
+  const named = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: `http://orders.test:${orders.port}` }),
+    settings: {
+      telemetry: { traces: { endpoint: receiver.url, sample: 1 } },
+      upstream_dns: { servers: [`127.0.0.1:${names.port}`] },
+    },
+  })
+  await until('the name is resolved', async () => {
+    const metrics = await readMetrics(named.adminPort)
+    return metrics.sum('gatehouse_upstream_lookups_total', { name: 'orders.test', result: 'resolved' }) > 0
+  })
+  const { trace, fields } = begun()
+  await request(named.port, requestBytes({ target: '/public/1', fields }))
+
+  expect(of(await spansOf(trace), 'GET').attributes).toMatchObject({
+    'server.address': 'orders.test',
+    'network.peer.address': '127.0.0.1',
+  })
 })
 
 test('the trace of a route with a shadow requirement has the shadow reason', async () => {

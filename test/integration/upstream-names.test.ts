@@ -95,14 +95,24 @@ test('metrics have one series for the name of an upstream, whatever its addresse
   )
 })
 
+test('the log line of a request has the address that was called', async () => {
+  names.addresses = ['127.0.0.3']
+  await requestsUntil('the address has changed', () => hasAddresses('127.0.0.3'))
+  await status()
+
+  await node.waitForLine(({ upstream, upstream_address: called }) => upstream === url && called === '127.0.0.3')
+})
+
 test('`gatehouse upstreams` lists each address of a name', async () => {
+  names.addresses = ['127.0.0.1', '127.0.0.2']
+  await requestsUntil('the addresses have changed', () => hasAddresses('127.0.0.1', '127.0.0.2'))
   const { stdout } = await run('upstreams')
 
   expect(stdout).toMatch(/^SERVICE +UPSTREAM +ADDRESS +WEIGHT/)
   for (const address of names.addresses) expect(stdout).toMatch(new RegExp(`s +${url} +${address} +1 +up`))
 })
 
-test('a reply with a cloud metadata address changes no address, and is logged and counted', async () => {
+test('S-121: a reply with a cloud metadata address changes no address, and is logged and counted', async () => {
   names.addresses = ['169.254.169.254']
   const line = await node.waitForLine(({ msg }) => msg === 'lookup of an upstream name failed')
 

@@ -7,7 +7,9 @@ interface FailedAttempt {
   /** Time at which the attempt to forward the request failed, monotonic, ms. */
   readonly at: number
   readonly cause: RetryCause
+  /** Upstream of the attempt. */
   readonly origin: string
+  readonly peer: string | undefined
 }
 
 /** State of an exchange for further attempts. Created only for a kept body or after a failure. */
@@ -22,8 +24,8 @@ export class RetryState {
   body: KeptBody | undefined
 
   /** @param at  monotonic, ms */
-  add(at: number, cause: RetryCause, { origin }: UpstreamTarget): void {
-    this.list.push({ at, cause, origin })
+  add(at: number, cause: RetryCause, { origin, peer }: UpstreamTarget): void {
+    this.list.push({ at, cause, origin, peer })
   }
 
   /** Frees the kept body. Must be called when no further attempt can follow. */

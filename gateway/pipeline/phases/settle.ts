@@ -5,7 +5,7 @@ import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { FinalPhase } from '../exchange/phase.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
-import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from '../records/line-texts.ts'
+import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetTexts } from '../records/line-texts.ts'
 import { recordAudit } from '../records/record-audit.ts'
 import { recordExchange } from '../records/record-exchange.ts'
 
@@ -56,7 +56,7 @@ function jsonLine(x: Exchange): string {
   line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
   line += `,"gate_ms":${msText(forwarded - x.startedAt)},"total_ms":${msText(now - x.startedAt)}`
   if (x.target !== undefined) {
-    line += `,"upstream":${targetText(x.target)},"attempts":${x.attempts}`
+    line += `,"upstream":${targetTexts(x.target).access},"attempts":${x.attempts}`
     if (x.repliedAt !== 0) line += `,"upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
   const trace = traceIdOf(x)

@@ -8,7 +8,7 @@ import type { ClientSocket } from '../exchange/client-socket.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
 import { decisionFactsText } from './decision-facts-text.ts'
-import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from './line-texts.ts'
+import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetTexts } from './line-texts.ts'
 import { recordedQuery } from './recorded-query.ts'
 
 /**
@@ -59,7 +59,7 @@ export function auditLine(x: Exchange): string {
   line += `,"http.request.body.size":${downstream.bytesIn},"http.response.body.size":${downstream.bytesOut}`
   line += `,"gatehouse.gate_ms":${msText(forwarded - x.startedAt)},"gatehouse.total_ms":${msText(now - x.startedAt)}`
   if (x.target !== undefined) {
-    line += `,"gatehouse.upstream":${targetText(x.target)}`
+    line += `,"gatehouse.upstream":${targetTexts(x.target).audit}`
     if (x.attempts > 1) line += `,"gatehouse.attempts":${x.attempts}`
     if (x.repliedAt !== 0) line += `,"gatehouse.upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }

@@ -156,8 +156,8 @@ function phaseParts(x: Exchange, now: number): Part[] {
 /** Returns the spans of the attempts that were followed by another one, each with the cause as its error. */
 function failedParts({ retryState, forwardedAt }: Exchange): Part[] {
   let startedAt = forwardedAt
-  return (retryState?.list ?? []).map(({ at, cause, origin }) => {
-    const attributes = { 'error.type': String(cause), ...placeOf(origin) }
+  return (retryState?.list ?? []).map(({ at, cause, ...place }) => {
+    const attributes = { 'error.type': String(cause), ...placeOf(place) }
     const part: Part = {
       name: 'failed attempt',
       kind: 'internal',
@@ -172,11 +172,12 @@ function failedParts({ retryState, forwardedAt }: Exchange): Part[] {
 }
 
 /** Returns the span attributes that name the server of an upstream. */
-function placeOf(origin: string): SpanAttributes {
+function placeOf({ origin, peer }: { readonly origin: string; readonly peer?: string | undefined }): SpanAttributes {
   const place = URL.parse(origin)
   if (place === null) return {}
   const port = Number(place.port) || (place.protocol === 'https:' ? 443 : 80)
-  return { 'server.address': place.hostname, 'server.port': port }
+  const address: SpanAttributes = peer === undefined ? {} : { 'network.peer.address': peer }
+  return { 'server.address': place.hostname, 'server.port': port, ...address }
 }
 
 /** Returns the span of the upstream call, from the start of forwarding until the end of the response. */
@@ -198,7 +199,7 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
       'http.response.status_code': status,
       'http.request.resend_count': x.attempts > 1 ? x.attempts - 1 : undefined,
       'url.full': target === undefined ? undefined : bounded(target.origin + path, PATH_MAX),
-      ...(target && placeOf(target.origin)),
+      ...(target && placeOf(target)),
       'error.type': error,
       'gatehouse.first_byte_ms': x.repliedAt === 0 ? undefined : x.repliedAt - x.forwardedAt,
     }),

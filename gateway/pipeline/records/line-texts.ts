@@ -28,7 +28,7 @@ const ASKED_MAX = 256
 
 const routes = new WeakMap<Route, RouteTexts>()
 const unrouted = neverAsked()
-const targets = new WeakMap<UpstreamTarget, string>()
+const targets = new WeakMap<UpstreamTarget, Readonly<LogTexts>>()
 
 function neverAsked(): Asked {
   return { host: '', method: '', texts: textsAsking('', '') }
@@ -105,13 +105,16 @@ export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
   return outcomes[reason]
 }
 
-export function targetText(target: UpstreamTarget): string {
-  let text = targets.get(target)
-  if (text === undefined) {
-    text = flatString(`"${target.origin}"`)
-    targets.set(target, text)
+/** Returns the cached log text of an upstream: its origin, in the access log followed by its address. */
+export function targetTexts(target: UpstreamTarget): Readonly<LogTexts> {
+  let texts = targets.get(target)
+  if (texts === undefined) {
+    const { origin, peer } = target
+    const address = peer === undefined ? '' : `,"upstream_address":"${peer}"`
+    texts = onePieceEach(`"${origin}"`, `"${origin}"${address}`)
+    targets.set(target, texts)
   }
-  return text
+  return texts
 }
 
 function onePieceEach(audit: string, access: string): Readonly<LogTexts> {

@@ -1,10 +1,12 @@
 import { createServer, type Server } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Balancer } from '../../../gateway/upstream/balancer.ts'
 import { systemResolver } from '../../../gateway/upstream/names/name-resolver.ts'
 import { TargetRegistry, type UpstreamSettings } from '../../../gateway/upstream/target-registry.ts'
 import { atEnd } from '../../kit/cleanup.ts'
+import { Http2Service } from '../../kit/http2-service.ts'
 import { ManualTimers } from '../../kit/manual-timers.ts'
 import { until } from '../../kit/until.ts'
 import { called, send } from './call-log.ts'
@@ -372,4 +374,41 @@ test('a name with only IPv6 addresses uses them', async () => {
   const named = await Named.start(serviceOf(servers.port), ['::1'])
 
   expect(await named.calls(1)).toEqual(['::1'])
+})
+
+test('calls with HTTP/2 that wait for a connection by name complete when it shows which family works', async () => {
+  const service = await Http2Service.start({
+    onStream: ({ stream }) => stream.respond({ ':status': 204 }, { endStream: true }),
+  })
+  const url = new URL(service.url)
+  url.hostname = 'localhost'
+  const named = await Named.start(serviceOf(1, { upstreams: [url], protocol: 'h2c' }), ['::1', '127.0.0.1'])
+  const calls = Array.from({ length: 3 }, () => send(named.balancer.next()))
+  await Promise.all(calls.map((call) => call.over()))
+
+  expect(calls.map(({ status }) => status)).toEqual([204, 204, 204])
+  expect(named.addresses).toEqual(['127.0.0.1'])
+  await until('the connection by name is closed', () => service.sessions[0]!.destroyed)
+  expect((await called(named.balancer.next())).status).toBe(204)
+})
+
+test('a running call with HTTP/2 completes when its address is removed from the name', async () => {
+  const streams: ServerHttp2Stream[] = []
+  const service = await Http2Service.start({
+    onStream: ({ stream }) => {
+      stream.respond({ ':status': 200 })
+      stream.write('begun, ')
+      streams.push(stream)
+    },
+  })
+  const named = await Named.start(serviceOf(Number(new URL(service.url).port), { protocol: 'h2c' }), ['127.0.0.1'])
+  const held = send(named.balancer.next())
+  await until('the call has begun', () => held.body === 'begun, ')
+
+  await named.change(['127.0.0.2'])
+  expect(named.addresses).toEqual(['127.0.0.2'])
+  streams[0]!.end('ended')
+  await held.over()
+  expect(held).toMatchObject({ body: 'begun, ended', events: ['head', 'data', 'end'] })
+  await until('the session is closed', () => service.sessions[0]!.destroyed)
 })
