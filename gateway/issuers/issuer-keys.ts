@@ -53,7 +53,8 @@ export class IssuerKeys implements KeySource, ExpirySource {
    * key source as before keep their key set. Key sets that verify nothing are not fetched.
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
-    const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
+    const used = [...rules].filter(hasUse)
+    const retained = new Map(used.map((each) => [sourceOf(each), this.keySetOf(each)]))
     return () => {
       for (const [source, set] of this.#sets) {
         if (retained.get(source) === set) continue
@@ -64,6 +65,7 @@ export class IssuerKeys implements KeySource, ExpirySource {
         this.#sets.set(source, set)
         set.start()
       }
+      for (const each of used) retained.get(sourceOf(each))!.followStale(each.keysStaleMs)
     }
   }
 
@@ -97,6 +99,6 @@ function hasUse({ tokens, introspection }: IssuerRules): boolean {
   return tokens !== 'opaque' || introspection?.response === 'jwt'
 }
 
-function sourceOf({ name, issuer, jwksUri, algorithms, keysStaleMs }: IssuerRules): string {
-  return JSON.stringify([name, issuer, jwksUri, [...algorithms].sort(), keysStaleMs])
+function sourceOf({ name, issuer, jwksUri, algorithms }: IssuerRules): string {
+  return JSON.stringify([name, issuer, jwksUri, [...algorithms].sort()])
 }

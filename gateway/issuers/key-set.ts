@@ -69,6 +69,8 @@ export class KeySet implements TokenKeys {
   readonly #log: IssuerLog
   readonly #queue: FetchQueue
 
+  /** Age above which the keys are no longer used, ms. */
+  #keysStaleMs: number
   #published = PublishedKeySet.empty
   #started = false
   #fetching: Promise<FetchOutcome> | undefined
@@ -96,6 +98,19 @@ export class KeySet implements TokenKeys {
     this.#times = times
     this.#log = log
     this.#queue = queue
+    this.#keysStaleMs = rules.keysStaleMs
+  }
+
+  /**
+   * Uses the `keys_stale` of a new policy. The keys stay: an operator raises `keys_stale` while the issuer is
+   * unavailable, when no keys could be fetched again. Keys that were already too old do not return.
+   */
+  followStale(keysStaleMs: number): void {
+    if (keysStaleMs === this.#keysStaleMs) return
+    this.#keysStaleMs = keysStaleMs
+    this.#staleTimer?.()
+    this.#staleTimer = this.#staleTimer && this.#expireLater()
+    if (this.#outcome !== undefined && this.#fetching === undefined) this.#schedule()
   }
 
   /** Starts to fetch the issuer's keys and to refresh them until `close`. Does not wait for the first fetch. */
@@ -178,7 +193,7 @@ export class KeySet implements TokenKeys {
       outcome: this.#outcome,
       ageMs: this.#succeededMs === undefined ? undefined : Math.round(performance.now() - this.#succeededMs),
       error: this.#error,
-      staleMs: this.#rules.keysStaleMs,
+      staleMs: this.#keysStaleMs,
     }
   }
 
@@ -270,7 +285,7 @@ export class KeySet implements TokenKeys {
 
   #expireLater(): (() => void) | undefined {
     if (this.#succeededMs === undefined) return undefined
-    const leftMs = this.#succeededMs + this.#rules.keysStaleMs - performance.now()
+    const leftMs = this.#succeededMs + this.#keysStaleMs - performance.now()
     return this.#task.after(Math.max(0, Math.min(leftMs, maxDelayMs)), () => this.#expire())
   }
 
@@ -289,9 +304,10 @@ export class KeySet implements TokenKeys {
    */
   #schedule(): void {
     if (!this.#started) return
+    this.#refreshTimer?.()
     const { cooldownMs, refreshMs, retryMs } = this.#times
-    // With a short `keysStaleMs`, fetch the key set so often that the keys do not become too old when one fetch fails.
-    const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
+    // With a short `keys_stale`, fetch the key set so often that the keys do not become too old when one fetch fails.
+    const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#keysStaleMs / 3))
     const backOffMs = Math.min(retryMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
     const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, backOffMs)
     this.#refreshTimer = this.#task.after(delayMs * (0.9 + Math.random() * 0.2), () =>

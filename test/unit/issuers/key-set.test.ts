@@ -236,6 +236,33 @@ test('the gate drops the last valid keys of an issuer when they are older than k
   await until(() => set.candidates('one', 'ES256').length === 1)
 })
 
+test('a policy that raises keys_stale while the issuer is unavailable keeps the keys', async () => {
+  const { rules, set } = open({ cooldownMs: 60_000 }, { keysStaleMs: 3_600_000 })
+  keys.retain([rules])
+  await until(() => keys.status()[0]!.outcome === 'succeeded')
+  const [one] = set.candidates('one', 'ES256')
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  const longer = { ...rules, keysStaleMs: 7_200_000 }
+
+  keys.retain([longer])
+  expect(keys.keySetOf(longer)).toBe(set)
+  expect(keys.keySetOf(longer).candidates('one', 'ES256')).toEqual([one])
+  expect(keys.status()).toMatchObject([{ keys: 1, outcome: 'succeeded', staleMs: 7_200_000 }])
+})
+
+test('keys of an unavailable issuer end by the keys_stale of the latest policy', async () => {
+  const { rules, set } = open({ cooldownMs: 1, retryMs: 5 }, { keysStaleMs: 3_600_000 })
+  keys.retain([rules])
+  await until(() => keys.status()[0]!.outcome === 'succeeded')
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  await set.refetch()
+  await until(() => keys.status()[0]!.outcome === 'failed')
+  expect(set.candidates('one', 'ES256')).toHaveLength(1)
+
+  keys.retain([{ ...rules, keysStaleMs: 1 }])
+  await until(() => set.candidates('one', 'ES256').length === 0)
+})
+
 test('S-067: the gate logs ignored keys of an issuer once, with kid and reason', async () => {
   server.keys.push({ ...ecKey('two').jwk, use: 'enc' })
   const { rules, set } = open({ cooldownMs: 0 })
