@@ -195,7 +195,7 @@ export class TargetRegistry implements ExpirySource {
       this.#followNames()
       // The addresses of names may have changed since the policy was prepared.
       this.#rebalance(served)
-      this.#followChecks()
+      this.#checker.follow(served.flatMap((each) => this.#checkedOf(each)))
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
   }
@@ -343,21 +343,19 @@ export class TargetRegistry implements ExpirySource {
     }
   }
 
-  #followChecks(): void {
-    const checked: CheckedUpstream[] = []
-    for (const { service, balancer } of this.#served) {
-      const { id, health: rules, upstreams } = service
-      const origins = new Map(upstreams.map((origin) => [origin.origin, origin]))
-      for (const { state, target } of balancer.members) {
-        if (rules === undefined) state.unchecked()
-        else {
-          const { origin, peer: address } = target
-          const open = (): PooledTarget => this.#openForCheck(origins.get(origin)!, address, service, rules)
-          checked.push({ service: id, origin, address, rules, state, open })
-        }
+  /** Returns the upstreams of a service that have health checks: each address, or none without `health`. */
+  #checkedOf({ service, balancer }: Served): CheckedUpstream[] {
+    const { id, health: rules, upstreams } = service
+    const origins = new Map(upstreams.map((origin) => [origin.origin, origin]))
+    return balancer.members.flatMap(({ state, target }) => {
+      if (rules === undefined) {
+        state.unchecked()
+        return []
       }
-    }
-    this.#checker.follow(checked)
+      const { origin, peer: address } = target
+      const open = (): PooledTarget => this.#openForCheck(origins.get(origin)!, address, service, rules)
+      return [{ service: id, origin, address, rules, state, open }]
+    })
   }
 
   #openForCheck(
@@ -401,7 +399,9 @@ export class TargetRegistry implements ExpirySource {
 
   #changeAddresses(services: readonly Served[]): void {
     this.#rebalance(services)
-    if (services.some(({ service: { health } }) => health !== undefined)) this.#followChecks()
+    for (const served of services) {
+      if (served.service.health !== undefined) this.#checker.followService(served.service.id, this.#checkedOf(served))
+    }
     this.#warm(services)
   }
 

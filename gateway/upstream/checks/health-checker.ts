@@ -49,8 +49,8 @@ export class HealthChecker {
   readonly #task: Supervisor
   /** Slots of running checks. At most one check of each upstream waits. */
   readonly #slots = new Semaphore(CHECKS_MAX, Number.POSITIVE_INFINITY)
-  /** Checks of the policy in force, by service, origin, address and rules. @bound policy */
-  #running = new Map<string, RunningChecks>()
+  /** Checks of the policy in force, by service, then by origin, address and rules. @bound policy */
+  readonly #running = new Map<string, Map<string, RunningChecks>>()
   #isStarted = false
 
   constructor({ log, timers, random = Math.random }: HealthCheckerOptions) {
@@ -61,26 +61,37 @@ export class HealthChecker {
 
   /** Checks these upstreams, and no others. Upstreams with unchanged rules keep their timers. */
   follow(upstreams: readonly CheckedUpstream[]): void {
+    const next = Map.groupBy(upstreams, ({ service }) => service)
+    for (const service of this.#running.keys()) if (!next.has(service)) this.followService(service, [])
+    for (const [service, checked] of next) this.followService(service, checked)
+  }
+
+  /** Checks these upstreams of a service, and no other upstreams of it. */
+  followService(service: string, upstreams: readonly CheckedUpstream[]): void {
+    const before = this.#running.get(service)
     const next = new Map<string, RunningChecks>()
     for (const upstream of upstreams) {
-      const key = `${upstream.service} ${upstream.origin} ${upstream.address} ${JSON.stringify(upstream.rules)}`
-      const checks = next.get(key) ?? this.#running.get(key) ?? { upstream, end: undefined }
+      const key = `${upstream.origin} ${upstream.address} ${JSON.stringify(upstream.rules)}`
+      const checks = next.get(key) ?? before?.get(key) ?? { upstream, end: undefined }
       checks.upstream = upstream
       next.set(key, checks)
+      if (this.#isStarted) checks.end ??= this.#repeat(checks)
     }
-    for (const [key, checks] of this.#running) {
+    for (const [key, checks] of before ?? []) {
       if (next.get(key) === checks) continue
       checks.end?.()
       checks.end = undefined
     }
-    this.#running = next
-    if (this.#isStarted) this.start()
+    if (next.size === 0) this.#running.delete(service)
+    else this.#running.set(service, next)
   }
 
   /** Starts the checks. Until then, `follow` only remembers the upstreams. */
   start(): void {
     this.#isStarted = true
-    for (const checks of this.#running.values()) checks.end ??= this.#repeat(checks)
+    for (const running of this.#running.values()) {
+      for (const checks of running.values()) checks.end ??= this.#repeat(checks)
+    }
   }
 
   #repeat(checks: RunningChecks): () => void {

@@ -412,3 +412,23 @@ test('a running call with HTTP/2 completes when its address is removed from the 
   expect(held).toMatchObject({ body: 'begun, ended', events: ['head', 'data', 'end'] })
   await until('the session is closed', () => service.sessions[0]!.destroyed)
 })
+
+test('a change of the addresses of one service keeps the timers of all other health checks', async () => {
+  const servers = await Addresses.start(...three)
+  const named = await Named.start(serviceOf(servers.port, { health: rules }), three.slice(0, 2))
+  const fixed = serviceOf(servers.port, {
+    id: 'fixed',
+    upstreams: [new URL(`http://127.0.0.3:${servers.port}`)],
+    health: rules,
+  })
+  named.registry.replace([serviceOf(servers.port, { health: rules }), fixed])
+  await named.timers.pass(1000)
+  await until('all addresses were checked', () => servers.received.length === 3)
+  await until('all next checks are planned', () => named.timers.waiting === 4)
+
+  await named.change(three.slice(0, 1))
+  // The lookup, and one check of each of the two addresses in use.
+  expect(named.timers.waiting).toBe(3)
+  await named.timers.pass(1000)
+  expect(servers.received).toHaveLength(3)
+})
