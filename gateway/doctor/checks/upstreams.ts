@@ -11,16 +11,19 @@ import { upstreamAddress, upstreamHost } from '../../upstream/upstream-address.t
 import type { DoctorCheck } from '../doctor-check.ts'
 import { expiryOutcome } from '../expiry-outcome.ts'
 import { type Outcome, ok } from '../finding.ts'
+import { perAddress } from '../per-address.ts'
 
-/** Checks that each upstream accepts a connection, with the TLS settings of its service. Sends no request. */
+const remedy = 'check services.NAME.upstreams in the policy, that the service runs, and the way from this machine to it'
+
+/** Checks that each address of each upstream accepts a connection, with the TLS settings of its service. Sends no request. */
 export const upstreams: DoctorCheck = {
   name: 'upstream',
-  remedy: 'check services.NAME.upstreams in the policy, that the service runs, and the way from this machine to it',
+  remedy,
   tasks: ({ snapshot, loaded }) =>
     (snapshot?.services ?? []).flatMap((service) =>
       service.upstreams.map((origin) => ({
         subject: `${service.id} ${origin.origin}`,
-        run: (signal) => open(service, origin, loaded, signal),
+        run: (signal) => perAddress(origin, loaded, remedy, (peer) => open(service, origin, peer, loaded, signal)),
       })),
     ),
 }
@@ -35,8 +38,14 @@ export function upstreamMaterial(
   return upstreamTls === undefined ? defaultTlsMaterial() : readTlsMaterial(upstreamTls, env)
 }
 
-function open(service: ServicePolicy, origin: URL, loaded: LoadedSettings, signal: AbortSignal): Promise<Outcome> {
-  const address = upstreamAddress(origin, undefined, nameResolver(loaded.settings.upstreamDns.servers).lookup)
+function open(
+  service: ServicePolicy,
+  origin: URL,
+  peer: string | undefined,
+  loaded: LoadedSettings,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const address = upstreamAddress(origin, peer, nameResolver(loaded.settings.upstreamDns.servers).lookup)
   const material = upstreamMaterial(service, origin, loaded.sources.env)
   const protocol = service.protocol === 'http1' ? 'http/1.1' : 'h2'
   const socket =
@@ -44,24 +53,26 @@ function open(service: ServicePolicy, origin: URL, loaded: LoadedSettings, signa
       ? connect(address)
       : connectTls({ ...address, ...tlsOptions(upstreamHost(origin), material, protocol) })
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-  let peer: SeenCertificate | undefined
+  let certificate: SeenCertificate | undefined
   signal.addEventListener('abort', () => socket.destroy(new Error('no connection in time')), { once: true })
   if (socket instanceof TLSSocket)
     socket.prependListener('secure', () => {
-      peer = seenCertificate(socket)
+      certificate = seenCertificate(socket)
     })
   socket.once(material === undefined ? 'connect' : 'secureConnect', () => {
     const text = material === undefined ? 'accepts connections' : 'accepts TLS connections'
     resolve(
-      peer === undefined
+      certificate === undefined
         ? ok(text)
-        : expiryOutcome(`${text}, certificate`, peer.validUntilMs, 'renew the certificate of the upstream'),
+        : expiryOutcome(`${text}, certificate`, certificate.validUntilMs, 'renew the certificate of the upstream'),
     )
     socket.destroy()
   })
   socket.on('error', (error: NodeJS.ErrnoException) => {
     const authorizationError = socket instanceof TLSSocket ? socket.authorizationError : undefined
-    reject(handshakeFault({ origin: origin.origin, error, authorizationError, peer, open: false }) ?? error)
+    reject(
+      handshakeFault({ origin: origin.origin, error, authorizationError, peer: certificate, open: false }) ?? error,
+    )
   })
   return promise
 }
