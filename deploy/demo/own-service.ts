@@ -71,7 +71,12 @@ function serviceUrl(text: string): URL {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
     throw new RangeError(`${text} is not an http or https URL, such as http://127.0.0.1:3000`)
   }
-  return new URL(text)
+  const url = new URL(text)
+  // The message does not quote the URL, which contains a password.
+  if (url.username !== '' || url.password !== '') {
+    throw new RangeError('the URL of the service has a user or password; expected origin and path')
+  }
+  return url
 }
 
 /** Returns a client of the demo issuer that can get a token with this scope without a user. */

@@ -40,7 +40,8 @@ const steps: Partial<Record<Reason, (explained: Explained) => string>> = {
     'let the issuer grant shorter tokens, or raise max_token_lifetime of the issuer in the policy',
   'token-type': () => 'send the access token, not the ID token',
   'token-inactive': () => 'get a new token from the issuer',
-  'token-revoked': () => 'get a new token, or log in again',
+  'token-revoked': () =>
+    'get a new token, or log in again; after a revocation by subject, client or session, wait clock_tolerance (5 s) first',
 
   'scope-missing': (explained) =>
     `request the token with the scopes that the route requires (it has: ${words(scopesOf(explained))}); not met: ${unmet(explained)}`,

@@ -115,6 +115,19 @@ test('`gatehouse revoke` with a token on stdin revokes the token on every node, 
 })
 
 test.each([
+  ['subject', true],
+  ['jti', false],
+])(
+  'the receipt of `gatehouse revoke --%s` says whether tokens of the next seconds are revoked too: %s',
+  async (kind, isSaid) => {
+    const { exitCode, stdout } = await run(['revoke', `--${kind}`, 'absent', '--issuer', 'main'])
+
+    expect(exitCode).toBe(0)
+    expect(stdout.includes('Also revoked: tokens that the issuer grants in the next seconds')).toBe(isSaid)
+  },
+)
+
+test.each([
   ['jti', { jti: 'j-1' }, 'j-1'],
   ['session', { sid: 's-1' }, 's-1'],
   ['subject', { sub: 'erna' }, 'erna'],

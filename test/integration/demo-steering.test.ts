@@ -169,6 +169,11 @@ test.each([
     exit: 1,
     message: 'services.local.upstreams[0]: must not be a link-local',
   },
+  {
+    words: ['http://alice:secret@127.0.0.1:1', '--name', 'local'],
+    exit: 2,
+    message: 'error: the URL of the service has a user or password; expected origin and path (GH_USAGE)',
+  },
 ])('`demo add` with the arguments $words fails, says why, and changes no policy', async ({ words, exit, message }) => {
   const policy = () => readFileSync(`${ready['state']}/policy.yaml`, 'utf8')
   const before = policy()

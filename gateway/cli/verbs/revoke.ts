@@ -60,6 +60,13 @@ const flags = {
   admin: adminFlag,
 }
 
+/** Kinds of revocations of all tokens that were issued until now. */
+const revokedByTime: ReadonlySet<string> = new Set(['session', 'subject', 'client'])
+
+/** Said because a token that is granted right after the revocation is rejected too, which looks like a failure. */
+const laterTokens =
+  'Also revoked: tokens that the issuer grants in the next seconds, up to its clock_tolerance (default 5 s).'
+
 type RevokeFlags = z.infer<z.ZodObject<typeof flags>>
 
 /**
@@ -90,6 +97,7 @@ export const verb = defineVerb({
     const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', body)
     const receipt = document as unknown as ReceiptDocument
     printReceipt(receipt, waitMsOf(given.wait) > 0, output)
+    if (revokedByTime.has(String(body['kind']))) output.line(laterTokens)
     output.document(receipt)
     if (receipt.matched_by === 'text') output.warn(byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
