@@ -10,6 +10,7 @@ import { CliError, exitCodes } from './output.ts'
 export interface RequestFlags {
   /** The access token, or `-` for standard input. `withToken` replaces `-` by the token. */
   readonly token?: string | undefined
+  /** File with the access token, or `-` for standard input. */
   readonly tokenFile?: string | undefined
   /** Path of the file with the client certificate. */
   readonly certificate?: string | undefined
@@ -37,9 +38,10 @@ export function askedRequest(method: string, url: string, flags: RequestFlags): 
   }
 }
 
-/** Reads the access token from standard input if the value of `--token` is `-`. */
+/** Reads the access token from standard input if the value of `--token` or `--token-file` is `-`. */
 export async function withToken<Flags extends RequestFlags>(flags: Flags): Promise<Flags> {
-  return flags.token === '-' ? { ...flags, token: (await text(process.stdin)).trim() } : flags
+  const isPiped = flags.token === '-' || flags.tokenFile === '-'
+  return isPiped ? { ...flags, token: (await text(process.stdin)).trim() } : flags
 }
 
 function readToken({ token, tokenFile }: RequestFlags): string | undefined {

@@ -50,9 +50,15 @@ test.each(cases)('`gatehouse explain` does not print a token that is in: %s', (w
   expectSilence(status, runs[cases.findIndex(([name]) => name === where)]!)
 })
 
-test('`gatehouse explain` does not print a token from standard input', () => {
-  expectSilence(0, runGatehouse([...usual, '--token', '-'], token))
-})
+test.each(['--token', '--token-file'])(
+  '`gatehouse explain` reads the token from standard input with %s -, and does not print the token',
+  (name) => {
+    const run = runGatehouse([...usual, name, '-'], token)
+
+    expectSilence(0, run)
+    expect(run.stdout).toContain(`(${token.length} characters)`)
+  },
+)
 
 test('`gatehouse explain` does not print a token in a misspelt flag', () => {
   expectSilence(2, runGatehouse([...usual, `--tokn=${token}`]))
