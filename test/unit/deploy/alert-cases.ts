@@ -211,7 +211,11 @@ export const alertCases: readonly AlertCase[] = [
   {
     alert: 'GatehouseUpstreamLookupsFail',
     labels: { ...inCluster, name: 'orders.test' },
-    fires: { [lookups('failed')]: growing(1), [lookups('resolved')]: constant(7) },
+    fires: {
+      [lookups('failed')]: growing(1),
+      [lookups('resolved')]: constant(7),
+      [lookups('resolved').replace('n1', 'n2')]: growing(1),
+    },
     quiet: { [lookups('failed')]: growing(1), [lookups('resolved')]: growing(1) },
   },
   {
