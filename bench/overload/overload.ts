@@ -71,7 +71,7 @@ export const overload: Scenario<Name> = {
     connections: { about: 'maximum number of connections of users', usual: 1536 },
     tokens: tokens(1000),
     load: { about: 'offered load in percent of the capacity', usual: 300 },
-    delay: { about: 'setting overload.delay, ms', usual: 100 },
+    delay: { about: 'setting overload.delay, ms', usual: 10 },
   },
   async run(site, chosen) {
     if (availableParallelism() < 2) throw new Error('the scenario needs 2 CPU cores')

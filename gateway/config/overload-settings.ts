@@ -14,10 +14,10 @@ export const overloadSettings = z
       )
       .meta({ reload: 'live' }),
     delay: duration({ min: '1ms', max: '10s' })
-      .prefault('100ms')
+      .prefault('10ms')
       .describe(
         'Delay of the event loop above which the node is overloaded: the median of each of three consecutive intervals of ' +
-          '100 ms. Every exchange waits this long at least twice. Default 100ms, 1ms to 10s.',
+          '100 ms. Every exchange waits this long at least twice. Default 10ms, 1ms to 10s.',
       )
       .meta({ reload: 'live' }),
     in_flight: z

@@ -14,7 +14,7 @@ const DECREASE_MAX = 0.3
  * Part by which an interval without overload raises the admitted rate: near the rate of the last overload, and far below
  * it. Near it, each percent too much makes the queue of the node 1 ms longer in each interval.
  */
-const INCREASE = 0.02
+const INCREASE = 0.01
 const INCREASE_FAST = 0.1
 /** Part of the rate of the last overload below which the admitted rate is raised fast. */
 const FAR_BELOW = 0.9

@@ -180,14 +180,19 @@ test('a busy event loop sheds strangers and no user, and the node admits strange
 
 test('of many strangers at a busy event loop, some wait for their refusal, and all get a reply', async () => {
   const node = await startNodeProcess({
-    ...optionsOf({ delay: '1ms', refusal_delay: '10s' }),
+    ...optionsOf({ delay: '1ms', refusal_delay: '3s' }),
     env: { NODE_OPTIONS: `--import ${programUrl('busy-loop')}` },
   })
   node.signal('SIGUSR2')
   let isLoaded = true
   const statuses = new Set<number>()
+  const upload = requestBytes({ method: 'POST', target: '/public/1', body: Buffer.alloc(20_000) })
+  const ask = async (n: number): Promise<RawReply> => {
+    const from = `127.0.1.${n + 1}`
+    return n % 2 === 0 ? get(node, '/public/1', from) : request(node.port, upload, { from })
+  }
   const strangers = Array.from({ length: 160 }, async (_, n) => {
-    while (isLoaded) statuses.add((await get(node, '/public/1', `127.0.1.${n + 1}`)).status)
+    while (isLoaded) statuses.add((await ask(n)).status)
   })
   const waiting = async () => (await readMetrics(node.adminPort)).sum('gatehouse_overload_delayed_refusals')
   try {

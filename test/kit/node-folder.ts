@@ -26,7 +26,7 @@ export class NodeFolder {
       admin: { listen: '127.0.0.1:0' },
       policy: { source: 'file', path: this.file('policy.yaml') },
       // A busy test machine overloads nodes. Only tests of the overload protection shed requests.
-      overload: { mode: 'observe' },
+      overload: { mode: 'observe', delay: '100ms' },
       keys: { assertion: [{ id: 'test-1', secret: { file: this.file('assertion.jwk') } }] },
     }
     writeFileSync(this.file('gatehouse.yaml'), yaml({ ...usual, ...settings }))

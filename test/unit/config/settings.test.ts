@@ -96,7 +96,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     tokens: { cacheEntries: 16_384 },
     drainDelayMs: 0,
     drainTimeoutMs: 30_000,
-    overload: { mode: 'observe', delayMs: 100, inFlight: 16_384, memory: 0.9, refusalDelayMs: 1000 },
+    overload: { mode: 'observe', delayMs: 10, inFlight: 16_384, memory: 0.9, refusalDelayMs: 1000 },
     log: { format: 'json', access: true, level: 'info' },
     telemetry: { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined },
     warnings: [],
