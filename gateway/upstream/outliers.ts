@@ -1,4 +1,5 @@
 import type { BalancedTarget } from './balanced-target.ts'
+import { type CallCounts, WINDOW_PARTS } from './call-window.ts'
 import type { EjectionRules } from './ejection-rules.ts'
 
 /** Smallest number of recent calls of an upstream, and of the others together, for a comparison. */
@@ -11,44 +12,73 @@ const SLOWER_MIN_MS = 25
  */
 const STANDARD_ERRORS = 4
 
+/**
+ * Numbers of newest parts of the window that are compared, one after the other: with few parts a new fault is noticed
+ * early, with all parts a fault of an upstream with few calls.
+ */
+const COMPARED_PARTS = [2, WINDOW_PARTS]
+
+interface Compared {
+  readonly member: BalancedTarget
+  readonly counts: CallCounts
+}
+
+type Comparison = (compared: readonly Compared[], rules: EjectionRules) => BalancedTarget | undefined
+
 /** Returns the upstream with the highest share of errors, if its share is too high compared with the others. */
-export function erring(members: readonly BalancedTarget[], { errorRate }: EjectionRules): BalancedTarget | undefined {
+export function erring(members: readonly BalancedTarget[], rules: EjectionRules): BalancedTarget | undefined {
+  return found(members, rules, erringOf)
+}
+
+/** Returns the slowest upstream, if it replies too late compared with the median of the others. */
+export function slow(members: readonly BalancedTarget[], rules: EjectionRules): BalancedTarget | undefined {
+  return rules.slower === Number.POSITIVE_INFINITY ? undefined : found(members, rules, slowOf)
+}
+
+function found(
+  members: readonly BalancedTarget[],
+  rules: EjectionRules,
+  comparison: Comparison,
+): BalancedTarget | undefined {
+  for (const parts of COMPARED_PARTS) {
+    const compared = members.map((member) => ({ member, counts: member.target.health.window.newest(parts) }))
+    const outlier = comparison(compared, rules)
+    if (outlier !== undefined) return outlier
+  }
+  return undefined
+}
+
+function erringOf(compared: readonly Compared[], { errorRate }: EjectionRules): BalancedTarget | undefined {
   let calls = 0
   let errors = 0
-  let worst: BalancedTarget | undefined
+  let worst: Compared | undefined
   let worstRate = 0
-  for (const member of members) {
-    const { window } = member.target.health
-    calls += window.calls
-    errors += window.errors
-    const rate = window.calls < CALLS_MIN ? 0 : window.errors / window.calls
+  for (const each of compared) {
+    const { counts } = each
+    calls += counts.calls
+    errors += counts.errors
+    const rate = counts.calls < CALLS_MIN ? 0 : counts.errors / counts.calls
     if (rate <= worstRate) continue
-    worst = member
+    worst = each
     worstRate = rate
   }
   if (worst === undefined || worstRate < errorRate) return undefined
-  const own = worst.target.health.window
+  const own = worst.counts
   const otherCalls = calls - own.calls
   if (otherCalls < CALLS_MIN) return undefined
   const otherRate = (errors - own.errors) / otherCalls
   const pooled = errors / calls
   const standardError = Math.sqrt(pooled * (1 - pooled) * (1 / own.calls + 1 / otherCalls))
   const isOutlier = otherRate <= worstRate / 2 && worstRate - otherRate > STANDARD_ERRORS * standardError
-  return isOutlier ? worst : undefined
+  return isOutlier ? worst.member : undefined
 }
 
-/** Returns the slowest upstream, if it replies too late compared with the median of the others. */
-export function slow(members: readonly BalancedTarget[], { slower }: EjectionRules): BalancedTarget | undefined {
-  if (slower === Number.POSITIVE_INFINITY) return undefined
-  const measured = members.filter(({ target }) => target.health.window.timed >= CALLS_MIN)
+function slowOf(compared: readonly Compared[], { slower }: EjectionRules): BalancedTarget | undefined {
+  const measured = compared.filter(({ counts }) => counts.timed >= CALLS_MIN)
   if (measured.length < 2) return undefined
-  const sorted = measured.toSorted((a, b) => latencyOf(a) - latencyOf(b))
+  const sorted = measured.toSorted((a, b) => a.counts.latencyMs - b.counts.latencyMs)
   const slowest = sorted.pop()!
-  const median = latencyOf(sorted[Math.floor(sorted.length / 2)]!)
-  const own = latencyOf(slowest)
-  return own >= median * slower && own - median >= SLOWER_MIN_MS ? slowest : undefined
-}
-
-function latencyOf({ target }: BalancedTarget): number {
-  return target.health.window.latencyMs
+  const median = sorted[Math.floor(sorted.length / 2)]!.counts.latencyMs
+  const own = slowest.counts.latencyMs
+  return own >= median * slower && own - median >= SLOWER_MIN_MS ? slowest.member : undefined
 }

@@ -33,8 +33,8 @@ import { UpstreamStates } from './upstream-state.ts'
 const POLL_MS = 1000
 /** Time between two comparisons of the upstreams of a service, ms. */
 const COMPARE_MS = 1000
-/** Number of comparisons in one part of the window of recent calls, which has two parts. */
-const PART_COMPARISONS = 5
+/** Number of comparisons in one part of the window of recent calls, which has five parts. */
+const PART_COMPARISONS = 2
 /** Maximum number of connections of a node that are opened in a second before calls need them. */
 const WARM_MAX = 256
 /** Number of services that are compared in one turn of the event loop. */

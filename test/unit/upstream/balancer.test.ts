@@ -231,6 +231,40 @@ test.each([
   expect(upstreams.ejected).toEqual(expected)
 })
 
+test('an upstream that has just become slow is ejected although most of its recent calls were fast', () => {
+  const upstreams = new Upstreams()
+  for (const port of [1, 2, 3]) upstreams.served(port, 500, 0, 10)
+  for (const { target } of upstreams.members) for (let n = 0; n < 2; n++) target.health.window.rotate()
+  upstreams.served(1, 20, 0, 100)
+  for (const port of [2, 3]) upstreams.served(port, 200, 0, 10)
+  upstreams.balancer.compare(10_000)
+  expect(upstreams.ejected).toEqual([[1, 'slower', 10_000]])
+})
+
+test('an upstream with new errors is ejected although most of its recent calls succeeded', () => {
+  const upstreams = new Upstreams()
+  for (const port of [1, 2, 3]) upstreams.served(port, 500)
+  for (const { target } of upstreams.members) for (let n = 0; n < 2; n++) target.health.window.rotate()
+  upstreams.served(1, 40, 20)
+  for (const port of [2, 3]) upstreams.served(port, 40)
+  upstreams.balancer.compare(10_000)
+  expect(upstreams.ejected).toEqual([[1, 'error_rate', 10_000]])
+})
+
+test('calls of an upstream are compared until the window has rotated five times', () => {
+  const upstreams = new Upstreams()
+  const rotate = (times: number): void => {
+    for (const { target } of upstreams.members) for (let n = 0; n < times; n++) target.health.window.rotate()
+  }
+  upstreams.served(1, 20, 0, 100)
+  for (const port of [2, 3]) upstreams.served(port, 20, 0, 10)
+  rotate(4)
+  expect(upstreams.health(1).window.newest(5)).toMatchObject({ calls: 20, timed: 20 })
+  rotate(1)
+  upstreams.balancer.compare(10_000)
+  expect(upstreams.ejected).toEqual([])
+})
+
 test('a few long polls do not make an upstream slow', () => {
   const upstreams = new Upstreams()
   for (const port of [1, 2, 3]) upstreams.served(port, 40, 0, 5)
