@@ -4,11 +4,12 @@ import { rechecks } from '../../issuers/question-queue.ts'
 import type { ClientAuth, IssuerRules } from '../../oauth/token-facts.ts'
 import type { DoctorCheck, DoctorTask, Examined } from '../doctor-check.ts'
 import { failedCheck, type Outcome, ok, unknown } from '../finding.ts'
+import { introspectionTask } from '../introspection-task.ts'
 import { issuersIn } from '../issuers-in.ts'
 
 const TIMEOUT_MS = 4000
 
-/** An OAuth client by which the gate authenticates at an issuer. */
+/** An OAuth client by which the gate authenticates at the token endpoint of an issuer. */
 interface GateClient {
   readonly rules: IssuerRules
   readonly clientId: string
@@ -18,25 +19,29 @@ interface GateClient {
 }
 
 /**
- * Checks that each issuer accepts the credentials of the gate: one token request with a code that no issuer has issued.
+ * Checks that each issuer accepts the credentials of the gate. Introspection: one introspection request about an unknown
+ * token. Other clients: one token request with a code that no issuer has issued.
  * An issuer checks the client first (RFC 6749 §5.2): `invalid_client` means that it refuses the client, and
  * `invalid_grant` that it refuses only the code.
  */
 export const clientSecrets: DoctorCheck = {
   name: 'client-secret',
   remedy: 'check the token endpoint of the issuer, and the way from this machine to it',
-  tasks: (examined) => clientsOf(examined).map((client) => taskOf(client, examined)),
+  tasks: (examined) => [
+    ...clientsOf(examined).map((client) => taskOf(client, examined)),
+    ...issuersIn(examined.snapshot)
+      .filter(({ introspection }) => introspection !== undefined)
+      .map((rules) => introspectionTask(rules, examined)),
+  ],
 }
 
 function clientsOf({ snapshot }: Examined): GateClient[] {
-  const ofIssuers = issuersIn(snapshot).flatMap((rules) =>
-    (['login', 'introspection'] as const).flatMap((kind): GateClient[] => {
-      const entry = rules[kind]
-      return entry === undefined
-        ? []
-        : [{ rules, clientId: entry.clientId, auth: entry.auth, path: ['issuers', rules.name, kind] }]
-    }),
-  )
+  const ofIssuers = issuersIn(snapshot).flatMap((rules): GateClient[] => {
+    const { login, name } = rules
+    return login === undefined
+      ? []
+      : [{ rules, clientId: login.clientId, auth: login.auth, path: ['issuers', name, 'login'] }]
+  })
   const credentials = new Set(snapshot?.routes.map(({ credential }) => credential))
   const ofServices = [...credentials].flatMap(({ grant, exchange }): GateClient[] => [
     ...(grant === undefined ? [] : [grant]),
