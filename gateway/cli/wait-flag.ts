@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationForm, parseDuration } from '../base/duration.ts'
+import { parseDuration } from '../base/duration.ts'
 import { CliError, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
 
@@ -49,6 +49,6 @@ export function waitMsOf(wait: WaitValue): number {
   if (wait === false) return 0
   const ms = wait === 'all' ? WAIT_MAX_MS : parseDuration(wait)
   if (ms !== undefined && ms <= WAIT_MAX_MS) return ms
-  const message = `--wait must be all, or ${durationForm}, and at most 5m`
+  const message = '--wait must be all, or a duration of at most 5m, such as 500ms, 2s or 1m'
   throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'write --wait=2s, with the equals sign, or --no-wait')
 }

@@ -221,3 +221,13 @@ test('with two issuers of opaque tokens, a revocation introspects the token only
   expect(receiptOf(await verb(['--issuer', 'second'], token, both)).matched_by).toBe('jti')
   expect([issuer.askedAbout(token), second.askedAbout(token)]).toEqual([0, 1])
 })
+
+test.each([
+  ['an incomplete JWT', 'eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkcC', 'GH_REVOKED_INCOMPLETE'],
+  ['the begin of a JWT header', 'eyJhbGciOiJFUzI', 'GH_REVOKED_INCOMPLETE'],
+  ['an encrypted token with five parts', 'eyJhbGciOiJkaXIifQ.a.b.c.d', 'GH_REVOKED_BY_TEXT'],
+])('`gatehouse revoke` of %s warns with the right code', async (_, token, code) => {
+  const { stderr } = await verb([], token)
+
+  expect(JSON.parse(stderr)).toMatchObject({ code })
+})

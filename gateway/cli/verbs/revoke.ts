@@ -18,6 +18,14 @@ const byTextAlone = {
     '--issuer, or revoke the --subject or --client, or revoke the token at the issuer',
 } as const
 
+/** Said because the rest of a JWT that was cut off, such as by copying, is another token: the JWT is still admitted. */
+const incompleteJwt = {
+  code: 'GH_REVOKED_INCOMPLETE',
+  message:
+    'the token begins like a JWT, but is not a complete JWT: if a part is missing, the JWT itself was NOT revoked',
+  hint: 'give the whole token, for example with --token-file, or revoke the --subject or --client. Ignore this if the issuer grants opaque tokens that begin with eyJ',
+} as const
+
 const flags = {
   token: z.string().optional().register(flag, {
     value: 'token',
@@ -99,10 +107,15 @@ export const verb = defineVerb({
     printReceipt(receipt, waitMsOf(given.wait) > 0, output)
     if (revokedByTime.has(String(body['kind']))) output.line(laterTokens)
     output.document(receipt)
-    if (receipt.matched_by === 'text') output.warn(byTextAlone)
+    if (receipt.matched_by === 'text') output.warn(isCutJwt(String(body['token'])) ? incompleteJwt : byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
   },
 })
+
+/** Whether a token that nodes do not recognize as a JWT begins as one. An encrypted token (JWE) has five parts. */
+function isCutJwt(token: string): boolean {
+  return token.startsWith('eyJ') && token.split('.').length !== 5
+}
 
 /** Builds the body of the revocation call from the flags. The admin API validates the values. */
 async function requestBody(given: RevokeFlags): Promise<Readonly<Record<string, unknown>>> {
