@@ -18,6 +18,8 @@ export class TestNameServer {
   ttlS = 1
   /** Kind of the replies; `fails`: SERVFAIL, `has no name`: NXDOMAIN. */
   mode: keyof typeof codes = 'answers'
+  /** Kind of the replies to queries for IPv6 addresses; `undefined`: as `mode`. */
+  ipv6Mode: keyof typeof codes | undefined
   /** Number of queries for IPv4 addresses. */
   queries = 0
   port = 0
@@ -41,10 +43,11 @@ export class TestNameServer {
     const type = question.readUInt16BE(question.length - 4)
     if (type === typeA) this.queries++
     const family = type === typeA ? 4 : type === typeAaaa ? 6 : 0
-    const addresses = this.mode === 'answers' ? this.addresses.filter((address) => isIP(address) === family) : []
+    const mode = (type === typeAaaa ? this.ipv6Mode : undefined) ?? this.mode
+    const addresses = mode === 'answers' ? this.addresses.filter((address) => isIP(address) === family) : []
     const header = Buffer.alloc(headerBytes)
     query.copy(header, 0, 0, 2)
-    header.writeUInt16BE(flags | codes[this.mode], 2)
+    header.writeUInt16BE(flags | codes[mode], 2)
     header.writeUInt16BE(1, 4)
     header.writeUInt16BE(addresses.length, 6)
     const records = addresses.map((address) =>

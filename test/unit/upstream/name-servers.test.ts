@@ -51,6 +51,17 @@ test('the next name server is asked when one does not reply', async () => {
   expect((await resolver.resolve('orders.test')).addresses).toEqual(['127.0.0.1'])
 })
 
+test('a name whose IPv6 query fails has its IPv4 addresses, or without any the failure of the query', async () => {
+  const server = await startNameServer()
+  server.addresses = ['127.0.0.1']
+  server.ipv6Mode = 'fails'
+  const resolver = resolverOf(server)
+  expect((await resolver.resolve('orders.test')).addresses).toEqual(['127.0.0.1'])
+
+  server.addresses = []
+  await expect(resolver.resolve('orders.test')).rejects.toMatchObject({ code: 'ESERVFAIL' })
+})
+
 /** Upstreams of a service with one name. */
 async function named(server: TestNameServer, port = 1) {
   const timers = new ManualTimers()

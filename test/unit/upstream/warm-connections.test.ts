@@ -143,6 +143,28 @@ test('a node opens connections to an upstream again when its drain ends', async 
   await until('the connections are open', () => upstream.connections === 2)
 })
 
+test('a node opens connections again when an upstream returns', async () => {
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+  })
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const other = await startUpstream()
+  const registry = registryOf()
+  registry.replace([serviceOf(url)])
+  registry.watch()
+  await until('the connections are open', () => sockets.length === 2)
+  registry.drain(new Map([[`orders ${url}`, Number.POSITIVE_INFINITY]]))
+  for (const socket of sockets) socket.destroy()
+  registry.replace([serviceOf(url), serviceOf(other.url, { id: 'other' })])
+  await until('the node has looked at all upstreams', () => other.connections === 2)
+
+  registry.drain(new Map())
+  await until('connections are open again', () => sockets.length === 4)
+  for (const socket of sockets) socket.destroy()
+})
+
 test('a node opens connections to the addresses of a name after the first lookup', async () => {
   const upstream = await startUpstream()
   const server = await startNameServer()
