@@ -42,11 +42,11 @@ const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
 /** Size of the bucket, ms of the admitted rate. */
 const SIZE_MS = 40
 /**
- * Permits that each class leaves to the higher classes, ms of the admitted rate, by class. Users of default and critical
- * routes can take permits in advance: a burst of them is admitted, and the classes below wait until the bucket has filled
- * again.
+ * Permits that each class leaves to the higher classes, ms of the admitted rate, by class. Users can take permits in
+ * advance, so that their requests are admitted that arrive together after a pause of the process. The classes below wait
+ * until the bucket has filled again.
  */
-const RESERVES_MS = [36, 30, 24, 18, 12, 6, 0, -20, -60]
+const RESERVES_MS = [36, 30, 24, 18, 12, 6, -100, -150, -250]
 /** Lowest rate for the size of the bucket, requests per ms: with it, the bucket has permits for each class. */
 const BUCKET_RATE_MIN = 1 / 6
 /** Part of the previous load below which a load above 1 counts as falling: the queue of the node becomes shorter. */

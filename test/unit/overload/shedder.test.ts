@@ -43,6 +43,12 @@ class ModelNode {
     return new Map([...last].map(([each, { admitted, processed }]) => [each, admitted / processed]))
   }
 
+  /** Passes requests that arrive together, after a pause of one interval. @returns the number of admitted requests */
+  burst(class_: number, count: number): number {
+    const atMs = this.#nowMs + INTERVAL_MS
+    return Array.from({ length: count }, () => this.shedder.admits(class_, atMs)).filter(Boolean).length
+  }
+
   #interval(arrivals: Arrivals, isEnforced: boolean, sums: Map<number, { admitted: number; processed: number }>): void {
     let work = 0
     const most = Math.max(...arrivals.values())
@@ -99,6 +105,20 @@ test('a flood of strangers on a critical route sheds strangers only, and then ca
   expect(admitted.get(stranger)).toBeLessThan(0.05)
 })
 
+test('during a flood of strangers, the requests of users that arrive together after a pause of 100 ms are admitted', () => {
+  const node = new ModelNode(200)
+  node.intervals(
+    50,
+    new Map([
+      [stranger, 900],
+      [batch, 60],
+    ]),
+  )
+  expect(node.burst(stranger, 200)).toBeLessThan(100)
+
+  expect(node.burst(batch, 60)).toBe(60)
+})
+
 test('a flood whose shedding alone overloads the node sheds no user', () => {
   const flood = new Map([
     [stranger, 5000],
@@ -108,7 +128,7 @@ test('a flood whose shedding alone overloads the node sheds no user', () => {
   expect(new ModelNode(200).intervals(200, flood).get(ordinary)).toBe(1)
 })
 
-test('one or two overloaded intervals shed nothing, and the node sheds after a third one', () => {
+test('one or two overloaded intervals shed nothing, and a third one begins to shed', () => {
   const node = new ModelNode(50)
   const arrivals = new Map([[batch, 100]])
 
@@ -118,8 +138,8 @@ test('one or two overloaded intervals shed nothing, and the node sheds after a t
   expect(node.shedder.isCounting).toBe(false)
 
   node.intervals(3, arrivals)
-  expect(node.shedder.level).toBe(0)
-  node.intervals(1, arrivals)
+  // Requests of users first take the permits of the next 100 ms.
+  node.intervals(20, arrivals)
   expect(node.shedder.level).toBe(batch + 1)
 })
 
