@@ -6,9 +6,8 @@ import { type SoakServices, soakPolicy } from './soak-policy.ts'
 
 /** Time between two policies, between two revocations, and between two keys of the issuer, ms. */
 const [SWAP_GAP_MS, REVOCATION_GAP_MS, ROTATION_GAP_MS] = [15_000, 2000, 45_000]
-/** First number of the users whose tokens are revoked. */
+/** First number of the users whose tokens are revoked. No number is used twice: the `jti` of a revoked token stays so. */
 const REVOKED_FROM = 1000
-const REVOKED_USERS = 1000
 
 interface Changed {
   readonly nodes: readonly BenchNode[]
@@ -37,7 +36,7 @@ export async function makeChanges(changed: Changed, isOver: () => boolean): Prom
 
 /** Revokes a token that is in use. @throws {Error} when it was rejected before, or is admitted afterwards */
 async function revokeToken(nodes: readonly BenchNode[], issuer: BenchIssuer, turn: number): Promise<void> {
-  const user = REVOKED_FROM + (turn % REVOKED_USERS)
+  const user = REVOKED_FROM + turn
   const token = turn % 2 === 0 ? await issuer.token(user) : issuer.opaque(user)
   const [node, other] = turn % 4 < 2 ? [nodes[0]!, nodes[1]!] : [nodes[1]!, nodes[0]!]
   const before = await statusAt(other, token)
