@@ -35,8 +35,8 @@ export interface StartCheck {
 
 /**
  * Checks all that the settings name as a start does: the policy and its needs, secrets, keys, certificates, audit
- * sinks, folders to write to, and the package of the listener. Opens no listener and no connection, and reads no policy from the cluster. Problems in files that the policy
- * names have the place of their entry in the policy.
+ * sinks, folders to write to, and the package of the listener. Opens no listener and no connection, and reads no policy
+ * from the cluster. Problems in files that the policy names have the place of their entry in the policy.
  *
  * @param read  reads the policy of the settings. Default: reads and compiles its files
  */
@@ -100,7 +100,9 @@ function readPolicyOf(loaded: LoadedSettings, read: PolicyReader): ReadPolicy | 
   return path === undefined ? undefined : read(path, loaded.settings.publicUrls)
 }
 
-/** Path of the policy file or folder; with a policy of the cluster, that of its first revision, if the settings name it. */
+/**
+ * Path of the policy file or folder. For a policy of the cluster: path of its first revision, if the settings name it.
+ */
 function policyPathOf({ settings: { policy } }: LoadedSettings): string | undefined {
   return policy.source === 'file' ? policy.path : policy.seed
 }
@@ -140,7 +142,10 @@ function requireNone(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-/** Returns a problem when the uWebSockets.js package is missing for this platform, or is not a known build. */
+/**
+ * Returns a problem with the listener when the uWebSockets.js package is missing for this platform, or is not a known
+ * build.
+ */
 function checkListenerAddon({ addonSha256, addonScriptSha256 }: LoadedSettings['settings']): Problem[] {
   try {
     checkAddon({ addon: addonSha256, script: addonScriptSha256 })
@@ -155,7 +160,10 @@ interface Located {
   locate(path: DocumentPath): Place
 }
 
-/** Returns a function that finds the place of a problem in a document; outside of it, that of `otherwise`. */
+/**
+ * Returns a function that finds the place of a problem in a document. For a problem outside of the document, the
+ * function calls `otherwise`.
+ */
 function placeIn({ document, locate }: Located, otherwise: (found: Problem) => Place): (found: Problem) => Place {
   return (found) => {
     const path = findPath(document, found.path)

@@ -37,13 +37,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   let requestedAt: number | undefined
   const manager = new ServiceManager(process.env)
   const stop = (): void => {
-    // A start can wait for Redis. Nothing is served yet. The first process of a container gets no default handler.
+    // Exit here: nothing is served yet, but the start can wait for Redis for a long time. The system does not end the
+    // first process of a container by default.
     if (node === undefined) process.exit(0)
     if (requestedAt !== undefined) {
       // A supervisor signals the whole process group, and a parent process may forward the signal. Both signals count
       // as one request to stop.
       if (performance.now() - requestedAt < SAME_REQUEST_MS) return
-      // A signal after this time requests an immediate stop.
+      // Stop immediately: a second signal after this time is a request to do so.
       node.stopAtOnce()
       process.exit(1)
     }
@@ -64,8 +65,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   manager.ready()
   process.on('uncaughtException', (error) => {
     node.crash(error)
-    // The node finds some configuration errors only after it has connected to Redis, such as an unsuitable eviction
-    // policy. The operator must fix such an error, so the exit code is 1.
+    // Exit with code 1 for an error in the configuration that the node finds only after it has connected to Redis, such
+    // as an unsuitable eviction policy: the operator must fix such an error.
     process.exit(error instanceof ConfigError ? 1 : CRASHED)
   })
 }

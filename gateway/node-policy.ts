@@ -37,7 +37,7 @@ export async function openNodePolicy({ settings, check, ...rest }: NodePolicyDep
     publicUrls,
     check,
     role: 'node',
-    // The settings require Redis with this source of the policy.
+    // The settings require Redis for this source of the policy, so the cluster is open here.
     redis: redis!,
     ...(redisSource && { redisSource }),
     keyRings,

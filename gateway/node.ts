@@ -152,7 +152,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
 
-/** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
+/** Creates the gate object, which runs the exchanges. It uses the policy that is in force when the node starts. */
 function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle): Gate {
   const { settings, policy, limits, tokens, credentials, revocation, sessions, audit, login, telemetry } = rooms
   const { runtime, commit } = policy.begin((snapshot) => preparePolicy(snapshot, followers))
@@ -258,7 +258,7 @@ export class GatewayNode {
   async #open(): Promise<void> {
     const { secrets, reload, policy, cluster, audit, telemetry, write } = this.#rooms
     audit?.trail.open(policy.current.revision)
-    // The admin API is closed before the audit log, because calls of the admin API write audit records.
+    // Adopt the admin API last, so that it is closed before the audit log: its calls write audit records.
     this.#admin = this.#closing.adopt(await this.#openAdmin(), (admin) => admin.close())
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
     secrets.watch()
@@ -414,7 +414,7 @@ export class GatewayNode {
    */
   async reload(): Promise<void> {
     const { reload, secrets, policy, targets } = this.#rooms
-    // A stopping node does not reload: new certificates would open its listener again.
+    // Do not reload while the node stops: new certificates would open its listener again.
     if (this.#stopping !== undefined || !(await reload.reload())) return
     secrets.reload()
     policy.reload()

@@ -108,7 +108,10 @@ const clientCas: Need = ({ clientTls }, { routes }) => {
   return undefined
 }
 
-/** Compares a condition on client certificates with the CAs of the node; `undefined` when a certificate can match. */
+/**
+ * Compares a condition on client certificates with the CAs of the node. Returns `undefined` when a certificate can
+ * match.
+ */
 function caProblem(
   { issuer, spiffe, names }: CertificateCondition,
   cas: readonly NamedCa[] | undefined,

@@ -62,7 +62,7 @@ export class AuditShipping {
     this.#queues = new QueueWorkers({
       contract: shipAudit,
       link,
-      // Only one job at a time for each sink, so that the order of records is kept and no record is sent twice.
+      // Run only one job at a time for each sink, so that records are sent in order, and no record is sent twice.
       concurrency: 1,
       work: shipAuditHandler((name) => byName.get(name)),
       log,
@@ -79,11 +79,15 @@ export class AuditShipping {
     if (this.shippers.length === 0) return
     this.#queues.retain(this.shippers.map(({ name }) => ({ name, ratePerS: RATE_PER_S })))
     if (this.#client.ready) this.#begin()
-    // `RedisLink` logs a connection that cannot be established. A call before this would fail.
+    // Do not call Redis before the connection is established: the call would fail. `RedisLink` logs a connection that
+    // cannot be established.
     else this.#client.onReady(() => this.#begin())
   }
 
-  /** Starts the upkeep. Does nothing when a lost connection is established again. */
+  /**
+   * Starts the upkeep (the repeated registration) of the worker. Does nothing when a lost connection is established
+   * again.
+   */
   #begin(): void {
     if (this.#started || this.#closed) return
     this.#started = true

@@ -1,6 +1,6 @@
 /**
- * Result of a job that has more work to do. The job is queued again with this payload, behind the jobs that already
- * wait.
+ * Result of a job that has more work to do: the payload with which the job is queued again, behind the jobs that
+ * already wait.
  */
 export class JobContinuation {
   readonly payload: object

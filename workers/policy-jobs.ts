@@ -12,7 +12,7 @@ import type { MetricSource } from '../gateway/telemetry/metrics.ts'
 import type { Tracer } from '../gateway/telemetry/tracer.ts'
 import type { QueueWorkers, WorkerLog } from './queue-workers.ts'
 
-/** Objects of a worker that all kinds of jobs share. */
+/** Objects of a worker that the jobs of all kinds use. */
 export interface JobResources {
   readonly settings: Pick<Settings, 'node' | 'worker'>
   readonly secrets: Secrets

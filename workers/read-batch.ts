@@ -52,7 +52,8 @@ function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): 
     if (reason === undefined) records.push(record)
     else letters.push({ entry, reason, content: { line: record.line.slice(0, LINE_MAX) } })
   }
-  // Keep the seal even when records are missing, so that a verification of the file reports them.
+  // Keep the seal (the record that proves the completeness of a batch) even when records are missing, so that a
+  // verification of the file reports them.
   return { entry, batch: { records, seal: sealLine(batch.seal) }, letters }
 }
 

@@ -28,8 +28,8 @@ const ENTRIES = 10
 /** Maximum number of dead letters that a replay sends to the sink in one delivery. */
 const LETTERS = 500
 /**
- * Pause before the first retry of a failed delivery, ms. It doubles with each further failure, up to REST_MAX_MS (15
- * s).
+ * Time before the first retry of a failed delivery, ms. The time doubles with each further failure, up to REST_MAX_MS
+ * (15 s).
  */
 const REST_MIN_MS = 500
 const REST_MAX_MS = 15_000
@@ -40,7 +40,7 @@ export interface Shipped {
   readonly dead: number
 }
 
-/** Backlog of one sink. */
+/** Backlog of one sink: the audit records that the sink has not accepted yet. */
 export interface SinkLag {
   readonly sink: string
   /** Age of the oldest audit record that the sink has not accepted, s; 0 without a backlog. */
@@ -95,7 +95,7 @@ export class SinkShipper {
     const state = await shard.states.read(this.name)
     if (state === undefined) return undefined
     const restMs = (state.retryAtMs ?? 0) - Date.now()
-    // A longer pause was computed by a clock that was ahead.
+    // Ignore a pause longer than the maximum: it was computed by a clock that was ahead.
     if (restMs > 0 && restMs <= RETRY_AFTER_MAX_MS) return undefined
     return this.#noting(shard, state, () => this.#shipFrom(shard, state.cursor))
   }
@@ -223,7 +223,10 @@ export class SinkShipper {
     return entries.at(-1)!.id
   }
 
-  /** Replays dead letters. Dead letters that the sink rejects again are stored again, after the range of the order. */
+  /**
+   * Replays dead letters. A dead letter that the sink rejects again is stored again, with an id after the range of the
+   * order.
+   */
   async #resurrect(shard: Shard, from: string, until: string): Promise<string | undefined> {
     const letters = await shard.states.deadAfter(this.name, from, until, LETTERS)
     if (letters.length === 0) return undefined

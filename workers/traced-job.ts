@@ -7,7 +7,7 @@ import type { Tracer } from '../gateway/telemetry/tracer.ts'
 type Work = (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
 
 interface TracedJobDependencies {
-  /** Job kind, from the contract of the job. */
+  /** Kind of the job, from the contract of the job. */
   readonly kind: string
   /** Name of the worker. */
   readonly node: string

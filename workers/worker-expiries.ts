@@ -6,7 +6,7 @@ import type { WorkerLog } from './queue-workers.ts'
 
 interface WorkerExpiriesDependencies {
   readonly secrets: Secrets
-  /** Further sources of expiry dates: the settings of the worker, and the keys of issuers. */
+  /** Sources of expiry dates in addition to the settings of the worker, such as the keys of issuers. */
   readonly sources: readonly ExpirySource[]
   readonly policy: { readonly snapshot: Snapshot }
   readonly log: (level: Parameters<WorkerLog>[0] | 'error', ...rest: [string, Parameters<WorkerLog>[2]]) => void

@@ -61,7 +61,7 @@ interface WorkerRooms {
   readonly processMetrics: ProcessMetrics
 }
 
-/** A kind of job with its open queues. */
+/** One kind of job with its open queues. */
 type OpenJobs = PolicyJobs & Pick<PolicyJobKind, 'kind' | 'queuesOf'>
 
 /** Returns for each kind of job a function that lists the queues of this worker. */
@@ -106,7 +106,7 @@ export class WorkerProcess {
     const inForce = { settings }
     const redisSource = currentRedis(redis, () => inForce.settings.redis, secrets)
     const link = new RedisLink(redis, tell, redisSource)
-    // The settings may have no keys: a worker that only delivers audit records decrypts nothing.
+    // Accept settings without keys: a worker that only delivers audit records decrypts nothing.
     const keyRings = new KeyRings(settings.keys)
     const policyRoom = await openWorkerPolicy({ settings, keyRings, redisSource, link, log: log.log.bind(log) })
     const policy = {
@@ -126,7 +126,7 @@ export class WorkerProcess {
     const { tracer } = telemetry.telemetry
     const resources = { settings, secrets, keys, link, sealer, issuers, revoker, tracer, log: tell }
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
-    // A secret that cannot be read ends the start before the worker accepts jobs.
+    // Read the secrets now: a secret that cannot be read ends the start before the worker accepts jobs.
     policyRoom.begin((snapshot) => commitAll(jobs.map((each) => each.prepare(snapshot))))()
     const shipping = new AuditShipping({ sinks: settings.sinks, secrets, link, log: tell })
     const apply = (next: Settings): void => {

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 
-/** Number of counters. Two addresses can share a counter, and then also share its maximum. */
+/** Number of counters for client addresses. Two addresses can share a counter, and then also share its maximum. */
 const COUNTERS = 4096
-/** Part of the requests within the shares of the previous period that one address may send in a period. */
+/** Share of the requests counted in the previous period that one address may send in a period, from 0 to 1. */
 const SHARE = 1 / 8
 /** Number of requests that one address may always send in a period. */
 const ALWAYS = 16
@@ -33,7 +33,7 @@ export class AddressShares {
     return true
   }
 
-  /** Begins a new period. */
+  /** Begins a new period: resets the counters, and computes the maximum of an address. */
   renew(): void {
     this.#max = Math.max(ALWAYS, this.#total * SHARE)
     if (this.#total === 0) return

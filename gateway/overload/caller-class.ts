@@ -1,8 +1,9 @@
 import { type Priority, priorities } from '../base/priority.ts'
 
 /**
- * Kinds of callers, by how the node knows them before it verifies anything; the least known first. `stranger`: nothing. `address`: the
- * client address sent a valid credential in the last 10 minutes. `user`: the credential itself is known.
+ * Kinds of callers, by how the node knows them before it verifies anything; the least known first. `stranger`: nothing.
+ * `address`: the client address sent a valid credential in the last 10 minutes. `user`: the node has already verified
+ * the credential of the request.
  */
 export const callerKinds = ['stranger', 'address', 'user'] as const
 
@@ -21,12 +22,15 @@ export const STRANGER = 0
 export const KNOWN_ADDRESS = 1
 export const USER = 2
 
-/** @param kind  index in `callerKinds`. @param priority  index in `priorities`. @returns the class, 0 is shed first */
+/**
+ * @param kind  index in `callerKinds`. @param priority  index in `priorities`. @returns the class; class 0 is shed
+ *   first
+ */
 export function classOf(kind: number, priority: number): number {
   return kind * priorities.length + priority
 }
 
-/** Names of a class in metrics. */
+/** Names of a class in metrics: those of its kind of caller and of its priority. */
 export interface ClassNames {
   readonly caller: CallerKind
   readonly priority: Priority

@@ -7,7 +7,7 @@ const SEND_MS = 10
  * do not send the burst again when they have got their refusals.
  */
 const DELAYS = 16
-/** Number of sent refusals at which a queue is moved in memory. */
+/** Number of sent refusals after which the rest of a queue is moved to the front of its memory. */
 const COMPACT_AT = 256
 
 interface WaitingRefusal {
@@ -15,7 +15,7 @@ interface WaitingRefusal {
   readonly send: () => void
 }
 
-/** Refusals with the same delay, in the order in which they were added. */
+/** Queue of refusals with the same delay, in the order in which they were added. */
 class RefusalQueue {
   /**
    * Refusals that have not been sent, from `#from` on.
@@ -76,7 +76,7 @@ export class DelayedRefusals {
     this.#schedule()
   }
 
-  /** Sends all refusals at once. */
+  /** Sends all delayed refusals at once. */
   flush(): void {
     this.#send(Number.POSITIVE_INFINITY)
   }

@@ -11,7 +11,7 @@ import { getHeapStatistics } from 'node:v8'
 /** Interval of the native timer that measures the event loop, ms. */
 const RESOLUTION_MS = 10
 
-/** Measured values of one interval. */
+/** Values measured in one interval. */
 export interface PressureReading {
   /** Median delay of the event loop in the interval, ms. */
   readonly delayMs: number
@@ -21,7 +21,7 @@ export interface PressureReading {
   readonly memory: number
 }
 
-/** Source of the measured values. A test passes its own source. */
+/** Source of the measured values. Tests pass another source. */
 export interface Pressure {
   /**
    * Returns the values of the time since the last call.
@@ -59,7 +59,7 @@ export class NodePressure implements Pressure {
   }
 
   read(lateMs: number): PressureReading {
-    // A recorded delay includes the interval of the timer.
+    // Subtract the interval of the timer, because a recorded delay includes it.
     const delayMs = this.#delays.count === 0 ? lateMs : this.#delays.percentile(50) / 1e6 - RESOLUTION_MS
     this.#delays.reset()
     const before = this.#utilization

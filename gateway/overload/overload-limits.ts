@@ -1,4 +1,7 @@
-/** Whether an overloaded node sheds requests, only counts the requests that it would shed, or does neither. */
+/**
+ * Modes of the overload protection: an overloaded node sheds requests, only counts the requests that it would shed, or
+ * does neither.
+ */
 export type OverloadMode = 'shed' | 'observe' | 'off'
 
 /** Limits above which a node is overloaded, as the settings `overload` state them. */
@@ -10,6 +13,6 @@ export interface OverloadLimits {
   readonly inFlight: number
   /** Maximum used part of the memory, 0 to 1. */
   readonly memory: number
-  /** Time after which a refusal is sent when there are many, ms; 0 sends each refusal at once. */
+  /** Mean delay of a refusal while there are many, ms. With 0, each refusal is sent at once. */
   readonly refusalDelayMs: number
 }

@@ -11,15 +11,15 @@ import { Shedder } from './shedder.ts'
 
 /** Interval at which the node is measured, ms. */
 const INTERVAL_MS = 100
-/** Intervals in a period of the shares of addresses: 1 s. */
+/** Number of intervals in a period of the shares of addresses. The period is 1 s long. */
 const PERIOD_INTERVALS = 10
 /** Number of refusals in an interval that are sent at once. A balancer can then send the requests to another node. */
 const PROMPT_REFUSALS = 50
-/** Part of the exchanges in flight up to which refusals may wait beside them. */
+/** Number of refusals that may wait at the same time, as a part of the maximum of exchanges in flight. */
 const DELAYED_SHARE = 1 / 4
 /**
- * Part of the time in which the event loop works, from which its delay means overload. Below, the process waits for the CPU
- * that other programs use, and fewer requests would not make its delay shorter.
+ * Part of the time for which the event loop must work, so that its delay counts as overload. Below this value, the
+ * process waits for the CPU that other programs use, and fewer requests would not make its delay shorter.
  */
 const BUSY_MIN = 0.8
 /** Time without a shed request after which an overload has ended in the log, ms. */
@@ -91,7 +91,7 @@ export class Overload implements MetricSource {
   readonly #inFlightMax = new Float64Array(CLASSES)
   #limits: OverloadLimits
   #reading: PressureReading = { delayMs: 0, busy: 0, memory: 0 }
-  /** Index of the cause for which the shedder sheds. */
+  /** Index of the cause for which the node sheds requests now. */
   #cause = DELAY
   /** Number of refusals of the current interval that were sent at once. */
   #prompt = 0

@@ -31,8 +31,9 @@ const SHED_COST = 0.4
  */
 const WORK_MIN = 0.5
 /**
- * The same part for requests of all callers. It is lower, because a request of a stranger can cost several times the
- * usual work: the check of a forged signature alone costs twice as much as forwarding a request of a user.
+ * Part of its work that the node always spends on admitted requests of all callers. It is lower, because a request
+ * of a stranger can cost several times the usual work: the check of a forged signature alone costs twice as much as
+ * forwarding a request of a user.
  */
 const WORK_MIN_OF_ALL = 0.1
 /** Factor by which the highest amount of work decreases in an interval: half of it is left after 35 s. */
@@ -68,7 +69,10 @@ export class Shedder {
   /** Smoothed arrivals per ms, by class. */
   readonly #rates = new Float64Array(CLASSES)
   #admitted = 0
-  /** Number of classes, from class 0, up to the highest class of which a request was shed in the current interval. */
+  /**
+   * Number of classes, counted from class 0, up to the highest class of which a request was shed in the current
+   * interval.
+   */
   #refused = 0
   /** Permits in the bucket; below 0 after permits were taken in advance. */
   #permits = 0
@@ -94,7 +98,7 @@ export class Shedder {
     return this.#isShedding || this.#overloaded > 0
   }
 
-  /** Number of classes, from class 0, of which the node sheds at least a part. */
+  /** Number of classes, counted from class 0, of which the node sheds at least a part. */
   get level(): number {
     return this.#level
   }
@@ -180,7 +184,10 @@ export class Shedder {
     this.#rate = this.#rate * (1 + (isFar ? INCREASE_FAST : INCREASE)) + RATE_MIN
   }
 
-  /** While the node could not keep up, it processed as many requests as it can: the first admitted rate. */
+  /**
+   * Begins to shed, with the rate of the previous intervals: while the node could not keep up, it processed as many requests as
+   * it can.
+   */
   #begin(admitted: number): void {
     this.#isShedding = true
     this.#work = 0

@@ -190,10 +190,10 @@ export class RedisKeys {
   }
 
   /**
-   * String: the key of the member that uses this node id now.
+   * String: the member key of the process that uses this node id now.
    *
    * @stored 1 string of about 50 bytes for each node | {@link KEEP_ID_MS} after the last renewal | as for `members` |
-   * none
+   *   none
    */
   nodeId(id: string): string {
     return `${this.#prefix}{rev}:id:${id}`
@@ -243,12 +243,13 @@ export class RedisKeys {
   }
 
   /**
-   * Bucket of packed revocations that expire together.
+   * String: a bucket of packed revocations that expire together.
    *
    * @param endS  expiry, s since the Unix epoch
    * @stored for each minute of the next day, and for each later hour, in which revocations expire: 1 string, 24 bytes
-   * for each revocation | until all tokens that it revokes have expired, and 1m to 61m longer | a single token is not
-   * revoked above `revocation.max_entries`; sessions, subjects, clients and issuers always are | gatehouse_revocations
+   *   for each revocation | until all tokens that it revokes have expired, and 1m to 61m longer | a single token is not
+   *   revoked above `revocation.max_entries`; sessions, subjects, clients and issuers always are |
+   *   gatehouse_revocations
    */
   revocationBucket(endS: number): string {
     return `${this.#prefix}{rev}:x:${endS}`
@@ -272,13 +273,14 @@ export class RedisKeys {
   }
 
   /**
-   * Cached introspection response of an issuer for one token. The keys are spread over 256 hash tags.
+   * Hash: the cached introspection response of an issuer for one token. The keys are spread over 256 hash tags.
    *
    * @param tokenId  keyed hash of issuer and token, in hexadecimal
    * @stored 1 hash for each token that is introspected; the response has 256 KiB at most and 1 KB usually | active: its
-   * caching time and `introspection.stale`, at most until the token expires; inactive: `introspection.negative_cache`,
-   * at least 1s; failed: two leases of the lock | each node introspects alone when Redis is out of memory; the issuer's
-   * queue and the limit of failures of an address bound what strangers add | none
+   *   caching time and `introspection.stale`, at most until the token expires; inactive:
+   *   `introspection.negative_cache`, at least 1s; failed: two leases of the lock | each node introspects alone when
+   *   Redis is out of memory; the issuer's queue and the limit of failures of an address bound what strangers add |
+   *   none
    */
   introspected(tokenId: string): string {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
@@ -309,8 +311,8 @@ export class RedisKeys {
   }
 
   /**
-   * The newest batch of the audit log. A difference from the log's last entry shows that the log lost entries at its
-   * end.
+   * String: the newest batch of the audit log. A difference from the log's last entry shows that the log lost entries
+   * at its end.
    *
    * @stored 1 string of about 150 bytes for each log | for ever | does not grow | none
    */
@@ -363,7 +365,7 @@ export class RedisKeys {
   }
 
   /**
-   * A login session. Each session has its own hash tag, so one script cannot access a session and another key.
+   * Hash: a login session. Each session has its own hash tag, so one script cannot access a session and another key.
    *
    * @param id  hash of the session cookie
    * @stored 1 hash for each login session; 8 Ki characters of claims, 48 Ki characters of tokens and
@@ -412,7 +414,7 @@ export class RedisKeys {
   }
 
   /**
-   * Marks a login attempt as redeemed until the attempt expires.
+   * String: marks a login attempt as redeemed until the attempt expires.
    *
    * @param name  hash of the `state` parameter
    * @stored 1 string of 12 bytes for each login that came back with a code, and for each hand-over | at most 16m, for a
@@ -435,7 +437,7 @@ export class RedisKeys {
   }
 
   /**
-   * Marks a logout token as used, to detect replays.
+   * String: marks a logout token as used, to detect replays.
    *
    * @param name  hash of issuer and `jti`
    * @stored 1 string of 1 byte for each logout token | 4m, and twice the clock tolerance of the issuer | nothing is
@@ -446,7 +448,7 @@ export class RedisKeys {
   }
 
   /**
-   * Marks a DPoP proof as used, to detect replays.
+   * String: marks a DPoP proof as used, to detect replays.
    *
    * @param name  hash of thumbprint and `jti`, in hexadecimal
    * @stored 1 empty string for each request with a valid DPoP-bound token | twice `dpop.iat_window`, and 10s |

@@ -10,7 +10,7 @@ const SLICE_MS = 5
  */
 const SLICE_COST = 1024
 
-/** A task that works on many streams, in parts of at most 5 ms. */
+/** A task that works on many streams. It runs in slices of at most 5 ms each. */
 interface SlicedTask {
   /** Works on the next stream. @returns the cost of this work; 0 when no stream is left */
   readonly step: () => number

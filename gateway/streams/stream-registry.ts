@@ -16,7 +16,7 @@ import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
 const CHECK_EVERY_MS = 250
-/** Status of a denial that does not show that the stream is forbidden: the gate itself cannot decide now. */
+/** HTTP status of a denial that does not forbid the stream, but states that the gate cannot decide now. */
 const UNKNOWN_STATUS = 503
 /**
  * Costs of work on one stream, in units of one check of a stream. `END_COST`: ending the stream and writing its
@@ -99,7 +99,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return this.#entries.size
   }
 
-  /** Number of streams of each kind. */
+  /** Returns the number of streams of each kind. */
   get openByKind(): Readonly<Record<StreamKind, number>> {
     return this.#openByKind
   }

@@ -48,8 +48,8 @@ export interface StreamSummary {
   /** Id of the node. */
   readonly node: string
   /**
-   * Time at which the summary was made, ms since the Unix epoch. This time and `total` are `undefined` when the node
-   * has published no summary.
+   * Time at which the summary was made, ms since the Unix epoch. The members `atMs` and `total` are `undefined` when
+   * the node has published no summary.
    */
   readonly atMs: number | undefined
   /** Number of all streams of the node. */
@@ -64,7 +64,7 @@ export interface StreamSummariesDependencies {
   readonly registry: Pick<StreamRegistry, 'list'>
   readonly client: RedisClient
   readonly keys: Pick<RedisKeys, 'streamSummary'>
-  /** Ids of the members of the cluster. @throws {GatewayFault} as a rejection */
+  /** Returns the ids of the members of the cluster. @throws {GatewayFault} as a rejection */
   readonly members: () => Promise<Iterable<string>>
 }
 
@@ -87,7 +87,7 @@ export class StreamSummaries {
     try {
       await client.call('SET', keys.streamSummary(node), await this.#summary(), 'PX', KEEP_MS)
     } catch {
-      // Ignore the error: Redis is unavailable or full, and the next summary replaces this one.
+      // Ignore the error: Redis is unavailable or full. The next summary, 5 s later, replaces this one.
     }
   }
 

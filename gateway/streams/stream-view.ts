@@ -1,4 +1,4 @@
-/** Kinds of streams. `events` are server-sent events; `download` is any other reply. */
+/** Kinds of streams. `events` are server-sent events; `download` is the body of any other reply. */
 export type StreamKind = 'websocket' | 'events' | 'download' | 'upload'
 
 /** A stream, as operators see it. */

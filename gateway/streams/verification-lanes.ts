@@ -5,7 +5,7 @@ const TURN_MAX = 64
 
 type Decide = () => Promise<void> | undefined
 
-/** The checks of streams whose tokens are from one issuer. */
+/** Queue for the checks of all streams whose tokens are from one issuer. */
 class Lane {
   #running = 0
   /**

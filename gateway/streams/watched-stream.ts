@@ -24,8 +24,8 @@ export interface WatchedStream {
   /** Maximum time for which the stream is held (paused), ms; `undefined`: the default of the registry. */
   readonly holdMs: number | undefined
   /**
-   * Pauses the stream: nothing is relayed in either direction until `release`. Bytes that arrive meanwhile are kept in
-   * order.
+   * Pauses the stream: nothing is relayed in either direction until `release`. Bytes that arrive during the pause are
+   * kept in order.
    */
   hold(): void
   /** Ends the pause: relays the bytes that arrived since `hold`, and continues to relay. */

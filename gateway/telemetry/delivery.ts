@@ -58,8 +58,8 @@ export class Delivery implements MetricSource {
 }
 
 /**
- * Returns the code of an error without a message. The message is empty when the connection failed on every address of a
- * host.
+ * Returns the code of an error that has no message. The message of a connection error is empty when the connection
+ * failed on every address of a host.
  */
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? error)

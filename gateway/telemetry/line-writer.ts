@@ -85,12 +85,11 @@ export class LineWriter {
       }
       if (error !== null) this.#complain(code ?? 'unknown')
       if (error !== null && code !== 'EPIPE') {
-        // The disk may be full only for a time. Pending lines are kept in memory up to the limit, and the write is
-        // retried.
+        // Keep the pending lines in memory up to the limit, and retry the write: the disk may be full only for a time.
         setTimeout(() => this.#writeRest(), TROUBLE_MS).unref()
         return
       }
-      // The reader closed the pipe (EPIPE). Discard the batch and let traffic continue.
+      // The reader closed the pipe (EPIPE): discard the batch, so that traffic continues.
       const rest = error === null ? this.#writing!.subarray(written) : Buffer.alloc(0)
       this.#writing = rest.length > 0 ? rest : undefined
       if (this.#writing !== undefined) this.#writeRest()
@@ -98,7 +97,10 @@ export class LineWriter {
     })
   }
 
-  /** Resolves when the kernel has accepted every line so far, or after 2 s. Used at an orderly shutdown. */
+  /**
+   * Returns a promise that resolves when the kernel has accepted every line so far, or after 2 s. Used at an orderly
+   * shutdown.
+   */
   async end(): Promise<void> {
     const deadlineAt = performance.now() + END_MS
     this.#flush()

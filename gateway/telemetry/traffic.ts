@@ -26,7 +26,7 @@ const goneMax = 1000
 /** Numbers of finished exchanges of a route by their outcome, since the start of the process. */
 export interface RouteOutcomes {
   readonly requests: number
-  /** Number of requests that were refused, or redirected to a login. */
+  /** Number of requests that were refused, or were redirected to a login. */
   readonly denials: number
   /**
    * Number of requests that got a status of 500 or above from the gate or the service, or whose reply the service cut
@@ -190,7 +190,7 @@ export class Traffic implements MetricSource {
     }
   }
 
-  /** Outcomes by the id of the route. The id `''` stands for exchanges that matched no route. */
+  /** Returns the counted outcomes by the id of the route. The id `''` stands for exchanges that matched no route. */
   outcomes(): Map<string, RouteOutcomes> {
     const found = new Map([['', this.#unrouted.outcomes]])
     for (const [id, traffic] of this.#routes) found.set(id, traffic.outcomes)

@@ -39,7 +39,7 @@ export interface ClientCertificatesOptions {
 /** Maximum length of the text of a certificate, characters. A longer text is rejected as malformed. */
 const TEXT_MAX = 24 * 1024
 /**
- * Maximum number of certificates in each of the two generations of a cache; then the maximum length of all their texts
+ * Maximum number of certificates in each of the two generations of a cache, and maximum length of all their texts
  * together, characters.
  */
 const GENERATION_MAX = 4096
@@ -81,7 +81,7 @@ export class ClientCertificates implements ExpirySource {
     this.#trust = trust
   }
 
-  /** Lists the CAs and revocation lists in force. */
+  /** Returns the CAs and revocation lists in force. */
   *expiries(): Iterable<Expiry> {
     for (const { name: ca, certificates } of this.#trust?.cas ?? []) {
       for (const { subject, validToDate } of certificates) {
@@ -94,7 +94,10 @@ export class ClientCertificates implements ExpirySource {
     }
   }
 
-  /** Name of the header field in which trusted proxies state the certificate of a client; `undefined`: in none. */
+  /**
+   * Returns the name of the header field in which trusted proxies state the certificate of a client; `undefined`: in
+   * none.
+   */
   get fieldName(): string | undefined {
     return this.field && certificateFieldNames[this.field]
   }
@@ -138,7 +141,7 @@ export class ClientCertificates implements ExpirySource {
     return nowMs < chain.statusUntilMs ? undefined : 'certificate-status-unknown'
   }
 
-  /** Facts about a caller that {@link check} admitted; `undefined` when the certificate has no identity. */
+  /** Returns the facts about a caller that {@link check} admitted; `undefined` when the certificate has no identity. */
   factsOf(known: KnownCertificate): TokenFacts | undefined {
     const { identity } = known
     const rules = identity && this.issuers.get(identity.issuer)
@@ -148,7 +151,10 @@ export class ClientCertificates implements ExpirySource {
   readonly #isCurrent = (trust: ClientTrust): boolean => trust === this.#trust
 }
 
-/** Opens the client certificates of a node; `undefined` when it accepts none, at its listener or from proxies. */
+/**
+ * Opens the client certificates of a node. Returns `undefined` when the node accepts none, at its listener or from
+ * proxies.
+ */
 export function openClientCertificates(
   settings: Pick<Settings, 'clientTls' | 'certificateField'>,
 ): ClientCertificates | undefined {
@@ -225,8 +231,8 @@ function rulesOf(issuer: string, current: () => ClientTrust): IssuerRules {
     profile: 'any',
     clockToleranceS: 0,
     /**
-     * Time until the last CA certificate expires, s. A revocation of a subject must last for this time, because client
-     * certificates can be valid as long.
+     * Returns the time until the last CA certificate expires, s. A revocation of a subject must last for this time,
+     * because client certificates can be valid as long.
      */
     get maxTokenLifetimeS() {
       return Math.max(0, current().validUntilMs - Date.now()) / 1000

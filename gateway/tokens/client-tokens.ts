@@ -53,7 +53,10 @@ const CLIENTS_MAX = 8192
 /** Maximum number of running requests that other requests of the same client can share. */
 const UNDER_WAY_MAX = 4096
 
-/** Error codes of an issuer that reject the client id or its secret. An issuer that sends no error code replies 401. */
+/**
+ * Error codes of an issuer that reject the client id or its secret. An issuer that sends no error code rejects them
+ * with the status 401.
+ */
 const wrongSecret: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant', 'status 401'])
 /** Error codes of an issuer for a client that is authenticated, but may not have the requested token. */
 const notAllowed: ReadonlySet<string> = new Set([
@@ -86,7 +89,10 @@ export class ClientTokens {
    * @bound {@link UNDER_WAY_MAX} clients | a further token request is not shared | none
    */
   readonly #underWay = new Map<string, Promise<ClientToken>>()
-  /** Token endpoints that have granted a token. So the gate's own part of a request to such an endpoint is correct. */
+  /**
+   * Token endpoints that have granted a token before. The authentication of the gate itself at such an endpoint is
+   * therefore correct.
+   */
   readonly #working = new WeakSet<TokenEndpoint>()
 
   constructor(dependencies: ClientTokensDependencies) {
@@ -145,7 +151,8 @@ export class ClientTokens {
   async #request({ terms, key, id, secret }: BasicClient, asker: Asker): Promise<ClientToken> {
     const endpoint = this.#dependencies.endpoints.of(terms.issuer)
     const sinceMs = Date.now()
-    // The issuer has accepted this id and secret before, so the client did not invent the secret.
+    // Give this call priority: the issuer has accepted this id and secret before, so the client did not invent the
+    // secret.
     const who = this.#tokens.has(key) ? rechecks : asker
     const proof = () => clientProof({ method: terms.auth, secret }, id, terms.issuer.issuer)
     const grant = await endpoint.request(clientTokenForm(terms), proof, who)
@@ -184,7 +191,8 @@ export class ClientTokens {
   #reasonOf({ error }: GrantError, endpoint: TokenEndpoint): ClientReason | undefined {
     if (wrongSecret.has(error)) return 'client-refused'
     if (notAllowed.has(error)) return 'client-not-granted'
-    // Some issuers report an invalid request for a client that must not use this grant type.
+    // Treat an invalid request as a refusal of the client: some issuers report this error for a client that must not
+    // use the grant type.
     return error === 'invalid_request' && this.#working.has(endpoint) ? 'client-not-granted' : undefined
   }
 

@@ -22,7 +22,7 @@ export class FactsCache {
   readonly #facts: (TokenFacts | undefined)[]
   /**
    * Last use of each slot, as the value of a counter of uses. The last element is the counter itself. When the counter
-   * wraps, the least-recently-used order is only less exact.
+   * wraps around, the order of last use becomes less exact, without further harm.
    */
   readonly #used: Uint32Array
   readonly #setMask: number
@@ -71,7 +71,7 @@ export class FactsCache {
   insert(token: string, facts: TokenFacts, nowMs: number): void {
     const slot = this.#slotFor(token, nowMs)
     if (this.#tokens[slot] === undefined) this.#taken++
-    // Copies the token: a slice of the request head would keep the whole head in memory.
+    // Copy the token: a slice of the request head would keep the whole head in memory.
     if (this.#tokens[slot] !== token) this.#tokens[slot] = Buffer.from(token, 'latin1').toString('latin1')
     this.#facts[slot] = facts
     this.#touch(slot)

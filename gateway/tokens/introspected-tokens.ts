@@ -131,8 +131,8 @@ export class IntrospectedTokens {
     cause: string | undefined,
   ): Verification | Promise<Verification> {
     const { introspection, issuer } = known
-    // The same text can also be a token of another issuer that this route accepts. So introspect the token at all
-    // issuers of the route.
+    // Introspect the token at all issuers of the route: the same text can also be a token of another issuer that this
+    // route accepts.
     if (introspection.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
@@ -143,7 +143,7 @@ export class IntrospectedTokens {
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     if (introspection.retryMs === 0 || !counts(introspection, nowMs, staleMs))
       return this.#again(token, known, staleMs, nowMs)
-    // A recent introspection of this token failed. Retry in the background, so that no request waits.
+    // Retry in the background, so that no request waits: a recent introspection of this token failed.
     if (nowMs >= introspection.retryMs) {
       introspection.retryMs = nowMs + RETRY_MS
       void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
@@ -283,7 +283,7 @@ export class IntrospectedTokens {
   }
 
   #refuse(reason: VerificationReason, rules: IssuerRules, ids: readonly string[]): VerificationReason {
-    // `token-not-yet-valid` is not cached: such a token becomes valid with time. No other rejection ends by itself.
+    // Do not cache `token-not-yet-valid`: such a token becomes valid with time. No other rejection ends with time.
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }
@@ -338,14 +338,14 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, introspection } = facts
   const { form } = introspection
-  // Unauthenticated clients cannot cause this introspection: the token's signature is valid, or an issuer has reported
-  // the token as active. The call therefore has the priority of a re-check.
+  // Use the priority of a re-check: unauthenticated clients cannot cause this introspection, because the token's
+  // signature is valid, or an issuer has reported the token as active.
   return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 
 /**
- * Returns the state of an introspection. Refreshes begin at a random lead time, so that tokens introspected at the same
- * moment are not all refreshed together.
+ * Returns the state of a token's introspection, from its response. Refreshes begin at a random lead time, so that
+ * tokens introspected at the same moment are not all refreshed together.
  */
 function introspectionOf(
   { askedMs, fault }: Asked,

@@ -42,7 +42,7 @@ export class Introspection {
   constructor(dependencies: IntrospectionDependencies) {
     const { keys, encryption, link, secrets, log } = dependencies
     const following = Sealer.following(encryption)
-    // Without Redis no other node reads the introspection responses, so a random key is sufficient.
+    // Without Redis, use a random key for the hashes: no other node reads the introspection responses.
     const sealer = following ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
     const shared = link && following && new SharedAnswers(link.store, link.keys, sealer)
     this.#dependencies = dependencies
@@ -73,7 +73,7 @@ export class Introspection {
     await this.#introspectors.close()
   }
 
-  /** Loads the queue module only when it is used, because loading costs start-up time and memory. */
+  /** Loads the queue module. Called only when it is used, because loading costs start-up time and memory. */
   async #loadQueues(link: RedisLink): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(introspectToken, link, this.#dependencies.log)

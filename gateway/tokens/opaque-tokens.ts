@@ -58,7 +58,8 @@ export class OpaqueTokens {
   async identify(token: string, named: string | undefined): Promise<OpaqueIdentity | undefined> {
     const lists = this.#asked()
     const issuers = named === undefined ? (lists.length === 1 ? lists[0]! : []) : namedIn(lists.flat(), named)
-    // A stored response can reveal the issuer of the token even if no issuer is allowed to receive the token.
+    // Read the stored response even if no issuer may receive the token: the response can reveal the issuer of the
+    // token.
     const holders = named === undefined ? [...new Set(lists.flat())] : issuers
     const first = (await this.#stored(token, holders)) ?? (await this.#activeAt(token, issuers))
     if (first === undefined) return undefined

@@ -60,7 +60,7 @@ export function openTokens({
   const introspection = new Introspection({ keys, encryption: keyRings.encryption, link, secrets, log })
   const { answers, refresh } = introspection
   const endpoints = new TokenEndpoints()
-  // The tokens of clients stay on this node, so a random key is sufficient for their hashes.
+  // Use a random key for the hashes: the tokens of clients stay on this node.
   const sealer = new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const opaqueTokens = new OpaqueTokens({ answers, asked })
   return {

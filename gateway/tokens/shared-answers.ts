@@ -69,7 +69,7 @@ export class SharedAnswers {
       return this.#turn(reply as (Buffer | number)[], key)
     }
     const turn = await ask(oldestMs, waitedMs)
-    // None of the configured keys can decrypt the stored response, so a new response is needed.
+    // Request a new response: none of the configured keys can decrypt the stored one.
     return turn.kind === 'known' && turn.known.ageMs < 0 ? ask(0, -1) : turn
   }
 
@@ -137,8 +137,8 @@ export class SharedAnswers {
 const unreadable: AgedAnswer = { answer: { active: false, ended: false, claims: {} }, ageMs: -1 }
 
 /**
- * Place for which an introspection response is encrypted. The place includes the time of the request, so that a writer
- * in Redis cannot make an old response valid again.
+ * Returns the context to which the encryption binds an introspection response. It includes the time of the request, so
+ * that a writer in Redis cannot make an old response valid again.
  */
 const placeOfAnswer = (key: string, askedAtMs: string): string => `${key} answer ${askedAtMs}`
 const placeOfToken = (key: string): string => `${key} token`

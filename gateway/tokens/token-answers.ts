@@ -145,14 +145,15 @@ export class TokenAnswers {
   ): Promise<Refreshed> {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: this.#leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
-    // Another caller is introspecting the token, or its introspection has just failed. The next attempt of the job
-    // checks again.
+    // Fail the job, so that its next attempt checks again: another caller is introspecting the token, or its
+    // introspection has just failed.
     if (turn.kind !== 'ask')
       throw unavailable(
         rules,
         turn.kind === 'failed' ? turn.why : 'another node or worker introspects the token already',
       )
-    // Another policy can use this issuer name for a different issuer, which must not learn the token.
+    // Compare the identifier too: another policy can use this issuer name for a different issuer, which must not learn
+    // the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
@@ -219,7 +220,7 @@ export class TokenAnswers {
     const askedMs = Date.now()
     try {
       const answer = await this.#ask(id, turn, question)
-      // The caller does not wait until the response is stored in Redis.
+      // Do not wait until the response is stored in Redis: the caller does not need this.
       void this.#task.attempt(() => ignoreOutage(this.#store(id, turn, answer, question)))
       return { answer, askedMs, fault: undefined }
     } catch (error) {
@@ -248,8 +249,8 @@ export class TokenAnswers {
    * @throws {GatewayFault} when the introspection failed; the failure is then stored in the background
    */
   async #ask(id: string, turn: LockHolder, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
-    // If Redis has an active response, an issuer has already reported the token as active, although this node does not
-    // know it.
+    // Treat the token as reported active if Redis has an active response: an issuer has then accepted the token before,
+    // although this node does not know it.
     const who = turn.old?.answer.active === true ? rechecks : asker
     try {
       const answer = await this.#introspectors.of(rules).ask(token, who)

@@ -22,7 +22,7 @@ export function validateToken(
   nowMs: number,
   maxBytes: number,
 ): ValidatedToken | VerificationReason {
-  // The following checks reject non-ASCII characters, so the number of characters equals the number of bytes.
+  // Compare the number of characters instead of bytes: the checks below reject non-ASCII characters.
   if (token.length > maxBytes) return 'token-too-long'
   const jws = readJws(token)
   if (typeof jws === 'string') return jws
@@ -30,7 +30,8 @@ export function validateToken(
   if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
   const rules = issuer === undefined ? undefined : issuers.get(issuer)
   if (rules === undefined) return 'token-issuer-unknown'
-  // All tokens of this issuer are opaque and must be introspected. The issuer's keys do not verify access tokens.
+  // Reject the token here: all tokens of this issuer are opaque and must be introspected. The keys of the issuer verify
+  // no access tokens.
   if (rules.tokens === 'opaque') return 'token-type'
   const header = validateHeader(jws.header, rules)
   if (typeof header === 'string') return header
@@ -47,7 +48,7 @@ export function isOpaque(token: string): boolean {
   if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
   const jose = objectInPart(header)
   if (jose === undefined) return true
-  // The token imitates a JWT, because its header has no `alg`. No issuer can introspect such a token.
+  // Do not introspect the token: its header has no `alg`, so it only imitates a JWT, and no issuer can introspect it.
   if (typeof jose['alg'] !== 'string') return false
   const said = objectInPart(claims)
   return said !== undefined && !Object.hasOwn(said, 'iss')

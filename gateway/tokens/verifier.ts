@@ -191,7 +191,8 @@ export class TokenVerifier {
     if (candidates.length === 0) candidates = await refetched(keys, header, claimed.issuer)
     const key = await signerAmong(candidates, token)
     if (key === undefined) return candidates.length === 0 ? 'token-key-unknown' : 'token-signature'
-    // While the signature was verified, the issuer may have withdrawn the key, or the token may have expired.
+    // Check the facts again: while the signature was verified, the issuer may have withdrawn the key, or the token may
+    // have expired.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaitingFault(claimed.issuer)
@@ -203,7 +204,7 @@ export class TokenVerifier {
       revocation: noRevocationLookup(),
       texts: noTexts(),
     }
-    // With `recheck`, the facts are cached only after the issuer has reported the token as active.
+    // With `recheck`, cache the facts only after the issuer has reported the token as active.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
       this.#cache.insert(token, facts, laterMs)
     }

@@ -81,7 +81,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
       found = found.sort((a, b) => b[0].startMs - a[0].startMs).slice(0, limit)
       const last = page.at(-1)
       if (page.length < PAGE || last === undefined) return found
-      // All traces on the following pages were written before this time, so they also started before it.
+      // Stop here: all traces on the following pages were written before this time, so they also started before it.
       if (found.length === limit && found[limit - 1]![0].startMs >= Number.parseInt(last[0], 10)) return found
       end = `(${last[0]}`
     }

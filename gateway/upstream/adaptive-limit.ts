@@ -2,7 +2,10 @@ import { performance } from 'node:perf_hooks'
 import { ClientCounts, type Share } from './client-counts.ts'
 import { LatencyGradient } from './latency-gradient.ts'
 
-/** Under contention, maximum number of waiting calls of one client for each free place. */
+/**
+ * Under contention, maximum number of waiting calls of one client to an upstream, as a factor of the free places of its
+ * limit.
+ */
 const CLIENT_SHARE = 3
 
 /** A call that waits for the head of its reply. */
@@ -33,7 +36,7 @@ export class AdaptiveLimit {
     return this.#gradient.limit
   }
 
-  /** @returns why a call is refused; `undefined` when it is not */
+  /** @returns the reason for which a call is refused; `undefined` when the call is admitted */
   refusal(client: Uint8Array | undefined): string | undefined {
     const { limit } = this
     this.#gradient.busy(this.#waiting)

@@ -1,13 +1,14 @@
 import type { PooledTarget, UpstreamTarget } from './target.ts'
 import type { UpstreamState } from './upstream-state.ts'
 
-/** Preference of an upstream for a call; a lower value is better. */
+/** Preference of an upstream for a call. An upstream with a lower value gets the call. */
 export const Tier = { available: 0, tried: 1, avoided: 2, avoidedTried: 3, drained: 4, none: 5 } as const
 
 /** Smallest share of its weight that an upstream gets during its slow start. */
 const SLOW_START_MIN = 0.1
 /**
- * Shares are whole numbers: the weight times this number, divided by the number of addresses of the upstream (up to 64).
+ * Number by which the weight of an upstream is multiplied, and then divided by the number of its addresses (up to 64),
+ * so that the shares of the addresses are whole numbers.
  */
 const SHARE_UNIT = 6400
 
@@ -21,7 +22,7 @@ export class BalancedTarget {
   /** Weight of the upstream, which its addresses share. */
   readonly weight: number
   readonly state: UpstreamState
-  /** Scratch values of one selection: preference, and share of the calls. */
+  /** Results of {@link BalancedTarget.rate} for one call: preference, and share of the calls. */
   tier: number = Tier.none
   share = 0
   readonly #fullShare: number
@@ -34,14 +35,17 @@ export class BalancedTarget {
     this.state = state
   }
 
-  /** Whether the upstream gets calls while other upstreams do too. @param now  ms of the monotonic clock */
+  /**
+   * Whether the upstream gets its share of the calls, as other available upstreams do. @param now  ms of the monotonic
+   * clock
+   */
   isAvailable(now: number): boolean {
     const { state } = this
     if (state.isFailing || state.drainedUntil > now) return false
     return state.ejectedUntil <= now && this.target.health.restUntil <= now
   }
 
-  /** Computes preference and share of the upstream for one call. */
+  /** Computes the preference and the share of the upstream for one call. */
   rate(now: number, slowStartMs: number, tried: readonly UpstreamTarget[] | undefined): void {
     const { state, target } = this
     const isTried = tried?.includes(target) === true

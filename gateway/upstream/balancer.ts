@@ -6,13 +6,13 @@ import { ServiceRetries } from './service-retries.ts'
 import type { PooledTarget, UpstreamTarget } from './target.ts'
 
 interface BalancerOptions {
-  /** When upstreams are ejected; `undefined`: never. */
+  /** Rules by which upstreams are ejected; `undefined`: no upstream is ejected. */
   readonly ejection?: EjectionRules | undefined
-  /** Time in which an upstream that returns gets its whole share of the calls again, ms. */
+  /** Duration of the slow start, ms: an upstream that returns gets its whole share of the calls after this time. */
   readonly slowStartMs?: number
-  /** Called when an upstream is ejected. @param ms  duration of the ejection */
+  /** Called when an upstream is ejected. @param ms  duration of the ejection, ms */
   readonly onEjected?: (member: BalancedTarget, cause: EjectionCause, ms: number) => void
-  /** Retries of the service. Default: none so far. */
+  /** Counts of the retries of the service. Default: new counts. */
   readonly retries?: ServiceRetries
   /** Returns a random number from 0 to 1, 1 excluded. */
   readonly random?: () => number
@@ -32,11 +32,11 @@ export class Balancer {
   readonly slowStartMs: number
   readonly retries: ServiceRetries
   readonly #ejection: EjectionRules | undefined
-  /** Rules of ejection while the service has several members. */
+  /** Rules of ejection that apply now; `undefined` while the service has fewer than two members. */
   #rules: EjectionRules | undefined
   readonly #onEjected: NonNullable<BalancerOptions['onEjected']>
   readonly #random: () => number
-  /** Maximum number of upstreams that get no calls, up to which an upstream is ejected. */
+  /** Maximum number of upstreams that get no calls. Above it, no further upstream is ejected. */
   #ejectedMax = 0
 
   constructor(members: readonly BalancedTarget[], options: BalancerOptions = {}) {
@@ -65,13 +65,13 @@ export class Balancer {
     return this.members.map(({ target }) => target)
   }
 
-  /** Number of members. */
+  /** Number of members of the service: the addresses of its upstreams. */
   get size(): number {
     return this.members.length
   }
 
   /**
-   * Returns the upstream for a call.
+   * Selects the upstream for a call.
    *
    * @param tried  upstreams on which the request has failed; others are preferred
    */
@@ -99,7 +99,10 @@ export class Balancer {
     return (isLess ? second : first).target
   }
 
-  /** Picks one of the upstreams with this preference, at random by their shares. @param total  sum of their shares */
+  /**
+   * Selects one of the upstreams with this preference at random, in proportion to their shares. @param total  sum of
+   * their shares
+   */
   #pick(tier: number, total: number, except: BalancedTarget | undefined): BalancedTarget {
     let left = this.#random() * total
     let last: BalancedTarget | undefined
@@ -129,7 +132,8 @@ export class Balancer {
   compare(now: number): void {
     const rules = this.#rules
     if (rules === undefined) return
-    // Calls that began before the ejection still end during the ejection: they say nothing about the return.
+    // Discard the outcomes of calls that end during an ejection: the calls began before it, so the outcomes do not show
+    // whether the upstream has recovered.
     for (const { state, target } of this.members) if (state.ejectedUntil > now) target.health.forget()
     const compared = this.members.filter((member) => member.isAvailable(now))
     const failing = erring(compared, rules)

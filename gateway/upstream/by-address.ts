@@ -1,4 +1,7 @@
-/** Key of the object of an upstream whose connections look its name up, or whose URL has an address. */
+/**
+ * Key under which an upstream has its only object: when each connection looks the name up, or the URL contains an
+ * address.
+ */
 export const BY_NAME = ''
 
 /** Objects of one upstream, such as its pools, one for each address of its name. */
@@ -10,7 +13,7 @@ export class ByAddress<T> {
    */
   readonly #objects = new Map<string, T>()
 
-  /** Whether the name already has known addresses. */
+  /** Whether the addresses of the name are known. */
   get isResolved(): boolean {
     return this.#objects.size > 0 && !this.#objects.has(BY_NAME)
   }

@@ -1,9 +1,9 @@
-/** Outcomes of calls in some parts of a window. */
+/** Numbers and latency of the calls in some parts of a window. */
 export interface CallCounts {
   readonly calls: number
-  /** Calls without a reply, or with a status from 500 to 599. */
+  /** Number of calls without a reply, or with a status from 500 to 599. */
   readonly errors: number
-  /** Calls of which the latency was measured. */
+  /** Number of calls whose latency was measured. */
   readonly timed: number
   /**
    * Geometric mean of the latencies, ms. Unlike the arithmetic mean, a few calls that wait for a long time, such as
@@ -12,7 +12,7 @@ export interface CallCounts {
   readonly latencyMs: number
 }
 
-/** Counters of calls in a part of a window. */
+/** Counters of the calls in one part of a window. */
 class Counts implements CallCounts {
   calls = 0
   errors = 0
@@ -70,7 +70,7 @@ export class CallWindow {
     now.logSum += Math.log1p(ms)
   }
 
-  /** Starts a new part, and forgets the oldest part. */
+  /** Starts a new part of the window, and discards the oldest part. */
   rotate(): void {
     const oldest = this.#parts.pop()!
     oldest.clear()

@@ -16,7 +16,7 @@ const PLACE_BITS = 10
  * that bucket is a linear search over its clients.
  */
 export class ClientCounts {
-  /** Buckets are allocated on first use: there can be thousands of upstreams, most of them with few clients. */
+  /** Allocate buckets on first use: there can be thousands of upstreams, most of them with few clients. */
   readonly #places = new Array<Share[] | undefined>(1 << PLACE_BITS).fill(undefined)
   readonly #unknown: Share = { client: undefined, calls: 0 }
 

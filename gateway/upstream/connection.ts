@@ -125,8 +125,8 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   #observe(socket: TLSSocket): void {
-    // Read the certificate before the own listener of Node.js for this event, which verifies it: after that, an invalid
-    // certificate cannot be read.
+    // Add this listener before that of Node.js for the same event, which verifies the certificate: an invalid
+    // certificate cannot be read after the verification.
     socket.prependListener('secure', () => {
       this.#peer = seenCertificate(socket)
       if (this.#peer !== undefined && !socket.isSessionReused()) this.#keeper.presented(this.#peer)
@@ -193,13 +193,14 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   bodyHeld(): void {
-    // If the reply began before the request was sent completely, no time limit for the first byte is needed: the idle
-    // timeout of the reply's body applies.
+    // Set no time limit for the first byte if the reply began before the request was sent completely: the idle timeout
+    // of the reply's body applies.
     if (this.#stage === Stage.head) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.firstByteMs)
   }
 
   bodyAwaited(): void {
-    // No deadline while the client sends its body: the client side of the exchange limits how long a client can stall.
+    // Set no deadline while the client sends its body: the client side of the exchange limits how long a client can
+    // stall.
     if (this.#stage === Stage.head) this.#deadline = 0
   }
 
@@ -218,10 +219,10 @@ export class UpstreamConnection implements BodyKeeper {
   #read(size: number): boolean {
     const call = this.#call
     if (call === undefined) {
-      // The connection is being closed: read and discard the bytes. Closing with unread bytes would reset the
+      // Read and discard the bytes while the connection is being closed. Closing with unread bytes would reset the
       // connection, and the service could lose the last frame.
       if (this.#closing) return true
-      // Bytes that no request asked for on an idle connection: close the connection.
+      // Close an idle connection on which bytes arrive: no request asked for them.
       this.destroy()
       return false
     }
@@ -266,7 +267,7 @@ export class UpstreamConnection implements BodyKeeper {
         this.#switch(call, parsed, bytes, to)
         return
       }
-      // Interim replies (1xx) are discarded: the gate's HTTP server cannot send them to the client.
+      // Discard interim replies (1xx): the gate's HTTP server cannot send them to the client.
     }
   }
 
@@ -294,8 +295,8 @@ export class UpstreamConnection implements BodyKeeper {
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
-    // Some services send an announced body although such a reply has none, perhaps later. Do not reuse such a
-    // connection: the next exchange would read that body as its reply.
+    // Do not reuse such a connection if the reply announces a body: some services send the body nevertheless, perhaps
+    // later, and the next exchange would read it as its reply.
     const announced = chunked || (contentLength !== undefined && contentLength > 0)
     this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0
@@ -331,7 +332,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (this.#call !== call) return false
     if (!room) {
       this.#paused = true
-      // No deadline while the client's back-pressure pauses the reply.
+      // Set no deadline while the client's back-pressure pauses the reply.
       this.#deadline = 0
     }
     return true
@@ -340,8 +341,8 @@ export class UpstreamConnection implements BodyKeeper {
   #complete(call: Http1Call, surplus: boolean): void {
     const reusable = this.#persistent && !surplus && this.#sent
     const keepAliveS = this.#keepAliveS
-    // A request without a body is a small head, which was written in one call. Over TLS the reply can arrive before the
-    // socket reports that the head was sent.
+    // Treat a request without a body as sent: it is a small head, which was written in one call. Over TLS, the reply
+    // can arrive before the socket reports that the head was sent.
     const written = call.body === undefined || this.#socket.writableLength === 0
     this.#leave()
     if (!reusable) this.destroy()
@@ -394,7 +395,7 @@ export class UpstreamConnection implements BodyKeeper {
     this.#socket.write(bytes, sent)
   }
 
-  /** Bytes that were written but not sent yet. */
+  /** Number of bytes that were written but not sent yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength
   }
@@ -456,8 +457,7 @@ export class UpstreamConnection implements BodyKeeper {
       const message = `${origin}: ${error.code ?? error.message}`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
     }
-    // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1): retry is
-    // possible.
+    // Allow a retry: most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).
     const unanswered = !this.#answered
     const options = { cause: error, retryable: this.#used && unanswered, unanswered }
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, options)

@@ -2,7 +2,10 @@ import type { UpstreamListener } from './target.ts'
 
 /** Longest time without a byte of a discarded reply before its call is cancelled, ms. */
 export const DISCARD_IDLE_MS = 1000
-/** Maximum size of a discarded reply, bytes, and maximum number of pieces in which its body arrives. */
+/**
+ * Maximum size of a discarded reply, bytes; and maximum number of pieces in which its body may arrive. Above either
+ * limit, the call is cancelled.
+ */
 const DISCARDED_MAX_BYTES = 16 * 1024
 const PIECES_MAX = 16
 

@@ -22,7 +22,10 @@ export class EjectionCounts {
     return ejectionCauses.flatMap((cause) => (counts[cause] === 0 ? [] : [[cause, counts[cause]] as const]))
   }
 
-  /** Forgets the upstreams that the policy no longer names. @param isNamed  says so of a service and an origin */
+  /**
+   * Removes the counts of upstreams that the policy no longer names. @param isNamed  whether the policy has a service
+   * with this origin
+   */
   keep(isNamed: (key: string) => boolean): void {
     for (const key of this.#counts.keys()) if (!isNamed(key)) this.#counts.delete(key)
   }

@@ -1,12 +1,17 @@
-/** When upstreams of a service are ejected, and for how long. A limit of infinity disables its cause. */
+/**
+ * Rules by which upstreams of a service are ejected: limits for each cause, and durations. A limit of infinity disables
+ * its cause.
+ */
 export interface EjectionRules {
-  /** Number of consecutive calls without a reply. */
+  /** Number of consecutive calls without a reply after which an upstream is ejected. */
   readonly failures: number
-  /** Number of consecutive calls without a reply or with a status from 500 to 599. */
+  /**
+   * Number of consecutive calls without a reply, or with a status from 500 to 599, after which an upstream is ejected.
+   */
   readonly errors: number
-  /** Share of errors among the recent calls, from 0 to 1. */
+  /** Share of errors among the recent calls above which an upstream is ejected, from 0 to 1. */
   readonly errorRate: number
-  /** Factor of the latency, relative to the median of the other upstreams. */
+  /** Latency above which an upstream is ejected, as a factor of the median latency of the other upstreams. */
   readonly slower: number
   /** Maximum share of the upstreams that is ejected at the same time, from 0 to 1. */
   readonly maxEjected: number

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { CallWindow } from './call-window.ts'
 
-/** A time that is long past, ms of the monotonic clock. */
+/** Initial value of the times in {@link Health}, ms of the monotonic clock: a time long in the past. */
 export const LONG_AGO = -1e12
 
 /**
@@ -17,9 +17,9 @@ export class Health {
   restUntil = 0
   /** Time of the first reply after a back-off, ms of the monotonic clock. */
   returnedAt = LONG_AGO
-  /** Consecutive calls without a reply. */
+  /** Number of consecutive calls without a reply. */
   failuresInRow = 0
-  /** Consecutive calls without a reply, or with a status from 500 to 599. */
+  /** Number of consecutive calls without a reply, or with a status from 500 to 599. */
   errorsInRow = 0
   /** True when a service with several upstreams uses the upstream, so that outcomes of calls are counted. */
   isCompared = false
@@ -50,7 +50,7 @@ export class Health {
     this.#count()
   }
 
-  /** Records the time from sending a request without a body to the head of its reply, ms. */
+  /** Records the latency of a call without a body: the time from sending the request to the head of its reply, ms. */
   timed(ms: number): void {
     if (this.isCompared) this.window.time(ms)
   }
@@ -61,7 +61,7 @@ export class Health {
     if (this.isCompared) this.window.count(true)
   }
 
-  /** Forgets the outcomes of earlier calls, but not a back-off. */
+  /** Discards the outcomes of earlier calls. A back-off continues. */
   forget(): void {
     this.failuresInRow = 0
     this.errorsInRow = 0

@@ -56,7 +56,7 @@ export class Http1Call implements UpstreamCall, Seated {
   head: UpstreamRequestHead | undefined
   connection: Carrier | undefined
   reads = 0
-  /** Longest time without a byte of the reply's body, ms. */
+  /** Longest time for which the body of the reply may pause between two bytes, ms. */
   idleMs: number
   #over = false
 

@@ -1,18 +1,21 @@
-/** Lowest limit. With less, a few slow calls would look like a slow service. */
+/** Lowest value of the adaptive limit. With a lower limit, a few slow calls would look like a slow service. */
 export const LIMIT_MIN = 16
-/** First limit of an upstream. */
+/** Adaptive limit of an upstream before the first measurement. */
 const LIMIT_FIRST = 64
-/** Shortest time and lowest number of calls that are compared with the usual latency. */
+/**
+ * Minimum duration of a window, ms, and minimum number of its calls, before its latency is compared with the usual
+ * latency.
+ */
 const WINDOW_MS = 100
 const SAMPLES_MIN = 10
-/** Factor by which the latency may exceed the usual latency, and time by which it always may, ms. */
+/** Factor by which the latency may exceed the usual latency, and difference that is always permitted, ms. */
 const TOLERANCE = 2
 const SLACK_MS = 5
-/** Lowest factor by which one window reduces the limit. */
+/** Lowest factor by which one window can reduce the limit. */
 const GRADIENT_MIN = 0.5
-/** Part of a reduction that takes effect in one window. */
+/** Part of a calculated reduction of the limit that takes effect in one window. */
 const SMOOTHING = 0.5
-/** Weight of a window with a lower latency in the usual latency. */
+/** Weight with which a window of lower latency changes the usual latency. */
 const FALL = 0.1
 /** Time constant with which the usual latency follows a higher latency, ms: 10 minutes. */
 const RISE_MS = 600_000
@@ -32,10 +35,10 @@ export class LatencyGradient {
   #windowFrom = 0
   #logSum = 0
   #samples = 0
-  /** Highest number of calls in the current window. */
+  /** Highest number of concurrent calls in the current window. */
   #peak = 0
 
-  /** @param max  highest limit */
+  /** @param max  highest value of the adaptive limit */
   constructor(max: number) {
     this.#max = max
     this.#limit = Math.min(LIMIT_FIRST, max)
@@ -81,7 +84,10 @@ export class LatencyGradient {
     if (this.#peak >= this.#limit / 2) this.#limit = Math.min(this.#max, this.#limit + Math.sqrt(this.#limit))
   }
 
-  /** Shrinks from the number of calls that caused the latency: an unused part of the limit must not delay it. */
+  /**
+   * Reduces the limit, from the number of calls that caused the latency: an unused part of the limit must not delay
+   * the reduction.
+   */
   #shrink(gradient: number): void {
     const used = Math.min(this.#limit, Math.max(LIMIT_MIN, 2 * this.#peak))
     this.#limit = Math.max(Math.min(LIMIT_MIN, this.#max), used * (1 - SMOOTHING * (1 - gradient)))

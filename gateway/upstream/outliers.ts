@@ -2,12 +2,12 @@ import type { BalancedTarget } from './balanced-target.ts'
 import { type CallCounts, WINDOW_PARTS } from './call-window.ts'
 import type { EjectionRules } from './ejection-rules.ts'
 
-/** Smallest number of recent calls of an upstream, and of the others together, for a comparison. */
+/** Minimum number of recent calls of an upstream, and of the other upstreams together, for a comparison. */
 const CALLS_MIN = 20
-/** Smallest difference between the latency of an outlier and the median of the others, ms. */
+/** Minimum difference between the latency of an outlier and the median latency of the others, ms. */
 const SLOWER_MIN_MS = 25
 /**
- * Smallest difference between two shares of errors, in standard errors. The upstreams of many services are compared
+ * Minimum difference between two shares of errors, in standard errors. The upstreams of many services are compared
  * every second, so a difference that is likely to occur by chance must not eject an upstream.
  */
 const STANDARD_ERRORS = 4
@@ -25,12 +25,17 @@ interface Compared {
 
 type Comparison = (compared: readonly Compared[], rules: EjectionRules) => BalancedTarget | undefined
 
-/** Returns the upstream with the highest share of errors, if its share is too high compared with the others. */
+/**
+ * Finds the upstream with the highest share of errors. Returns it if its share is too high compared with the other
+ * upstreams.
+ */
 export function erring(members: readonly BalancedTarget[], rules: EjectionRules): BalancedTarget | undefined {
   return found(members, rules, erringOf)
 }
 
-/** Returns the slowest upstream, if it replies too late compared with the median of the others. */
+/**
+ * Finds the slowest upstream. Returns it if its latency is too high compared with the median of the other upstreams.
+ */
 export function slow(members: readonly BalancedTarget[], rules: EjectionRules): BalancedTarget | undefined {
   return rules.slower === Number.POSITIVE_INFINITY ? undefined : found(members, rules, slowOf)
 }

@@ -9,7 +9,7 @@ const SPACE = 0x20
 const COLON = 0x3a
 const DIGIT_0 = 0x30
 
-/** Table of the bytes of a token: 1*tchar (RFC 9110 §5.6.2). */
+/** Table of the bytes that may occur in a token: 1*tchar (RFC 9110 §5.6.2). */
 export const isTokenByte = tableOf((byte) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)))
 
 /**
@@ -135,7 +135,7 @@ function readStatus(bytes: Buffer, from: number): number {
   let status = 0
   for (let i = from; i < from + 3; i++) {
     const digit = bytes[i]! - DIGIT_0
-    // No check of the length is needed: the caller parses the status only after its three bytes have arrived.
+    // Do not check the length here: the caller parses the status only after its three bytes have arrived.
     if (digit < 0 || digit > 9) return -1
     status = status * 10 + digit
   }

@@ -128,7 +128,7 @@ export class RequestBody {
     body.off('readable', this.#pump)
     body.off('end', this.#ended)
     body.off('close', this.#broken)
-    // The `error` listener is not removed: a later error must not become an uncaught exception.
+    // Keep the `error` listener: a later error must not become an uncaught exception.
   }
 }
 

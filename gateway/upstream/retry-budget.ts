@@ -1,4 +1,4 @@
-/** Length of the window, in parts of 1 s. */
+/** Length of the window in which calls and retries are counted, in parts of 1 s. */
 const PARTS = 10
 /**
  * Number of retries in the window that are allowed in addition to the share of the calls: 3 per second. Without them, a
@@ -17,7 +17,7 @@ export class RetryBudget {
   readonly #retries = new Uint32Array(PARTS)
   #callSum = 0
   #retrySum = 0
-  /** Number of the current second. */
+  /** Number of the current second: monotonic time divided by 1 s. */
   #second = 0
 
   /** Counts the first attempt of a request. On the hot path: allocates nothing. */
@@ -28,7 +28,7 @@ export class RetryBudget {
     this.#callSum++
   }
 
-  /** Whether another retry is allowed now. @param share  maximum number of retries for each call, from 0 to 1 */
+  /** Whether the budget allows another retry now. @param share  maximum number of retries for each call, from 0 to 1 */
   allows(now: number, share: number): boolean {
     const second = Math.floor(now / 1000)
     if (second !== this.#second) this.#advance(second)

@@ -6,7 +6,7 @@ import type { RequestTimeouts } from './target.ts'
  */
 export type RetryCondition = 'connect' | 'reset' | 'timeout' | 500 | 502 | 503 | 504
 
-/** When a request of a route is sent again. */
+/** Rules by which a request of a route is sent again. */
 export interface RetryRules {
   readonly on: ReadonlySet<RetryCondition>
   /** Methods whose requests can be sent again after the service may have received them. */

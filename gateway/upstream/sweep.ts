@@ -57,7 +57,7 @@ export class Sweep {
       try {
         watched.sweep(this.now)
       } catch (error) {
-        // Continue with the other connections after an error. The first error is thrown after the loop.
+        // Continue with the other connections after an error, and throw the first error after the loop.
         faults.push(error)
         this.#watched.delete(watched)
       }

@@ -31,15 +31,15 @@ import { UpstreamStates } from './upstream-state.ts'
 
 /** Time between two checks of the certificate files of services, ms. */
 const POLL_MS = 1000
-/** Time between two comparisons of the upstreams of a service, ms. */
+/** Time between two comparisons of the upstreams of a service for ejection, ms. */
 const COMPARE_MS = 1000
-/** Number of comparisons in one part of the window of recent calls, which has five parts. */
+/** Number of comparisons after which a new part of the window of recent calls begins. The window has five parts. */
 const PART_COMPARISONS = 2
 /** Maximum number of connections of a node that are opened in a second before calls need them. */
 const WARM_MAX = 256
-/** Number of services that are compared in one turn of the event loop. */
+/** Maximum number of services whose upstreams are compared in one turn of the event loop. */
 const SLICE = 256
-/** The only member of an upstream whose connections look its name up, or whose URL has an address. */
+/** Address list with the only member of an upstream whose connections look its name up, or whose URL has an address. */
 const onlyByName: readonly string[] = [BY_NAME]
 
 /** Settings of a service that determine its upstreams and their connections. */
@@ -49,13 +49,16 @@ export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
   /** Weights of the upstreams, in the same order; `undefined`: all upstreams have the same weight. */
   readonly weights?: readonly number[] | undefined
-  /** When upstreams are ejected; `undefined`: never. */
+  /** Rules by which upstreams are ejected; `undefined`: no upstream is ejected. */
   readonly ejection?: EjectionRules | undefined
-  /** Time in which an upstream that returns gets its whole share of the calls again, ms. Default: 0. */
+  /**
+   * Duration of the slow start, ms: an upstream that returns gets its whole share of the calls after this time.
+   * Default: 0.
+   */
   readonly slowStartMs?: number
   /** Number of connections that are opened to an address when it becomes available. Default: 0. */
   readonly warmConnections?: number
-  /** Health checks of the upstreams; `undefined`: none. */
+  /** Rules of the health checks of the upstreams; `undefined`: no health checks. */
   readonly health?: HealthRules | undefined
   /** Protocol of the service. Default: HTTP/1.1. */
   readonly protocol?: ServiceProtocol
@@ -81,7 +84,7 @@ interface RegistryOptions {
   readonly log?: Log
   /** Returns the wall clock, ms since the epoch. */
   readonly nowMs?: () => number
-  /** Timers of the health checks and of the lookups of names. */
+  /** Timers for the health checks and for the lookups of names. */
   readonly timers?: TaskTimers
   /** Name servers to ask, and time between two lookups of a name whose TTL is not known, ms. Default: none, 5000 ms. */
   readonly dns?: { readonly servers: readonly string[]; readonly refreshMs: number } | undefined
@@ -89,7 +92,7 @@ interface RegistryOptions {
   readonly resolver?: NameResolver
 }
 
-/** A service of the active policy. */
+/** A service of the active policy, with its balancer. */
 interface Served {
   readonly service: UpstreamSettings
   readonly balancer: Balancer
@@ -99,7 +102,7 @@ interface Served {
 class InUse {
   readonly targets = new Map<string, ByAddress<PooledTarget>>()
   readonly seats = new Map<string, ByAddress<ConcurrencyLimiter>>()
-  /** States of the upstreams, by service and origin. */
+  /** States of the upstreams on this node, by service and origin. */
   readonly states = new Map<string, UpstreamStates>()
   /** Retries of the services, by the id of the service. */
   readonly retries = new Map<string, ServiceRetries>()
@@ -144,7 +147,7 @@ export class TargetRegistry implements ExpirySource {
   readonly #checker: HealthChecker
   /** Ends of the drains by operators, ms since the epoch, by service and origin. @bound 4096 drains of the cluster | the drain is refused | none */
   #drainedUntilMs: ReadonlyMap<string, number> = new Map()
-  /** Limit of concurrent health checks, apart from the limits of the calls. */
+  /** Limit of concurrent health checks. It does not count calls. */
   readonly #checkSeats = new ConcurrencyLimiter('health checks', CHECKS_MAX)
   /** Number of ejections since the start of the node, by service, origin and cause. */
   readonly ejections = new EjectionCounts()
@@ -193,7 +196,7 @@ export class TargetRegistry implements ExpirySource {
       this.#adopt(next)
       this.#served = served
       this.#followNames()
-      // The addresses of names may have changed since the policy was prepared.
+      // Use the current addresses of names: they may have changed since the policy was prepared.
       this.#rebalance(served)
       this.#checker.follow(served.flatMap((each) => this.#checkedOf(each)))
     }
@@ -305,7 +308,7 @@ export class TargetRegistry implements ExpirySource {
     return new Balancer(members, { ejection, slowStartMs, onEjected, retries })
   }
 
-  /** Counts the outcomes of calls to the upstreams of services with several upstreams. */
+  /** Starts to count the outcomes of calls to the upstreams of services with several upstreams. */
   #compareTargets(services: readonly Served[]): void {
     for (const { balancer } of services) {
       if (balancer.size > 1) for (const { health } of balancer.targets) health.isCompared = true
@@ -460,11 +463,12 @@ export class TargetRegistry implements ExpirySource {
     this.#families.set(origin.host, family)
     const name = upstreamHost(origin)
     if (isOneFamily(this.#names.addressesOf(name) ?? [])) return
-    // Not within the event of the connection: the change closes its pool.
+    // Change the members after the event of the connection has ended, because the change closes the pool of the
+    // connection.
     queueMicrotask(() => this.#changeAddresses(this.#byName.get(name) ?? []))
   }
 
-  /** Returns the addresses of an upstream, each of which is a member. */
+  /** Returns the addresses of an upstream. Each address is a member of the service. */
   #addressesOf(origin: URL): readonly string[] {
     const addresses = this.#names.addressesOf(upstreamHost(origin))
     if (addresses === undefined) return onlyByName

@@ -104,10 +104,13 @@ export interface UpstreamListener {
 
 /** A call in progress. Every method can also be called after the call has ended. */
 export interface UpstreamCall {
-  /** Counter that grows with each read of bytes for this call. Does not change while the service is silent. */
+  /** Counter that grows each time bytes for this call are read. It does not change while the service sends nothing. */
   readonly reads: number
   resume(): void
-  /** Call this when the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */
+  /**
+   * Ends the use of `timeouts.idleMs` for the rest of the reply's body. Call this when the reply may be silent for any
+   * time.
+   */
   allowSilence(): void
   /**
    * Ignores the rest of the reply, once its head has arrived. Reports no further event. Reads a small rest, so that the

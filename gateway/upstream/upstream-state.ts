@@ -12,7 +12,10 @@ import { LONG_AGO } from './health.ts'
 export class UpstreamState {
   /** End of the ejection, ms of the monotonic clock. */
   ejectedUntil = LONG_AGO
-  /** Number of ejections of which each began soon after the previous one. The time of the ejection depends on it. */
+  /**
+   * Number of successive ejections, each of which began soon after the previous one. The duration of the next ejection
+   * depends on it.
+   */
   #repeated = 0
   /** Time at which the upstream became available again, ms of the monotonic clock. Slow start begins at this time. */
   returnedAt = LONG_AGO
@@ -68,7 +71,7 @@ export class UpstreamState {
     }
   }
 
-  /** Forgets the health checks of an upstream that is no longer checked. */
+  /** Discards the results of the health checks of an upstream that is no longer checked. */
   unchecked(): void {
     this.isFailing = false
     this.checks = undefined

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 
-/** End of the validity of a certificate authority. */
+/** A certificate authority with the end of its validity. */
 export interface AuthorityEnd {
   /** Subject of the authority, on one line. */
   readonly subject: string

@@ -58,7 +58,8 @@ export function parseCallerCertificate(der: Buffer, chain: readonly Buffer[] = [
 
 function parseDer(der: Buffer): X509Certificate {
   if (der.length > CERTIFICATE_MAX_BYTES) throw new Error('the client certificate is larger than 16 KiB')
-  // node:crypto ignores bytes after the certificate, which would change the thumbprint of the same certificate.
+  // Reject bytes after the certificate: node:crypto ignores them, but they would change the thumbprint of the same
+  // certificate.
   const reader = new DerReader(der)
   reader.next(derTags.sequence)
   if (!reader.done) throw new Error('the client certificate is followed by other bytes')
@@ -88,7 +89,7 @@ function namesOf(extensions: Buffer): SubjectNames | undefined {
   }
 }
 
-/** Reader of the `TBSCertificate` of a certificate, positioned at its serial number. */
+/** Returns a reader of the `TBSCertificate` of a certificate, positioned at its serial number. */
 function bodyOf(der: Buffer): DerReader {
   const outer = new DerReader(new DerReader(der).next(derTags.sequence).content)
   const body = new DerReader(outer.next(derTags.sequence).content)
@@ -96,12 +97,12 @@ function bodyOf(der: Buffer): DerReader {
   return body
 }
 
-/** Serial number of a certificate, in the form that revocation lists are searched for. */
+/** Returns the serial number of a certificate, in the form by which revocation lists are searched. */
 export function serialOf({ raw }: X509Certificate): string {
   return serialText(bodyOf(raw).next(derTags.integer))
 }
 
-/** Subject of a certificate in DER, for the comparison with the issuer of a revocation list. */
+/** Returns the subject of a certificate in DER, for the comparison with the issuer of a revocation list. */
 export function subjectOf({ raw }: X509Certificate): Buffer {
   const body = bodyOf(raw)
   body.next(derTags.integer)

@@ -34,7 +34,7 @@ export function isCertificateIssuer(issuer: string): boolean {
 }
 
 /**
- * Identity that a verified certificate proves; `undefined` for none.
+ * Returns the identity that a verified certificate proves; `undefined` for none.
  *
  * A certificate may have at most one URI (X509-SVID §2). If there is one, this URI is the subject. From a CA with a
  * trust domain, a SPIFFE ID of another domain proves no identity. From a CA without a trust domain, a SPIFFE ID is an

@@ -110,8 +110,8 @@ export class ClientTrust {
       const next = intermediates.find((x509) => x509.ca && x509 !== child && isIssuedBy(child, x509, x509.publicKey))
       if (next === undefined) break
       restrict(climb, next)
-      // The issuer of this certificate is not in `tls.client.ca`. Without its revocation list, it is unknown whether
-      // the certificate is revoked.
+      // The issuer of this certificate is not in `tls.client.ca`, so its revocation list is missing, and it is unknown
+      // whether the certificate is revoked.
       if (child === certificate.x509 && this.#usesLists) climb.statusUntilMs = Number.NEGATIVE_INFINITY
       child = next
     }
@@ -130,8 +130,9 @@ export class ClientTrust {
   }
 
   /**
-   * The trusted CA certificate that issued a certificate. If a CA has several certificates with the same key, the result
-   * is the one that is valid longest, because an expired certificate stays in the file for a while after a renewal.
+   * Returns the trusted CA certificate that issued a certificate. If a CA has several certificates with the same key,
+   * returns the one that is valid longest, because an expired certificate stays in the file for a while after a
+   * renewal.
    */
   #issuerOf(child: X509Certificate): Anchor | undefined {
     let found: Anchor | undefined

@@ -78,7 +78,10 @@ export class DerReader {
   }
 }
 
-/** Text of a serial number: its hexadecimal digits without leading zero bytes. Equal numbers have equal texts. */
+/**
+ * Returns the text of a serial number: its hexadecimal digits without leading zero bytes. Equal numbers have equal
+ * texts.
+ */
 export function serialText({ content }: DerElement): string {
   let at = 0
   while (at < content.length - 1 && content[at] === 0) at++

@@ -16,7 +16,7 @@ export const noNames: SubjectNames = Object.freeze({ uris: [], dns: [], emails: 
 /** Tags of the kinds of subject alternative names that are read. Names of other kinds are ignored. */
 const nameTags = { email: 0x81, dns: 0x82, uri: 0x86, address: 0x87 } as const
 
-/** SPIFFE limits an identifier to 2,048 bytes; other names are shorter. */
+/** Maximum length of a name, bytes: the limit of a SPIFFE ID. Other names are shorter. */
 const NAME_MAX = 2048
 
 // Patterns of valid names, by kind. Names of two kinds can still be equal: `a:b@c.example` is valid as URI and as
@@ -39,7 +39,7 @@ export function readSubjectNames(value: Buffer): SubjectNames {
   while (!list.done) {
     const { tag, content } = list.next()
     if (content.length > NAME_MAX) throw invalidName()
-    // Latin-1 keeps every byte, so that a byte above 0x7f does not match the patterns.
+    // Decode as Latin-1, which keeps every byte, so that a byte above 0x7f does not match the patterns.
     const text = content.toString('latin1')
     if (tag === nameTags.uri) names.uris.push(matching(text, uri))
     else if (tag === nameTags.email) names.emails.push(matching(text, email))

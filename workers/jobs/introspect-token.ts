@@ -19,7 +19,7 @@ export interface IntrospectTokenDependencies {
 }
 
 /**
- * Share of the time for which an introspection response may be used. A response that is younger than this share is not
+ * Share of the validity of an introspection response, from 0 to 1. A response that is younger than this share is not
  * renewed, because another run of the job has just renewed it.
  */
 const YOUNG = 0.4

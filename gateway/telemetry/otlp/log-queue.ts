@@ -34,13 +34,13 @@ export class LogQueue {
   }
 
   add({ timeMs, level, message, fields }: NodeLogEntry): void {
-    // The processor does not report the log entries that it drops, so `add` checks the limit of the queue.
+    // Check the limit of the queue here: the processor does not report the log entries that it drops.
     if (this.#added - this.#exporter.taken >= QUEUE_MAX) {
       this.#delivery.dropped(1)
       return
     }
     this.#added++
-    // Without this conversion, the SDK would read a time before the start of the process as an offset from that start.
+    // Convert the time first: the SDK would read a time before the start of the process as an offset from that start.
     const time = hrTime(timeMs)
     this.#logger.emit({
       timestamp: time,

@@ -40,7 +40,7 @@ export class SpanQueue implements SpanOutlet {
 
   add(spans: readonly Span[]): void {
     for (const span of spans) {
-      // The processor does not report the spans that it drops, so `add` checks the limit of the queue.
+      // Check the limit of the queue here: the processor does not report the spans that it drops.
       if (this.#added - this.#exporter.taken >= QUEUE_MAX) {
         this.#delivery.dropped(1)
         continue

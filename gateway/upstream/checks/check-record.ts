@@ -2,9 +2,9 @@ import type { CheckOutcome, CheckResult } from './health-rules.ts'
 
 /** Results of the health checks of one upstream of one service. */
 export class CheckRecord {
-  /** Number of checks since the start of the node, by result. All addresses of an upstream share it. */
+  /** Number of checks since the start of the node, by result. All addresses of an upstream share this count. */
   readonly counts: Record<CheckResult, number>
-  /** Outcome of the latest check; `undefined` before the first check has ended. */
+  /** Outcome of the latest health check; `undefined` before the first check has ended. */
   last: CheckOutcome | undefined
   #inRow = 0
 
@@ -12,7 +12,10 @@ export class CheckRecord {
     this.counts = counts
   }
 
-  /** Records a check. @returns number of consecutive checks that passed, or failed, as this one did */
+  /**
+   * Records the outcome of a health check. @returns number of consecutive checks, this one included, that passed, or
+   * that failed
+   */
   add(outcome: CheckOutcome): number {
     const isSame = (this.last?.result === 'passed') === (outcome.result === 'passed')
     this.#inRow = isSame && this.last !== undefined ? this.#inRow + 1 : 1

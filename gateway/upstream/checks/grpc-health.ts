@@ -23,7 +23,8 @@ export function grpcHealthBody(): Readable {
 }
 
 /**
- * Returns why a gRPC reply does not say SERVING; `undefined` when it does.
+ * Checks the reply to a gRPC health check. Returns the reason why the check has failed; `undefined` when the reply has
+ * the status SERVING.
  *
  * @param body  first bytes of the reply
  */

@@ -6,10 +6,10 @@ import { type CheckOutcome, formatRanges, type HealthRules } from './health-rule
 
 /** Number of bytes of a reply after which the gate closes the connection, because only the status matters. */
 const BODY_MAX_BYTES = 16 * 1024
-/** Number of bytes of a reply that are kept, for a gRPC message. */
+/** Number of bytes of the reply to a health check that are kept: enough for the message of a gRPC check. */
 const KEPT_BYTES = 64
 
-/** Fields of every check. A check has no credential, and no field of a client. */
+/** Header fields of every health check. A health check sends no credential, and no field of a client. */
 const fields = ['user-agent', 'gatehouse-health-check']
 
 /**
@@ -23,7 +23,7 @@ export class HealthCheck implements UpstreamListener {
   #call: UpstreamCall | undefined
   #status = 0
   #bytes = 0
-  /** First bytes of the reply, for a gRPC check. */
+  /** First bytes of the reply's body, for a gRPC check. */
   #kept = Buffer.alloc(0)
 
   /** @param target  pool for this check only; the check closes it */
@@ -32,15 +32,15 @@ export class HealthCheck implements UpstreamListener {
     this.#target = target
   }
 
-  /** Sends the request. Resolves with the outcome; never rejects. */
+  /** Sends the request of the health check. Resolves with the outcome; never rejects. */
   run(): Promise<CheckOutcome> {
     this.#call = this.#target.send(requestOf(this.#rules), this)
     return this.#over.promise
   }
 
-  /** Ends the check because its time has expired. */
+  /** Ends the health check because its maximum time has passed. */
   timeOut(): void {
-    // The status of a reply whose body is slow has already arrived.
+    // If the head of the reply has arrived, its status decides, although its body is slow.
     if (this.#status !== 0 && this.#rules.path !== undefined) this.#decide()
     else this.#end({ result: 'timeout', detail: `no reply within ${this.#rules.timeoutMs} ms` })
   }
@@ -70,7 +70,7 @@ export class HealthCheck implements UpstreamListener {
     else this.#end({ result: 'connection', detail: fault.message })
   }
 
-  /** Compares the reply with the expected one. */
+  /** Compares the status of the reply with the statuses that the rules expect. */
   #decide(trailers?: Trailers): void {
     const { path, expect } = this.#rules
     const status = this.#status

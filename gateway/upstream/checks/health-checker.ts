@@ -9,7 +9,7 @@ import type { CheckOutcome, HealthRules } from './health-rules.ts'
 export const CHECKS_MAX = 64
 /** Longest time from the start of the node, or from a change of the policy, to the first check of an upstream, ms. */
 const FIRST_MS = 1000
-/** Largest difference between the interval and the time between two checks, as a share of the interval. */
+/** Maximum random deviation of the time between two health checks from their interval, as a share of the interval. */
 const JITTER = 0.2
 
 /** An upstream of a service that has health checks. */
@@ -32,10 +32,13 @@ interface HealthCheckerOptions {
   readonly random?: () => number
 }
 
-/** The checks of one upstream. Its upstream is replaced when a new policy has the same rules for it. */
+/**
+ * The health checks of one upstream. If a new policy has the same rules for the upstream, its checks continue with the
+ * new upstream object.
+ */
 interface RunningChecks {
   upstream: CheckedUpstream
-  /** Ends the checks; the outcome of a running check is then ignored. */
+  /** Ends the health checks. The outcome of a check that is running is then ignored. */
   end: (() => void) | undefined
 }
 
@@ -47,7 +50,7 @@ export class HealthChecker {
   readonly #log: HealthCheckerOptions['log']
   readonly #random: () => number
   readonly #task: Supervisor
-  /** Slots of running checks. At most one check of each upstream waits. */
+  /** Slots for the health checks that run at the same time. At most one check of each upstream waits for a slot. */
   readonly #slots = new Semaphore(CHECKS_MAX, Number.POSITIVE_INFINITY)
   /** Checks of the policy in force, by service, then by origin, address and rules. @bound policy */
   readonly #running = new Map<string, Map<string, RunningChecks>>()
@@ -59,7 +62,7 @@ export class HealthChecker {
     this.#task = new Supervisor('upstream-checks', timers)
   }
 
-  /** Checks these upstreams, and no others. Upstreams with unchanged rules keep their timers. */
+  /** Checks the health of these upstreams, and of no others. Upstreams with unchanged rules keep their timers. */
   follow(upstreams: readonly CheckedUpstream[]): void {
     const next = Map.groupBy(upstreams, ({ service }) => service)
     for (const service of this.#running.keys()) if (!next.has(service)) this.followService(service, [])
@@ -86,7 +89,7 @@ export class HealthChecker {
     else this.#running.set(service, next)
   }
 
-  /** Starts the checks. Until then, `follow` only remembers the upstreams. */
+  /** Starts the health checks. Before this call, `follow` only stores the upstreams to check. */
   start(): void {
     this.#isStarted = true
     for (const running of this.#running.values()) {
@@ -107,7 +110,8 @@ export class HealthChecker {
   }
 
   async #check(checks: RunningChecks): Promise<void> {
-    // A node that has no slot for a check within the interval knows nothing of the upstream: its state stays.
+    // Leave the state of the upstream unchanged: without a slot for a check within the interval, the node has learned
+    // nothing about it.
     if (!(await this.#slots.take(checks.upstream.rules.intervalMs))) return
     try {
       const { rules, open } = checks.upstream

@@ -1,14 +1,14 @@
-/** Range of statuses, both ends included. */
+/** Range of HTTP statuses; both ends are included. */
 export interface StatusRange {
   readonly from: number
   readonly to: number
 }
 
-/** How the upstreams of a service are checked. */
+/** Rules for the health checks of the upstreams of a service. */
 export interface HealthRules {
   /** Path and query of the request; `undefined`: the health check of gRPC (`grpc.health.v1.Health/Check`). */
   readonly path: string | undefined
-  /** Statuses with which a check passes. */
+  /** HTTP statuses with which a check passes. */
   readonly expect: readonly StatusRange[]
   /** Mean time between two checks of an upstream, ms. */
   readonly intervalMs: number
@@ -27,11 +27,14 @@ export type CheckResult = (typeof checkResults)[number]
 /** Outcome of one health check. */
 export interface CheckOutcome {
   readonly result: CheckResult
-  /** One line for operators, such as `status 503, expected 200-299`. Contains nothing of the reply but its status. */
+  /**
+   * Explanation of the outcome for operators on one line, such as `status 503, expected 200-299`. Contains no part of
+   * the reply except its status.
+   */
   readonly detail: string
 }
 
-/** Returns ranges as a policy states them: `200-299, 401`. */
+/** Formats ranges of statuses as in a policy: `200-299, 401`. */
 export function formatRanges(ranges: readonly StatusRange[]): string {
   return ranges.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`)).join(', ')
 }

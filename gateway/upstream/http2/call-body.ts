@@ -33,7 +33,7 @@ export class CallBody {
   #kept: Buffer[] | undefined = []
   #bytes = 0
   #listening = false
-  /** True when the last byte of the body was read. */
+  /** True once the last byte of the body has been read. */
   #complete = false
   #stopped = false
 
@@ -52,7 +52,7 @@ export class CallBody {
     return this.#body.mayHaveTrailers ?? this.#contentLength === undefined
   }
 
-  /** True when all bytes of the body were passed to the stream. */
+  /** True once all bytes of the body have been passed to the stream. */
   get isSent(): boolean {
     return this.#complete
   }
@@ -79,12 +79,12 @@ export class CallBody {
     }
   }
 
-  /** Call this when the stream of the body is lost. No byte is sent until the next `start`. */
+  /** Detaches the body from its stream. Called when the stream is lost. No byte is sent until the next `start`. */
   detach(): void {
     this.#stream = undefined
   }
 
-  /** Call this when the reply has begun: the request is then never sent again, so the kept bytes are dropped. */
+  /** Drops the kept bytes. Called when the reply has begun, because the request is then never sent again. */
   commit(): void {
     this.#kept = undefined
   }
@@ -146,7 +146,8 @@ export class CallBody {
       this.#kept.push(chunk)
       stream.write(chunk)
     } else {
-      // Once the kernel has the bytes, their memory returns to the pool. After a failed write the block is not returned.
+      // Return the memory of the bytes to the pool once the kernel has the bytes. After a failed write, the block is
+      // not returned.
       stream.write(chunk, (error) => {
         if (error == null) giveBack(chunk)
       })

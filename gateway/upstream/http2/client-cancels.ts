@@ -8,7 +8,7 @@ const CLIENTS_MAX = 10_000
 /** Counts the calls to one upstream that each client cancels. A client is an IPv4 address or an IPv6 /64. */
 export class ClientCancels {
   /**
-   * Budgets by IPv4 address or IPv6 /64.
+   * Budgets of cancelled calls, by IPv4 address or IPv6 /64.
    *
    * @bound {@link CLIENTS_MAX} addresses for each upstream | further addresses are not counted | none
    */

@@ -28,11 +28,11 @@ export interface CallCarrier {
   ): ClientHttp2Stream
   /** Returns a number that is greater for each turn of the event loop in which the service has sent something. */
   turn(): number
-  /** Called when the head of a reply has arrived. */
+  /** Called when the head of a reply has arrived on the session. */
   answered(status: number): void
   /** Whether the service has certainly not processed the request of a stream that ended without a reply. */
   isUnprocessed(stream: ClientHttp2Stream): boolean
-  /** Describes why a stream ended. @returns a fault for a call without a complete reply */
+  /** Describes why a stream ended. @returns the fault for a call that got no complete reply */
   faultOf(stream: ClientHttp2Stream, isAnswered: boolean): GatewayFault
   /**
    * Called when a call ends or leaves the session.
@@ -46,7 +46,7 @@ export interface CallCarrier {
 export interface Http2CallKeeper {
   /** Origin and address, for error messages. */
   readonly text: string
-  /** Sends a call on another session, after the service has not processed the call. */
+  /** Sends a call on another session. Called when the service has not processed the call. */
   repeat(call: Http2Call): void
   /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
   cancelled(call: Http2Call): void
@@ -79,7 +79,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   waiting: WaitingCall | undefined
   /** Header fields of the request. Set before the call gets a session. */
   list!: RequestList
-  /** True when the call needs a session that has worked recently: the call repeats a request. */
+  /** True when the call must get a session that has worked recently, because the call repeats a request. */
   readonly fresh: boolean
   /** Number of sessions on which the call has been tried. */
   tried = 0
@@ -96,7 +96,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   #whole: Buffer | undefined
   #carrier: CallCarrier | undefined
   #stream: ClientHttp2Stream | undefined
-  /** Longest time without a byte of the reply's body, ms. Can change when the head arrives. */
+  /** Longest time for which the body of the reply may pause between two bytes, ms. Can change when the head arrives. */
   #idleMs: number
   /** Number of the sweep (one every 250 ms) at which the current wait times out; 0 when no deadline is set. */
   #deadline = 0
@@ -163,7 +163,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
       return
     }
     this.#stream = stream
-    // Without this listener, an error of the stream would end the process.
+    // Add this listener, because without a listener an error of the stream would end the process.
     stream.on('error', () => undefined)
     this.#noticeEnd(stream)
     stream.on('response', (_, flags, list: readonly string[]) => {
@@ -206,7 +206,10 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     stream.push = pushNoticed
   }
 
-  /** Call this before the readable side of the call's stream ends. */
+  /**
+   * Records that the reply is complete, unless the stream was reset. Must be called before the readable side of the
+   * stream ends.
+   */
   ending(stream: ClientHttp2Stream): void {
     if (!stream.closed) this.#isWhole = true
   }
@@ -244,7 +247,8 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     if (!this.#isCurrent(stream)) return
     // Set the deadline after `onHead`, because the listener may have changed `idleMs` in it.
     this.#deadline = carrier.clock.after(this.#idleMs)
-    // Node.js emits data that came with the head before the head. Until now they are in the buffer of the stream.
+    // Add the `data` listener only now: Node.js would emit data that came with the head before it reports the head.
+    // Until now, these data are in the buffer of the stream.
     stream.on('data', (chunk: Buffer) => {
       if (this.#isCurrent(stream)) this.#relaying(() => this.#onData(stream, chunk))
     })
@@ -262,7 +266,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     const room = this.#listener.onData(chunk)
     if (room || !this.#isCurrent(stream)) return
     this.#paused = true
-    // No deadline while the client's back-pressure pauses the reply.
+    // Set no deadline while the client's back-pressure pauses the reply.
     this.#deadline = 0
     stream.pause()
   }
@@ -304,13 +308,14 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   bodyHeld(): void {
-    // If the reply began before the request was sent completely, no time limit for the first byte is needed: the idle
-    // timeout of the reply's body applies.
+    // Set no time limit for the first byte if the reply began before the request was sent completely: the idle timeout
+    // of the reply's body applies.
     if (!this.#answered) this.#deadline = this.#carrier!.clock.after(this.#request.timeouts.firstByteMs)
   }
 
   bodyAwaited(): void {
-    // No deadline while the client sends its body: the client side of the exchange limits how long a client can stall.
+    // Set no deadline while the client sends its body: the client side of the exchange limits how long a client can
+    // stall.
     if (!this.#answered) this.#deadline = 0
   }
 

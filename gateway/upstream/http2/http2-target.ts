@@ -60,8 +60,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   readonly #host: string
   readonly #seats: ConcurrencyLimiter
   /**
-   * Shared sessions that take calls of all clients. `#separate`: sessions for clients with too many cancels, by the key
-   * of the client.
+   * Sessions that all clients share.
    *
    * @bound calls: `max_calls` of the service | the request is refused | gatehouse_upstream_connections
    */

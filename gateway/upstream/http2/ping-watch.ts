@@ -12,8 +12,8 @@ const sweepsOf = (ms: number): number => Math.ceil(ms / SWEEP_MS)
 export class PingWatch {
   readonly #sweep: Sweep
   /**
-   * Number of bytes that the service had sent when it last sent something; `#heardAt`: number of the sweep at that
-   * time.
+   * Number of bytes that the service had sent when it last sent something. `#heardAt` is the number of the sweep at
+   * that time.
    */
   #read = 0
   #heardAt: number
@@ -21,7 +21,7 @@ export class PingWatch {
   #pingedAt: number | undefined
   /** True while the reply to a PING is outstanding. */
   #waits = false
-  /** True when the service has sent the head or data of a reply since the latest PING. */
+  /** True when the service has sent the head or data of a reply since the latest PING was sent. */
   #hasAnswered = true
 
   constructor(sweep: Sweep) {

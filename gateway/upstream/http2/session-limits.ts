@@ -7,7 +7,7 @@ export const CALLS_MAX = 100
  * not share one TCP connection.
  */
 export const CALLS_SPREAD = 32
-/** Maximum number of sessions to one upstream that all clients share. */
+/** Maximum number of sessions to one upstream that its clients share. */
 export const SHARED_MAX = 256
 
 /**
@@ -48,7 +48,7 @@ export const CLOSED_MS = 1000
 export const SILENT_MS = 10_000
 /** Time without a byte from a service, after which the gate sends a PING together with the next call, ms. */
 export const STALE_MS = 5_000
-/** Time for the reply to a PING, ms. Without a reply in this time, the session is closed. */
+/** Maximum time until the reply to a PING, ms. Without a reply in this time, the session is closed. */
 export const PING_ACK_MS = 10_000
 /**
  * Shortest time between two PINGs to a service that sent neither head nor data meanwhile, ms. gRPC servers close

@@ -131,8 +131,8 @@ export class UpstreamSession implements CallCarrier {
     this.#watch = new PingWatch(this.clock)
     socket.on(keeper.tls === undefined ? 'connect' : 'secureConnect', () => this.#connected())
     if (socket instanceof TLSSocket) {
-      // Read the certificate before the own listener of Node.js for this event, which verifies it: after that, an
-      // invalid certificate cannot be read.
+      // Add this listener before that of Node.js for the same event, which verifies the certificate: an invalid
+      // certificate cannot be read after the verification.
       socket.prependListener('secure', () => {
         this.#peer = seenCertificate(socket)
         if (this.#peer !== undefined) keeper.presented(this.#peer)
@@ -292,8 +292,8 @@ export class UpstreamSession implements CallCarrier {
     const { rstCode } = stream
     const why =
       this.#error?.message ?? (rstCode === 0 ? 'the reply is incomplete' : `stream reset with ${codeName(rstCode)}`)
-    // The session has carried other calls before this error. Most likely the connection broke while it was idle, before
-    // the service read the request, so a retry is possible.
+    // Allow a retry, because the session has carried other calls before this error: most likely the connection broke
+    // while it was idle, before the service read the request.
     const retryable = !isAnswered && this.#started > 1 && this.#error !== undefined
     const options = { cause: this.#error, retryable, unanswered: !isAnswered }
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${why}`, options)
@@ -443,7 +443,7 @@ function codeName(code: number): string {
   return errorNames[code] ?? String(code)
 }
 
-/** Names of the HTTP/2 error codes (RFC 9113 §7), by their number. */
+/** Names of the HTTP/2 error codes (RFC 9113 §7). The index of a name is its code. */
 const errorNames = [
   'NO_ERROR',
   'PROTOCOL_ERROR',

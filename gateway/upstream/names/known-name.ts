@@ -7,16 +7,22 @@ export const ADDRESSES_MAX = 64
 const MISSING_MS = 30_000
 /** Time for which the latest addresses stay in use while no name server replies, ms. */
 const UNAVAILABLE_MS = 3_600_000
-/** Pause after the first of consecutive failed lookups, ms. The pause doubles, up to the usual one. */
+/**
+ * Time between the first of consecutive failed lookups and the next lookup, ms. It doubles with each further failure,
+ * up to the usual time.
+ */
 const RETRY_MS = 1000
-/** The pause is up to this share longer, at random, so that nodes do not ask at the same moment. */
+/**
+ * Maximum random extension of the time between two lookups, as a share of this time, so that nodes do not ask at the
+ * same moment.
+ */
 const JITTER = 0.2
 
-/** Results of lookups, as in metrics. */
+/** Results of lookups, as the metrics show them. */
 export const lookupResults = ['resolved', 'missing', 'refused', 'failed'] as const
 export type LookupResult = (typeof lookupResults)[number]
 
-/** Why a lookup gave no addresses. */
+/** A failed lookup: the result, and the reason why it gave no addresses. */
 export interface LookupFailure {
   readonly result: Exclude<LookupResult, 'resolved'>
   readonly message: string
@@ -25,7 +31,7 @@ export interface LookupFailure {
 /** Addresses of one name, and its latest lookups. */
 export class KnownName {
   readonly name: string
-  /** Addresses that upstreams use; `undefined`: not known. */
+  /** Addresses of the name that upstreams use; `undefined` while they are not known. */
   addresses: readonly string[] | undefined
   /** Number of addresses in the latest reply beyond {@link ADDRESSES_MAX}. */
   unused = 0
@@ -39,14 +45,14 @@ export class KnownName {
   /** Time of the first reply without addresses since the latest successful lookup, ms. */
   #missingSince: number | undefined
   #validMs: number | undefined
-  /** Ends the lookups; `undefined`: they have not begun, or the policy no longer has the name. */
+  /** Ends the lookups of the name; `undefined` when they have not begun, or when the policy no longer has the name. */
   end: (() => void) | undefined
 
   constructor(name: string) {
     this.name = name
   }
 
-  /** Records a reply. @returns whether the addresses have changed */
+  /** Records the reply to a lookup. @returns whether the addresses have changed */
   resolved(found: readonly string[], validMs: number | undefined, now: number): boolean {
     this.counts.resolved++
     this.#failuresInRow = 0
@@ -56,7 +62,7 @@ export class KnownName {
     this.resolvedAt = now
     const all = new Set(found)
     const before = this.addresses ?? []
-    // Addresses in use come first: a name with more addresses than the maximum keeps those that it uses.
+    // Sort addresses in use first, so that a name with more addresses than the maximum keeps those that it uses.
     const kept = before.filter((address) => all.delete(address))
     const next = [...kept, ...all].slice(0, ADDRESSES_MAX)
     this.unused = kept.length + all.size - next.length
@@ -65,7 +71,10 @@ export class KnownName {
     return true
   }
 
-  /** Records a failure. @returns whether the addresses have changed: their time in use has expired */
+  /**
+   * Records a failed lookup. @returns whether the addresses have changed, because the time for which they stay in use
+   * has expired
+   */
   failed(failure: LookupFailure, now: number): boolean {
     this.counts[failure.result]++
     this.#failuresInRow++
@@ -78,7 +87,7 @@ export class KnownName {
     return true
   }
 
-  /** Returns the pause before the next lookup, ms. @param random  number from 0 to 1 */
+  /** Returns the time until the next lookup, ms. @param random  number from 0 to 1 */
   pauseMs(refreshMs: number, random: number): number {
     const usualMs = this.#validMs ?? refreshMs
     const retryMs = RETRY_MS * 2 ** Math.min(this.#failuresInRow - 1, 30)

@@ -3,7 +3,7 @@ import { Resolver, lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { NameLookup } from '../../base/guarded-lookup.ts'
 
-/** Shortest and longest time for which a reply of a name server is used, ms, whatever its TTL. */
+/** Shortest and longest time for which the addresses from a name server are used, ms, regardless of their TTL. */
 const VALID_MIN_MS = 1000
 const VALID_MAX_MS = 3_600_000
 /** Maximum wait for a reply of one name server, ms. The next server, or the same one, is then asked. */
@@ -11,7 +11,7 @@ const REPLY_MS = 2000
 /** Number of times that each name server is asked for one lookup. */
 const TRIES = 2
 
-/** Result of a lookup. */
+/** Result of a successful lookup. */
 export interface ResolvedName {
   readonly addresses: readonly string[]
   /** Time for which the addresses are valid (TTL), ms; `undefined`: not known. */
@@ -69,7 +69,10 @@ export function nameResolver(servers: readonly string[]): NameResolver {
   return { resolve, lookup: lookupOne, lookupsMax: 16 }
 }
 
-/** Asks for IPv4 and IPv6 addresses. Some name servers fail for one of the families: the other one is then used. */
+/**
+ * Asks for IPv4 and IPv6 addresses in two queries. If a name server fails for one of the families, the other one is
+ * used.
+ */
 async function resolveBoth(resolver: Resolver, name: string): Promise<ResolvedName> {
   const results = await Promise.allSettled([
     resolver.resolve4(name, { ttl: true }),
@@ -78,7 +81,7 @@ async function resolveBoth(resolver: Resolver, name: string): Promise<ResolvedNa
   const found = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   if (found.length === 0) {
     const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
-    // A failed query says more than the reply that the other family has no address.
+    // Report the failed query: it explains more than the reply that the other family has no address.
     throw errors.find((error) => !isMissing(error)) ?? errors[0] ?? new Error(`${name} has no address`)
   }
   const ttlMs = Math.min(...found.map(({ ttl }) => ttl)) * 1000
@@ -86,7 +89,7 @@ async function resolveBoth(resolver: Resolver, name: string): Promise<ResolvedNa
   return { addresses: found.map(({ address }) => address), validMs }
 }
 
-/** Whether an error of a lookup says that the name does not exist or has no address. */
+/** Whether an error of a lookup means that the name does not exist or has no address. */
 export function isMissing({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ENOTFOUND' || code === 'ENODATA'
 }

@@ -4,7 +4,10 @@ import { processTimers, Supervisor, type TaskTimers } from '../../base/superviso
 import { KnownName, type LookupFailure } from './known-name.ts'
 import { isMissing, type NameResolver, type ResolvedName } from './name-resolver.ts'
 
-/** Maximum wait of a lookup for the others, ms. The lookup is then left out. */
+/**
+ * Maximum time for which a lookup waits until other lookups have ended, ms. After this time, the lookup is skipped
+ * until its next time.
+ */
 const WAIT_MS = 60_000
 /** Default time between two lookups of a name whose TTL is not known, ms. */
 const REFRESH_MS = 5000
@@ -13,7 +16,7 @@ type Log = (level: 'info' | 'warn', message: string, fields: Readonly<Record<str
 
 export interface UpstreamNamesOptions {
   readonly log: Log
-  /** Called after each lookup. @param isChanged  whether the addresses of the name have changed */
+  /** Called after each lookup of a name. @param isChanged  whether the addresses of the name have changed */
   readonly onLookup: (name: string, isChanged: boolean) => void
   readonly timers?: TaskTimers | undefined
   readonly resolver: NameResolver
@@ -33,7 +36,7 @@ export class UpstreamNames {
   readonly #task: Supervisor
   readonly #refreshMs: number
   readonly #random: () => number
-  /** Slots of running lookups. At most one lookup of each name waits. */
+  /** Slots for the lookups that run at the same time. At most one lookup of each name waits for a slot. */
   readonly #slots: Semaphore
   /** Names of the upstreams of the policy in force. @bound policy */
   #known = new Map<string, KnownName>()
@@ -64,7 +67,7 @@ export class UpstreamNames {
     return resolvedAt === undefined ? undefined : this.#timers.now() - resolvedAt
   }
 
-  /** Looks up these names, and no others. Names that stay keep their addresses. */
+  /** Looks up these names from now on, and no others. Names that stay keep their addresses. */
   follow(names: ReadonlySet<string>): void {
     const next = new Map<string, KnownName>()
     for (const name of names) next.set(name, this.#known.get(name) ?? new KnownName(name))
@@ -77,7 +80,7 @@ export class UpstreamNames {
     if (this.#isStarted) this.start()
   }
 
-  /** Starts the lookups. Until then, `follow` only remembers the names. */
+  /** Starts the lookups. Before this call, `follow` only stores the names. */
   start(): void {
     this.#isStarted = true
     for (const known of this.#known.values()) known.end ??= this.#repeat(known)

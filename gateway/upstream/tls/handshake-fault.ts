@@ -1,7 +1,10 @@
 import { GatewayFault } from '../../base/fault.ts'
 import type { SeenCertificate } from './seen-certificate.ts'
 
-/** Explanations of TLS alerts and errors of OpenSSL, by a pattern of their reason. The first match applies. */
+/**
+ * Explanations of TLS alerts and OpenSSL errors, each with a pattern that their reason matches. The first match
+ * applies.
+ */
 const explanations: readonly (readonly [pattern: RegExp, explanation: string])[] = [
   [/certificate required/i, 'the upstream requires a client certificate; set upstream_tls.certificate and key'],
   [
@@ -50,7 +53,7 @@ export function handshakeFault({ origin, error, authorizationError, peer, open }
   return new GatewayFault('upstream-handshake', 'upstream', message, { cause: error, retryable: !open })
 }
 
-/** Describes what is wrong with the certificate of an upstream, and the remedy. */
+/** Describes the flaw of an upstream's certificate, and the remedy. */
 function certificateText(code: string, error: Error, peer: SeenCertificate | undefined): string {
   const subject = `the certificate of the upstream${peer === undefined ? '' : ` (${peer.names})`}`
   switch (code) {

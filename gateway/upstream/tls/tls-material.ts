@@ -7,7 +7,7 @@ import { unreadableText } from '../../config/unreadable-text.ts'
 import { pemCertificates } from '../../x509/pem-certificates.ts'
 import { defaultMinVersion, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
 
-/** Key of `upstream_tls` whose file is unusable. */
+/** Key of `upstream_tls` whose file is unusable, such as `ca_file`. */
 export type TlsKey = 'ca' | 'certificate' | 'key'
 
 /** A file of `upstream_tls` is unusable. The message names the file, the error and the remedy, and contains no key. */
@@ -104,7 +104,7 @@ function contextOf({ ca, cert, key, minVersion }: Texts & { readonly minVersion:
       ...(cert !== undefined && { cert, key }),
     })
   } catch (error) {
-    // OpenSSL rejects, for example, certificates with a key or a signature that is too weak.
+    // OpenSSL has rejected the certificates, for example because a key or a signature is too weak.
     const { code, message } = error as NodeJS.ErrnoException
     throw new TlsFileError(cert === undefined ? 'ca' : 'certificate', `cannot be used for TLS (${code ?? message})`)
   }

@@ -13,7 +13,7 @@ export function tlsOptions(
   { context, serverName }: TlsMaterial,
   protocol: 'http/1.1' | 'h2',
 ): ConnectionOptions {
-  // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
+  // Send no server name for an IP address (RFC 6066 §3). The certificate must still be valid for the address.
   const servername = serverName ?? (isIP(host) === 0 ? host : undefined)
   return {
     secureContext: context,

@@ -9,12 +9,12 @@ import type { UpstreamTls } from './upstream-tls.ts'
  */
 const SETTLED_MS = 2000
 
-/** Result of checking the files of a source. */
+/** Result of checking the files of a TLS source for changes. */
 export type TlsRefresh =
   | { readonly outcome: 'unchanged' }
-  /** The new contents are in use. */
+  /** The files have changed, and their new contents are in use. */
   | { readonly outcome: 'changed' }
-  /** The new contents are unusable, and the previous ones stay in use. Reported once for each different error. */
+  /** The new contents are unusable, and the previous contents stay in use. Reported once for each different error. */
   | { readonly outcome: 'rejected'; readonly error: TlsFileError }
 
 const unchanged: TlsRefresh = { outcome: 'unchanged' }
@@ -71,7 +71,7 @@ export class TlsSource {
       return { outcome: 'changed' }
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error
-      // Forget the metadata, so that the next check reads the files again even if they have not changed.
+      // Discard the metadata, so that the next check reads the files again even if they have not changed.
       this.#seen = undefined
       return this.#rejected(error, now)
     }

@@ -81,8 +81,7 @@ function maskWords({ bytes, words }: FrameMemory, maskAt: number, end: number): 
   const endWord = end >>> 2
   const before = firstWord * 4 - payloadAt
   for (let i = 0; i < before; i++) bytes[payloadAt + i] = bytes[payloadAt + i]! ^ bytes[maskAt + i]!
-  // The first whole word begins `before` bytes after the start of the payload, so rotate the mask by this number of
-  // bytes.
+  // Rotate the mask by `before` bytes: the first whole word begins this number of bytes after the start of the payload.
   for (let i = 0; i < MASK_BYTES; i++) wordBytes[i] = bytes[maskAt + ((before + i) & 3)]!
   const key = word[0]!
   for (let i = firstWord; i < endWord; i++) words[i] = words[i]! ^ key

@@ -22,7 +22,7 @@ export type FrameCarrier = Pick<Carrier, 'usable' | 'unsentBytes' | 'write'>
 export class FrameBatch {
   #block: Block | undefined
   #carrier: FrameCarrier | undefined
-  /** Bytes of the block that are in use. */
+  /** Number of bytes of the memory block that are in use. */
   #size = 0
   #ending = false
   #lent = 0
@@ -65,7 +65,7 @@ export class FrameBatch {
     }
     block.writes++
     carrier.write(bytes, block.sent)
-    // Without TLS, the kernel usually takes all bytes within `write`, and the block is free again.
+    // Check whether the block is free again: without TLS, the kernel usually takes all bytes within `write`.
     if (carrier.unsentBytes === 0) return
     this.#block = undefined
     this.#lent++

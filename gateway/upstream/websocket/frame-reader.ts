@@ -83,7 +83,7 @@ export class FrameReader {
       if (!this.#inPayload) {
         at = this.#readHead(bytes, at, to)
         if (!this.#inPayload) return
-        // A frame without a payload is complete even when no unread byte is left.
+        // Go on with a frame without a payload: it is complete even when no unread byte is left.
         if (this.#left > 0) continue
       }
       at = this.#readPayload(bytes, at, to)
@@ -136,7 +136,7 @@ export class FrameReader {
     const short = head[1]! & 0x7f
     let length = short
     if (short === 126) length = head.readUInt16BE(2)
-    // Above 2^53, JavaScript numbers are not exact. The length then exceeds the limit in any case.
+    // Above 2^53, the number is not exact, but such a length exceeds the limit in any case.
     else if (short === 127) length = head.readUInt32BE(2) * 2 ** 32 + head.readUInt32BE(6)
     this.#headSize = 0
     this.#headLength = 2

@@ -46,7 +46,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
 
   begin(head: ReplyHead, protocol: string): void {
     this.#switched = true
-    // A WebSocket may be open for days: release the memory of the handshake.
+    // Release the memory of the handshake: a WebSocket may be open for days.
     this.request = undefined
     this.head = undefined
     this.#listener.onSwitch(head, protocol)
