@@ -9,7 +9,8 @@
 /** The rooms of gateway/, lowest level first. A room imports lower levels only: never its own level, never upwards. */
 const levels = [
   ['base', 'x509'],
-  ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
+  // The console is compiled for browsers.
+  ['config', 'telemetry', 'redis', 'oauth', 'ext-authz', 'console'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes', 'pages', 'overload'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys', 'drains'],
   ['revisions'],
@@ -49,11 +50,21 @@ const homes = {
   fastify: ['gateway/admin'],
   'fastify-type-provider-zod': ['gateway/admin'],
   '@fastify/': ['gateway/admin'],
+  react: ['gateway/console'],
+  'react-dom': ['gateway/console'],
+  uplot: ['gateway/console'],
+  vite: ['gateway/console'],
   jose: ['gateway/oauth', 'gateway/issuers', 'gateway/tokens', 'gateway/credentials', 'deploy/demo'],
 }
 
 /** Files that nothing imports, because a person or a process starts them. */
-const entries = ['gateway/cli/gatehouse[.]mjs', 'gateway/main[.]ts', 'workers/main[.]ts']
+const entries = [
+  'gateway/cli/gatehouse[.]mjs',
+  'gateway/main[.]ts',
+  'gateway/console/main[.]tsx',
+  'gateway/console/build[.]mjs',
+  'workers/main[.]ts',
+]
 
 const shipped = '^(gateway|workers|deploy)/'
 const outside = '^(fs|net|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|sqlite)(/|$)'
@@ -107,6 +118,12 @@ module.exports = {
       { path: '^gateway/', pathNot: rooms(0, workerLevel + 1) },
     ),
     forbid(
+      'console-is-for-browsers',
+      'the console is compiled for browsers: nodes and workers serve its built files and import none of its sources',
+      { path: '^(gateway|workers)/', pathNot: '^gateway/console/' },
+      { path: '^gateway/console/' },
+    ),
+    forbid(
       'known-rooms',
       'a new room of gateway/ gets a level in this file before it gets imports',
       { path: '^gateway/', pathNot: rooms(0) },
@@ -124,8 +141,8 @@ module.exports = {
     forbid(
       'declared-packages',
       'what ships imports only what package.json lists for those who install it',
-      // `npm run docs` runs in a checkout.
-      { path: shipped, pathNot: '^deploy/docs/' },
+      // `npm run docs` runs in a checkout, and Vite compiles the console.
+      { path: shipped, pathNot: '^(deploy/docs|gateway/console)/' },
       // The demo installs it by itself: deploy/demo/install-provider.ts.
       { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '^node_modules/oidc-provider/' },
     ),
@@ -152,6 +169,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^gateway/console/dist' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['node', 'import', 'require', 'default', 'types'],

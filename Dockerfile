@@ -12,12 +12,22 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --lo
 # Keeps only the build of uWebSockets.js for this platform.
 RUN find node_modules/uWebSockets.js -name 'uws_*.node' ! -name "uws_linux_$(node -p process.arch)_$(node -p process.versions.modules).node" -delete
 
+# The console needs the development packages only while it is built.
+FROM ${NODE_IMAGE} AS console
+WORKDIR /opt/gatehouse
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+COPY gateway/base gateway/base
+COPY gateway/console gateway/console
+RUN node gateway/console/build.mjs
+
 FROM ${NODE_IMAGE} AS gatehouse
 WORKDIR /opt/gatehouse
 COPY --from=packages /opt/gatehouse/node_modules node_modules
 COPY package.json LICENSE ./
 COPY bin bin
 COPY gateway gateway
+COPY --from=console /opt/gatehouse/gateway/console/dist gateway/console/dist
 COPY workers workers
 RUN ln -s /opt/gatehouse/bin/gatehouse /usr/local/bin/gatehouse
 # Without --disable-sigusr1, SIGUSR1 would open the inspector of a running node.

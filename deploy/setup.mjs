@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { keepCompiled } from '../gateway/cli/compile-cache.mjs'
 import { hasChromium, installChromium } from './chromium.mjs'
+import { buildConsole, consoleBuilt } from './console.mjs'
 import { hasApt, PackageLists } from './debian.mjs'
 import { takeLock } from './file-lock.mjs'
 import { installPackages, linkNode, nodeLinked, packagesInstalled } from './packages.mjs'
@@ -21,7 +22,7 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Prometheus, Chromium
+  (none)          set up: packages, Node 24, the console, Redis, nginx, HAProxy, Caddy, Prometheus, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   test:chaos …    the chaos matrix: faults of every part under load, and invariants after each
@@ -37,8 +38,6 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
 
 const biome = 'node_modules/@biomejs/biome/bin/biome'
 const vitest = 'node_modules/vitest/vitest.mjs'
-/** State of the incremental type check. Git ignores the folder. */
-const typeState = join('.gatehouse', 'cache', 'types.tsbuildinfo')
 
 /**
  * Returns the steps of each verb. A step is a command, or a list of commands that run at the same time. The first step
@@ -69,12 +68,19 @@ function docsSite(words) {
 function checks() {
   const rooms = ['gateway', 'workers', 'bench', 'deploy', 'test'].filter((room) => existsSync(join(root, room)))
   return [
-    ['node_modules/typescript/bin/tsc', '-p', '.', '--noEmit', '--incremental', '--tsBuildInfoFile', typeState],
+    typeCheck('.', 'types'),
+    typeCheck('gateway/console', 'console-types'),
     [biome, 'ci', '.'],
     ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.cjs', ...rooms],
     ['deploy/commit-subjects.mjs'],
     ['deploy/prose/check.ts'],
   ]
+}
+
+/** An incremental type check. Git ignores the folder of its state. */
+function typeCheck(project, state) {
+  const file = join('.gatehouse', 'cache', `${state}.tsbuildinfo`)
+  return ['node_modules/typescript/bin/tsc', '-p', project, '--noEmit', '--incremental', '--tsBuildInfoFile', file]
 }
 
 /** Servers that a verb needs in addition to packages and Redis. */
@@ -89,7 +95,7 @@ const runsTests = new Set([undefined, 'test', 'watch', 'mutants'])
 async function setUp(verb) {
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
   const chromiumMissing = runsTests.has(verb) && !hasChromium()
-  const ready = packagesInstalled(root) && nodeLinked(root)
+  const ready = packagesInstalled(root) && nodeLinked(root) && consoleBuilt(root)
   if (ready && !redisMissing() && servers.length === 0 && !chromiumMissing) return
   refuseWithoutApt(servers.map(([name]) => name))
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
@@ -106,7 +112,8 @@ async function setUp(verb) {
 async function preparePackages() {
   if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
   linkNode(root)
-  nodeRuntime(root)
+  const node = nodeRuntime(root)
+  if (!consoleBuilt(root)) await withProgress('building the console', () => buildConsole(root, node))
 }
 
 /** Unpacks the missing programs one after the other, with one set of package lists. */

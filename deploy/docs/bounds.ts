@@ -6,10 +6,10 @@ const root = join(import.meta.dirname, '../..')
 
 /**
  * Folders of the code that serves traffic. Verbs, the dry run and the checks of the doctor end with their command or
- * their call of the admin API, which has its own limits.
+ * their call of the admin API, which has its own limits. The console runs in browsers.
  */
 const folders = ['gateway', 'workers']
-const left = /^gateway\/(cli|explain|doctor)\//
+const left = /^gateway\/(cli|console|explain|doctor)\//
 
 /**
  * Words of the tag `@bound` for a collection whose size follows from something else, and what the generated page says

@@ -9,6 +9,7 @@ import { auditFieldsPage } from './audit-fields-page.ts'
 import { boundsPage } from './bounds-page.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
+import { consoleOperations } from './console-operations.ts'
 import { errorsPage } from './errors-page.ts'
 import { marked } from './marked.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -20,6 +21,7 @@ import { requirementsPage } from './requirements-page.ts'
 
 const docs = join(import.meta.dirname, '../../docs')
 const gatewayReadme = '../gateway/README.md'
+const consoleApi = '../gateway/console/api/operations.ts'
 const adminApi = 'reference/admin-api.md'
 
 /**
@@ -30,6 +32,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],
     [adminApi, marked(readFileSync(join(docs, adminApi), 'utf8'), 'docs:operations', operationsTable())],
+    [consoleApi, consoleOperations(operations)],
     ['reference/audit-fields.md', auditFieldsPage()],
     ['reference/bounds.md', boundsPage()],
     ['reference/cli.md', await cliPage()],

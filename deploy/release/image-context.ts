@@ -19,6 +19,7 @@ export function writeImageContext(checkout: string, folder: string, source: Imag
   for (const path of [
     'package.json',
     'package-lock.json',
+    'tsconfig.json',
     '.npmrc',
     'LICENSE',
     'bin',
@@ -26,7 +27,7 @@ export function writeImageContext(checkout: string, folder: string, source: Imag
     'workers',
     'deploy/demo',
   ]) {
-    const filter = (name: string) => !/\.md$|\/node_modules$/.test(name)
+    const filter = (name: string) => !/\.md$|\/node_modules$|\/console\/dist$/.test(name)
     cpSync(join(checkout, path), join(folder, path), { recursive: true, filter })
   }
   writeFileSync(

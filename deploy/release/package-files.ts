@@ -29,7 +29,8 @@ const roots = [
   'CHANGELOG.md',
   'SECURITY.md',
 ]
-const excluded = /[.]d[.]m?ts$|(^|\/)node_modules\/|^(gateway|workers)\/.*[.]md$/
+/** Declarations, documents of folders, and the sources of the console: the package has the built console. */
+const excluded = /[.]d[.]m?ts$|(^|\/)node_modules\/|^(gateway|workers)\/.*[.]md$|^gateway\/console\/(?!dist\/)/
 
 /**
  * Returns the files of the npm package except package.json and npm-shrinkwrap.json. Each TypeScript file becomes a

@@ -9,7 +9,7 @@ const checkout = resolve(import.meta.dirname, '../../..')
 const self = 'test/unit/house/citations.test.ts'
 const files = execFileSync('git', ['ls-files', '-z'], { cwd: checkout, encoding: 'utf8' })
   .split('\0')
-  .filter((file) => /\.(?:ts|mjs|cjs|lua|md|sh|ya?ml|cfg|conf|service)$/.test(file) && file !== self)
+  .filter((file) => /\.(?:tsx?|mjs|cjs|lua|md|sh|ya?ml|cfg|conf|service)$/.test(file) && file !== self)
   .filter((file) => existsSync(join(checkout, file)))
 
 const read = (file: string) => readFileSync(join(checkout, file), 'utf8')

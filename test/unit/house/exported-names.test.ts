@@ -23,7 +23,7 @@ const sources = folders
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   )
-  .filter((path) => /\.(ts|mts|mjs)$/.test(path) && !path.endsWith('.d.mts'))
+  .filter((path) => /\.(ts|tsx|mts|mjs)$/.test(path) && !path.endsWith('.d.mts') && !path.includes('/dist/'))
 
 /** @returns the names that a module exports. A constant and a type with the same name in the same file count once. */
 function exportedNames(path: string): Set<string> {

@@ -25,6 +25,12 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/oauth/aside.ts', target.config, 'level-1-oauth'],
   ['gateway/oauth/aside-type.ts', target.config, 'level-1-oauth'],
   ['gateway/ext-authz/aside.ts', target.config, 'level-1-ext-authz'],
+  ['gateway/console/up-type.ts', 'gateway/admin/a.ts', 'level-1-console'],
+  ['gateway/admin/rendering.ts', 'gateway/console/a.ts', 'console-is-for-browsers'],
+  ['gateway/admin/reacting.ts', 'react', 'declared-packages', 'home-of-react'],
+  ['gateway/admin/drawing.ts', 'uplot', 'declared-packages', 'home-of-uplot'],
+  ['gateway/admin/mounting.ts', 'react-dom', 'declared-packages', 'home-of-react-dom'],
+  ['gateway/admin/building.ts', 'vite', 'declared-packages', 'home-of-vite'],
   ['gateway/telemetry/up.ts', 'gateway/upstream/a.ts', 'level-1-telemetry'],
   ['gateway/config/aside.ts', 'gateway/redis/a.ts', 'level-1-config'],
   ['gateway/redis/up.ts', 'gateway/http/a.ts', 'level-1-redis'],
@@ -98,6 +104,8 @@ const lawful: readonly [file: string, imports: string][] = [
   ['gateway/oauth/down-type.ts', target.base],
   ['gateway/tokens/down.ts', 'gateway/issuers/a.ts'],
   ['gateway/policy/circle-b-type.ts', 'gateway/policy/circle-a.ts'], // a circle is told once, of one of its files
+  ['gateway/console/down.ts', target.base],
+  ['gateway/console/showing.ts', 'react'],
   ['gateway/tokens/within.ts', 'gateway/tokens/a.ts'],
   ['gateway/node.ts', 'gateway/http/a.ts'],
   ['gateway/cli/gatehouse.mjs', 'gateway/cli/run.ts'],
@@ -130,6 +138,10 @@ const packages = [
   'jose',
   'openid-client',
   'oidc-provider',
+  'react',
+  'react-dom',
+  'uplot',
+  'vite',
   'zod',
   'vitest',
   'left-pad',
@@ -184,7 +196,9 @@ beforeAll(async () => {
     await put(`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' }))
     await put(`node_modules/${name}/index.js`, 'exports.a = 1\n')
   }
-  const listed = packages.filter((name) => !['vitest', 'left-pad', 'oidc-provider'].includes(name))
+  const listed = packages.filter(
+    (name) => !['vitest', 'left-pad', 'oidc-provider', 'react', 'react-dom', 'uplot', 'vite'].includes(name),
+  )
   const dependencies = Object.fromEntries(listed.map((name) => [name, '1.0.0']))
   await put('package.json', JSON.stringify({ type: 'module', dependencies, devDependencies: { vitest: '1.0.0' } }))
 

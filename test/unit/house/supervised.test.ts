@@ -8,10 +8,10 @@ import { floatingPromises } from '../../kit/floating-promises.ts'
 
 const root = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '')
 
-/** Source files of nodes and workers, without the CLI commands, which run in their own processes. */
+/** Source files of nodes and workers, without the CLI commands, which run in their own processes, and without the console, which runs in browsers. */
 const sources = ['gateway', 'workers']
   .flatMap((folder) => readdirSync(`${root}/${folder}`, { recursive: true }).map((name) => `${folder}/${name}`))
-  .filter((path) => path.endsWith('.ts') && !path.startsWith('gateway/cli/'))
+  .filter((path) => path.endsWith('.ts') && !/^gateway\/(?:cli|console)\//.test(path))
   .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }))
 
 /** Methods whose promise never rejects, because a `Supervisor` handles the failures. */
