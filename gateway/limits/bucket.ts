@@ -11,7 +11,7 @@ export interface LeaseWaiter {
 
 /**
  * Result of a request for permits of one rate limit window. `taken`: the permits were taken. `full`: the window has no
- * room. `cut-off`: Redis did not reply, so the lease cannot decide.
+ * room. `cut-off`: Redis did not reply in time, so the lease cannot decide.
  */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 
@@ -28,7 +28,7 @@ export class Bucket {
   /**
    * Requests that wait for permits of the window.
    *
-   * @bound 1,024 requests for each window | the request is refused | gatehouse_limit_requests_total
+   * @bound 16,384 requests for each window | the request is refused, or for a larger limit `on_outage.limits` decides | gatehouse_limit_requests_total
    */
   readonly waiters: LeaseWaiter[] = []
   /** False after the node dropped this bucket. The caller must then get a new bucket from the table. */

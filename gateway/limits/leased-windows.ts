@@ -5,12 +5,15 @@ import { isTimeout, type PermitStore } from './permit-store.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /**
- * Maximum time for which a request waits for permits of a leased limit, ms. The call in progress is not counted,
- * because the deadline of the `store` connection ends it.
+ * Time after which a request stops waiting for permits of a leased limit, ms. The first call to Redis that counts the
+ * request is not limited by this time, because the deadline of the `store` connection ends it.
  */
 const WAIT_MS = 250
-/** Maximum number of requests that wait for permits of one window. Further requests are refused. */
-const WAITERS_MAX = 1024
+/**
+ * Maximum number of requests that wait for permits of one window. Further requests are refused if the waiting requests
+ * need the whole limit. Otherwise the window can have room for them, so `on_outage.limits` decides.
+ */
+const WAITERS_MAX = 16_384
 
 /**
  * Manages the leases of this node. Calls Redis for permits when a request waits, and before the permits are used up.
@@ -47,7 +50,7 @@ export class LeasedWindows {
       return 'cut-off'
     }
     if (lease.fullAt(nowMs)) return 'full'
-    if (bucket.waiters.length >= WAITERS_MAX) return 'full'
+    if (bucket.waiters.length >= WAITERS_MAX) return WAITERS_MAX * bucket.rule.cost < bucket.rule.requests ? 'cut-off' : 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
       if (!lease.asking) void this.#ask(bucket, nowMs)
@@ -80,7 +83,8 @@ export class LeasedWindows {
   #ask(bucket: Bucket, nowMs: number, ending = false): Promise<void> {
     const { lease, waiters, rule, key, counts } = bucket
     const { granted, returned } = lease!
-    const call = lease!.begin(nowMs, waiters.length, ending)
+    const counted = waiters.length
+    const call = lease!.begin(nowMs, counted, ending)
     const done = this.#task.attempt(async () => {
       try {
         const reply = await this.#store.lease(key, rule, call)
@@ -92,7 +96,7 @@ export class LeasedWindows {
       }
       counts.leased += lease!.granted - granted
       counts.returned += lease!.returned - returned
-      this.#wake(bucket)
+      this.#wake(bucket, counted)
       if (lease!.open) this.#attend(bucket)
     })
     const asked = done.then(() => void this.#calls.delete(asked))
@@ -100,8 +104,13 @@ export class LeasedWindows {
     return asked
   }
 
-  /** Serves the requests that waited for a call to Redis, in the order of their arrival. */
-  #wake(bucket: Bucket): void {
+  /**
+   * Serves the requests that waited for a call to Redis, in the order of their arrival. Refuses the others only if Redis
+   * replied that the window has no room.
+   *
+   * @param counted  number of waiting requests when the call began, for which the call requested permits
+   */
+  #wake(bucket: Bucket, counted: number): void {
     const { lease, waiters } = bucket
     if (waiters.length === 0) return
     const nowMs = performance.now()
@@ -117,8 +126,9 @@ export class LeasedWindows {
     // Call Redis again if the window may have room for the remaining requests: they arrived while the call was in
     // progress, so the call did not request permits for them, or the call brought no permits because it timed out.
     for (let i = served; i < rest.length; i++) {
-      if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
-      else rest[i]!.resolve('full')
+      const isKept = i >= counted || nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain
+      if (isKept) waiters.push(rest[i]!)
+      else rest[i]!.resolve('cut-off')
     }
     if (waiters.length > 0) void this.#ask(bucket, nowMs)
   }

@@ -273,14 +273,42 @@ test('a node whose process was blocked for 600 ms during 10 calls to Redis does 
   await ask(one, [limit], 1, 'somebody else')
 
   const asked = subjects.map((who) => ask(one, [limit], 1, who))
-  // The node sends the calls in one of the next turns of the event loop.
-  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
-  const endMs = performance.now() + 600
-  while (performance.now() < endMs);
+  await block(600)
   const outcomes = await Promise.all(asked)
 
   expect(admitted(outcomes.flat())).toBe(0)
   expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 10, admitted: 1 })
+})
+
+/** Blocks this process, so that each reply of Redis that is due takes at least `ms` milliseconds. */
+async function block(ms: number): Promise<void> {
+  // The node sends its calls in one of the next turns of the event loop.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
+  const endMs = performance.now() + ms
+  while (performance.now() < endMs);
+}
+
+test('requests that arrive during a lease call of 400 ms are admitted by the next call, because the limit has room', async () => {
+  const one = await node()
+  const limit = rule({ mode: 'leased', requests: 1_000_000_000, windowMs: 10_000 })
+  await ask(one, [limit], 1, 'somebody else')
+
+  // The first request begins a call for one permit. The others arrive during this call.
+  const asked = ask(one, [limit], 10)
+  await block(400)
+
+  expect(admitted(await asked)).toBe(10)
+  expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 0 })
+})
+
+test.each([
+  ['admits all of 20,000 concurrent requests at a limit of 1,000,000', 1_000_000, 20_000],
+  ['admits 100 of 20,000 concurrent requests at a limit of 100', 100, 100],
+])('a node in which at most 16,384 requests wait for the permits of a window %s', async (_what, requests, expected) => {
+  const one = await node()
+  const limit = rule({ mode: 'leased', requests, windowMs: 60_000 })
+
+  expect(admitted(await ask(one, [limit], 20_000))).toBe(expected)
 })
 
 test('the rate limiter counts refusals of shadow limits, which refuse no request, separately from enforced refusals', async () => {
