@@ -22,7 +22,12 @@ export interface LeaseCall {
   readonly kept: number
   readonly wanted: number
   readonly needed: number
-  readonly id: string
+  /** Name of the lease object in Redis, unique in the cluster. */
+  readonly owner: string
+  /** Number of this call. Each call of the lease object has a higher number. */
+  readonly call: number
+  /** Number of groups of spent permits that calls with a reply have reported. */
+  readonly reported: number
   /**
    * Spent permits to report to Redis, in groups, as a flat list of two numbers per group: age of its latest spend, µs,
    * and number of permits.
@@ -124,6 +129,13 @@ export class Lease {
    */
   #counts: number[] = []
   #groupMs = 1
+  /**
+   * Number of the first groups that a call has reported to Redis. They never change, because Redis can have counted
+   * them although the node lost the reply.
+   */
+  #sealed = 0
+  /** Number of groups that calls with a reply have reported, or that the node dropped. */
+  #reported = 0
   /** Number of permits that requests needed since the last call, including refused requests. */
   #asked = 0
   /** Moving average of the permits that requests need at this node, permits per ms. */
@@ -177,8 +189,11 @@ export class Lease {
     this.#permits -= cost
     if (this.#flight !== undefined) this.#spentInFlight += cost
     const last = this.#times.length - 1
-    const reported = this.#flight?.groups ?? 0
-    if (last >= reported && nowMs - this.#times[last]! < this.#groupMs && this.#sameGroup(this.#times[last]!, nowMs)) {
+    if (
+      last >= this.#sealed &&
+      nowMs - this.#times[last]! < this.#groupMs &&
+      this.#sameGroup(this.#times[last]!, nowMs)
+    ) {
       this.#times[last] = nowMs
       this.#counts[last]! += cost
     } else {
@@ -205,7 +220,7 @@ export class Lease {
   giveBack(generation: number): void {
     if (generation !== this.#generation) return
     const { cost } = this.#terms
-    for (let i = this.#flight?.groups ?? 0; i < this.#counts.length; i++) {
+    for (let i = this.#sealed; i < this.#counts.length; i++) {
       if (this.#counts[i]! === 0) continue
       this.#counts[i]! -= cost
       this.#permits += cost
@@ -267,6 +282,8 @@ export class Lease {
    */
   forget(): void {
     this.#field = ''
+    this.#reported += this.#times.length
+    this.#sealed = 0
     this.#times = []
     this.#counts = []
   }
@@ -331,6 +348,7 @@ export class Lease {
     if (wanted === 0) this.#deadlineMs = Number.NEGATIVE_INFINITY
     this.#groupMs = Math.max(tickUs / 1000, holdMs / GROUPS)
     this.#generation++
+    this.#seal()
     this.#flight = {
       sentMs: nowMs,
       deadlineMs: wanted === 0 ? Number.POSITIVE_INFINITY : nowMs + holdMs * DRIFT - 1,
@@ -348,7 +366,9 @@ export class Lease {
       // If the rate limit window is nearly full, a call that requests no permits also states the cost of one request.
       // The reply then contains the time until the window has room for one request.
       needed: wanted > 0 || this.#tight ? cost : 0,
-      id: `${node}.${serial}.${++this.#calls}`,
+      owner: `${node}.${serial}`,
+      call: ++this.#calls,
+      reported: this.#reported,
       spent: this.#report(nowMs),
     }
   }
@@ -369,6 +389,8 @@ export class Lease {
     this.#answeredMs = nowMs
     this.#times = this.#times.slice(flight.groups)
     this.#counts = this.#counts.slice(flight.groups)
+    this.#reported += flight.groups
+    this.#sealed = 0
     this.#generation++
     this.granted += Math.max(0, reply.permits - this.#permits - this.#spentInFlight)
     this.#permits = Math.max(0, reply.permits - this.#spentInFlight)
@@ -432,10 +454,22 @@ export class Lease {
     this.#asked = 0
   }
 
+  /** Removes the groups whose permits were all refunded. From now on, the other groups do not change. */
+  #seal(): void {
+    let kept = this.#sealed
+    for (let i = kept; i < this.#counts.length; i++) {
+      if (this.#counts[i]! === 0) continue
+      this.#times[kept] = this.#times[i]!
+      this.#counts[kept++] = this.#counts[i]!
+    }
+    this.#times.length = kept
+    this.#counts.length = kept
+    this.#sealed = kept
+  }
+
   #report(nowMs: number): number[] {
     const spent: number[] = []
     for (let i = 0; i < this.#times.length; i++) {
-      if (this.#counts[i]! === 0) continue
       spent.push(Math.floor((nowMs - this.#times[i]!) * 1000 * DRIFT), this.#counts[i]!)
     }
     return spent

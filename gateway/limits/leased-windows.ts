@@ -50,7 +50,8 @@ export class LeasedWindows {
       return 'cut-off'
     }
     if (lease.fullAt(nowMs)) return 'full'
-    if (bucket.waiters.length >= WAITERS_MAX) return WAITERS_MAX * bucket.rule.cost < bucket.rule.requests ? 'cut-off' : 'full'
+    if (bucket.waiters.length >= WAITERS_MAX)
+      return WAITERS_MAX * bucket.rule.cost < bucket.rule.requests ? 'cut-off' : 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
       if (!lease.asking) void this.#ask(bucket, nowMs)

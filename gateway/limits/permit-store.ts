@@ -58,12 +58,12 @@ export class PermitStore {
     await this.#returnPermits(keys, args)
   }
 
-  async lease(key: string, rule: LimitRule, call: LeaseCall): Promise<LeaseReply> {
-    const { holdTicks, held, kept, wanted, needed, id, spent } = call
-    const terms = [rule.requests, spanTicks(rule), tickUs(rule), holdTicks, held, kept, wanted, needed, id]
-    const reply = (await this.#leasePermits([key], [...terms, ...spent])) as [string, number, number, number, number]
-    const [lease, permits, waitMs, holders, left] = reply
-    return { lease, permits, waitMs, holders, left }
+  async lease(key: string, rule: LimitRule, lease: LeaseCall): Promise<LeaseReply> {
+    const { holdTicks, held, kept, wanted, needed, owner, reported, spent } = lease
+    const terms = [rule.requests, spanTicks(rule), tickUs(rule), holdTicks, held, kept, wanted, needed]
+    const reply = await this.#leasePermits([key], [...terms, owner, lease.call, reported, ...spent])
+    const [field, permits, waitMs, holders, left] = reply as [string, number, number, number, number]
+    return { lease: field, permits, waitMs, holders, left }
   }
 
   /** Reads the counts of a rate limit window in the whole cluster. Changes nothing. */

@@ -23,6 +23,27 @@ beforeAll(async () => {
 
 let keys = 0
 
+interface Call {
+  readonly tick: number
+  /** Duration of the new lease, ticks. */
+  readonly hold: number
+  readonly held?: string
+  readonly kept?: number
+  readonly wanted?: number
+  /** Lease object of the node, and number of its call. */
+  readonly call: readonly [owner: string, call: number]
+  /** Number of groups that calls with a reply have reported. Default: 0. */
+  readonly reported?: number
+  readonly spent?: readonly number[]
+}
+
+/** Leases permits of a limit of 10 requests at the start of a tick. */
+async function leaseAt(script: ScriptInVirtualTime, key: string, of: Call): Promise<[field: string, permits: number]> {
+  const { tick, hold, held = '', kept = 0, wanted = 10, call, reported = 0, spent = [] } = of
+  const args = [10, span, tickUs, hold, held, kept, wanted, 1, ...call, reported, ...spent]
+  return (await script.run([key], args, startUs + tick * tickUs)) as [string, number]
+}
+
 /** Runs the simulation with the random seeds `from` to `last`. @returns the first seed that exceeds the limit */
 async function firstOver(
   mutations: readonly Mutation[],
@@ -47,7 +68,7 @@ test('simulated nodes that use leased permits at the last moment, die, lose repl
 
 // The last column is the first seed that exceeds the limit at present. After a change of the script it can be a later one.
 test.each<[string, readonly Mutation[], Report, number]>([
-  ['a lease is dated at its grant', [['false, tick + hold', 'false, tick']], truthful, 189],
+  ['a lease is dated at its grant', [['0, tick + hold', '0, tick']], truthful, 189],
   ['the part of a tick is not counted', [['tick - at > span', 'tick - at >= span']], truthful, 173],
   ['a spend is reported as older than it is', [], (ageUs) => Math.ceil(ageUs * 1.5) + 15_000, 7],
   [
@@ -69,7 +90,7 @@ test.each<[string, readonly Mutation[], number]>([
   ['does not let another node exceed the limit', [], 0],
   [
     'lets another node exceed the limit, if the script ends the shorter lease before the old one',
-    [['true, math.max(ends, at)', 'true, ends']],
+    [['count), math.max(ends, at)', 'count), ends']],
     10,
   ],
 ])(
@@ -77,18 +98,58 @@ test.each<[string, readonly Mutation[], number]>([
   async (_what, mutations, over) => {
     const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
     const key = `shortened:${++keys}`
-    const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
-      (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [
-        string,
-        number,
-      ]
-
-    const [held, permits] = await lease(0, span, '', 0, 'a.1')
-    await lease(1, 1, held, permits, 'a.2')
+    const [held, permits] = await leaseAt(script, key, { tick: 0, hold: span, call: ['a.1', 1] })
+    await leaseAt(script, key, { tick: 1, hold: 1, held, kept: permits, call: ['a.1', 2] })
     // The node did not receive the second reply, and spends all its permits in tick 20. Another node requests permits
     // in tick 24, before the window of 20 ticks has passed.
-    const [, others] = await lease(24, 1, '', 0, 'b.1')
+    const [, others] = await leaseAt(script, key, { tick: 24, hold: 1, call: ['b.1', 1] })
 
     expect([permits, others]).toEqual([10, over])
   },
 )
+
+const age = tickUs
+
+test.each<[string, readonly Mutation[], readonly [own: number, others: number]]>([
+  ['the next call returns the permits of the lost lease, and counts each spent permit once', [], [2, 5]],
+  [
+    'the window misses the permits of the lost lease, if the script does not find it',
+    [['theirs == owner and', 'false and']],
+    [1, 0],
+  ],
+  [
+    'spent permits count twice, if the script ignores the report of the lost call',
+    [['groups > charged and', '']],
+    [2, 3],
+  ],
+])('when a node loses the reply to a lease call, %s', async (_what, mutations, expected) => {
+  const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
+  const key = `lost:${++keys}`
+  const [held] = await leaseAt(script, key, { tick: 0, hold: 4, wanted: 4, call: ['a.1', 1] })
+  // The node has spent 2 of 4 permits. It loses the reply to this call, and spends one more.
+  const lost = { hold: 4, held, call: ['a.1', 2], spent: [age, 2] } as const
+  await leaseAt(script, key, { tick: 2, kept: 2, wanted: 4, ...lost })
+  const again = { hold: 4, held, call: ['a.1', 3], spent: [2 * age, 2, age, 1] } as const
+  const [, permits] = await leaseAt(script, key, { tick: 3, kept: 1, wanted: 2, ...again })
+  const [, others] = await leaseAt(script, key, { tick: 4, hold: 1, call: ['b.1', 1] })
+
+  // The limit is 10: 3 requests are spent, 2 are leased to the first node.
+  expect([permits, others]).toEqual(expected)
+})
+
+test.each<[string, readonly Mutation[], number]>([
+  ['keeps the lease of the later call', [], 0],
+  [
+    'frees permits that the node still spends, if the script removes each other lease of the node',
+    [['tonumber(number) < call', 'true']],
+    10,
+  ],
+])('a lease call that Redis receives after a later call of the same node %s', async (_what, mutations, over) => {
+  const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
+  const key = `delayed:${++keys}`
+  const [, permits] = await leaseAt(script, key, { tick: 0, hold: 4, call: ['a.1', 2] })
+  await leaseAt(script, key, { tick: 1, hold: 0, wanted: 0, call: ['a.1', 1] })
+  const [, others] = await leaseAt(script, key, { tick: 2, hold: 1, call: ['b.1', 1] })
+
+  expect([permits, others]).toEqual([10, over])
+})

@@ -23,6 +23,8 @@ class MeanNode {
   readonly #run: Run
   #name: string
   #calls = 0
+  /** Number of spends that calls with a reply have reported. */
+  #reported = 0
   #held: Held = { field: '', permits: 0, untilUs: 0 }
   #spent: { at: number; count: number }[] = []
   #inFlight = 0
@@ -64,6 +66,7 @@ class MeanNode {
     this.#name = this.#run.newName()
     this.#held = { field: '', permits: 0, untilUs: 0 }
     this.#spent = []
+    this.#reported = 0
     this.#asking = false
   }
 
@@ -76,8 +79,8 @@ class MeanNode {
     const wanted = Math.max(kept, dice.between(1, Math.ceil(limit / 2)))
     const reported = this.#spent.length
     const spent = this.#spent.flatMap(({ at, count }) => [report(now - at), count])
-    const id = `${name}.${++this.#calls}`
-    const args = [limit, span, tickUs, hold, this.#held.field, kept, wanted, 1, id, ...spent]
+    const owner = [`${name}.1`, ++this.#calls, this.#reported]
+    const args = [limit, span, tickUs, hold, this.#held.field, kept, wanted, 1, ...owner, ...spent]
     this.#asking = true
     this.#inFlight = 0
     const lost = dice.chance(0.15)
@@ -92,6 +95,7 @@ class MeanNode {
         const untilUs = now + hold * tickUs
         if (lost || agenda.now >= untilUs) return
         this.#spent = this.#spent.slice(reported)
+        this.#reported += reported
         this.#held = { field, permits: Math.max(0, permits - this.#inFlight), untilUs }
       })
     })

@@ -39,14 +39,14 @@ test('a node can spend the permits of a lease until shortly before its end, coun
 test('a node that receives a lease reply after the end of the requested lease gets no new permits and reports its spent permits again', () => {
   const lease = leased()
   lease.spend(1010)
-  const { id } = lease.begin(1012, 50)
+  const { call } = lease.begin(1012, 50)
   lease.accept(reply(50, { lease: '9:n.2' }), 1037)
 
   expect(lease.spend(1037)).toBe(false)
   expect([lease.uncertain, lease.cutOff]).toEqual([true, false])
   const again = lease.begin(1100, 1)
   expect(again).toMatchObject({ held: '7:n.1', kept: 0, spent: [89_910, 1] })
-  expect(again.id).not.toBe(id)
+  expect(again.call).toBeGreaterThan(call)
 })
 
 test('late lease replies do not make a node treat Redis as unavailable: the node requests a longer lease instead', () => {
@@ -148,6 +148,22 @@ test('a node can take back a spent permit only until it has reported that permit
   lease.begin(1020, 100)
   lease.giveBack(generation)
   expect(lease.begin(1021, 100).spent.length).toBe(2)
+})
+
+test('after a lost reply, a node reports the same groups of spent permits again, and later spends in new groups', () => {
+  const lease = leased()
+  lease.spend(1002)
+  const first = lease.begin(1003, 100)
+  lease.fail(1003.5, false)
+  lease.spend(1003.6)
+  lease.giveBack(lease.generation)
+  lease.spend(1003.8)
+  const again = lease.begin(1004, 100)
+  lease.accept(reply(100), 1005)
+
+  expect([first.reported, first.spent]).toEqual([0, [999, 1]])
+  expect([again.reported, again.spent]).toEqual([0, [1998, 1, 199, 1]])
+  expect(lease.begin(1010, 100)).toMatchObject({ reported: 2, spent: [] })
 })
 
 test('when a node takes back the older of two spent permits, its report has only the younger one, with its own age', () => {

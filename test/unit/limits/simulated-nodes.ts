@@ -86,9 +86,10 @@ export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice
 
     #ask(ending = false): void {
       calls++
-      const call = this.#lease.begin(agenda.now, this.#waiting.length, ending)
-      const { holdTicks, held, kept, wanted, needed, id, spent } = call
-      const args = [scene.limit, span, tickUs, holdTicks, held, kept, wanted, needed, id, ...spent]
+      const lease = this.#lease.begin(agenda.now, this.#waiting.length, ending)
+      const { holdTicks, held, kept, wanted, needed, owner, call, reported, spent } = lease
+      const terms = [scene.limit, span, tickUs, holdTicks, held, kept, wanted, needed]
+      const args = [...terms, owner, call, reported, ...spent]
       agenda.at(agenda.now + this.#delay(), async () => {
         const reply = (await script.run([key], args, startUs + agenda.now * 1000)) as [string, ...number[]]
         if (scene.chaos && dice.chance(0.02)) agenda.at(agenda.now + 250, () => this.#heard(undefined))
