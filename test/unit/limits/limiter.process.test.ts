@@ -270,7 +270,7 @@ test('a node whose process was blocked for 600 ms during 10 calls to Redis does 
   const [one, two] = [await node({ link: nodeLink }), await node()]
   for (const who of subjects) await ask(two, [limit], 10, who)
   // Loads the script.
-  await ask(one, [limit], 1, 'somebody else')
+  await ask(one, [limit], 1, 'another subject')
 
   const asked = subjects.map((who) => ask(one, [limit], 1, who))
   await block(600)
@@ -291,7 +291,7 @@ async function block(ms: number): Promise<void> {
 test('requests that arrive during a lease call of 400 ms are admitted by the next call, because the limit has room', async () => {
   const one = await node()
   const limit = rule({ mode: 'leased', requests: 1_000_000_000, windowMs: 10_000 })
-  await ask(one, [limit], 1, 'somebody else')
+  await ask(one, [limit], 1, 'another subject')
 
   // The first request begins a call for one permit. The others arrive during this call.
   const asked = ask(one, [limit], 10)
