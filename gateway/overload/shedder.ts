@@ -185,8 +185,8 @@ export class Shedder {
   }
 
   /**
-   * Begins to shed, with the rate of the previous intervals: while the node could not keep up, it processed as many requests as
-   * it can.
+   * Begins to shed, with the rate of the previous intervals: while the node could not keep up, it processed as many
+   * requests as it can.
    */
   #begin(admitted: number): void {
     this.#isShedding = true
