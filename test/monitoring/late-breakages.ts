@@ -27,15 +27,20 @@ export function extendPolicy(provider: LoginProvider): void {
     extended('reports'),
     extended('rpc'),
     ['      client_id: web\n', '      client_id: web\n      redirect: issuer\n'],
-    ['\nservices:\n', `${loginIssuer(provider)}\nservices:\n${billing}`],
+    ['\nservices:\n', `${loginIssuer(provider)}\nservices:\n${addedServices}`],
   )
 }
 
 const goodHealth = 'health: { path: /, interval: 1s, timeout: 500ms, healthy: 1, unhealthy: 2 }'
+const goodName = `http://localhost:${ports.reports}`
 const goodCredential = 'client_id: clerk, client_secret: { file: clerk-secret }, scopes: ["orders:read"]'
-const billing = `${service('billing', ports.reports)}    issuers: [main]
+const addedServices = `${service('billing', ports.reports)}    issuers: [main]
     credentials: { type: client_credentials, issuer: main, ${goodCredential} }
     routes: [{ id: billing, match: { path: /billing/** }, require: public }]
+  named:
+    upstreams: [${goodName}]
+    issuers: [main]
+    routes: [{ id: named, match: { path: /named/** }, require: public }]
 `
 
 function loginIssuer({ url }: LoginProvider): string {
@@ -80,6 +85,13 @@ export const noHealthyUpstream = wrongPolicy(
   ['GatehouseNoHealthyUpstream'],
   goodHealth,
   goodHealth.replace('path: /', 'path: "/?status=503"'),
+)
+
+export const lookupsFail = wrongPolicy(
+  'the policy has an upstream name that does not exist',
+  ['GatehouseUpstreamLookupsFail'],
+  goodName,
+  goodName.replace('localhost', 'no-such-name.invalid'),
 )
 
 export const serviceTokenMissing = wrongPolicy(

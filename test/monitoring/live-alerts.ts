@@ -1,7 +1,7 @@
 // Starts the demo and a Prometheus that scrapes it, breaks the demo, and waits until alerts fire and end. Prints a table.
 // Takes about 30 minutes: `node test/monitoring/live-alerts.ts`. With names of steps, such as `services sinks`, only they
-// run. Windows of 5 and 10 minutes are shortened to 30 s (failing tasks: one failure in 2 minutes), a `for` above 2 minutes to 10 s, and
-// some limits as their causes say; the other values of `for` are those of the rules.
+// run. Windows of 5 and 10 minutes are shortened to 30 s (failing tasks: one failure in 2 minutes), a `for` above
+// 2 minutes to 10 s, and some limits as their causes say; the other values of `for` are those of the rules.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -152,9 +152,17 @@ const laterSteps: Readonly<Record<string, () => Promise<void>>> = {
       writeFileSync(join(state, name), `${secret}\n`, { mode: 0o600 })
     const provider = await late.startShortIssuer()
     late.extendPolicy(provider)
-    const { noHealthyUpstream, serviceTokenMissing, retriesExhausted, drainForgotten, queueWaits } = late
+    const { noHealthyUpstream, lookupsFail, serviceTokenMissing, retriesExhausted, drainForgotten, queueWaits } = late
     const refreshes = late.refreshesFail(provider)
-    await run([noHealthyUpstream, serviceTokenMissing, retriesExhausted, drainForgotten, queueWaits, refreshes])
+    await run([
+      noHealthyUpstream,
+      lookupsFail,
+      serviceTokenMissing,
+      retriesExhausted,
+      drainForgotten,
+      queueWaits,
+      refreshes,
+    ])
   },
   sinks: async () => run([late.shippingLag, late.deadLetters, late.logLost, await late.sheds()]),
   spill: () => run([redisStopped([]), late.auditLost]),
