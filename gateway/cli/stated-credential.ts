@@ -91,6 +91,7 @@ export function onlySession(session: Session | undefined): NonNullable<Gate['ses
   return {
     find: () => session,
     fresh: (given) => given,
+    refreshExpired: () => undefined,
     withClaims: async (given) => given,
     ended: () => false,
     idOf: () => session?.id,

@@ -33,6 +33,7 @@ export function soleSession(session: Session, real: NonNullable<Gate['sessions']
     find: () => session,
     idOf: () => session.id,
     fresh: (each) => real.fresh(each),
+    refreshExpired: (each) => real.refreshExpired(each),
     withClaims: (each, maxAgeMs) => real.withClaims(each, maxAgeMs),
     ended: (each) => real.ended(each),
     use: () => {},

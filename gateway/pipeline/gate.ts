@@ -63,7 +63,7 @@ export interface Gate {
   readonly limiter: Limiter
   /** Manager of the login sessions; `undefined` without Redis or an encryption key: no user can then log in. */
   readonly sessions:
-    | Pick<Sessions, 'find' | 'fresh' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
+    | Pick<Sessions, 'find' | 'fresh' | 'refreshExpired' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
     | undefined
   readonly loginService: LoginService | undefined
   /** Pages for people; `undefined` in a dry run, whose refusals are problem documents. */

@@ -16,6 +16,8 @@ export interface CachedSession {
   refreshAtMs: number
   /** True after a worker was ordered to refresh the session. */
   queued: boolean
+  /** Monotonic time before which an expired access token does not cause another refresh of the session, ms. */
+  expiredAgainMs: number
 }
 
 /** A cookie value by which a node finds a cached session. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
@@ -111,6 +112,11 @@ const CLOCK_BACK_MS = 1000
 const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
 const EXPIRING_MS = 1000
+/**
+ * Minimum time between two refreshes of a session on this node because its access token has expired earlier than stated,
+ * ms. On a node whose clock is ahead by more than the lifetime of the tokens, each new token has expired too.
+ */
+const EXPIRED_AGAIN_MS = 10_000
 /**
  * Maximum number of running session refreshes that other requests can share. Above this number, each request refreshes
  * its session itself.
@@ -321,6 +327,26 @@ export class Sessions implements ExpirySource {
     const cached = this.#cache.of(session.id)
     if (cached !== undefined && nowMs >= cached.refreshAtMs) this.#refreshAhead(cached, leftMs, nowMs)
     return session
+  }
+
+  /**
+   * Refreshes a session whose access token has expired although it is stated to be valid: a process whose clock was
+   * ahead has stored its expiry, or `expires_in` of the issuer was too long. Without a refresh, the user would have to
+   * log in again.
+   *
+   * @returns the session with another access token, or `undefined` when the session has ended, as the result of a
+   *   promise; `undefined` without a promise when the session cannot be refreshed, or was less than 10 s ago
+   * @throws {GatewayFault} as a rejection: `refresh-unavailable`, `store-unavailable`
+   */
+  refreshExpired(session: Session): Promise<Session | undefined> | undefined {
+    const cached = this.#cache.of(session.id)
+    if (cached === undefined || session.tokens.refreshToken === undefined) return undefined
+    if (performance.now() < cached.expiredAgainMs) return undefined
+    return this.#refresh(session).then((refreshed) => {
+      const current = this.#cache.of(session.id)
+      if (current !== undefined) current.expiredAgainMs = performance.now() + EXPIRED_AGAIN_MS
+      return refreshed
+    })
   }
 
   /**
@@ -645,6 +671,7 @@ export class Sessions implements ExpirySource {
         session,
         usedAtMs: nowMs,
         reportAtMs: nowMs + session.lifetime.idleMs / REPORT_FRACTION,
+        expiredAgainMs: 0,
         ...refreshTimes(session, nowMs),
       }
       this.#cache.put(cached)

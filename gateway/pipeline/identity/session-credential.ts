@@ -99,6 +99,8 @@ function identify(
   const { route } = x
   const rules = x.runtime.snapshot.issuers.get(session.issuer)!
   if (typeof verified === 'string' && !otherRecipient.has(verified)) {
+    const refreshed = verified === 'token-expired' ? x.gate.sessions!.refreshExpired(session) : undefined
+    if (refreshed !== undefined) return resumed(x, refreshed, (late) => verify(x, late, renewed))
     return resolvedByLogin.has(verified) ? requireLogin(x, sessionEnded) : route.denials.token[verified]
   }
   const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
