@@ -27,7 +27,7 @@ import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-ma
 import { TlsSource } from './tls/tls-source.ts'
 import type { UpstreamTls } from './tls/upstream-tls.ts'
 import { upstreamHost } from './upstream-address.ts'
-import { UpstreamStates } from './upstream-state.ts'
+import { LEFT_MS, UpstreamStates } from './upstream-state.ts'
 
 /** Time between two checks of the certificate files of services, ms. */
 const POLL_MS = 1000
@@ -528,7 +528,7 @@ export class TargetRegistry implements ExpirySource {
     const { material, limitKey, key } = this.#keysOf(next, origin, service)
     const peer = address === BY_NAME ? undefined : address
     const targets = found(next.targets, this.#used.targets, key, () => new ByAddress<PooledTarget>())
-    const limits = found(next.seats, this.#used.seats, limitKey, () => new ByAddress<ConcurrencyLimiter>())
+    const limits = found(next.seats, this.#used.seats, limitKey, () => new ByAddress<ConcurrencyLimiter>(LEFT_MS))
     const text = upstreamText(origin, peer)
     const limiter = () => new ConcurrencyLimiter(text, maxCalls, adaptive ? new AdaptiveLimit(maxCalls) : undefined)
     const seats = limits.of(address, limiter)

@@ -78,23 +78,32 @@ export class UpstreamState {
   }
 }
 
+/**
+ * Time for which the state of an address that left its name is kept, ms: 10 minutes. An address that returns in this
+ * time, because a reply of DNS was incomplete, is still ejected or limited.
+ */
+export const LEFT_MS = 600_000
+
 /** States of one upstream of a service, one for each address of its name. */
 export class UpstreamStates extends ByAddress<UpstreamState> {
   /** Number of health checks since the start of the node, by result. */
   readonly checkCounts = noChecks()
 
+  constructor() {
+    super(LEFT_MS)
+  }
+
   /**
    * Returns the state of an address.
    *
-   * @param addedAt  time at which a new address was added to a name that others serve, ms of the monotonic clock: its
-   *   slow start begins then; `undefined`: no slow start
+   * @param addedAt  time at which an address is added to a name that others serve, ms of the monotonic clock: its slow
+   *   start begins then; `undefined`: no slow start
    */
   stateOf(address: string, addedAt: number | undefined): UpstreamState {
-    return this.of(address, () => {
-      const state = new UpstreamState(this.checkCounts)
-      if (addedAt !== undefined) state.returnedAt = addedAt
-      return state
-    })
+    const isAdded = !this.has(address)
+    const state = this.of(address, () => new UpstreamState(this.checkCounts))
+    if (isAdded && addedAt !== undefined) state.returnedAt = Math.max(state.returnedAt, addedAt)
+    return state
   }
 }
 

@@ -324,6 +324,33 @@ test('one address of a name is ejected, and the others get its calls', async () 
   ])
 })
 
+test('an ejected address that leaves its name and returns is still ejected', async () => {
+  const servers = await Addresses.start(...three)
+  servers.failing.add('127.0.0.2')
+  const named = await Named.start(serviceOf(servers.port, { ejection }), three)
+  await until('the address is ejected', async () => {
+    await named.calls(1)
+    return named.states.includes('ejected')
+  })
+  await named.change(['127.0.0.1', '127.0.0.3'])
+  expect(named.states).toEqual(['up', 'up'])
+
+  await named.change(['127.0.0.1', '127.0.0.3', '127.0.0.2'])
+  expect(named.states).toEqual(['up', 'up', 'ejected'])
+})
+
+test('an address that leaves its name and returns begins with the slow start, and its running calls still count', async () => {
+  const servers = await Addresses.start(...three)
+  const named = await Named.start(serviceOf(servers.port), three.slice(0, 2))
+  const held = send(named.balancer.targets[1]!, { target: '/held' })
+  await until('the call has begun', () => held.body === 'begun, ')
+
+  await named.change(['127.0.0.1'])
+  await named.change(three.slice(0, 2))
+  expect(named.states).toEqual(['up', 'slow-start'])
+  expect(named.balancer.targets.map(({ calls }) => calls)).toEqual([0, 1])
+})
+
 test('a drain of an upstream covers all its addresses, also those that its name gets later', async () => {
   const named = await Named.start(serviceOf(1), three.slice(0, 2))
   named.registry.drain(new Map([['orders http://orders.test:1', Number.POSITIVE_INFINITY]]))
