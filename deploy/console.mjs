@@ -40,7 +40,7 @@ export async function buildConsole(root, node) {
 const consoleFolder = (root) => join(root, 'gateway', 'console')
 const stampOf = (root) => join(root, '.gatehouse', 'cache', 'console.sha256')
 
-/** Hash of the sources of the console, of the reasons that they import, and of the versions of the packages. */
+/** Hash of the sources of the console, of the files of gateway/base that they import, and of the versions of the packages. */
 function sourcesHash(root) {
   const folder = consoleFolder(root)
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -48,10 +48,11 @@ function sourcesHash(root) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(folder, 'dist')))
     .sort()
+  const imported = ['decision', 'reasons'].map((name) => join(root, 'gateway', 'base', `${name}.ts`))
   const { packages: locked } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const hash = createHash('sha256')
   for (const name of packages) hash.update(`${name} ${locked[`node_modules/${name}`]?.integrity}\n`)
-  for (const path of [...files, join(root, 'gateway', 'base', 'reasons.ts')]) {
+  for (const path of [...files, ...imported]) {
     hash.update(`${path.slice(root.length)}\n`).update(readFileSync(path))
   }
   return hash.digest('hex')

@@ -1,6 +1,8 @@
 import type { ConsoleView } from './view.ts'
+import { exchangeView } from './views/exchange.tsx'
 import { explainView } from './views/explain.tsx'
+import { liveView } from './views/live.tsx'
 import { overviewView } from './views/overview.tsx'
 
 /** All views of the console, in the order of the navigation. */
-export const views: readonly ConsoleView[] = [overviewView, explainView]
+export const views: readonly ConsoleView[] = [overviewView, liveView, exchangeView, explainView]

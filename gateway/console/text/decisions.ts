@@ -1,6 +1,8 @@
 import { type Reason, reasons } from '../../base/reasons.ts'
 import type { StateTone } from '../parts/state.tsx'
 
+export const reasonNames = Object.keys(reasons)
+
 /** Tone of a decision: refusals by the policy are expected, failures are not. */
 export function toneOf(decision: string | null | undefined): StateTone {
   switch (decision) {

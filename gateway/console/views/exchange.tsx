@@ -1,0 +1,178 @@
+import type { ReplyOf } from '../api/call.ts'
+import { useOperation } from '../api/use-operation.ts'
+import { Facts } from '../parts/facts.tsx'
+import { Link } from '../parts/link.tsx'
+import { LoadedContent, Notice } from '../parts/notices.tsx'
+import { Section } from '../parts/section.tsx'
+import { StateSign } from '../parts/state.tsx'
+import { Time, Value } from '../parts/texts.tsx'
+import { Timeline } from '../parts/timeline.tsx'
+import { missingScope, useSession } from '../session.ts'
+import { cliCommand } from '../text/command-line.ts'
+import { toneOf, whyOf } from '../text/decisions.ts'
+import { durationText } from '../text/format.ts'
+import type { ShownRecord } from '../text/shown-record.ts'
+import { consoleView } from '../view.ts'
+
+function Exchange({ params }: { readonly params: Readonly<Record<string, string>> }) {
+  const id = params['id']!
+  const found = useOperation('search_audit', { query: { request: id, limit: '20' } })
+  return (
+    <LoadedContent of={found} empty={({ records }) => records.length === 0 && <NotFoundExchange id={id} />}>
+      {({ records }) => <ExchangeRecords id={id} records={records as unknown as readonly ShownRecord[]} />}
+    </LoadedContent>
+  )
+}
+
+function NotFoundExchange({ id }: { readonly id: string }) {
+  return (
+    <>
+      The newest part of the audit log has no record with the request id <Value text={id} isCode />. Older records are
+      in the audit sinks.
+    </>
+  )
+}
+
+function ExchangeRecords({ id, records }: { readonly id: string; readonly records: readonly ShownRecord[] }) {
+  const record = records[0]!
+  return (
+    <>
+      <Outcome record={record} />
+      <RequestFacts record={record} />
+      {typeof record['trace_id'] === 'string' && <Trace traceId={record['trace_id']} />}
+      {records.map((each) => (
+        <RecordFields key={each.id} record={each} />
+      ))}
+      <p className="foot">
+        <Link to={`/live?${new URLSearchParams({ reason: record['gatehouse.reason'] ?? '' })}`}>
+          Live records with this reason
+        </Link>
+        {record['user.id'] !== undefined && (
+          <Link to={`/live?${new URLSearchParams({ subject: record['user.id'] })}`}>Live records of this subject</Link>
+        )}
+        <Link to={explainPath(record)}>Explain a request like this one</Link>
+        <span className="muted">
+          Request id <code>{id}</code>
+        </span>
+      </p>
+    </>
+  )
+}
+
+/** The reason in words, before all details. */
+function Outcome({ record }: { readonly record: ShownRecord }) {
+  const decision = record['gatehouse.decision']
+  const reason = record['gatehouse.reason']
+  const tone = toneOf(decision)
+  const fault = record['gatehouse.fault']
+  return (
+    <Notice tone={tone === 'warn' || tone === 'bad' ? tone : 'plain'}>
+      <p className="outcome">
+        <StateSign tone={tone}>{decision ?? record.kind}</StateSign>
+        {reason !== undefined && <Value text={reason} isCode />}
+        {record['http.response.status_code'] !== undefined && <span>status {record['http.response.status_code']}</span>}
+      </p>
+      {reason !== undefined && whyOf(reason) !== undefined && <p>{sentence(whyOf(reason)!)}</p>}
+      {typeof fault === 'string' && (
+        <p>
+          Fault: <Value text={fault} />
+        </p>
+      )}
+    </Notice>
+  )
+}
+
+function sentence(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}.`
+}
+
+function RequestFacts({ record }: { readonly record: ShownRecord }) {
+  const text = (field: string) => (typeof record[field] === 'string' ? <Value text={record[field]} /> : undefined)
+  const ms = (field: string) => (typeof record[field] === 'number' ? durationText(record[field]) : undefined)
+  return (
+    <Section title="Request">
+      <Facts
+        facts={[
+          ['Time', <Time key="v" iso={record.time} />],
+          ['Method', text('http.request.method')],
+          ['Host', text('server.address')],
+          ['Path', text('url.path')],
+          ['Service', text('gatehouse.service')],
+          ['Route', text('gatehouse.route')],
+          ['Subject', text('user.id')],
+          ['Client', text('gatehouse.client')],
+          ['Address', text('client.address')],
+          ['Node', text('gatehouse.node')],
+          ['Policy', text('gatehouse.policy.revision')],
+          ['Upstream', text('gatehouse.upstream')],
+          ['Time in the gate', ms('gatehouse.gate_ms')],
+          ['Time of the service', ms('gatehouse.upstream_ms')],
+          ['Total', ms('gatehouse.total_ms')],
+        ]}
+      />
+    </Section>
+  )
+}
+
+function Trace({ traceId }: { readonly traceId: string }) {
+  const { session } = useSession()
+  const isAllowed = missingScope(session, 'show_trace') === undefined
+  const trace = useOperation('show_trace', { path: { trace_id: traceId } }, { enabled: isAllowed })
+  const isUnknown = trace.problem?.code === 'trace_unknown' || trace.problem?.code === 'traces_not_kept'
+  if (!isAllowed || isUnknown) {
+    return (
+      <Section title="Trace" aside={<code>{traceId}</code>}>
+        <Notice quiet>
+          {isAllowed ? 'The trace of this exchange was not recorded.' : 'The trace needs gatehouse:read.'}
+        </Notice>
+      </Section>
+    )
+  }
+  return (
+    <Section title="Trace" aside={<code>{traceId}</code>}>
+      <LoadedContent of={trace}>
+        {(document: ReplyOf<'show_trace'>) => <Timeline spans={document.spans} />}
+      </LoadedContent>
+    </Section>
+  )
+}
+
+function RecordFields({ record }: { readonly record: ShownRecord }) {
+  const fields = Object.entries(record)
+  return (
+    <Section title="Record" aside={<code>{record.id}</code>}>
+      <details className="record">
+        <summary>{fields.length} fields</summary>
+        <dl>
+          {fields.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <Value text={typeof value === 'string' ? value : JSON.stringify(value)} isCode />
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+    </Section>
+  )
+}
+
+function explainPath(record: ShownRecord): string {
+  const host = record['server.address']
+  const path = record['url.path'] ?? '/'
+  const given = {
+    method: record['http.request.method'] ?? 'GET',
+    url: typeof host === 'string' ? `http://${host}${path}` : path,
+    address: String(record['client.address'] ?? ''),
+  }
+  return `/explain?${new URLSearchParams(given)}`
+}
+
+export const exchangeView = consoleView({
+  path: '/exchanges/:id',
+  title: 'Exchange',
+  needs: ['search_audit'],
+  component: Exchange,
+  cliTwin: (_query, params) => cliCommand(['audit', 'search'], { request: params['id'] }),
+})

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { type ServerEvent, serverEvents } from '../../../gateway/console/api/server-events.ts'
+import { windowOfRows } from '../../../gateway/console/parts/window-of-rows.ts'
+import { RecordBuffer } from '../../../gateway/console/text/record-buffer.ts'
+
+test('serverEvents joins events that arrive in pieces, and leaves out comments', async () => {
+  const bytes = new TextEncoder().encode(
+    ':\n\nid: 1\ndata: {"who":"Zoë"}\n\nevent: skipped\ndata: 12\n\nid: 3\ndata: cut',
+  )
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(new Uint8Array([byte]))
+      controller.close()
+    },
+  })
+
+  const events: ServerEvent[] = []
+  for await (const event of serverEvents(body)) events.push(event)
+  expect(events).toEqual([
+    { id: '1', event: 'message', data: '{"who":"Zoë"}' },
+    { id: '', event: 'skipped', data: '12' },
+  ])
+})
+
+test('the number of drawn rows of a list does not depend on its length', () => {
+  const view = { scrollTop: 1_500_000, height: 600, rowHeight: 30 }
+  const { first, end } = windowOfRows(100_000, view)
+  expect([first, end]).toEqual([49_988, 50_032])
+  expect(windowOfRows(3, { ...view, scrollTop: 0 })).toEqual({ first: 0, end: 3 })
+  expect(windowOfRows(40, view)).toEqual({ first: 8, end: 40 })
+})
+
+test('a full record buffer drops its oldest records, and takes no record twice', () => {
+  const buffer = new RecordBuffer<{ readonly id: string }>()
+  for (let i = 0; i < 100_001; i++) buffer.add({ id: String(i) })
+  buffer.add({ id: '100000' })
+
+  expect([buffer.size, buffer.added]).toEqual([90_001, 100_001])
+  expect(buffer.newest(0).id).toBe('100000')
+  expect(buffer.newest(buffer.size - 1).id).toBe('10000')
+})
