@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AdminPlane } from './admin/admin-plane.ts'
 import type { SharedDependencies } from './admin/dependencies.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
+import { openConsoleSessions } from './admin/login/console-sessions.ts'
 import { NodeReadings } from './admin/node-readings.ts'
 import { redisOutageText } from './admin/redis-outage-text.ts'
 import { settingsRelaxations } from './admin/settings-relaxations.ts'
@@ -149,7 +150,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const needRedis = { ringKeys, cluster, revocation, audit, sessions, login, activePolicy, revisions }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists, pages, overload }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
-  return { settings, lines, write, ...others, ...callers, ...needRedis }
+  return { settings, lines, write, keyRings, ...others, ...callers, ...needRedis }
 }
 
 /** Creates the gate object, which runs the exchanges. It uses the policy that is in force when the node starts. */
@@ -378,7 +379,6 @@ export class GatewayNode {
     const { recent, sources } = telemetry
     const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
-    const shared = sharedOf(this.#rooms)
     const inventory = () =>
       secretInventory({
         secrets: [...secrets.list(), ...targets.files()],
@@ -386,7 +386,7 @@ export class GatewayNode {
         expiries: expiries.list(),
       })
     const reads = { secrets: inventory, node, limits: limits.service, explainer, doctor, streams: streams.registry }
-    const dependencies = { ...reads, shared, traces }
+    const dependencies = { ...reads, shared: sharedOf(this.#rooms), traces }
     const metrics = [
       ...(activePolicy ? [activePolicy.policy] : []),
       ...(revisions ? [revisions.metrics] : []),
@@ -401,7 +401,8 @@ export class GatewayNode {
     ]
     return AdminPlane.open(dependencies, metrics, {
       admin,
-      bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
+      secrets,
+      sessions: openConsoleSessions(this.#rooms.keyRings, this.#rooms.cluster?.link),
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
       log: write,

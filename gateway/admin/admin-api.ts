@@ -5,8 +5,9 @@ import { nextRequestId } from '../pipeline/exchange/request-id.ts'
 import { limitReplyTime } from '../probes/plain-server.ts'
 import { literalUrl, noOperation, pathOf } from './api-path.ts'
 import { ApiProblem } from './api-problem.ts'
+import { CallAccounts } from './call-accounts.ts'
 import { type AdminLog, CallLog } from './call-log.ts'
-import type { CallerAuthenticator } from './caller-authenticator.ts'
+import type { Caller } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { type StreamEvent, sendEvents } from './event-stream.ts'
 import { FailedCalls, presentedBy } from './failed-calls.ts'
@@ -18,6 +19,12 @@ import { problemOf } from './problem-of.ts'
 import { requireScope, requireScopeFor } from './required-scope.ts'
 import { requestSchema, routePath } from './route.ts'
 import { validatorCompiler } from './shape.ts'
+
+/** Authenticates the callers of the admin API. */
+export interface AdminCallers {
+  /** @throws {ApiProblem} when the caller is unknown */
+  identify(request: IncomingMessage): Promise<Caller>
+}
 
 export interface AdminApiOptions {
   readonly failedCalls?: FailedCalls
@@ -49,29 +56,28 @@ const compilersFactory = {
  */
 export class AdminApi {
   readonly #app: FastifyInstance
-  readonly #calls: CallLog
-  readonly #failedCalls: FailedCalls
   readonly #dependencies: AdminDependencies
-  readonly #callers: CallerAuthenticator
+  readonly #callers: AdminCallers
   readonly #log: AdminLog
+  /** Accounts for the calls of the API, and for log-ins to the console. */
+  readonly accounts: CallAccounts
 
   private constructor(
     dependencies: AdminDependencies,
-    callers: CallerAuthenticator,
+    callers: AdminCallers,
     log: AdminLog,
     { failedCalls = new FailedCalls(), replyMs }: AdminApiOptions,
   ) {
-    this.#failedCalls = failedCalls
     this.#dependencies = dependencies
     this.#callers = callers
     this.#log = log
-    this.#calls = new CallLog(dependencies.node.id, dependencies.shared?.trail, log)
+    this.accounts = new CallAccounts(new CallLog(dependencies.node.id, dependencies.shared?.trail, log), failedCalls)
     this.#app = this.#createApp(replyMs)
   }
 
   static async open(
     dependencies: AdminDependencies,
-    callers: CallerAuthenticator,
+    callers: AdminCallers,
     log: AdminLog,
     options: AdminApiOptions = {},
   ): Promise<AdminApi> {
@@ -91,13 +97,6 @@ export class AdminApi {
 
   serve(request: IncomingMessage, response: ServerResponse): void {
     this.#app.routing(request, response)
-  }
-
-  /**
-   * Number of admin API calls since the start of the node that got neither an individual log line nor an audit record.
-   */
-  get unrecorded(): number {
-    return this.#calls.unrecorded
   }
 
   close(): Promise<void> {
@@ -155,11 +154,7 @@ export class AdminApi {
     reply.raw.setHeader('x-request-id', id)
     const call: FastifyRequest['call'] = { begunMs: Date.now() }
     request.call = call
-    if (this.#failedCalls.exhausted(presentedBy(raw))) {
-      call.limited = true
-      this.#calls.leaveUnrecorded()
-      throw this.#tooMany()
-    }
+    this.accounts.requireBudget(request, presentedBy(raw))
     if (isOfOtherOrigin(headers)) {
       const detail = 'cross-origin request: a web page of another origin must not call the admin API'
       throw new ApiProblem('forbidden', detail)
@@ -167,12 +162,6 @@ export class AdminApi {
     call.caller = await this.#callers.identify(raw)
     // Reject an unknown path before the body is read. fastify itself would reject it only after the body.
     if (request.is404) throw noOperation(pathOf(request.originalUrl))
-  }
-
-  #tooMany(): ApiProblem {
-    const fields = { 'retry-after': String(this.#failedCalls.retryAfterS) }
-    const detail = 'too many failed calls from this address; wait before the next call'
-    return new ApiProblem('too_many_requests', detail, { fields, close: true })
   }
 
   async #run(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -183,7 +172,7 @@ export class AdminApi {
     const done = await operation.run({ query, body, pathParameters, dependencies, caller, lastEventId })
     call.note = done.note
     if ('document' in done) call.revocation = done.revocation
-    await this.#settle(request, done.status)
+    await this.accounts.settle(request, presentedBy(request.raw), done.status)
     if ('events' in done) return this.#follow(request, reply, done)
     return reply.code(done.status).type('application/json').serializer(jsonLine).send(done.document)
   }
@@ -195,7 +184,7 @@ export class AdminApi {
     if (call.limited !== true) {
       call.problem = problem.code
       if (fault !== undefined) call.note = { fault }
-      await this.#settle(request, problem.status)
+      await this.accounts.settle(request, presentedBy(request.raw), problem.status)
     }
     const { fields = {}, close = false } = problem.options
     if (close) reply.raw.shouldKeepAlive = false
@@ -205,26 +194,6 @@ export class AdminApi {
       .type('application/problem+json')
       .serializer(jsonLine)
       .send(problem.document(id))
-  }
-
-  /**
-   * Logs and audits an admin API call at its end. If the caller was not identified, charges the call to the client
-   * address, and waits before the reply when this address has sent several invalid tokens.
-   */
-  async #settle(request: FastifyRequest, status: number): Promise<void> {
-    const { call, raw } = request
-    const presented = presentedBy(raw)
-    if (call.caller !== undefined) {
-      this.#failedCalls.succeeded(presented)
-      this.#calls.record(request, status)
-      return
-    }
-    // A fault of the gate (status 5xx) during an admin API call is not charged to the client address as a failed call.
-    const { recorded, delayMs } =
-      status < 500 ? this.#failedCalls.failed(presented) : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
-    if (recorded) this.#calls.record(request, status)
-    else this.#calls.leaveUnrecorded()
-    await this.#failedCalls.delay(delayMs)
   }
 
   async #follow(

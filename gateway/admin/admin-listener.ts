@@ -3,6 +3,7 @@ import type { ListenAddress } from '../config/listen-address.ts'
 import { type OwnReply, PlainServer, textReply } from '../probes/plain-server.ts'
 import type { AdminApi } from './admin-api.ts'
 import { ConsoleFiles } from './console-files.ts'
+import type { ConsoleEndpoints } from './login/console-endpoints.ts'
 import { isOwnHost } from './own-host.ts'
 import { answerProbe, type ProbeSources } from './probes.ts'
 
@@ -12,17 +13,27 @@ export interface AdminListenOptions {
   readonly hosts: readonly string[]
 }
 
+/** Everything that the admin listener serves. */
+export interface AdminHandlers {
+  readonly probes: ProbeSources
+  readonly api: AdminApi
+  readonly console: Pick<ConsoleEndpoints, 'answer'>
+}
+
 /**
- * Opens the listener of the admin API, the console, probes and metrics. All but the API are open to every client; the
- * API requires a token. The files of the console contain no data.
+ * Opens the listener of the admin API, the console, probes and metrics. All but the API are open to every client; the API
+ * requires a token, or a session of the console. The files of the console contain no data.
  */
-export function listenAdmin(sources: ProbeSources, api: AdminApi, options: AdminListenOptions): Promise<PlainServer> {
+export function listenAdmin(
+  { probes, api, console }: AdminHandlers,
+  options: AdminListenOptions,
+): Promise<PlainServer> {
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
   const files = new ConsoleFiles()
   const own: OwnReply = { send: (request, response) => api.serve(request, response) }
   return PlainServer.listen('admin.listen', options.listen, (request: IncomingMessage) => {
     if (!isOwnHost(request.headers.host ?? '', hosts)) return textReply(421, 'misdirected request')
-    const known = answerProbe(sources, request)
+    const known = answerProbe(probes, request) ?? console.answer(request)
     if (known !== undefined) return known
     return api.serves(request) ? own : (files.reply(request) ?? textReply(404, 'not found'))
   })

@@ -7,8 +7,19 @@ export const apiProblemCodes = {
   invalid_request: { status: 400, why: 'the query or the body is invalid; `errors` names each place' },
   credential_required: { status: 401, why: 'the call has no bearer token' },
   invalid_token: { status: 401, why: 'the admin API does not accept the token' },
+  session_ended: {
+    status: 401,
+    why: 'the cookie names no session of the console: it ended, or the admin API no longer accepts its token',
+  },
+  log_in_failed: {
+    status: 401,
+    why: 'a log-in to the console at the issuer was not completed; the log has the cause',
+  },
   insufficient_scope: { status: 403, why: 'the token lacks the scope of the operation' },
-  forbidden: { status: 403, why: 'a web page of another origin sent the call' },
+  forbidden: {
+    status: 403,
+    why: 'a web page of another origin sent the call, or a call by cookie does not show that a page of the console sent it',
+  },
   revocation_malformed: { status: 400, why: 'the token or the name is malformed and cannot be revoked' },
   revocation_issuer_unknown: { status: 400, why: 'the policy has no issuer with the name or identifier in the call' },
   revocation_issuer_needed: { status: 400, why: 'the policy has several issuers, and the call names none of them' },
@@ -106,6 +117,8 @@ interface ProblemOptions {
   /** Further members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly close?: boolean
+  /** Cause of the rejection for log lines, which the caller does not learn. */
+  readonly cause?: string | undefined
 }
 
 /** Error that rejects an admin API call. The error handler converts the error into a problem document (RFC 9457). */

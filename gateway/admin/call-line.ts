@@ -21,6 +21,11 @@ export interface CallRecord {
   revocation?: RecordFacts | undefined
 }
 
+/** A call of the admin plane: the parts of fastify's request that the log line and the audit record need. */
+export type AdminCall = Pick<FastifyRequest, 'id' | 'method' | 'originalUrl' | 'headers' | 'call'> & {
+  readonly socket: Pick<FastifyRequest['socket'], 'remoteAddress'>
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     call: CallRecord
@@ -31,7 +36,7 @@ declare module 'fastify' {
  * Builds the audit record of an admin API call, also of a rejected call. The kind of the record is `revocation` when
  * the call revoked something, otherwise `admin`.
  */
-export function callLine(request: FastifyRequest, { node, status }: { node: string; status: number }): string {
+export function callLine(request: AdminCall, { node, status }: { node: string; status: number }): string {
   const { id, method, originalUrl, headers, socket, call } = request
   const { operation, caller, problem, note, revocation, begunMs } = call
   return recordLine(revocation === undefined ? 'admin' : 'revocation', begunMs, {

@@ -1,6 +1,5 @@
-import type { FastifyRequest } from 'fastify'
 import type { AuditTrail } from '../audit/audit-trail.ts'
-import { callLine } from './call-line.ts'
+import { type AdminCall, callLine } from './call-line.ts'
 
 /**
  * Writes a log line about the admin API.
@@ -39,7 +38,7 @@ export class CallLog {
   }
 
   /** Writes the log line and the audit record of an admin API call that ended with `status`. */
-  record(request: FastifyRequest, status: number): void {
+  record(request: AdminCall, status: number): void {
     const { id, call, socket } = request
     const { operation, caller, problem, note } = call
     this.#log(status < 400 ? 'info' : 'warn', 'admin call', {

@@ -6,6 +6,7 @@ import { readAuthorization } from '../oauth/bearer.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import { ApiProblem } from './api-problem.ts'
+import type { ConsoleToken } from './login/console-session.ts'
 import { allScopes } from './scopes.ts'
 
 /**
@@ -16,8 +17,16 @@ export interface Caller {
   /** Subject (`sub`) of the access token of the admin API caller. */
   readonly who: string
   readonly client: string | undefined
-  readonly credential: 'bootstrap token' | 'access token'
+  /** Kind of the credential. A session of the console states the token that it holds. */
+  readonly credential: ConsoleToken | `console session (${ConsoleToken})`
   readonly scopes: ReadonlySet<string>
+  /** Expiry of the access token, ms since the epoch; `undefined` for the bootstrap token. */
+  readonly tokenEndsAtMs?: number | undefined
+}
+
+/** Caller of the admin API whose token this class has verified. */
+export interface TokenCaller extends Caller {
+  readonly credential: ConsoleToken
 }
 
 interface AdminVerifier {
@@ -39,10 +48,7 @@ export interface CallerOptions {
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/**
- * Authenticates callers of the admin API by a bearer token. Cookies are not accepted, because a browser would send them
- * automatically.
- */
+/** Authenticates callers of the admin API by a token: of the field `Authorization`, or of a session of the console. */
 export class CallerAuthenticator {
   readonly #bootstrapToken: CallerOptions['bootstrapToken']
   readonly #verifier: AdminVerifier | undefined
@@ -63,7 +69,7 @@ export class CallerAuthenticator {
    * @throws {GatewayFault} `issuer-unreachable` when the keys of the admin issuer are unavailable, so that the token
    *   can be neither accepted nor rejected
    */
-  async identify({ headersDistinct }: IncomingMessage): Promise<Caller> {
+  async identify({ headersDistinct }: IncomingMessage): Promise<TokenCaller> {
     const [field = '', ...more] = headersDistinct['authorization'] ?? []
     if (more.length > 0)
       throw new ApiProblem('invalid_request', 'the request has more than one Authorization field; send exactly one')
@@ -72,10 +78,20 @@ export class CallerAuthenticator {
       throw new ApiProblem('invalid_request', 'the Authorization field is malformed; expected `Bearer` and one token')
     }
     if (credential === 'credential-missing' || credential.scheme !== 'bearer') throw this.#required()
-    if (this.#isBootstrap(credential.token)) {
+    return this.identifyToken(credential.token)
+  }
+
+  /**
+   * Identifies the caller of the admin API by a token.
+   *
+   * @throws {ApiProblem} 401 when the token is not valid (RFC 6750 §3.1)
+   * @throws {GatewayFault} as for {@link identify}
+   */
+  async identifyToken(token: string): Promise<TokenCaller> {
+    if (this.#isBootstrap(token)) {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
-    const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
+    const facts = await this.#verifier?.verify(token, this.#issuers, Date.now())
     // All tokens that the admin API rejects get the same reply, whatever the reason. A revoked token is rejected too.
     // But unlike the data plane, the admin API accepts tokens while this node's list of revocations is out of date:
     // otherwise no operator could repair the node.
@@ -84,12 +100,14 @@ export class CallerAuthenticator {
       // A token that is bound to a key is rejected, because the admin API checks no proof of possession (RFC 7800
       // §3.1).
       facts.confirmation === undefined &&
-      this.#revocations?.revoked(facts, credential.token) !== true
+      this.#revocations?.revoked(facts, token) !== true
     if (!isAccepted) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
-      throw new ApiProblem('invalid_token', 'the admin API does not accept this token', { fields })
+      const cause = typeof facts === 'string' ? facts : undefined
+      throw new ApiProblem('invalid_token', 'the admin API does not accept this token', { fields, cause })
     }
-    return { who: facts.subject, client: facts.client, credential: 'access token', scopes: facts.scopes }
+    const { subject, client, scopes, expiresAtS } = facts
+    return { who: subject, client, credential: 'access token', scopes, tokenEndsAtMs: expiresAtS * 1000 }
   }
 
   /**

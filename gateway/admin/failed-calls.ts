@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { addressKey } from '../base/address-key.ts'
 import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
+import { claimedConsoleSession } from './login/console-cookie.ts'
 
 /**
  * Limits of failed admin API calls per client address: number of calls at once, and number per second after that. Calls
@@ -43,7 +44,10 @@ const KNOWN_MAX = 256
 /** Client address and token of an admin API call, by which failed calls are limited. */
 export interface CallOrigin {
   readonly address: Uint8Array
-  /** Hash of the `Authorization` field; `undefined` when the field is absent. */
+  /**
+   * Hash of the `Authorization` field, or else of the cookie by which the call claims a session of the console;
+   * `undefined` when the call has neither.
+   */
   readonly token: string | undefined
 }
 
@@ -151,10 +155,18 @@ function keyOf(address: Uint8Array, token: string): string {
 }
 
 export function presentedBy({ headers, socket }: IncomingMessage): CallOrigin {
-  const { authorization } = headers
-  const address = parseAddress(socket.remoteAddress ?? '')
+  return callOrigin(socket.remoteAddress, headers.authorization ?? claimedConsoleSession(headers))
+}
+
+/** Returns the origin of a call with a token that is not in the header, such as the token of a log-in. */
+export function presentedAtLogIn({ socket }: IncomingMessage, token: string): CallOrigin {
+  return callOrigin(socket.remoteAddress, `Bearer ${token}`)
+}
+
+function callOrigin(remoteAddress: string | undefined, credential: string | undefined): CallOrigin {
+  const address = parseAddress(remoteAddress ?? '')
   return {
     address: address === undefined ? unknownAddress : foldMapped(address),
-    token: authorization === undefined ? undefined : createHash('sha256').update(authorization).digest('base64'),
+    token: credential === undefined ? undefined : createHash('sha256').update(credential).digest('base64'),
   }
 }

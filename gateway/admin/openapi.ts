@@ -14,6 +14,7 @@ const common: readonly ApiProblemCode[] = [
   'invalid_request',
   'credential_required',
   'invalid_token',
+  'session_ended',
   'insufficient_scope',
   'forbidden',
   'too_many_requests',

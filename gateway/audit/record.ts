@@ -16,7 +16,8 @@ export const recordFields = {
   'gatehouse.client': 'OAuth client id of the token.',
   'session.id':
     'Id of the login session, also in the exchange that starts or ends it. For a token or logout token: its `sid`, the session at the issuer.',
-  'gatehouse.credential': 'How the admin caller was authenticated: `access token` or `bootstrap token`.',
+  'gatehouse.credential':
+    'How the admin caller was authenticated: `access token` or `bootstrap token`, or `console session (…)` with the token of the session.',
   'tls.client.hash.sha256':
     'SHA-256 hash of the client certificate of the request, in hexadecimal digits in upper case: of the connection, or as stated by a listed proxy.',
   'client.address':

@@ -119,7 +119,7 @@ export class Sealer {
   }
 }
 
-type Purpose = '' | 'login-state'
+type Purpose = '' | 'login-state' | 'console'
 
 function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   const hash = createHmac('sha256', name)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkConsole, consoleSettings } from './admin-login-settings.ts'
 import { keyedIssuerEntry } from './keyed-issuer-entry.ts'
 import { listenAddress } from './listen-address.ts'
 import { secretReference } from './secret.ts'
@@ -40,8 +41,10 @@ export const adminSettings = (context: SettingsContext) =>
             '10 minutes. Default none.',
         )
         .meta({ reload: 'live' }),
+      ...consoleSettings(context),
     })
-    .transform(({ listen, hosts, issuer, bootstrap_token }, ctx) => {
+    .transform(({ listen, hosts, issuer, bootstrap_token, login, one_time_links }, ctx) => {
+      checkConsole({ listen, issuer, login, one_time_links }, ctx)
       const use = { path: ['admin', 'bootstrap_token'], usedBy: 'admin API', check: bootstrapTokenError }
       const bootstrapToken = settingSecret(bootstrap_token, ['bootstrap_token'], ctx, context, use)
       const message = bootstrapToken === undefined ? undefined : bootstrapTokenError(bootstrapToken)
@@ -59,6 +62,9 @@ export const adminSettings = (context: SettingsContext) =>
          * configured.
          */
         bootstrapToken,
+        /** Log-in to the console at `issuer`; `undefined`: operators log in with a token. */
+        login,
+        oneTimeLinks: one_time_links,
       }
     })
     .prefault({})

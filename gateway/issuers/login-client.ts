@@ -5,6 +5,7 @@ import { siteKey } from '../base/address-key.ts'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { type DocumentPath, formatPath } from '../config/problem.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { flawInIdToken } from '../oauth/id-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
@@ -32,6 +33,8 @@ export interface LoginClientDependencies {
   readonly keys: KeySource
   readonly secrets: Secrets
   readonly log: IssuerLog
+  /** Path of the login's settings, for names of secrets and error messages. Default: `issuers.NAME.login` in the policy. */
+  readonly place?: DocumentPath | undefined
 }
 
 /** Secret random values of one login, stored until the browser returns from the issuer. */
@@ -149,6 +152,7 @@ export class LoginClient {
   readonly #rules: IssuerRules
   readonly #login: LoginRules
   readonly #dependencies: LoginClientDependencies
+  readonly #path: DocumentPath
   readonly #authentication: ClientAuthentication
   // Each kind of call has its own slots and connections, so that logins of unauthenticated clients cannot use up the
   // slots of token refreshes.
@@ -164,7 +168,8 @@ export class LoginClient {
     this.#rules = rules
     this.#login = rules.login as LoginRules
     this.#dependencies = dependencies
-    const place = { path: ['issuers', rules.name, 'login'], usedBy: `login at issuer ${rules.name}` }
+    this.#path = dependencies.place ?? ['issuers', rules.name, 'login']
+    const place = { path: this.#path, usedBy: `login at issuer ${rules.name}` }
     const authentication = new ClientAuthentication(this.#login.auth, place, dependencies.secrets)
     this.#authentication = authentication
     const { patienceMs } = this
@@ -492,7 +497,7 @@ export class LoginClient {
   #misconfigurationIn(error: unknown, redirectUri?: string, any?: boolean): string | undefined {
     const { presented } = this.#authentication
     const secrets = 'secret' in presented ? [presented.secret] : []
-    return misconfigurationIn(error, { rules: this.#rules, redirectUri, secrets }, any)
+    return misconfigurationIn(error, { login: this.#login, place: formatPath(this.#path), redirectUri, secrets }, any)
   }
 
   /** Logs once that the issuer grants no refresh token, so that sessions are shorter than the policy says. */
@@ -502,7 +507,7 @@ export class LoginClient {
     const { name } = this.#rules
     const remedy = this.#login.scopes.includes('offline_access')
       ? 'the login requests the scope offline_access: allow refresh tokens for this client at the issuer'
-      : `request the scope offline_access under issuers.${name}.login.scopes`
+      : `request the scope offline_access under ${formatPath(this.#path)}.scopes`
     this.#dependencies.log('warn', 'the issuer grants no refresh token: sessions end with their access tokens', {
       issuer: name,
       problem: `${remedy}, or see "Obtain a refresh token" in docs/guide/login.md`,

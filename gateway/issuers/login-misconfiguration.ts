@@ -1,6 +1,6 @@
 import * as openid from 'openid-client'
 import { secretSource } from '../base/secret.ts'
-import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
+import type { LoginRules } from '../oauth/token-facts.ts'
 import { issuerText } from './issuer-text.ts'
 
 /**
@@ -8,7 +8,9 @@ import { issuerText } from './issuer-text.ts'
  * client at the issuer.
  */
 interface RejectedCall {
-  readonly rules: Pick<IssuerRules, 'name' | 'login'>
+  readonly login: LoginRules
+  /** Path of the login's settings, such as `issuers.corp.login`. */
+  readonly place: string
   readonly redirectUri: string | undefined
   /** Secrets in the rejected call, which are removed from texts of the issuer. */
   readonly secrets: readonly string[]
@@ -64,9 +66,11 @@ function stated({
   return { code: error, description: error_description }
 }
 
-function remedyOf(code: string, description: string | undefined, { rules, redirectUri }: RejectedCall): string {
-  const login = rules.login!
-  const at = `issuers.${rules.name}.login`
+function remedyOf(
+  code: string,
+  description: string | undefined,
+  { login, place: at, redirectUri }: RejectedCall,
+): string {
   const register = `register the redirect URI ${redirectUri ?? 'of the gate'} for client ${login.clientId} at the issuer`
   if (code === 'invalid_redirect_uri' || /redirect/i.test(description ?? '')) return register
   switch (code) {

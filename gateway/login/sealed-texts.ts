@@ -13,16 +13,16 @@ const form = /^[A-Za-z0-9_-]+$/
  */
 export class SealedTexts {
   readonly #sealer: Sealer
-  readonly #kind: 'login' | 'hand-over'
+  readonly #kind: 'login' | 'hand-over' | 'console'
   readonly #maxLength: number
 
   /**
-   * @param sealer  sealer with the purpose `login-state`: data that is sealed for another purpose under the same secret
+   * @param sealer  sealer with the purpose `login-state`, for the console `console`: data that is sealed for another purpose under the same secret
    *   cannot be opened
    * @param kind  use of the texts: a text of one kind cannot be opened as a text of another
    * @param maxLength  maximum length of a text that is opened, characters
    */
-  constructor(sealer: Sealer, kind: 'login' | 'hand-over', maxLength: number) {
+  constructor(sealer: Sealer, kind: 'login' | 'hand-over' | 'console', maxLength: number) {
     this.#sealer = sealer
     this.#kind = kind
     this.#maxLength = maxLength

@@ -8,12 +8,15 @@ import { ConnectionSlots } from './connection-slots.ts'
 
 const { createServer } = nodeHttp
 
+/** Header fields of a reply; a list of values is sent as several fields of this name. */
+type ReplyFields = Readonly<Record<string, string | readonly string[]>>
+
 /** A complete reply of a handler. */
 export interface PlainReply {
   readonly status: number
   readonly type: string
   readonly body: string
-  readonly fields?: Readonly<Record<string, string>>
+  readonly fields?: ReplyFields
 }
 
 /**
@@ -153,7 +156,7 @@ function fail(response: ServerResponse): void {
 
 const text = 'text/plain; charset=utf-8'
 
-export function textReply(status: number, line: string, fields?: Readonly<Record<string, string>>): PlainReply {
+export function textReply(status: number, line: string, fields?: ReplyFields): PlainReply {
   return { status, type: text, body: `${line}\n`, ...(fields && { fields }) }
 }
 

@@ -162,9 +162,19 @@ export class RedisKeys {
    * @stored 1 string of about 50 bytes | 4s after the last renewal | does not grow | none
    */
   readonly policyRolloutHolder: string
+  /**
+   * Sorted set: ids of the sessions of the console, each after a pseudonym of its person, scored by the end of the
+   * session, ms of the Redis clock.
+   *
+   * @stored 1 sorted set; {@link CONSOLE_SESSIONS_MAX} entries of about 100 bytes | an entry until the first log-in
+   * later than the end of its session; the set {@link CONSOLE_ABSOLUTE_MS} after the last log-in | the session that
+   * ends first is ended | none
+   */
+  readonly consoleSessions: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
+    this.consoleSessions = `${prefix}{console}:sessions`
     this.traces = `${prefix}{traces}:recent`
     const revocation = `${prefix}{rev}:`
     this.events = `${revocation}log`
@@ -434,6 +444,28 @@ export class RedisKeys {
    */
   handOverCode(name: string): string {
     return `${this.#prefix}{o${name.slice(0, 2)}}:c:${name}`
+  }
+
+  /**
+   * Hash: a session of the console of the admin plane, encrypted. In the same slot as the list of these sessions.
+   *
+   * @param id  hash of the secret in the session's cookie, in hexadecimal
+   * @stored 1 hash for each session of the console, {@link CONSOLE_SESSIONS_MAX} at most; its tokens have about 4 KB
+   * usually and 64 KiB at most | {@link CONSOLE_IDLE_MS} after its last call, at most {@link CONSOLE_ABSOLUTE_MS} | the
+   * session that ends first is ended | none
+   */
+  consoleSession(id: string): string {
+    return `${this.#prefix}{console}:s:${id}`
+  }
+
+  /**
+   * String: lock of the process that refreshes the tokens of a session of the console.
+   *
+   * @stored 1 string of 1 byte for each session of the console whose tokens are being refreshed |
+   * {@link CONSOLE_REFRESH_MS}, or the end of the refresh | as for `consoleSession` | none
+   */
+  consoleRefresh(id: string): string {
+    return `${this.#prefix}{console}:r:${id}`
   }
 
   /**

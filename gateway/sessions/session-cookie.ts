@@ -43,7 +43,7 @@ function cookieOf(name: string, secure: string): SessionCookie {
  *
  * @param field  value of the field `Cookie`
  */
-export function readCookie(field: string, { name }: SessionCookie): string | undefined {
+export function readCookie(field: string, { name }: Pick<SessionCookie, 'name'>): string | undefined {
   let value: string | undefined
   for (let at = 0; at < field.length; ) {
     const semicolon = field.indexOf(';', at)

@@ -8,6 +8,15 @@ import { signingKey } from './signing-key.ts'
 /** The gate's OAuth client at the test issuer. */
 export const loginClient = { id: 'web', secret: 'web-secret-for-tests-only' } as const
 
+/** Client of the console of the admin plane at the test issuer, and the audience of its tokens. */
+export const consoleClient = {
+  id: 'gatehouse-console',
+  secret: 'console-secret-for-tests-only',
+  resource: 'https://gate.test/admin',
+} as const
+
+const consoleScopes = 'gatehouse:read gatehouse:limits'
+
 /** A real authorization server (oidc-provider) with a login form, its own browser session, and single logout. */
 export interface LoginProvider {
   /** The issuer identifier. */
@@ -26,6 +35,8 @@ export interface LoginProvider {
   groups: Readonly<Record<string, readonly string[]>>
   /** Whether the next refreshes return an ID token. */
   idTokenAtRefresh: boolean
+  /** Whether the issuer refuses refresh tokens, as after the end of their grant. */
+  refusesRefreshes: boolean
   /** Whether the next logins return a refresh token. */
   refreshTokens: boolean
   /** While true, every request gets 503. */
@@ -44,6 +55,8 @@ interface LoginProviderOptions {
   /** Origin at which the issuer calls the gate. Default: `gate`. */
   readonly backchannel?: string
   readonly pushedRequests?: boolean
+  /** Origin of the console of the admin plane. Default: the issuer has no client for it. */
+  readonly console?: string
 }
 
 /** Types of oidc-provider that are missing in its type declarations. */
@@ -88,6 +101,7 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     tokenClaims: {},
     groups: {},
     idTokenAtRefresh: true,
+    refusesRefreshes: false,
     refreshTokens: true,
     down: false,
     rotateSecret: async (secret) => {
@@ -105,7 +119,9 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
   use.call(provider, async (context, next) => {
     await next()
     const { oidc, body } = context
-    if (oidc?.params?.['grant_type'] === 'refresh_token' && !self.idTokenAtRefresh) delete body.id_token
+    if (oidc?.params?.['grant_type'] !== 'refresh_token') return
+    if (!self.idTokenAtRefresh) delete body.id_token
+    if (self.refusesRefreshes) Object.assign(context, { status: 400, body: { error: 'invalid_grant' } })
   })
   const delays: Readonly<Record<string, () => number>> = {
     '/token': () => self.tokenDelayMs,
@@ -133,7 +149,7 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
 
 function configuration(
   self: LoginProvider,
-  { gate, backchannel = gate, pushedRequests = false }: LoginProviderOptions,
+  { gate, backchannel = gate, pushedRequests = false, console }: LoginProviderOptions,
 ): object {
   const policy = interactionPolicy.base()
   const { Check } = interactionPolicy
@@ -157,11 +173,12 @@ function configuration(
         backchannel_logout_uri: `${backchannel}/.gatehouse/backchannel-logout`,
         backchannel_logout_session_required: true,
       },
+      ...(console === undefined ? [] : [consoleMetadata(console)]),
     ],
     clientAuthMethods: ['client_secret_basic'],
     pkce: { required: () => true },
     acrValues: ['urn:plain', 'urn:strong'],
-    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'orders:read'],
+    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'orders:read', ...consoleScopes.split(' ')],
     claims: {
       openid: ['sub', 'auth_time', 'acr', 'sid'],
       profile: ['name'],
@@ -179,9 +196,9 @@ function configuration(
         enabled: true,
         defaultResource: () => (self.forGate ? testAudience : undefined),
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: 'orders:read',
-          audience: testAudience,
+        getResourceServerInfo: (_: unknown, indicator: string) => ({
+          scope: indicator === consoleClient.resource ? consoleScopes : 'orders:read',
+          audience: indicator === consoleClient.resource ? indicator : testAudience,
           accessTokenTTL: self.accessTokenS,
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: 'ES256' } },
@@ -209,13 +226,24 @@ function configuration(
     // Grants all scopes without asking the user for consent.
     loadExistingGrant: async ({ oidc }: Context) => {
       const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId })
-      grant.addOIDCScope('openid profile email groups offline_access orders:read')
+      grant.addOIDCScope(`openid profile email groups offline_access orders:read ${consoleScopes}`)
       grant.addResourceScope(testAudience, 'orders:read')
+      grant.addResourceScope(consoleClient.resource, consoleScopes)
       await grant.save()
       return grant
     },
     ttl: { AccessToken: () => self.accessTokenS, AuthorizationCode: 60, IdToken: 3600, RefreshToken: 86_400 },
     cookies: { keys: ['for-tests-only'] },
+  }
+}
+
+function consoleMetadata(origin: string): object {
+  return {
+    client_id: consoleClient.id,
+    client_secret: consoleClient.secret,
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    redirect_uris: [`${origin}/callback`],
   }
 }
 

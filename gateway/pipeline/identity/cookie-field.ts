@@ -14,8 +14,11 @@ export function cookieField({ values, kinds }: RequestHead): string {
   return field
 }
 
-/** Prefixes of the names of the gate's own cookies, in lower case. */
-export const ownCookies = ['__host-gatehouse', 'gatehouse-loopback'] as const
+/**
+ * Prefixes of the names of the gate's own cookies, in lower case. `gatehouse-console`: cookies of the console of the
+ * admin plane, which browsers also send to every other port of its host.
+ */
+export const ownCookies = ['__host-gatehouse', 'gatehouse-loopback', 'gatehouse-console'] as const
 
 const maybeOwn = /gatehouse/i
 

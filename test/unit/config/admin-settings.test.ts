@@ -107,3 +107,55 @@ test('environment variables set the admin issuer, the bootstrap token and the pr
   expect(settings.admin.bootstrapToken).toBe(token)
   expect(settings.probes.listen).toEqual({ host: undefined, port: 9092 })
 })
+
+const issuer = { issuer: 'https://idp.example', audience: ['https://gate.example/admin'] }
+const login = { client_id: 'console', origin: 'https://gate-admin.example' }
+
+test('by default, the log-in to the console is of a public client and requests the scopes openid and gatehouse:read', () => {
+  expect(load({ admin: { issuer, login } }).admin.login).toEqual({
+    clientId: 'console',
+    clientSecret: undefined,
+    origin: 'https://gate-admin.example',
+    scopes: ['openid', 'gatehouse:read'],
+    resource: undefined,
+  })
+})
+
+test('the settings name the place of the client secret of the console, and require that the secret is readable', () => {
+  const admin = { issuer, login: { ...login, client_secret: { env: 'S' } } }
+  expect(load({ admin }, { S: 'secret' }).admin.login!.clientSecret).toEqual({ env: 'S' })
+  expect(problemsOf({ admin })).toMatchObject([{ code: 'GH_CONFIG_SECRET', path: 'admin.login.client_secret' }])
+})
+
+test.each([
+  ['without admin.issuer', { login }, 'GH_CONFIG_MISSING', 'admin.issuer'],
+  ['without origin', { issuer, login: { client_id: 'console' } }, 'GH_CONFIG_MISSING', 'admin.login.origin'],
+  [
+    'of plain http',
+    { issuer, login: { ...login, origin: 'http://gate.test' } },
+    'GH_CONFIG_VALUE',
+    'admin.login.origin',
+  ],
+  [
+    'of a pattern',
+    { issuer, login: { ...login, origin: 'https://*.gate.test' } },
+    'GH_CONFIG_VALUE',
+    'admin.login.origin',
+  ],
+  [
+    'of a path',
+    { issuer, login: { ...login, origin: 'https://gate.test/x' } },
+    'GH_CONFIG_VALUE',
+    'admin.login.origin',
+  ],
+  ['without openid', { issuer, login: { ...login, scopes: ['a'] } }, 'GH_CONFIG_VALUE', 'admin.login.scopes'],
+])('the settings reject a log-in to the console %s', (_, admin, code, path) => {
+  expect(problemsOf({ admin })).toMatchObject([{ code, path }])
+})
+
+test('the settings accept one-time links to the console only with an admin listener on loopback', () => {
+  expect(load({ admin: { one_time_links: true } }).admin.oneTimeLinks).toBe(true)
+  expect(problemsOf({ admin: { one_time_links: true, listen: ':9090' } })).toMatchObject([
+    { code: 'GH_CONFIG_VALUE', path: 'admin.one_time_links' },
+  ])
+})

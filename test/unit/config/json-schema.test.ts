@@ -58,6 +58,7 @@ test('all settings keys that refer to secrets are marked as secret in the JSON S
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
     'tls.certificates.[].key',
     'admin.bootstrap_token',
+    'admin.login.client_secret',
     'keys.assertion.[].secret',
     'keys.encryption.[].secret',
     'keys.audit.[].secret',

@@ -70,7 +70,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     streams: { max: 50_000, maxPerAddress: 1000, holdMs: 30_000, maxMessageBytes: 1024 ** 2 },
     pages: { product: undefined, support: undefined, logo: undefined, css: undefined },
     addonSha256: undefined,
-    admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
+    admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [], oneTimeLinks: false },
     policy: { source: 'file', path: join(root, 'policy.yaml') },
     keys: { assertion: [], encryption: [], audit: [], policy: [], maxAgeMs: undefined },
     probes: { listen: undefined },

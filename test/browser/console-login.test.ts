@@ -1,0 +1,84 @@
+// Chromium logs in to the console at a real issuer of another site.
+
+import { expect, test } from 'vitest'
+import { gateCookies, startChromium } from '../kit/chromium.ts'
+import { consoleClient, startLoginProvider } from '../kit/login-provider.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+
+const port = freePort()
+// The console is at `localhost` and the issuer at 127.0.0.1, so the two are different sites.
+const origin = `http://localhost:${port}`
+const [browser, provider] = await Promise.all([
+  startChromium(),
+  startLoginProvider({ gate: 'http://127.0.0.1:9', console: origin }),
+])
+await startNode({
+  policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
+  settings: {
+    admin: {
+      listen: `127.0.0.1:${port}`,
+      issuer: { issuer: provider.url, audience: [consoleClient.resource] },
+      login: {
+        client_id: consoleClient.id,
+        client_secret: { env: 'CONSOLE_SECRET' },
+        origin,
+        resource: consoleClient.resource,
+      },
+    },
+  },
+  env: { CONSOLE_SECRET: consoleClient.secret },
+})
+
+test('after a log-in at an issuer of another site, the browser sends the strict session cookie with the next page and its calls', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${origin}/console/login?to=${encodeURIComponent('/livez?from=login')}`)
+  expect(new URL(page.url()).origin).toBe(provider.url)
+
+  const arrived = page.waitForRequest((request) => request.url() === `${origin}/livez?from=login`)
+  await page.click('button[value=alice]')
+  const { cookie } = await (await arrived).allHeaders()
+  await page.waitForURL(`${origin}/livez?from=login`)
+
+  const cookies = await gateCookies(context)
+  expect(cookies.map(({ name }) => name)).toEqual([`gatehouse-console-${port}`])
+  expect(cookie).toContain(`${cookies[0]!.name}=${cookies[0]!.value}`)
+  expect(await page.evaluate('document.cookie')).not.toContain('gatehouse')
+  const fetched = await page.evaluate(async () => {
+    const reply = await fetch('/console/session', { headers: { 'x-gatehouse-console': '1' } })
+    return reply.json()
+  })
+  expect(fetched).toMatchObject({ who: 'alice', scopes: expect.arrayContaining(['gatehouse:read']) })
+
+  const status = await page.evaluate(async () => {
+    const { ok } = await fetch('/console/logout', { method: 'POST', headers: { 'x-gatehouse-console': '1' } })
+    const reply = await fetch('/console/session', { headers: { 'x-gatehouse-console': '1' } })
+    return [ok, reply.status]
+  })
+  expect(status).toEqual([true, 401])
+  expect(await gateCookies(context)).toEqual([])
+  await context.close()
+})
+
+test('a page of another site that shares the machine cannot call the console with the cookie of the browser', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${origin}/console/login?to=${encodeURIComponent('/livez')}`)
+  await page.click('button[value=alice]')
+  await page.waitForURL(`${origin}/livez`)
+
+  const foreign = await context.newPage()
+  await foreign.goto(`http://127.0.0.1:${port}/livez`)
+  const outcomes = await foreign.evaluate(async (target) => {
+    const blocked = async (init: object) =>
+      fetch(target, { credentials: 'include', ...init }).then(
+        () => 'sent',
+        () => 'blocked',
+      )
+    return [await blocked({ headers: { 'x-gatehouse-console': '1' } }), await blocked({ method: 'POST' })]
+  }, `${origin}/console/session`)
+  expect(outcomes).toEqual(['blocked', 'blocked'])
+  await context.close()
+})
