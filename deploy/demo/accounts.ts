@@ -56,6 +56,9 @@ export interface Resource {
 /** Lifetime of access tokens, s. The issuer also publishes a retired signing key for this time. */
 export const tokenLifeS = 600
 
+/** Lifetime of access tokens of the client `ops`, s: a session of the console, which has such a token, lasts as long. */
+export const operatorTokenLifeS = 8 * 3600
+
 /**
  * Resources of the demo issuer by resource indicator (RFC 8707). The first resource is the gate; it is also the
  * default.

@@ -3,8 +3,12 @@ import { commandFolder } from './admin-call.ts'
 import type { Demo } from './demo.ts'
 import { loopback, loopbackTls, type Ports } from './ports.ts'
 
-/** Text that lists the demo's processes with their addresses, and commands to try in a shell in the checkout. */
-export function banner({ ports, state, redis }: Demo, seconds: string): string {
+/**
+ * Text that lists the demo's processes with their addresses, and commands to try in a shell in the checkout.
+ *
+ * @param consoleUrl  one-time link to the console
+ */
+export function banner({ ports, state, redis }: Demo, seconds: string, consoleUrl: string): string {
   const gate = loopback(ports.gate)
   const flag = ports.offset === 0 ? '' : ` --port-offset ${ports.offset}`
   const folder = relative(process.cwd(), state.folder) || '.'
@@ -20,6 +24,9 @@ Gatehouse is up (${seconds} s). Ctrl-C stops all processes of the demo.
   redis     ${redis}
   worker    ${loopback(ports.worker)}  (/readyz)
   files     ${folder}/  (policy.yaml, node-1.yaml, node-2.yaml, logs)
+
+Open the console: ${consoleUrl}
+  (works once, within 5 minutes; another link: gatehouse demo console${flag})
 
 Try, in another terminal:
 

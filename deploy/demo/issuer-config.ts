@@ -6,6 +6,7 @@ import {
   demoClients,
   introspectionClient,
   loginScopes,
+  operatorTokenLifeS,
   redirectUris,
   resourcesOf,
   users,
@@ -72,7 +73,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
             scope: apiScopes.join(' '),
             audience: resource.audience,
             accessTokenFormat: resource.format,
-            accessTokenTTL: resource.lifeS,
+            accessTokenTTL: client.clientId === 'ops' ? operatorTokenLifeS : resource.lifeS,
             // Access tokens of users are signed with RS256 and those of clients with ES256, so that the demo shows both
             // algorithms.
             jwt: { sign: { alg: demoClients[client.clientId]?.login ? 'RS256' : 'ES256' } },

@@ -1,4 +1,4 @@
-// Entry point of the demo's process: `main.ts run | check | token | env | add`, started by `gatehouse demo`. Exit codes: 0
+// Entry point of the demo's process: `main.ts run | check | token | env | add | console`, started by `gatehouse demo`. Exit codes: 0
 // success, 1 refused or failed, 2 wrong usage, 3 no demo is running.
 
 import { constants } from 'node:os'
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { adminEnvironment, commandFolder } from './admin-call.ts'
 import { banner } from './banner.ts'
 import { runCheck } from './check/run.ts'
+import { consoleLink } from './console-link.ts'
 import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
 import { installProvider } from './install-provider.ts'
@@ -46,6 +47,7 @@ async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'token') return printToken(ports)
   if (positionals[0] === 'env') return printEnvironment(ports)
   if (positionals[0] === 'add') return addOwnService(ports)
+  if (positionals[0] === 'console') return printConsoleLink(ports)
   watchSignals()
   await installProvider((line) => console.error(line))
   await provideRedis((line) => console.error(line))
@@ -56,7 +58,8 @@ async function main(ports: Ports): Promise<number> {
   try {
     if (positionals[0] === 'check')
       return await untilEnding(demo, runCheck(demo, { json, write, startSeconds: seconds }))
-    write(json ? JSON.stringify(readyDocument(demo)) : banner(demo, seconds))
+    const { url } = await consoleLink(ports)
+    write(json ? JSON.stringify(readyDocument(demo, url)) : banner(demo, seconds, url))
     showLive(demo.state, write, json)
     return await untilEnding(demo, new Promise(() => {}))
   } finally {
@@ -116,6 +119,12 @@ async function printEnvironment(ports: Ports): Promise<number> {
   return 0
 }
 
+async function printConsoleLink(ports: Ports): Promise<number> {
+  const link = await consoleLink(ports)
+  write(json ? JSON.stringify(link) : link.url)
+  return 0
+}
+
 /** Quotes a text for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
@@ -129,12 +138,13 @@ async function addOwnService(ports: Ports): Promise<number> {
   return 0
 }
 
-function readyDocument({ ports, state, redis }: Demo): object {
+function readyDocument({ ports, state, redis }: Demo, consoleUrl: string): object {
   return {
     event: 'ready',
     gate: loopback(ports.gate),
     http2: loopbackTls(ports.http2),
     admin: ports.admin.map(loopback),
+    console: consoleUrl,
     issuer: loopback(ports.issuer),
     services: {
       orders: loopback(ports.orders),

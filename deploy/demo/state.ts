@@ -97,6 +97,8 @@ admin:
   listen: ${new URL(admin).host}
   issuer: ${issuer}
   bootstrap_token: { file: admin-token }
+  # gatehouse demo console prints a link that logs a browser of this machine in: docs/guide/console.md.
+  one_time_links: true
 # All nodes enforce the active revision of the policy in Redis. policy.yaml is the first revision.
 policy: { source: cluster, seed: policy.yaml, copy: policy-copy-${node} }
 keys:

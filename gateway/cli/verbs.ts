@@ -65,6 +65,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'demo token': () => import('./verbs/demo-token.ts'),
   'demo env': () => import('./verbs/demo-env.ts'),
   'demo add': () => import('./verbs/demo-add.ts'),
+  'demo console': () => import('./verbs/demo-console.ts'),
   // Leave out the verb `bench` where its program is missing: the npm package and the container image contain no
   // benchmarks.
   ...(existsSync(programs.bench) && { bench: () => import('./verbs/bench.ts') }),

@@ -9,6 +9,7 @@ import { grpcCommand, webSocketCommand } from '../../deploy/demo/banner.ts'
 import { portsAt } from '../../deploy/demo/ports.ts'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
+import { ConsoleClient } from '../kit/console-client.ts'
 import { within } from '../kit/deadline.ts'
 import { LogLines, type LogRecord } from '../kit/log-lines.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../kit/otlp-receiver.ts'
@@ -103,6 +104,26 @@ test('a token of the demo client ops authorizes a call of the admin API', async 
   }
 
   expect(await runVerbProcess(['nodes'], environment)).toMatchObject({ exitCode: 0 })
+})
+
+test('the link of the demo logs a browser in to the console once, as the client ops, and `demo console` prints another link', async () => {
+  const { admin } = portsAt(offset)
+  const { stdout } = await runVerbProcess(['demo', 'console', ...atOffset], {})
+  for (const url of [ready['console'] as string, stdout.trim()]) {
+    const [origin, link] = url.split('/#link=')
+    expect(origin).toBe(`http://127.0.0.1:${admin[0]}`)
+    const browser = new ConsoleClient(admin[0])
+    const use = () => browser.call({ method: 'POST', target: '/console/session', document: { link } })
+    expect((await use()).status).toBe(204)
+    const session = (await browser.session()).json() as { expires_at: string }
+    expect(session).toMatchObject({ who: 'ops', scopes: expect.arrayContaining(['gatehouse:admin']) })
+    expect(Date.parse(session.expires_at)).toBeGreaterThan(Date.now() + 7 * 3_600_000)
+    // The other node of the demo has the session too. Its Host is that of a balancer.
+    const other = new ConsoleClient(admin[1], `127.0.0.1:${admin[0]}`)
+    for (const [name, value] of browser.cookies) other.cookies.set(name, value)
+    expect((await other.session()).status).toBe(200)
+    expect((await use()).status).toBe(401)
+  }
 })
 
 test('the WebSocket command that the demo prints sends lines and prints the echo of each line, and ends when the token is revoked', async () => {
