@@ -8,7 +8,9 @@ import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import { checkResults } from '../upstream/checks/health-rules.ts'
+import type { KnownName } from '../upstream/names/known-name.ts'
 import type { TargetRegistry } from '../upstream/target-registry.ts'
+import { upstreamHost } from '../upstream/upstream-address.ts'
 import type { NameView, NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 
@@ -130,11 +132,13 @@ export class NodeReadings implements NodeView {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()
     const { targets } = this.#sources
+    const unresolved = unresolvedNames(targets.names.all)
     return snapshot.services.flatMap(({ id, index }) => {
       const { members = [], slowStartMs = 0 } = balancers[index] ?? {}
       return members.map((member) => {
         const { origin, peer: address, protocol, connections, calls, limit, health } = member.target
-        const state = member.stateAt(now, slowStartMs)
+        const isUnresolved = address === undefined && unresolved.has(upstreamHost(new URL(origin)))
+        const state = isUnresolved ? 'unresolved' : member.stateAt(now, slowStartMs)
         const ejections = targets.ejections.of(id, origin)
         const { checks: record } = member.state
         const counts = record && targets.checksOf(id, origin)
@@ -153,4 +157,12 @@ export class NodeReadings implements NodeView {
       return { name, addresses, counts, ageMs: names.ageMs(known), error: failure?.message }
     })
   }
+}
+
+/** Returns the names of upstreams that have no known address because their lookups fail. */
+function unresolvedNames(names: Iterable<KnownName>): ReadonlySet<string> {
+  const unresolved = new Set<string>()
+  for (const { name, addresses, failure } of names)
+    if (addresses === undefined && failure !== undefined) unresolved.add(name)
+  return unresolved
 }

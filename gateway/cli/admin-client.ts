@@ -271,7 +271,7 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
   if (!file) {
     const message = 'the admin API requires a token: set GATEHOUSE_ADMIN_TOKEN or GATEHOUSE_ADMIN_TOKEN_FILE'
     const hint =
-      'for a demo: eval "$(gatehouse demo env)"; otherwise a token of an issuer in admin.issuers, or the value of admin.bootstrap_token'
+      'for a demo: eval "$(gatehouse demo env)"; otherwise a token of an issuer in admin.issuer, or the value of admin.bootstrap_token'
     throw new CliError(exitCodes.usage, 'GH_USAGE', message, hint)
   }
   const { secret, failure } = readSecret({ file }, env, process.cwd())

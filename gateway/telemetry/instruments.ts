@@ -108,7 +108,7 @@ export const instruments = {
   ),
   upstreamState: gauge(
     'upstream_state',
-    'Number of addresses of an upstream in a state on this node: up, slow-start, resting, ejected, failing or drained. Without a series for a state, the number is 0. An address gets calls in the states up and slow-start, and in other states only when no address of the service is in these two.',
+    'Number of addresses of an upstream in a state on this node: up, slow-start, resting, ejected, failing, drained or unresolved (its name has no address). Without a series for a state, the number is 0. An address gets calls in the states up and slow-start, and in other states only when no address of the service is in these two.',
     ['service', 'upstream', 'state'],
   ),
   upstreamEjections: counter(

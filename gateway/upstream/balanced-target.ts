@@ -12,8 +12,11 @@ const SLOW_START_MIN = 0.1
  */
 const SHARE_UNIT = 6400
 
-/** Names of the states of an upstream, as the admin API and the metrics show them. */
-export const upstreamStates = ['up', 'slow-start', 'resting', 'ejected', 'failing', 'drained'] as const
+/**
+ * Names of the states of an upstream, as the admin API and the metrics show them. The state `unresolved` (the name of
+ * the upstream has no known address) comes from the lookups of names, the others from {@link BalancedTarget.stateAt}.
+ */
+export const upstreamStates = ['up', 'slow-start', 'resting', 'ejected', 'failing', 'drained', 'unresolved'] as const
 export type UpstreamStateName = (typeof upstreamStates)[number]
 
 /** One address of an upstream of a service, as the balancer of the service selects it. */

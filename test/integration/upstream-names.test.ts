@@ -122,3 +122,23 @@ test('S-121: a reply with a cloud metadata address changes no address, and is lo
   const metrics = await readMetrics(node.adminPort)
   expect(metrics.sum('gatehouse_upstream_lookups_total', { name: 'orders.test', result: 'refused' })).toBeGreaterThan(0)
 })
+
+test('`gatehouse upstreams` shows an upstream as unresolved while its name does not exist', async () => {
+  const missing = await startNameServer()
+  missing.mode = 'has no name'
+  const other = await startNode({
+    policy: publicPolicy({ s: { upstreams: ['http://missing.test:9000'] } }),
+    settings: {
+      upstream_dns: { servers: [`127.0.0.1:${missing.port}`] },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+    },
+    env: { BOOTSTRAP: bootstrap },
+  })
+  await other.waitForLine(({ msg }) => msg === 'lookup of an upstream name failed')
+  const { stdout } = await runVerb(['upstreams'], {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${other.adminPort}`,
+    GATEHOUSE_ADMIN_TOKEN: bootstrap,
+  })
+
+  expect(stdout).toMatch(/http:\/\/missing\.test:9000 +- +1 +unresolved/)
+})

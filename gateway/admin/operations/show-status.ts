@@ -118,8 +118,8 @@ const status = z.strictObject({
         .enum(upstreamStates)
         .describe(
           'State of the upstream on the node: up, slow-start after an outage, resting after a failed connection, ejected ' +
-            'as an outlier, failing its health checks, or drained. Only up and slow-start get calls, unless no upstream ' +
-            'of the service is in these states.',
+            'as an outlier, failing its health checks, drained, or unresolved: its name has no address. Only up and ' +
+            'slow-start get calls, unless no upstream of the service is in these states.',
         ),
       check: z
         .string()

@@ -55,8 +55,8 @@ export interface AdminOperations {
         readonly calls: number
         /** Maximum number of concurrent calls: max_calls, or with concurrency adaptive the current limit of the calls that wait for their reply. */
         readonly limit: number
-        /** State of the upstream on the node: up, slow-start after an outage, resting after a failed connection, ejected as an outlier, failing its health checks, or drained. Only up and slow-start get calls, unless no upstream of the service is in these states. */
-        readonly state: 'up' | 'slow-start' | 'resting' | 'ejected' | 'failing' | 'drained'
+        /** State of the upstream on the node: up, slow-start after an outage, resting after a failed connection, ejected as an outlier, failing its health checks, drained, or unresolved: its name has no address. Only up and slow-start get calls, unless no upstream of the service is in these states. */
+        readonly state: 'up' | 'slow-start' | 'resting' | 'ejected' | 'failing' | 'drained' | 'unresolved'
         /** Outcome of the latest health check; null before the first one, and without health checks. */
         readonly check: string | null
       }[]
@@ -1554,7 +1554,7 @@ export interface AdminOperations {
         readonly address: string | null
         readonly weight: number
         /** State of the upstream on the node, as in `/status`. */
-        readonly state: 'up' | 'slow-start' | 'resting' | 'ejected' | 'failing' | 'drained'
+        readonly state: 'up' | 'slow-start' | 'resting' | 'ejected' | 'failing' | 'drained' | 'unresolved'
         /** Calls of the node that are in flight, WebSockets included. */
         readonly calls: number
         /** Open connections of the node to the upstream. */
