@@ -1,0 +1,188 @@
+// A real Chromium logs in to the console of a real node and opens its views. CONSOLE_PICTURES=FOLDER keeps a picture of
+// each view.
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { beforeAll, expect, test } from 'vitest'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { startChromium } from '../kit/chromium.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { testRedis } from '../kit/redis.ts'
+import type { TestNode } from '../kit/test-node.ts'
+import { until } from '../kit/until.ts'
+
+const token = randomBytes(32).toString('base64url')
+const pictures = process.env['CONSOLE_PICTURES']
+const [browser, issuer, { port }] = await Promise.all([startChromium(), startIssuer(), testRedis()])
+const writer = new AuditWriter(port)
+/** Text of a client that would be HTML, would turn the direction of the text after it, and would begin a line. */
+const hostile = `<img src=x onerror="document.title='executed'">\u202Egnp.exe\r\n`
+const hostileShown = `<img src=x onerror="document.title='executed'">⟦U+202E⟧gnp.exe␍␊`
+let node: TestNode
+let page: Page
+
+/** Each view: its path, its heading, and a text that it shows once it is loaded. */
+const views = [
+  ['/', 'Overview', 'up to date'],
+  ['/live', 'Live', 'route-unknown'],
+  ['/exchanges/refused-1', 'Exchange', 'no route matches this path'],
+  ['/explain?url=/nothing', 'Explain', 'Describe a request'],
+] as const
+
+const urlOf = (path: string) => `http://127.0.0.1:${node.adminPort}${path}`
+
+beforeAll(async () => {
+  await writer.write(3, (number) => ({
+    time: new Date().toISOString(),
+    'gatehouse.request.id': `hostile-${number}`,
+    'http.request.method': 'GET',
+    'url.path': `/${hostile}`,
+    'user.id': hostile,
+    'gatehouse.decision': 'refused',
+    'gatehouse.reason': 'scope-missing',
+  }))
+  node = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' }),
+    settings: {
+      redis: { url: `redis://127.0.0.1:${port}` },
+      admin: {
+        listen: '127.0.0.1:0',
+        bootstrap_token: { env: 'BOOTSTRAP' },
+        issuer: { issuer: issuer.url, audience: [testAudience] },
+      },
+    },
+    env: { BOOTSTRAP: token },
+  })
+  await refuse('refused-1')
+  // Without transitions: axe-core would measure the contrast of colours in between.
+  page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage()
+  await logIn(page, token)
+})
+
+/** Sends a request that no route matches, and waits for its record in the audit log. */
+async function refuse(id: string): Promise<void> {
+  const { status } = await fetch(`http://127.0.0.1:${node.port}/nothing`, { headers: { 'x-request-id': id } })
+  expect(status).toBe(404)
+  await until(`the record of ${id}`, async () => {
+    const reply = await fetch(urlOf(`/api/v1/audit/records?request=${id}`), {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    return ((await reply.json()) as { records: object[] }).records.length > 0
+  })
+}
+
+async function logIn(tab: Page, given: string): Promise<void> {
+  await tab.goto(urlOf('/'))
+  await tab.fill('#token', given)
+  await tab.click('text=Log in with the token')
+}
+
+/** Opens a view without loading the page again, so that axe-core stays loaded. */
+async function open(path: string, { colorScheme = 'light' as 'light' | 'dark', width = 1280 } = {}): Promise<void> {
+  await page.emulateMedia({ colorScheme })
+  await page.setViewportSize({ width, height: 800 })
+  await page.evaluate((to) => {
+    history.pushState(null, '', to)
+    dispatchEvent(new PopStateEvent('popstate'))
+  }, path)
+}
+
+interface AxeResult {
+  readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string }[] }[]
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Checks the page with axe-core. @returns the serious and critical faults, with the first element of each */
+async function accessibilityFaults(): Promise<string[]> {
+  if (!(await page.evaluate('"axe" in window'))) await page.evaluate(axe)
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResult
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
+}
+
+const looks = [
+  { colorScheme: 'light', width: 1280 },
+  { colorScheme: 'dark', width: 360 },
+] as const
+
+test('the log-in page rejects a wrong token with the problem, and opens the overview with the right one', async () => {
+  const context = await browser.newContext()
+  const other = await context.newPage()
+  await logIn(other, 'wrong')
+  await other.waitForSelector('[role=alert] >> text=does not accept')
+  await other.fill('#token', token)
+  await other.click('text=Log in with the token')
+  await other.waitForSelector('h1 >> text=Overview')
+  expect(await other.content()).not.toContain(token)
+  await context.close()
+})
+
+test.each(views)(
+  'the view %s has no serious accessibility fault and fits its screen, light and wide, dark and narrow',
+  async (path, title, loaded) => {
+    for (const look of looks) {
+      await open(path, look)
+      await page.waitForSelector(`h1 >> text="${title}"`)
+      await page.waitForSelector(`main >> text=${loaded}`)
+      expect(await accessibilityFaults()).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(look.width)
+      if (pictures !== undefined)
+        await page.screenshot({ path: join(pictures, `${title.toLowerCase()}-${look.colorScheme}-${look.width}.png`) })
+    }
+  },
+)
+
+test('an operator gets from the overview to the reason of a refusal in two clicks, or with its request id in none', async () => {
+  await open('/')
+  await page.click('nav >> text=Live')
+  await page.click('tr:has-text("route-unknown") a')
+  await page.waitForSelector('main >> text=no route matches this path')
+
+  await open('/')
+  await page.waitForSelector('h1 >> text=Overview')
+  await page.keyboard.press('/')
+  await page.keyboard.type('refused-1')
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('main >> text=no route matches this path')
+  expect(page.url()).toBe(urlOf('/exchanges/refused-1'))
+})
+
+test('the keys g and l open the live view, and the key ? shows the keys until Escape', async () => {
+  await open('/')
+  await page.waitForSelector('h1 >> text=Overview')
+  await page.keyboard.press('g')
+  await page.keyboard.press('l')
+  await page.waitForSelector('h1 >> text=Live')
+  await page.keyboard.press('?')
+  await page.waitForSelector('dialog >> text=Keys')
+  await page.keyboard.press('Escape')
+  await page.waitForSelector('dialog', { state: 'detached' })
+})
+
+test('a text of a client is shown as text, with its hidden characters visible', async () => {
+  await open(`/live?subject=${encodeURIComponent(hostile)}`)
+  const cell = page.locator('tbody tr:has-text("scope-missing")').first()
+  expect(await cell.locator('td').nth(5).textContent()).toBe(hostileShown)
+  await open('/exchanges/hostile-1')
+  await page.waitForSelector('main >> text=scope-missing')
+  expect(await page.textContent('main')).toContain(hostileShown)
+  expect(await page.locator('main img').count()).toBe(0)
+  expect(await page.title()).toBe('Exchange · Gatehouse')
+})
+
+test('a view names the scope that the token of the operator lacks', async () => {
+  const context = await browser.newContext()
+  const reader = await context.newPage()
+  await logIn(reader, issuer.sign({ claims: { scope: 'gatehouse:read', aud: testAudience } }))
+  await reader.waitForSelector('main >> text=up to date')
+  await reader.click('nav >> text=Live')
+  await reader.waitForSelector('main >> text=This view needs the scope gatehouse:audit')
+  await context.close()
+})
