@@ -86,10 +86,10 @@ async function logIn(tab: Page, given: string): Promise<void> {
 async function open(path: string, { colorScheme = 'light' as 'light' | 'dark', width = 1280 } = {}): Promise<void> {
   await page.emulateMedia({ colorScheme })
   await page.setViewportSize({ width, height: 800 })
-  await page.evaluate((to) => {
-    history.pushState(null, '', to)
-    dispatchEvent(new PopStateEvent('popstate'))
-  }, path)
+  // A text: the types of the tests do not include those of a browser.
+  await page.evaluate(
+    `history.pushState(null, '', ${JSON.stringify(path)}); dispatchEvent(new PopStateEvent('popstate'))`,
+  )
 }
 
 interface AxeResult {
