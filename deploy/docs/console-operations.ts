@@ -105,7 +105,7 @@ function objectType({ properties = {}, required = [], additionalProperties }: Sc
     const about =
       schema.description === undefined ? '' : `${inner}/** ${schema.description.replaceAll('*/', '* /')} */\n`
     const mark = required.includes(name) ? '' : '?'
-    return `${about}${inner}readonly ${name}${mark}: ${typeOf(schema, inner)}`
+    return `${about}${inner}readonly ${/^[a-z_]\w*$/i.test(name) ? name : quoted(name)}${mark}: ${typeOf(schema, inner)}`
   })
   if (members.length > 0) return `{\n${members.join('\n')}\n${indent}}`
   if (typeof additionalProperties !== 'object') return 'Readonly<Record<string, unknown>>'
