@@ -1,12 +1,16 @@
+import { performance } from 'node:perf_hooks'
+import { pathOf } from './api-path.ts'
 import { ApiProblem } from './api-problem.ts'
 import type { AdminCall } from './call-line.ts'
 import type { CallLog } from './call-log.ts'
 import type { CallOrigin, FailedCalls } from './failed-calls.ts'
+import { RepeatedReads } from './repeated-reads.ts'
 
 /** Accounts for each call of the admin plane: log line, audit record, and the limit of failed calls of an address. */
 export class CallAccounts {
   readonly #calls: CallLog
   readonly #failedCalls: FailedCalls
+  readonly #reads = new RepeatedReads(() => performance.now())
 
   constructor(calls: CallLog, failedCalls: FailedCalls) {
     this.#calls = calls
@@ -43,7 +47,7 @@ export class CallAccounts {
     if (call.limited === true) return
     if (call.caller !== undefined) {
       this.#failedCalls.succeeded(presented)
-      this.#calls.record(admin, status)
+      if (!this.#isRepeatedRead(admin, presented, status)) this.#calls.record(admin, status)
       return
     }
     // A fault of the gate (status 5xx) during an admin API call is not charged to the client address as a failed call.
@@ -52,5 +56,13 @@ export class CallAccounts {
     if (recorded) this.#calls.record(admin, status)
     else this.#calls.leaveUnrecorded()
     await this.#failedCalls.delay(delayMs)
+  }
+  /** Whether a call of the console repeats a read that was recorded recently. Notes the number of earlier repetitions. */
+  #isRepeatedRead({ method, originalUrl, call }: AdminCall, { token }: CallOrigin, status: number): boolean {
+    if (status !== 200 || method !== 'GET' || !call.caller!.credential.startsWith('console session')) return false
+    const repeats = this.#reads.count(`${token} ${pathOf(originalUrl)}`)
+    if (repeats === undefined) return true
+    if (repeats > 0) call.note = { ...call.note, repeats }
+    return false
   }
 }

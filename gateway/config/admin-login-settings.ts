@@ -48,7 +48,7 @@ const adminLoginSettings = (context: SettingsContext) =>
         })
         .prefault(['openid', 'gatehouse:read'])
         .describe(
-          'Scopes that the console requests. Default openid and gatehouse:read, with which it shows and changes nothing. ' +
+          'Scopes that the console requests. Default openid and gatehouse:read, with which it changes nothing. ' +
             'The issuer should grant each user only the `gatehouse:…` scopes of that user. With offline_access, most issuers ' +
             'grant a refresh token, and a session outlives its access token.',
         )

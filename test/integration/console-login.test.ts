@@ -192,6 +192,31 @@ test('log-in, log-out and calls by cookie each have a log line that names the co
   expect(JSON.stringify(alone.log)).not.toContain(token)
 })
 
+test('repeated reads of the console have one log line, and each change and each bearer call has its own', async () => {
+  const browser = new ConsoleClient(alone.adminPort)
+  await browser.logIn(tokenOf('gatehouse:read gatehouse:limits', { sub: 'reader' }))
+  const ids: (string | undefined)[] = []
+  const send = async (call: Parameters<typeof browser.call>[0]) => {
+    ids.push((await browser.call(call)).field('x-request-id'))
+  }
+  for (let i = 0; i < 3; i++) await send({ target: `/api/v1/upstreams?x=${i}` })
+  for (let i = 0; i < 3; i++) await send({ target: '/api/v1/upstreams' })
+  for (let i = 0; i < 2; i++)
+    await send({ method: 'POST', target: '/api/v1/limits/reset', document: { limit: 'x', key: {} } })
+  for (let i = 0; i < 2; i++) await send({ target: '/status', token: bootstrap })
+
+  await alone.waitForLine(({ id }) => id === ids.at(-1))
+  const lines = alone.log.filter(({ msg, id }) => msg === 'admin call' && ids.includes(id as string))
+  expect(lines.map(({ operation, status }) => [operation, status])).toEqual([
+    ...Array.from({ length: 3 }, () => ['list_upstreams', 400]),
+    ['list_upstreams', 200],
+    ['reset_limit', 400],
+    ['reset_limit', 400],
+    ['show_status', 200],
+    ['show_status', 200],
+  ])
+})
+
 test.each([
   ['a token that is no token', { token: 'x' }, 401, 'invalid_token'],
   ['an empty token', { token: '' }, 400, 'invalid_request'],

@@ -142,7 +142,7 @@ test('a user who refuses at the issuer returns to the console with the reason, a
   const browser = new HttpBrowser()
   const callback = await callbackOf(browser, await begin(browser), { deny: '1' })
   const page = await browser.visit(callback, { redirects: 0 })
-  expect([page.status, page.field('location')]).toEqual([303, '/?login_error=denied'])
+  expect([page.status, page.field('location')]).toEqual([303, '/live?route=a&login_error=denied'])
   expect(browser.gateCookies).toEqual([])
 })
 
@@ -177,7 +177,7 @@ test('a response that names another issuer (mix-up) or has two codes is rejected
     change(callback)
     const before = provider.requests.length
     const page = await browser.visit(callback.href, { redirects: 0 })
-    expect([page.field('location'), provider.requests.length]).toEqual(['/?login_error=failed', before])
+    expect([page.field('location'), provider.requests.length]).toEqual(['/live?route=a&login_error=failed', before])
     expect((await session(browser)).status).toBe(401)
   }
 })
@@ -200,7 +200,7 @@ test('an access token that the admin API does not accept opens no session, and t
   try {
     const callback = await callbackOf(browser, await begin(browser), { user: 'alice' })
     const page = await browser.visit(callback, { redirects: 0 })
-    expect(page.field('location')).toMatch(/^\/\?login_error=(?:failed|refused)$/)
+    expect(page.field('location')).toMatch(/^\/live\?route=a&login_error=(?:failed|refused)$/)
   } finally {
     provider.tokenClaims = {}
   }
@@ -215,7 +215,7 @@ test('while the issuer is unavailable, a log-in returns to the console with the 
   provider.down = true
   try {
     const page = await browser.visit(callback, { redirects: 0 })
-    expect(page.field('location')).toBe('/?login_error=failed')
+    expect(page.field('location')).toBe('/live?route=a&login_error=failed')
   } finally {
     provider.down = false
   }

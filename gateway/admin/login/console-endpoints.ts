@@ -23,7 +23,7 @@ import {
   siteOf,
 } from './console-cookie.ts'
 import { requireConsolePage } from './console-page.ts'
-import { consolePath, continuePage } from './console-path.ts'
+import { consolePath, continuePage, withLogInError } from './console-path.ts'
 import { CONSOLE_ABSOLUTE_MS, type OperatorSession } from './console-session.ts'
 import type { ConsoleSessions } from './console-sessions.ts'
 import { isLocalRequest } from './local-request.ts'
@@ -218,7 +218,7 @@ export class ConsoleEndpoints {
     // The issuer returns the browser to `origin`, so the cookie of the attempt must belong to the host of `origin`.
     if (new URL(origin).host !== call.headers.host?.toLowerCase()) return redirectReply(origin + to)
     const begun = await oidc.begin(call.raw, to)
-    if (typeof begun === 'string') return redirectReply(`/?login_error=${begun}`)
+    if (typeof begun === 'string') return redirectReply(withLogInError(to, begun))
     const cookie = setConsoleCookie('login', siteOf(call.headers, origin), begun.sealed, LOG_IN_MS / 1000)
     return redirectReply(begun.url, [cookie])
   }
@@ -232,14 +232,14 @@ export class ConsoleEndpoints {
     const query = queryOf(call)
     const sealed = readConsoleCookie('login', call.headers, site)
     const attempt = oidc.attemptOf(query, sealed)
-    if (attempt === undefined) return this.#failLogIn(call, 'expired', [])
+    if (attempt === undefined) return this.#failLogIn(call, 'expired', '/', [])
     call.presented = presentedAtLogIn(call.raw, sealed!)
     accounts.requireBudget(call, call.presented)
     const cleared = clearConsoleCookie('login', site)
     const granted = await oidc.finish(call.raw, query, attempt)
-    if (typeof granted === 'string') return this.#failLogIn(call, granted, cleared)
+    if (typeof granted === 'string') return this.#failLogIn(call, granted, attempt.to, cleared)
     const caller = await this.#callerOf(granted.accessToken)
-    if (caller === undefined) return this.#failLogIn(call, 'refused', cleared)
+    if (caller === undefined) return this.#failLogIn(call, 'refused', attempt.to, cleared)
     const { accessToken: token, refreshToken } = granted
     const cookie = await this.#open(call, caller, { token, refreshToken })
     await accounts.settle(call, call.presented, 200)
@@ -252,12 +252,13 @@ export class ConsoleEndpoints {
   async #failLogIn(
     call: ConsoleCall,
     failure: LogInFailure | 'refused',
+    to: string,
     cookies: readonly string[],
   ): Promise<PlainReply> {
     call.call.problem = 'log_in_failed'
     call.call.note = { failure }
     await this.#dependencies.accounts.settle(call, call.presented, 401)
-    return redirectReply(`/?login_error=${failure}`, cookies)
+    return redirectReply(withLogInError(to, failure), cookies)
   }
 
   /** Verifies the access token of a log-in. @returns `undefined` when the admin API does not accept it */

@@ -13,6 +13,11 @@ export function consolePath(wanted: string | null): string {
   return ownPaths.test(wanted) ? '/' : wanted
 }
 
+/** Adds the reason of a failed log-in, as `login_error`, to a path that {@link consolePath} returned. */
+export function withLogInError(path: string, failure: string): string {
+  return `${path}${path.includes('?') ? '&' : '?'}login_error=${failure}`
+}
+
 /** Page without a script that goes to a path of the console at once. */
 export function continuePage(path: string): string {
   const target = path.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
