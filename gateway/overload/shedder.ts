@@ -1,8 +1,8 @@
 import { CLASSES, classOf, KNOWN_ADDRESS } from './caller-class.ts'
 
 /**
- * Number of consecutive overloaded intervals after which shedding begins. One long pause, such as a garbage collection
- * or the compilation of a policy, makes one interval overloaded.
+ * Number of consecutive overloaded intervals after which shedding begins, unless the load already falls. After a pause of
+ * the process, such as a garbage collection or the compilation of a policy, the load is high, and falls at once.
  */
 const BEGIN_INTERVALS = 3
 /** Time without overload and without a shed request after which shedding ends, ms. */
@@ -38,6 +38,8 @@ const WORK_MIN = 0.5
 const WORK_MIN_OF_ALL = 0.1
 /** Factor by which the highest amount of work decreases in an interval: half of it is left after 35 s. */
 const WORK_DECAY = 0.998
+/** Factor by which the highest rate of admitted requests decreases in an interval: half of it is left after 7 s. */
+const HIGHEST_DECAY = 0.99
 /** Lowest class of known callers. */
 const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
 /** Size of the bucket, ms of the admitted rate. */
@@ -50,7 +52,7 @@ const SIZE_MS = 40
 const RESERVES_MS = [36, 30, 24, 18, 12, 6, -100, -150, -250]
 /** Lowest rate for the size of the bucket, requests per ms: with it, the bucket has permits for each class. */
 const BUCKET_RATE_MIN = 1 / 6
-/** Part of the previous load below which a load above 1 counts as falling: the queue of the node becomes shorter. */
+/** Part of the previous load below which a load counts as falling: the queue of the node becomes shorter. */
 const FALLING = 0.9
 /** Weight of the newest interval in the smoothed rate of arrivals. */
 const NEWEST = 0.5
@@ -90,6 +92,11 @@ export class Shedder {
   #rate = 0
   /** Admitted rate at the begin of the last overload, requests per ms; only while shedding. */
   #overloadRate = 0
+  /**
+   * Highest recent rate of admitted requests, requests per ms: what the node can process. The rate of the latest
+   * interval is not used, because it is low when the process paused, for example for a garbage collection.
+   */
+  #highest = 0
   #isShedding = false
   #level = 0
 
@@ -135,7 +142,10 @@ export class Shedder {
    */
   adjust(load: number, elapsedMs: number, isEnforced = true, mayReturn = false): void {
     this.#overloaded = load > 1 ? this.#overloaded + 1 : 0
-    if (this.#isShedding || this.#overloaded >= BEGIN_INTERVALS) this.#shed(load, elapsedMs, isEnforced)
+    this.#highest = this.isCounting ? Math.max(this.#highest * HIGHEST_DECAY, this.#admitted / elapsedMs) : 0
+    const isFalling = load < FALLING * this.#loadBefore
+    const begins = this.#overloaded >= BEGIN_INTERVALS && !isFalling
+    if (this.#isShedding || begins) this.#shed(load, elapsedMs, isEnforced, isFalling)
     this.#calmMs = load > 1 || this.#refused > 0 || mayReturn ? 0 : this.#calmMs + elapsedMs
     if (this.#isShedding && this.#calmMs >= END_MS) this.reset()
     this.#loadBefore = load
@@ -151,10 +161,10 @@ export class Shedder {
     this.#level = 0
   }
 
-  #shed(load: number, elapsedMs: number, isEnforced: boolean): void {
+  #shed(load: number, elapsedMs: number, isEnforced: boolean, isFalling: boolean): void {
     const admitted = this.#admitted / elapsedMs
     const isFirst = !this.#isShedding
-    if (isFirst) this.#begin(admitted)
+    if (isFirst) this.#begin()
     let arrived = 0
     for (let i = 0; i < CLASSES; i++) {
       const rate = this.#arrivals[i]! / elapsedMs
@@ -162,21 +172,21 @@ export class Shedder {
       this.#rates[i] = isFirst ? rate : (1 - NEWEST) * this.#rates[i]! + NEWEST * rate
     }
     if (!isEnforced) this.#rate = load > 1 ? arrived / load : Number.POSITIVE_INFINITY
-    else if (load > 1) this.#lower(load, admitted, arrived)
+    else if (load > 1) this.#lower(load, admitted, arrived, isFalling)
     else this.#raise()
     this.#bucketRate = Math.max(BUCKET_RATE_MIN, this.#rate)
     this.#level = this.#refused
   }
 
-  #lower(load: number, admitted: number, arrived: number): void {
+  #lower(load: number, admitted: number, arrived: number, isFalling: boolean): void {
     this.#work = Math.max(this.#work * WORK_DECAY, admitted + SHED_COST * (arrived - admitted))
-    if (this.#overloaded === 1) this.#overloadRate = Math.min(this.#rate, admitted)
-    if (this.#overloaded > BEGIN_INTERVALS && load < FALLING * this.#loadBefore) return
+    if (this.#overloaded === 1) this.#overloadRate = Math.min(this.#rate, this.#highest)
+    if (isFalling) return
     const decrease = Math.min(DECREASE_MAX, DECREASE * load)
     let known = 0
     for (let i = FIRST_KNOWN; i < CLASSES; i++) known += this.#rates[i]!
     const least = Math.max(RATE_MIN, WORK_MIN_OF_ALL * this.#work, Math.min(known, WORK_MIN * this.#work))
-    this.#rate = Math.max(least, Math.min(this.#rate, admitted) * (1 - decrease))
+    this.#rate = Math.max(least, Math.min(this.#rate, this.#highest) * (1 - decrease))
   }
 
   #raise(): void {
@@ -185,15 +195,15 @@ export class Shedder {
   }
 
   /**
-   * Begins to shed, with the rate of the previous intervals: while the node could not keep up, it processed as many
-   * requests as it can.
+   * Begins to shed, with the highest rate of the overloaded intervals: while the node could not keep up, it processed as
+   * many requests as it can.
    */
-  #begin(admitted: number): void {
+  #begin(): void {
     this.#isShedding = true
     this.#work = 0
-    this.#rate = admitted
-    this.#overloadRate = admitted
-    this.#bucketRate = Math.max(BUCKET_RATE_MIN, admitted)
+    this.#rate = this.#highest
+    this.#overloadRate = this.#highest
+    this.#bucketRate = Math.max(BUCKET_RATE_MIN, this.#highest)
     this.#permits = SIZE_MS * this.#bucketRate
   }
 }

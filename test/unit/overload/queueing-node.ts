@@ -23,6 +23,12 @@ interface Waiting {
   readonly atMs: number
 }
 
+/** Pauses of the process, such as garbage collections: how often, and for how long, ms. */
+export interface Pauses {
+  readonly everyMs: number
+  readonly forMs: number
+}
+
 /** Outcome of a load on the model node. */
 export interface ModelOutcome {
   /** Admitted requests, as a part of the capacity. */
@@ -34,26 +40,30 @@ export interface ModelOutcome {
 
 /**
  * Model of a node with a queue, in steps of 1 ms: users of three priorities offer a multiple of the capacity. Its delay is
- * half the wait of the queue, as a timer in an event loop sees it.
+ * half the wait of the queue, as a timer in an event loop sees it. While the process pauses, requests arrive, and nothing
+ * else happens.
  */
 export class QueueingNode {
   readonly #shedder = new Shedder()
   readonly #limitMs: number
   readonly #refusalDelayMs: number
+  readonly #pauses: Pauses | undefined
   readonly #due = new Map(offered.map(([class_]) => [class_, 0]))
   readonly #busy = new Map(offered.map(([class_]) => [class_, 0]))
   #queue: Waiting[] = []
   #delayed: Waiting[] = []
   #delays: number[] = []
   #nowMs = 0
+  #measuredAt = 0
   #workLeft = 0
   #turn = 0
   #latencies: number[] = []
   #admitted = 0
 
-  constructor(limitMs: number, refusalDelayMs: number) {
+  constructor(limitMs: number, refusalDelayMs: number, pauses?: Pauses) {
     this.#limitMs = limitMs
     this.#refusalDelayMs = refusalDelayMs
+    this.#pauses = pauses
   }
 
   /** Offers a load for some time. @param load  multiple of the capacity */
@@ -68,17 +78,28 @@ export class QueueingNode {
 
   #step(load: number): void {
     this.#arrive(load)
+    this.#nowMs++
+    if (this.#isPaused) return
     this.#workLeft = Math.min(1, this.#workLeft + 1)
     this.#refuseDue()
     let taken = 0
     while (taken < this.#queue.length && this.#workLeft > 0) this.#process(this.#queue[taken++]!)
     this.#queue = this.#queue.slice(taken)
     this.#delays.push((this.#nowMs - (this.#queue[0]?.atMs ?? this.#nowMs)) / 2)
-    this.#nowMs++
-    if (this.#nowMs % INTERVAL_MS !== 0) return
-    const median = this.#delays.toSorted((a, b) => a - b)[INTERVAL_MS / 2]!
+    if (this.#nowMs - this.#measuredAt >= INTERVAL_MS) this.#measure()
+  }
+
+  get #isPaused(): boolean {
+    return this.#pauses !== undefined && this.#nowMs % this.#pauses.everyMs < this.#pauses.forMs
+  }
+
+  #measure(): void {
+    const sorted = this.#delays.toSorted((a, b) => a - b)
     this.#delays = []
-    this.#shedder.adjust(median / this.#limitMs, INTERVAL_MS, true, this.#delayed.length > 0)
+    const elapsedMs = this.#nowMs - this.#measuredAt
+    this.#measuredAt = this.#nowMs
+    const load = sorted[Math.floor(sorted.length / 2)]! / this.#limitMs
+    this.#shedder.adjust(load, elapsedMs, true, this.#delayed.length > 0)
   }
 
   #arrive(load: number): void {

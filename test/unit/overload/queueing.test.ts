@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { QueueingNode } from './queueing-node.ts'
+import { type Pauses, QueueingNode } from './queueing-node.ts'
 
 // docs/design/decisions/0038-shed-unknown-callers-first.md, in a model of a node with a queue: no clock is involved.
 
 /** Time in which the node finds the rate that it can admit, ms. */
 const BEGIN_MS = 3000
 
-function overloaded(limitMs: number, refusalDelayMs: number) {
-  const node = new QueueingNode(limitMs, refusalDelayMs)
+function overloaded(limitMs: number, refusalDelayMs: number, pauses?: Pauses) {
+  const node = new QueueingNode(limitMs, refusalDelayMs, pauses)
   node.run(0.8, BEGIN_MS)
   node.run(3, BEGIN_MS)
   return { node, ...node.run(3, 20_000) }
@@ -36,4 +36,25 @@ test('2 s after an overload, the node processes the usual load without a queue',
 
   expect(goodput).toBeGreaterThan(0.79)
   expect(criticalP99Ms).toBeLessThan(5)
+})
+
+test.each([
+  { everyMs: 550, forMs: 40 },
+  { everyMs: 1000, forMs: 150 },
+])(
+  'at three times the capacity, pauses of the process ($forMs ms every $everyMs ms) cost less than a quarter of the goodput',
+  (pauses) => {
+    const unprotected = overloaded(10_000, 1000, pauses)
+    const { goodput, criticalP50Ms } = overloaded(10, 1000, pauses)
+
+    expect(goodput).toBeGreaterThan(0.75 * unprotected.goodput)
+    expect(criticalP50Ms).toBeLessThan(20)
+  },
+)
+
+test('below the capacity, a node sheds nothing because of pauses of its process', () => {
+  const pauses = { everyMs: 1000, forMs: 150 }
+  const { goodput } = new QueueingNode(10, 1000, pauses).run(0.8, 30_000)
+
+  expect(goodput).toBeCloseTo(new QueueingNode(10_000, 1000, pauses).run(0.8, 30_000).goodput, 4)
 })
