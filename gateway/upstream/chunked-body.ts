@@ -85,8 +85,12 @@ export class ChunkedBody {
         return
       case Expect.extension:
         if (byte === CR) this.#expect = Expect.sizeLf
-        else if (isTextByte[byte] !== 1) throw new MalformedReply('control character in a chunk extension')
-        else if (++this.#extensionBytes > EXTENSION_MAX_BYTES) throw new MalformedReply('chunk extension too long')
+        else if (isTextByte[byte] !== 1)
+          throw new MalformedReply('a chunk extension of the reply body contains a control character')
+        else if (++this.#extensionBytes > EXTENSION_MAX_BYTES)
+          throw new MalformedReply(
+            `the chunk extensions of the reply body are longer than ${EXTENSION_MAX_BYTES} bytes`,
+          )
         return
       case Expect.sizeLf:
         mustBe(byte, LF)
@@ -112,29 +116,30 @@ export class ChunkedBody {
     if (digit >= 0) {
       this.#left = this.#left * 16 + digit
       if (++this.#digits > DIGITS_MAX || this.#left > Number.MAX_SAFE_INTEGER) {
-        throw new MalformedReply('chunk size above 2^53')
+        throw new MalformedReply('a chunk size of the reply body is above 2^53')
       }
       this.#expect = Expect.size
     } else if (this.#expect === Expect.size && byte === CR) this.#expect = Expect.sizeLf
     else if (this.#expect === Expect.size && byte === SEMICOLON) this.#expect = Expect.extension
-    else throw new MalformedReply('invalid chunk size')
+    else throw new MalformedReply('a chunk size of the reply body is not a hexadecimal number')
   }
 
   #readTrailer(byte: number): void {
-    if (++this.#trailerBytes > TRAILERS_MAX_BYTES) throw new MalformedReply('trailer section too long')
+    if (++this.#trailerBytes > TRAILERS_MAX_BYTES)
+      throw new MalformedReply(`the trailer section of the reply is longer than ${TRAILERS_MAX_BYTES} bytes`)
     switch (this.#expect) {
       case Expect.trailerStart:
         if (byte === CR) this.#expect = Expect.lastLf
         else if (isTokenByte[byte] === 1) this.#expect = Expect.trailerName
-        else throw new MalformedReply('invalid trailer name')
+        else throw new MalformedReply('a trailer of the reply has an invalid field name')
         return
       case Expect.trailerName:
         if (byte === COLON) this.#expect = Expect.trailerValue
-        else if (isTokenByte[byte] !== 1) throw new MalformedReply('invalid trailer name')
+        else if (isTokenByte[byte] !== 1) throw new MalformedReply('a trailer of the reply has an invalid field name')
         return
       case Expect.trailerValue:
         if (byte === CR) this.#expect = Expect.trailerLf
-        else if (isTextByte[byte] !== 1) throw new MalformedReply('control character in a trailer')
+        else if (isTextByte[byte] !== 1) throw new MalformedReply('a trailer of the reply contains a control character')
         return
       case Expect.trailerLf:
         mustBe(byte, LF)
@@ -148,7 +153,7 @@ export class ChunkedBody {
 }
 
 function mustBe(byte: number, expected: number): void {
-  if (byte !== expected) throw new MalformedReply('chunk data longer than its chunk size')
+  if (byte !== expected) throw new MalformedReply('the reply body has no CRLF after a chunk, a chunk size or a trailer')
 }
 
 /** Returns the value of a hexadecimal digit, 0 to 15; -1 when the byte is not a hexadecimal digit. */

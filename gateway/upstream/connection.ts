@@ -250,7 +250,7 @@ export class UpstreamConnection implements BodyKeeper {
     let from = 0
     for (;;) {
       const parsed = parseReply(bytes, from, to)
-      if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('reply head larger than 64 KiB')
+      if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('the reply head is larger than 64 KiB')
       if (parsed === undefined) {
         this.#held ??= new HeadBuffer()
         this.#held.keep(bytes, from, to)
@@ -273,7 +273,8 @@ export class UpstreamConnection implements BodyKeeper {
 
   /** From here on the bytes belong to the protocol of the upgrade, in both directions. */
   #switch({ upgrade }: Http1Call, { head, end }: ParsedReply, bytes: Buffer, to: number): void {
-    if (upgrade === undefined) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
+    if (upgrade === undefined)
+      throw new MalformedReply('the service replied 101 Switching Protocols to a request without an upgrade')
     const protocol = upgrade.accept(head)
     this.#held = undefined
     this.#keeper.answered(head.status)
@@ -476,9 +477,10 @@ export class UpstreamConnection implements BodyKeeper {
     if (this.#deadline === 0 || this.#deadline > now) return
     const call = this.#call
     if (call === undefined) this.#close()
-    else if (!this.#open) this.#fail(this.#faultOf(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
+    else if (!this.#open)
+      this.#fail(this.#faultOf(Object.assign(new Error('the connection attempt timed out'), { code: 'ETIMEDOUT' })))
     else {
-      const waited = this.#stage === Stage.head ? 'no reply head in time' : 'the reply body stalled'
+      const waited = this.#stage === Stage.head ? 'the service sent no reply head in time' : 'the reply body stalled'
       this.#fail(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.text}: ${waited}`))
     }
   }

@@ -44,14 +44,14 @@ export class ReplyFraming {
         break
       case 14:
         if (!is(bytes, nameFrom, 'content-length')) break
-        if (this.contentLength !== undefined) throw new MalformedReply('two Content-Length fields')
+        if (this.contentLength !== undefined) throw new MalformedReply('the reply has two Content-Length fields')
         this.contentLength = readLength(bytes, valueFrom, valueTo)
         break
       case 17:
         if (!is(bytes, nameFrom, 'transfer-encoding')) break
-        if (this.chunked) throw new MalformedReply('two Transfer-Encoding fields')
+        if (this.chunked) throw new MalformedReply('the reply has two Transfer-Encoding fields')
         if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))
-          throw new MalformedReply('transfer coding other than chunked')
+          throw new MalformedReply('the reply has a transfer coding other than chunked, which the gate does not decode')
         this.chunked = true
         break
     }
@@ -64,10 +64,12 @@ export class ReplyFraming {
    */
   check(minor: number): void {
     if (!this.chunked) return
-    if (this.contentLength !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
+    if (this.contentLength !== undefined)
+      throw new MalformedReply('the reply has both Content-Length and Transfer-Encoding')
     // RFC 9112 §6.1: HTTP/1.0 has no Transfer-Encoding. Another recipient on the path could delimit this body
     // differently.
-    if (minor === 0) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
+    if (minor === 0)
+      throw new MalformedReply('the reply in HTTP/1.0 has the field Transfer-Encoding, which needs HTTP/1.1')
   }
 }
 
@@ -94,11 +96,11 @@ function readLength(bytes: Buffer, from: number, to: number): number {
   let length = 0
   for (let i = from; i < to; i++) {
     const digit = bytes[i]! - DIGIT_0
-    if (digit < 0 || digit > 9) throw new MalformedReply('invalid Content-Length')
+    if (digit < 0 || digit > 9) throw new MalformedReply('the Content-Length of the reply is not a decimal number')
     length = length * 10 + digit
-    if (length > Number.MAX_SAFE_INTEGER) throw new MalformedReply('Content-Length above 2^53')
+    if (length > Number.MAX_SAFE_INTEGER) throw new MalformedReply('the Content-Length of the reply is above 2^53')
   }
-  if (from === to) throw new MalformedReply('invalid Content-Length')
+  if (from === to) throw new MalformedReply('the Content-Length of the reply is not a decimal number')
   return length
 }
 

@@ -61,19 +61,19 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
     const nameFrom = at
     while (at < to && isTokenByte[bytes[at]!] === 1) at++
     if (at >= to) return undefined
-    if (bytes[at] !== COLON || at === nameFrom) throw new MalformedReply('invalid field name')
+    if (bytes[at] !== COLON || at === nameFrom) throw new MalformedReply('a field name of the reply is invalid')
     const nameTo = at++
     while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
     const valueFrom = at
     while (at < to && isTextByte[bytes[at]!] === 1) at++
     if (at >= to) return undefined
-    if (bytes[at] !== CR) throw new MalformedReply('control character in a field')
+    if (bytes[at] !== CR) throw new MalformedReply('a field of the reply head contains a control character')
     if (!hasLineEnd(bytes, at, to)) return undefined
     let valueTo = at
     while (valueTo > valueFrom && (bytes[valueTo - 1] === SPACE || bytes[valueTo - 1] === TAB)) valueTo--
     at += 2
 
-    if (count === FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
+    if (count === FIELDS_MAX) throw new MalformedReply(`the reply head has more than ${FIELDS_MAX} fields`)
     spans[count * 4] = nameFrom
     spans[count * 4 + 1] = nameTo
     spans[count * 4 + 2] = valueFrom
@@ -97,17 +97,22 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
 function readStatusLine(bytes: Buffer, from: number, to: number): number {
   for (let i = 0; i < VERSION_BYTES; i++) {
     if (from + i >= to) return -1
-    if (bytes[from + i] !== version[i]) throw new MalformedReply('no HTTP/1.x status line')
+    if (bytes[from + i] !== version[i])
+      throw new MalformedReply('the reply does not begin with the status line of HTTP/1.0 or HTTP/1.1')
   }
   let at = from + VERSION_BYTES
   if (at + 5 > to) return -1
   const minor = bytes[at]! - DIGIT_0
-  if (minor !== 0 && minor !== 1) throw new MalformedReply('HTTP version is neither 1.0 nor 1.1')
-  if (bytes[at + 1] !== SPACE || readStatus(bytes, at + 2) < 100) throw new MalformedReply('status is not three digits')
+  if (minor !== 0 && minor !== 1)
+    throw new MalformedReply('the HTTP version in the status line of the reply is neither 1.0 nor 1.1')
+  if (bytes[at + 1] !== SPACE || readStatus(bytes, at + 2) < 100)
+    throw new MalformedReply('the status in the status line of the reply is not a number from 100 to 999')
   at += 5
-  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR) throw new MalformedReply('status is not three digits')
+  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR)
+    throw new MalformedReply('the status in the status line of the reply is not a number from 100 to 999')
   while (at < to && bytes[at] !== CR) {
-    if (bytes[at] === LF) throw new MalformedReply('line feed without carriage return')
+    if (bytes[at] === LF)
+      throw new MalformedReply('the status line of the reply contains a line feed without a carriage return')
     at++
   }
   return hasLineEnd(bytes, at, to) ? at : -1
@@ -122,7 +127,7 @@ function readStatusLine(bytes: Buffer, from: number, to: number): number {
  */
 function hasLineEnd(bytes: Buffer, at: number, to: number): boolean {
   if (at + 1 >= to) return false
-  if (bytes[at + 1] !== LF) throw new MalformedReply('carriage return without line feed')
+  if (bytes[at + 1] !== LF) throw new MalformedReply('the reply head contains a carriage return without a line feed')
   return true
 }
 

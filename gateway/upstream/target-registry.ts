@@ -86,7 +86,10 @@ interface RegistryOptions {
   readonly nowMs?: () => number
   /** Timers for the health checks and for the lookups of names. */
   readonly timers?: TaskTimers
-  /** Name servers to ask, and time between two lookups of a name whose TTL is not known, ms. Default: none, 5000 ms. */
+  /**
+   * Name servers to ask (default: none, so the operating system looks names up), and time between two lookups of a name
+   * whose TTL is not known, ms (default 5000).
+   */
   readonly dns?: { readonly servers: readonly string[]; readonly refreshMs: number } | undefined
   /** Looks up the names of upstreams. Default: the name servers of `dns`. */
   readonly resolver?: NameResolver

@@ -519,8 +519,8 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile('upstream/reply-framing.ts', {
     'two Content-Length fields in a reply are accepted': [
-      "if (this.contentLength !== undefined) throw new MalformedReply('two",
-      "if (false) throw new MalformedReply('two",
+      "if (this.contentLength !== undefined) throw new MalformedReply('the reply has two",
+      "if (false) throw new MalformedReply('the reply has two",
     ],
     'a non-numeric Content-Length of a reply is accepted': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
     'an empty Content-Length of a reply is accepted': ['if (from === to) throw', 'if (false) throw'],
@@ -533,10 +533,7 @@ export const mutations: readonly Mutation[] = [
       'if (false)',
     ],
     'two Transfer-Encoding fields in a reply are accepted': ['if (this.chunked) throw', 'if (false) throw'],
-    'both framings in a reply are accepted': [
-      "if (this.contentLength !== undefined) throw new MalformedReply('both",
-      "if (false) throw new MalformedReply('both",
-    ],
+    'both framings in a reply are accepted': ['if (this.contentLength !== undefined) {', 'if (false) {'],
   }),
   ...inFile('upstream/connection.ts', {
     'a connection with surplus bytes after a reply is reused': [

@@ -261,7 +261,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     if (this.#bodyless) return
     if (this.#left !== undefined) {
       this.#left -= chunk.length
-      if (this.#left < 0) throw new MalformedReply('reply body longer than its Content-Length')
+      if (this.#left < 0) throw new MalformedReply('the reply body is longer than its Content-Length')
     }
     const room = this.#listener.onData(chunk)
     if (room || !this.#isCurrent(stream)) return
@@ -385,7 +385,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   /** Times out a wait whose deadline has passed. @param now  number of the current sweep */
   timeOut(now: number): void {
     if (this.#deadline === 0 || this.#deadline > now) return
-    const waited = this.#answered ? 'the reply body stalled' : 'no reply head in time'
+    const waited = this.#answered ? 'the reply body stalled' : 'the service sent no reply head in time'
     this.#reset(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.text}: ${waited}`))
   }
 }

@@ -29,14 +29,15 @@ export function replyOfList(list: readonly string[], isEnd: boolean): ReplyHead 
       continue
     }
     if (name === 'content-length') {
-      if (contentLength !== undefined) throw new MalformedReply('two Content-Length fields')
-      if (!decimal.test(value)) throw new MalformedReply('invalid Content-Length')
+      if (contentLength !== undefined) throw new MalformedReply('the reply has two Content-Length fields')
+      if (!decimal.test(value)) throw new MalformedReply('the Content-Length of the reply is not a decimal number')
       contentLength = Number(value)
     }
     fields.push(name, value)
   }
-  if (!(status >= 200 && status <= 999)) throw new MalformedReply('invalid status')
-  checkFields(fields, 'reply head')
+  if (!(status >= 200 && status <= 999))
+    throw new MalformedReply('the status of the reply is not a number from 200 to 999')
+  checkFields(fields, 'head')
   const head = ReplyHead.ofText(status, STATUS_CODES[status] ?? '', fields, contentLength)
   head.isEnd = isEnd
   return head
@@ -44,19 +45,21 @@ export function replyOfList(list: readonly string[], isEnd: boolean): ReplyHead 
 
 /** Reads the trailers of a reply. @throws {MalformedReply} for trailers that the gate does not forward */
 export function trailersOfList(list: readonly string[]): Trailers {
-  checkFields(list, 'trailers')
+  checkFields(list, 'trailer section')
   return list
 }
 
 function checkFields(fields: readonly string[], where: string): void {
-  if (fields.length / 2 > FIELDS_MAX) throw new MalformedReply(`${where} with more than ${FIELDS_MAX} fields`)
+  if (fields.length / 2 > FIELDS_MAX)
+    throw new MalformedReply(`the ${where} of the reply has more than ${FIELDS_MAX} fields`)
   let bytes = 0
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
-    if (!token.test(name)) throw new MalformedReply(`${where} with an invalid field name`)
-    if (unsafe.test(value)) throw new MalformedReply(`${where} with a control character in a field`)
+    if (!token.test(name)) throw new MalformedReply(`the ${where} of the reply has an invalid field name`)
+    if (unsafe.test(value))
+      throw new MalformedReply(`a field in the ${where} of the reply contains a control character`)
     bytes += name.length + value.length + 4
   }
-  if (bytes > HEAD_MAX_BYTES) throw new MalformedReply(`${where} larger than 64 KiB`)
+  if (bytes > HEAD_MAX_BYTES) throw new MalformedReply(`the ${where} of the reply is larger than 64 KiB`)
 }

@@ -423,7 +423,7 @@ export class UpstreamSession implements CallCarrier {
    */
   sweep(now: number): void {
     if (this.#deadline !== 0 && this.#deadline <= now) {
-      if (!this.#open) this.#broken(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
+      if (!this.#open) this.#broken(Object.assign(new Error('the connection attempt timed out'), { code: 'ETIMEDOUT' }))
       else if (this.#isRetired) this.#socket.destroy()
       else this.#end()
       return

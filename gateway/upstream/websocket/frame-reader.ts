@@ -107,25 +107,26 @@ export class FrameReader {
   }
 
   #checkHead(first: number, second: number): void {
-    if ((first & 0x70) !== 0) throw new FrameError(1002, 'reserved bit set without an extension')
+    if ((first & 0x70) !== 0) throw new FrameError(1002, 'the frame has a reserved bit set, but no extension is in use')
     const opcode = first & 0x0f
     const final = (first & 0x80) !== 0
-    if ((second & 0x80) !== 0) throw new FrameError(1002, 'masked frame from a server')
+    if ((second & 0x80) !== 0)
+      throw new FrameError(1002, 'the frame of the service is masked; only clients may mask frames')
     const length = second & 0x7f
     if (opcode >= Opcode.close) {
-      if (opcode > Opcode.pong) throw new FrameError(1002, `reserved opcode ${opcode}`)
-      if (!final) throw new FrameError(1002, 'fragmented control frame')
+      if (opcode > Opcode.pong) throw new FrameError(1002, `the frame has the reserved opcode ${opcode}`)
+      if (!final) throw new FrameError(1002, 'the control frame is fragmented')
       if (length > CONTROL_MAX_BYTES)
-        throw new FrameError(1002, `control frame of more than ${CONTROL_MAX_BYTES} bytes`)
+        throw new FrameError(1002, `the control frame is longer than ${CONTROL_MAX_BYTES} bytes`)
       if (opcode === Opcode.close && length === 1)
-        throw new FrameError(1002, 'close frame with one byte instead of a two-byte code')
+        throw new FrameError(1002, 'the close frame contains one byte instead of a two-byte code')
     } else if (opcode === Opcode.continuation) {
       if (this.#messageOpcode === Opcode.continuation)
-        throw new FrameError(1002, 'continuation frame outside a fragmented message')
+        throw new FrameError(1002, 'the continuation frame belongs to no fragmented message')
     } else {
-      if (opcode > Opcode.binary) throw new FrameError(1002, `reserved opcode ${opcode}`)
+      if (opcode > Opcode.binary) throw new FrameError(1002, `the frame has the reserved opcode ${opcode}`)
       if (this.#messageOpcode !== Opcode.continuation)
-        throw new FrameError(1002, 'new message before the end of a fragmented message')
+        throw new FrameError(1002, 'a new message begins before the end of a fragmented message')
     }
     this.#opcode = opcode
     this.#final = final
@@ -144,7 +145,7 @@ export class FrameReader {
     this.#inPayload = true
     if (this.#opcode >= Opcode.close) return
     if (this.#messageSize + length > this.#maxMessageBytes) {
-      throw new FrameError(1009, `message of more than ${this.#maxMessageBytes} bytes`)
+      throw new FrameError(1009, `the message is longer than ${this.#maxMessageBytes} bytes`)
     }
     if (this.#opcode !== Opcode.continuation) this.#messageOpcode = this.#opcode
   }
@@ -180,10 +181,12 @@ export class FrameReader {
 
   #close(data: Buffer): void {
     const code = data.length === 0 ? NO_CODE : data.readUInt16BE(0)
-    if (code !== NO_CODE && !isSendableCode(code)) throw new FrameError(1002, `invalid close code ${code}`)
-    if (data.length > 0 && code === NO_CODE) throw new FrameError(1002, `invalid close code ${code}`)
+    if (code !== NO_CODE && !isSendableCode(code))
+      throw new FrameError(1002, `the close frame contains the invalid close code ${code}`)
+    if (data.length > 0 && code === NO_CODE)
+      throw new FrameError(1002, `the close frame contains the invalid close code ${code}`)
     const reason = data.subarray(2)
-    if (!isUtf8(reason)) throw new FrameError(1007, 'close reason is not UTF-8')
+    if (!isUtf8(reason)) throw new FrameError(1007, 'the reason in the close frame is not UTF-8')
     this.#closed = true
     this.#listener.onClose(code, reason)
   }
@@ -199,7 +202,7 @@ export class FrameReader {
     this.#message = undefined
     this.#messageSize = 0
     this.#messageOpcode = Opcode.continuation
-    if (!binary && !isUtf8(data)) throw new FrameError(1007, 'text message is not UTF-8')
+    if (!binary && !isUtf8(data)) throw new FrameError(1007, 'the text message is not UTF-8')
     this.#listener.onMessage(data, binary)
   }
 

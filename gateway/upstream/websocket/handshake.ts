@@ -31,22 +31,22 @@ export class Handshake {
   check(head: ReplyHead): string {
     const fields = fieldsOf(head)
     if (fields.upgrade.length !== 1 || fields.upgrade[0]!.toLowerCase() !== 'websocket') {
-      throw new MalformedReply('101 without `Upgrade: websocket`')
+      throw new MalformedReply('the reply with status 101 has no field `Upgrade: websocket`')
     }
     if (!fields.connection.some((value) => listed(value, 'upgrade'))) {
-      throw new MalformedReply('101 without `Connection: Upgrade`')
+      throw new MalformedReply('the reply with status 101 has no field `Connection: Upgrade`')
     }
     const accept = createHash('sha1').update(`${this.#key}${GUID}`).digest('base64')
     if (fields.accept.length !== 1 || fields.accept[0] !== accept) {
-      throw new MalformedReply('101 with a wrong `Sec-WebSocket-Accept`')
+      throw new MalformedReply('the reply with status 101 has a wrong `Sec-WebSocket-Accept`')
     }
     if (fields.extensions.some((value) => value !== '')) {
-      throw new MalformedReply('101 with a WebSocket extension that was not offered')
+      throw new MalformedReply('the reply with status 101 selects a WebSocket extension that the gate did not offer')
     }
     if (fields.protocol.length === 0) return ''
     const protocol = fields.protocol[0]!
     if (fields.protocol.length > 1 || !this.#protocols.includes(protocol)) {
-      throw new MalformedReply('101 with a subprotocol that was not offered')
+      throw new MalformedReply('the reply with status 101 selects a subprotocol that the client did not offer')
     }
     return protocol
   }

@@ -58,7 +58,13 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       if (this.connection !== undefined) closeWith(this.connection, error.closeCode, error.message)
-      this.fail(new GatewayFault('upstream-broken', 'upstream', `invalid WebSocket frame: ${error.message}`))
+      this.fail(
+        new GatewayFault(
+          'upstream-broken',
+          'upstream',
+          `the service sent an invalid WebSocket frame: ${error.message}`,
+        ),
+      )
     }
   }
 

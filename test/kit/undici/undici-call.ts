@@ -62,8 +62,8 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     if (this.#over || status < 200) return
     const fields = controller.rawHeaders as Buffer[]
     // undici reports an exception of this method to `onResponseError` and closes the connection.
-    if (!plainlyFramed(fields)) throw new MalformedReply('transfer coding other than chunked')
-    if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
+    if (!plainlyFramed(fields)) throw new MalformedReply('the reply has a transfer coding other than chunked')
+    if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`the reply head has more than ${FIELDS_MAX} fields`)
     const head = ReplyHead.of(status, text, fields, announcedLength(fields))
     this.#keeper.health.succeeded()
     this.#listener.onHead(head)
@@ -149,7 +149,7 @@ function announcedLength(fields: readonly Buffer[]): number | undefined {
     const name = fields[i]!
     if (name.length !== 14 || name.toString('latin1').toLowerCase() !== 'content-length') continue
     const length = Number(fields[i + 1]!.toString('latin1'))
-    if (!Number.isSafeInteger(length)) throw new MalformedReply('Content-Length above 2^53')
+    if (!Number.isSafeInteger(length)) throw new MalformedReply('the Content-Length of the reply is above 2^53')
     return length
   }
   return undefined

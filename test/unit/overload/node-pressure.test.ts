@@ -13,7 +13,7 @@ function block(ms: number): void {
   while (performance.now() < endsAt);
 }
 
-test('an event loop that is blocked for 60 ms in each turn has a delay of at least 40 ms', async () => {
+test('the measured delay of an event loop that is blocked for 60 ms in each turn is at least 40 ms', async () => {
   pressure.read(0)
   for (let turn = 0; turn < 6; turn++) {
     block(60)
@@ -23,14 +23,14 @@ test('an event loop that is blocked for 60 ms in each turn has a delay of at lea
   expect(pressure.read(0).delayMs).toBeGreaterThan(40)
 })
 
-test('an event loop that was blocked for the whole interval has the delay of the measurement', async () => {
+test('if the event loop was blocked for a whole interval, its delay is the time by which the measurement is late', async () => {
   await nextTurn()
   pressure.read(0)
 
   expect(pressure.read(321).delayMs).toBe(321)
 })
 
-test('an event loop that waits for events half of the time is busy half of the time', async () => {
+test('an event loop that waits for events half of the time is measured as busy for about half of the time', async () => {
   await nextTurn()
   pressure.read(0)
   const startMs = performance.now()
@@ -46,7 +46,7 @@ test('an event loop that waits for events half of the time is busy half of the t
   expect(busy).toBeLessThan(1 - 0.5 * (100 / tookMs))
 })
 
-test('the used memory is a part of the limit', () => {
+test('the used memory of a process is a fraction of its memory limit', () => {
   const { memory } = pressure.read(0)
 
   expect(memory).toBeGreaterThan(0)

@@ -55,20 +55,23 @@ test.each([
   { inFlight: 79, refused: ['stranger batch', 'stranger default', 'stranger critical'] },
   { inFlight: 95, refused: ['stranger', 'address', 'user batch', 'user default'] },
   { inFlight: 100, refused: ['stranger', 'address', 'user'] },
-])('with $inFlight of 100 exchanges in flight, the refused classes are: $refused', ({ inFlight, refused }) => {
-  const { overload } = overloadOf()
-  fill(overload, inFlight)
+])(
+  'with $inFlight exchanges in flight and a limit of 100, the node refuses these classes of requests: $refused',
+  ({ inFlight, refused }) => {
+    const { overload } = overloadOf()
+    fill(overload, inFlight)
 
-  for (const [kind, caller] of ['stranger', 'address', 'user'].entries()) {
-    for (const [priority, name] of ['batch', 'default', 'critical'].entries()) {
-      const isListed = refused.includes(caller) || refused.includes(`${caller} ${name}`)
-      const denied = overload.isWary ? overload.refuse(kind, priority, addressOf(1)) : undefined
-      expect([caller, name, denied?.reason]).toEqual([caller, name, isListed ? 'overloaded' : undefined])
+    for (const [kind, caller] of ['stranger', 'address', 'user'].entries()) {
+      for (const [priority, name] of ['batch', 'default', 'critical'].entries()) {
+        const isListed = refused.includes(caller) || refused.includes(`${caller} ${name}`)
+        const denied = overload.isWary ? overload.refuse(kind, priority, addressOf(1)) : undefined
+        expect([caller, name, denied?.reason]).toEqual([caller, name, isListed ? 'overloaded' : undefined])
+      }
     }
-  }
-})
+  },
+)
 
-test('an exchange leaves the exchanges in flight once, and may leave before its end', () => {
+test('an exchange that has ended leaves the number of exchanges in flight once, however often its end is reported', () => {
   const { overload } = overloadOf()
   const exchanges = fill(overload, 100)
   expect(overload.isWary).toBe(true)
@@ -79,7 +82,7 @@ test('an exchange leaves the exchanges in flight once, and may leave before its 
   expect(overload.isWary).toBe(false)
 })
 
-test('a refusal is 503 with a Retry-After of 1 to 5 s that differs from one refusal to the next', () => {
+test('a refusal of an overloaded node is 503 with a Retry-After of 1 to 5 s that differs from one refusal to the next', () => {
   const { overload } = overloadOf({ inFlight: 1 })
   fill(overload, 1)
 
@@ -93,35 +96,38 @@ test('a refusal is 503 with a Retry-After of 1 to 5 s that differs from one refu
   )
 })
 
-test.each(['delayMs', 'memory'] as const)('a high %s sheds the lowest class, and ends within 2 s', async (key) => {
-  const { overload, timers, measured } = overloadOf()
-  const high = key === 'delayMs' ? { ...calm, delayMs: 150 } : { ...calm, memory: 0.99 }
-  const second = async () => {
-    const refused = { batch: 0, critical: 0 }
-    for (let n = 0; n < 10; n++) {
-      for (let i = 0; i < 50; i++) {
-        if (overload.isWary) {
-          if (overload.refuse(USER, batch, addressOf(i)) !== undefined) refused.batch++
-          if (i < 20 && overload.refuse(USER, critical, addressOf(i)) !== undefined) refused.critical++
+test.each(['delayMs', 'memory'] as const)(
+  'a high %s makes a node shed the lowest class of requests, and shedding ends within 2 s after it',
+  async (key) => {
+    const { overload, timers, measured } = overloadOf()
+    const high = key === 'delayMs' ? { ...calm, delayMs: 150 } : { ...calm, memory: 0.99 }
+    const second = async () => {
+      const refused = { batch: 0, critical: 0 }
+      for (let n = 0; n < 10; n++) {
+        for (let i = 0; i < 50; i++) {
+          if (overload.isWary) {
+            if (overload.refuse(USER, batch, addressOf(i)) !== undefined) refused.batch++
+            if (i < 20 && overload.refuse(USER, critical, addressOf(i)) !== undefined) refused.critical++
+          }
+          await timers.pass(2)
         }
-        await timers.pass(2)
       }
+      return refused
     }
-    return refused
-  }
 
-  measured.current = high
-  await second()
-  const during = await second()
-  measured.current = calm
-  await second()
-  await second()
-  const after = await second()
+    measured.current = high
+    await second()
+    const during = await second()
+    measured.current = calm
+    await second()
+    await second()
+    const after = await second()
 
-  expect(during.batch).toBeGreaterThan(100)
-  expect([during.critical, after]).toEqual([0, { batch: 0, critical: 0 }])
-  expect(overload.isWary).toBe(false)
-})
+    expect(during.batch).toBeGreaterThan(100)
+    expect([during.critical, after]).toEqual([0, { batch: 0, critical: 0 }])
+    expect(overload.isWary).toBe(false)
+  },
+)
 
 /** Overloads a node by the delay of its event loop until it sheds; counts how many of `count` refusals it delays. */
 async function delayedOf(count: number, { overload, timers, measured }: ReturnType<typeof overloadOf>) {
@@ -185,7 +191,7 @@ test('a long delay of an event loop that mostly waits for events sheds nothing',
   expect(overload.isWary).toBe(false)
 })
 
-test('a single long pause of the event loop sheds nothing', async () => {
+test('a single long pause of the event loop makes the node shed nothing', async () => {
   const { overload, timers, measured } = overloadOf()
   measured.current = { ...calm, delayMs: 900 }
   await timers.pass(100)
@@ -241,7 +247,7 @@ test('with mode observe, no request is refused, and the requests that would be a
   expect(overload.status).toMatchObject({ mode: 'observe', shed: 1, inFlight: 5 })
 })
 
-test('a changed mode and a changed limit take effect at once', async () => {
+test('a changed mode and a changed limit of the overload protection take effect at once', async () => {
   const { overload, limits, timers, measured } = overloadOf({ inFlight: 1 })
   fill(overload, 1)
   expect(overload.refuse(USER, critical, addressOf(1))).toBeDefined()

@@ -13,7 +13,7 @@ function overloaded(limitMs: number, refusalDelayMs: number, pauses?: Pauses) {
   return { node, ...node.run(3, 20_000) }
 }
 
-test('at three times the capacity, delayed refusals keep 90 % goodput and a short queue', () => {
+test('at a load of three times its capacity, a node that delays its refusals keeps 90 % goodput and a short queue', () => {
   const { goodput, criticalP50Ms, criticalP99Ms } = overloaded(10, 1000)
 
   expect(goodput).toBeGreaterThan(0.9)
@@ -21,11 +21,11 @@ test('at three times the capacity, delayed refusals keep 90 % goodput and a shor
   expect(criticalP99Ms).toBeLessThan(60)
 })
 
-test('at three times the capacity, immediate refusals keep less goodput than delayed ones', () => {
+test('at a load of three times its capacity, a node keeps less goodput with immediate refusals than with delayed ones', () => {
   expect(overloaded(10, 0).goodput).toBeLessThan(overloaded(10, 1000).goodput - 0.2)
 })
 
-test('without a limit of the delay, the queue is as long as the clients can make it', () => {
+test('without a limit of the event loop delay, the queue of an overloaded node becomes as long as the clients can make it', () => {
   expect(overloaded(10_000, 1000).criticalP50Ms).toBeGreaterThan(100)
 })
 

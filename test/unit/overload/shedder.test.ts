@@ -67,7 +67,7 @@ class ModelNode {
   }
 }
 
-test('a load of three times the capacity is shed from the lowest priority, and the node works at its capacity', () => {
+test('of a load of three times its capacity, a node sheds the lowest priorities first, and works at its capacity', () => {
   const arrivals = new Map([
     [batch, 100],
     [ordinary, 100],
@@ -128,7 +128,7 @@ test('a flood whose shedding alone overloads the node sheds no user', () => {
   expect(new ModelNode(200).intervals(200, flood).get(ordinary)).toBe(1)
 })
 
-test('one or two overloaded intervals shed nothing, and a third one begins to shed', () => {
+test('a node sheds nothing after one or two overloaded intervals, and begins to shed after the third', () => {
   const node = new ModelNode(50)
   const arrivals = new Map([[batch, 100]])
 
@@ -153,7 +153,7 @@ test('when the load ends, the node admits everything within 2 s, and then counts
   expect([node.shedder.level, node.shedder.isCounting]).toEqual([0, false])
 })
 
-test('without enforcement, the admitted share is the inverse of the load', () => {
+test('without enforcement (mode observe), the share of requests that the node would admit is the inverse of the load', () => {
   // The model processes 1.2 times its capacity.
   const admitted = new ModelNode(100).intervals(50, new Map([[ordinary, 200]]), false)
 

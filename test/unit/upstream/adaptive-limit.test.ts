@@ -56,7 +56,7 @@ class Model {
   }
 }
 
-test('the limit grows while the latency stays, if it is used, and never above max_calls', () => {
+test('the adaptive limit of an upstream grows while its latency stays the same and the limit is used, and never above max_calls', () => {
   const model = new Model(10_000, 20, 300)
   model.run(20, 5000)
   expect(model.limit.limit).toBe(64)
@@ -66,7 +66,7 @@ test('the limit grows while the latency stays, if it is used, and never above ma
   expect(model.limit.limit).toBe(300)
 })
 
-test('a service whose latency grows with its load gets about twice the calls that it can process, not all of them', () => {
+test('a service whose latency grows with its load gets about twice the calls that it can process at once, not all of them', () => {
   const model = new Model(50, 50)
   model.run(50, 3000)
   model.run(2000, 10_000)
@@ -75,7 +75,7 @@ test('a service whose latency grows with its load gets about twice the calls tha
   expect(model.waiting).toBeLessThan(200)
 })
 
-test('a service that becomes much slower keeps the floor of 16 calls, and gets more again when it recovers', () => {
+test('the adaptive limit of a service that becomes much slower falls to about 16 calls, and grows again when it recovers', () => {
   const model = new Model(200, 50)
   model.run(200, 5000)
   model.parallel = 1
@@ -92,7 +92,7 @@ const address = (last: number) => Uint8Array.of(10, 0, 0, last)
 const seat = (kind: CallKind, last = 1): Seated => ({ client: address(last), share: undefined, kind })
 const limiterOf = (max: number) => new ConcurrencyLimiter('http://a.test', max, new AdaptiveLimit(max, () => 0))
 
-test('one client gets at most three quarters of the adaptive limit', () => {
+test('one client gets at most three quarters of the adaptive limit of an upstream', () => {
   const limiter = limiterOf(1000)
   const taken = (last: number) => {
     let count = 0
@@ -104,7 +104,7 @@ test('one client gets at most three quarters of the adaptive limit', () => {
   expect(taken(2)).toBeGreaterThan(0)
 })
 
-test('a call with a body counts once the body is sent, and a call does not count after the head of its reply', () => {
+test('a call with a body counts against the adaptive limit once the body is sent, and no call counts after the head of its reply', () => {
   const limiter = limiterOf(64)
   const uploads = Array.from({ length: 64 }, (_, n) => seat('upload', n))
   for (const call of uploads.slice(0, 63)) expect(limiter.take(call)).toBeUndefined()
@@ -122,7 +122,7 @@ test('a call with a body counts once the body is sent, and a call does not count
   expect(limiter.take(seat('plain', 99))?.reason).toBe('upstream-full')
 })
 
-test('the answered calls and the streams of an upstream leave room below the adaptive limit', () => {
+test('calls whose reply has begun, and streams, do not count against the adaptive limit of an upstream', () => {
   const limiter = limiterOf(1000)
   for (let n = 0; n < 200; n++) {
     const call = seat('plain', n)
@@ -134,7 +134,7 @@ test('the answered calls and the streams of an upstream leave room below the ada
   expect(limiter.taken).toBe(400)
 })
 
-test('a call that ends without a reply no longer counts', () => {
+test('a call that ends without a reply no longer counts against the adaptive limit', () => {
   const limiter = limiterOf(16)
   for (let n = 0; n < 100; n++) {
     const call = seat('plain', n)
@@ -149,6 +149,9 @@ test.each([
   [false, 30_000, 'plain'],
   [true, 30_000, 'upload'],
   [true, Number.POSITIVE_INFINITY, 'stream'],
-] as const)('a call with body %s and a time limit of %s ms for its head is of the kind %s', (hasBody, ms, kind) => {
-  expect(callKind(hasBody, ms)).toBe(kind)
-})
+] as const)(
+  'for the adaptive limit, a call (has a body: %s, time limit of the reply head: %s ms) is of the kind %s',
+  (hasBody, ms, kind) => {
+    expect(callKind(hasBody, ms)).toBe(kind)
+  },
+)

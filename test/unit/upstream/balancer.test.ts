@@ -220,8 +220,8 @@ test('an upstream is not ejected for a share of errors that is likely to occur b
 })
 
 test.each([
-  ['6 times slower than the others, by 50 ms, is ejected', [60, 10, 10], [[1, 'slower', 10_000]]],
-  ['6 times slower than the others, by 10 ms, is not ejected', [12, 2, 2], []],
+  ['6 times slower than the others, and slower by 50 ms, is ejected', [60, 10, 10], [[1, 'slower', 10_000]]],
+  ['6 times slower than the others, but slower by 10 ms only, is not ejected', [12, 2, 2], []],
   ['4 times slower than the others is not ejected', [400, 100, 100], []],
   ['as slow as one of the others is not ejected', [60, 60, 10], []],
 ] as const)('of three upstreams, an upstream that is %s', (_, latencies, expected) => {
@@ -251,7 +251,7 @@ test('an upstream with new errors is ejected although most of its recent calls s
   expect(upstreams.ejected).toEqual([[1, 'error_rate', 10_000]])
 })
 
-test('calls of an upstream are compared until the window has rotated five times', () => {
+test('the balancer compares the calls of an upstream until their window has rotated five times, and not after', () => {
   const upstreams = new Upstreams()
   const rotate = (times: number): void => {
     for (const { target } of upstreams.members) for (let n = 0; n < times; n++) target.health.window.rotate()
@@ -265,7 +265,7 @@ test('calls of an upstream are compared until the window has rotated five times'
   expect(upstreams.ejected).toEqual([])
 })
 
-test('a few long polls do not make an upstream slow', () => {
+test('a few long polls do not make an upstream count as slow', () => {
   const upstreams = new Upstreams()
   for (const port of [1, 2, 3]) upstreams.served(port, 40, 0, 5)
   upstreams.served(1, 2, 0, 30_000)

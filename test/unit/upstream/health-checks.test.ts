@@ -122,7 +122,7 @@ test('an upstream is up before its first check, failing after `unhealthy` failed
   expect(checked.member.state.checks!.counts).toEqual({ passed: 4, status: 6, timeout: 0, connection: 0 })
 })
 
-test('a check is one request on a new connection, with the host of the upstream and without any credential', async () => {
+test('a health check is one request on a new connection, with the host of the upstream and without any credential', async () => {
   const upstream = await startUpstream()
   const checked = new Checked(serviceOf(upstream.url, { health: { path: '/healthz?deep=1' } }))
   await checked.check()
@@ -150,7 +150,7 @@ test.each([
   ['a body above 16 KiB', `${statusLine}content-length: 100000\r\n\r\n${'x'.repeat(100_000)}`, 'passed', 'status 200'],
   ['an invalid head', `${statusLine}a b: c\r\n\r\n`, 'connection', undefined],
   ['no reply, but the end of the connection', '', 'connection', undefined],
-])('the result of a check whose reply has %s is %3$s', async (_, reply, result, detail) => {
+])('the result of a health check whose reply has %s is `%3$s`', async (_, reply, result, detail) => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
     await wire.send(reply)
@@ -164,13 +164,13 @@ test.each([
   expect(outcome).toEqual({ result, detail: detail ?? expect.stringContaining(upstream.url) })
 })
 
-test('the result of a check of an upstream that refuses connections is connection', async () => {
+test('the result of a health check of an upstream that refuses connections is `connection`', async () => {
   const checked = new Checked(serviceOf(`http://127.0.0.1:${freePort()}`))
 
   expect(await checked.check()).toMatchObject({ result: 'connection', detail: expect.stringContaining('ECONNREFUSED') })
 })
 
-test('a check without a reply ends after its timeout, and its connection is closed', async () => {
+test('a health check without a reply ends after its timeout, and its connection is closed', async () => {
   const upstream = await startUpstream({ handler: () => undefined })
   const checked = new Checked(serviceOf(upstream.url))
   await checked.timers.next()
@@ -183,7 +183,7 @@ test('a check without a reply ends after its timeout, and its connection is clos
   await until('the connection is closed', () => upstream.requests[0]!.aborted)
 })
 
-test('a check whose reply has no end by its timeout has the result of its status', async () => {
+test('if the reply to a health check has begun and not ended at its timeout, the status of the reply decides the result', async () => {
   const upstream = await startUpstream({ handler: (_, response) => void response.write('begun') })
   const check = new HealthCheck(rules, new Http1Target(new URL(upstream.url), 5000, 1))
   const begun = Promise.withResolvers<void>()
@@ -199,7 +199,7 @@ test('a check whose reply has no end by its timeout has the result of its status
   expect(await outcome).toEqual({ result: 'passed', detail: 'status 200' })
 })
 
-test('checks neither use nor need the calls that `max_calls` allows, and change no other state of the upstream', async () => {
+test('health checks neither use nor need the calls that `max_calls` allows, and change no other state of the upstream', async () => {
   const upstream = await startUpstream({
     handler: ({ url }, response) => {
       if (url === '/healthz') response.writeHead(503).end()
@@ -216,7 +216,7 @@ test('checks neither use nor need the calls that `max_calls` allows, and change 
   held.call.abort()
 })
 
-test('at most 64 checks of a node run at the same time', async () => {
+test('at most 64 health checks of a node run at the same time', async () => {
   const release = Promise.withResolvers<void>()
   let open = 0
   let most = 0
@@ -241,7 +241,7 @@ test('at most 64 checks of a node run at the same time', async () => {
   expect(most).toBe(64)
 })
 
-test('a policy change keeps state and timer of an upstream with unchanged rules, and ends the checks of a removed service', async () => {
+test('a policy change keeps state and timer of an upstream with unchanged health rules, and ends the checks of a removed service', async () => {
   const upstream = await startUpstream({ handler: (_, response) => void response.writeHead(500).end() })
   const service = serviceOf(upstream.url, { health: { unhealthy: 1 } })
   const checked = new Checked(service, serviceOf(upstream.url, { id: 'removed' }))
@@ -286,7 +286,7 @@ const upstreamTls = {
   minVersion: 'TLSv1.2',
 } as const
 
-test('a check of an https upstream verifies its certificate with `upstream_tls` of the service', async () => {
+test('a health check of an https upstream verifies its certificate with `upstream_tls` of the service', async () => {
   const server = createServer(certificate, (_, response) => response.end())
   atEnd(() => server.closeAllConnections())
   const service = serviceOf(`https://localhost:${await listen(server)}`)
@@ -351,7 +351,7 @@ test.each([
   ['NOT_FOUND', undefined, 'Health', { result: 'status' }],
   ['no health service', Buffer.from([8, 1]), 'Other', { result: 'status' }],
 ] as const)(
-  'without a path, a check calls grpc.health.v1.Health/Check; for the reply %s, the outcome is %o',
+  'without a path, a health check calls grpc.health.v1.Health/Check; for the reply %s, the outcome is %o',
   async (_, reply, name, outcome) => {
     const url = await grpcServer(reply, name)
     const health = { path: undefined, expect: [{ from: 200, to: 200 }] }

@@ -160,7 +160,7 @@ test('the calls of a name with several addresses are distributed over all of the
   expect(named.lookups).toBe(1)
 })
 
-test('a removed address gets no new calls, its running call completes, and its connections are closed', async () => {
+test('an address that is removed from a name gets no new calls, its running call completes, and its connections are closed', async () => {
   const servers = await Addresses.start(...three)
   const named = await Named.start(serviceOf(servers.port), ['127.0.0.1'])
   const held = send(named.balancer.next(), { target: '/held' })
@@ -195,7 +195,7 @@ test('an address that is added to a name begins with the slow start, and the oth
   expect([servers.open.get('127.0.0.1'), servers.open.get('127.0.0.2')]).toEqual([1, 1])
 })
 
-test('the order of the addresses in a reply changes nothing', async () => {
+test('another order of the addresses in a DNS reply changes nothing', async () => {
   const named = await Named.start(serviceOf(1), three)
   const { targets } = named.balancer
   await named.change(three.toReversed())
@@ -204,7 +204,7 @@ test('the order of the addresses in a reply changes nothing', async () => {
   expect(named.messages).toEqual([])
 })
 
-test('a change of the policy keeps addresses, connections and states', async () => {
+test('a change of the policy keeps the addresses of names, and the connections and states of upstreams', async () => {
   const servers = await Addresses.start(...three)
   const named = await Named.start(serviceOf(servers.port), three)
   await named.calls(30)
@@ -215,7 +215,7 @@ test('a change of the policy keeps addresses, connections and states', async () 
   expect(named.lookups).toBe(1)
 })
 
-test('while lookups fail, the latest addresses stay in use for an hour; one line is logged', async () => {
+test('while lookups of a name fail, its latest addresses stay in use for an hour, and one line is logged', async () => {
   const named = await Named.start(serviceOf(1), three)
   await named.change('EAI_AGAIN')
   await named.timers.pass(3_580_000)
@@ -238,15 +238,18 @@ test.each([
   ['without a record', 'ENOTFOUND'],
   ['without an address', []],
   ['with an address at which clouds serve credentials', ['127.0.0.1', '169.254.169.254']],
-])('the addresses of a name %s are used for 30 s, and no address of such a reply', async (_, reply) => {
-  const named = await Named.start(serviceOf(1), three)
-  await named.change(reply)
-  await named.timers.pass(20_000)
-  expect(named.addresses).toEqual(three)
+])(
+  'when DNS returns a name %s, its previous addresses stay in use for 30 s, and no address of this reply is used',
+  async (_, reply) => {
+    const named = await Named.start(serviceOf(1), three)
+    await named.change(reply)
+    await named.timers.pass(20_000)
+    expect(named.addresses).toEqual(three)
 
-  await named.timers.pass(25_000)
-  expect(named.addresses).toEqual([undefined])
-})
+    await named.timers.pass(25_000)
+    expect(named.addresses).toEqual([undefined])
+  },
+)
 
 test('a name is looked up again 5 to 6 s after a lookup, and 1 to 1.2 s after the first failed lookup', async () => {
   const named = await Named.start(serviceOf(1), three)
@@ -259,7 +262,7 @@ test('a name is looked up again 5 to 6 s after a lookup, and 1 to 1.2 s after th
   expect(named.lookups).toBe(3)
 })
 
-test('a name that does not resolve is called by name, as each connection resolves it, and the fault says why', async () => {
+test('while a name does not resolve, each connection looks it up itself, and the fault of a call names the cause', async () => {
   const named = await Named.start(serviceOf(1, { upstreams: [new URL('http://missing.invalid')] }), 'ENOTFOUND')
   const log = await called(named.balancer.next())
 
@@ -307,7 +310,7 @@ test('the addresses of an upstream share its weight', async () => {
   expect(shares.get('other')! / 2000).toBeCloseTo(0.9, 1)
 })
 
-test('one address of a name is ejected, and the others get its calls', async () => {
+test('one address of a name can be ejected alone, and the other addresses get its calls', async () => {
   const servers = await Addresses.start(...three)
   servers.failing.add('127.0.0.2')
   const named = await Named.start(serviceOf(servers.port, { ejection }), three)
@@ -375,7 +378,7 @@ test('each address of a name has its own health checks, also an address that is 
   expect(servers.received.map(({ host }) => host)).toContain(`orders.test:${servers.port}`)
 })
 
-test('a name with IPv4 and IPv6 addresses uses the family with which a connection by name succeeds', async () => {
+test('calls to a name with IPv4 and IPv6 addresses use the family with which a connection by name succeeds', async () => {
   const servers = await Addresses.start('127.0.0.1')
   const upstreams = [new URL(`http://localhost:${servers.port}`)]
   const named = await Named.start(serviceOf(servers.port, { upstreams }), ['::1', '127.0.0.1'])
@@ -396,14 +399,14 @@ test('a name whose IPv4 addresses are all unreachable is called by name again, s
   expect(named.addresses).toEqual([undefined])
 })
 
-test('a name with only IPv6 addresses uses them', async () => {
+test('an upstream whose name has only IPv6 addresses is called at them', async () => {
   const servers = await Addresses.start('::1')
   const named = await Named.start(serviceOf(servers.port), ['::1'])
 
   expect(await named.calls(1)).toEqual(['::1'])
 })
 
-test('calls with HTTP/2 that wait for a connection by name complete when it shows which family works', async () => {
+test('HTTP/2 calls that wait for a connection by name complete when this connection shows which address family works', async () => {
   const service = await Http2Service.start({
     onStream: ({ stream }) => stream.respond({ ':status': 204 }, { endStream: true }),
   })
@@ -419,7 +422,7 @@ test('calls with HTTP/2 that wait for a connection by name complete when it show
   expect((await called(named.balancer.next())).status).toBe(204)
 })
 
-test('a running call with HTTP/2 completes when its address is removed from the name', async () => {
+test('a running HTTP/2 call completes when its address is removed from the name', async () => {
   const streams: ServerHttp2Stream[] = []
   const service = await Http2Service.start({
     onStream: ({ stream }) => {

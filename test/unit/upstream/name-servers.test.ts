@@ -13,7 +13,7 @@ import { called } from './call-log.ts'
 
 const resolverOf = ({ port }: TestNameServer) => nameResolver([`127.0.0.1:${port}`])
 
-test('a lookup returns IPv4 and IPv6 addresses, and is valid for the TTL', async () => {
+test('a DNS lookup returns IPv4 and IPv6 addresses, which are valid for the TTL', async () => {
   const server = await startNameServer()
   server.addresses = ['127.0.0.1', '::1', '127.0.0.2', 'fd00::a:1']
   server.ttlS = 300
@@ -27,7 +27,7 @@ test('a lookup returns IPv4 and IPv6 addresses, and is valid for the TTL', async
 test.each([
   [0, 1000],
   [86_400, 3_600_000],
-])('a TTL of %i s counts as %i ms', async (ttlS, validMs) => {
+])('addresses with a DNS TTL of %i s are used for %i ms', async (ttlS, validMs) => {
   const server = await startNameServer()
   server.addresses = ['127.0.0.1']
   server.ttlS = ttlS
@@ -51,7 +51,7 @@ test('the next name server is asked when one does not reply', async () => {
   expect((await resolver.resolve('orders.test')).addresses).toEqual(['127.0.0.1'])
 })
 
-test('a name whose IPv6 query fails has its IPv4 addresses, or without any the failure of the query', async () => {
+test('if the IPv6 query for a name fails, the lookup returns its IPv4 addresses, or fails when the name has none', async () => {
   const server = await startNameServer()
   server.addresses = ['127.0.0.1']
   server.ipv6Mode = 'fails'
@@ -139,7 +139,7 @@ test('before the first lookup, a connection by name asks the name servers', asyn
   expect(orders.addresses()).toEqual([undefined])
 })
 
-test('before the first lookup, a connection by name is refused when the reply has a cloud metadata address', async () => {
+test('before the first lookup, a connection by name is refused when the DNS reply has a cloud metadata address', async () => {
   const server = await startNameServer()
   server.addresses = ['127.0.0.1', '169.254.169.254']
   const orders = await named(server)

@@ -26,14 +26,14 @@ test.each([
   { calls: 1000, share: 0.2, retries: 230 },
   { calls: 1000, share: 0, retries: 30 },
   { calls: 1000, share: 1, retries: 1030 },
-])('with $calls calls and a budget of $share, $retries retries are allowed', ({ calls, share, retries }) => {
+])('after $calls calls, a retry budget of $share allows $retries retries', ({ calls, share, retries }) => {
   const budget = new RetryBudget()
   call(budget, calls, 123_456)
 
   expect(exhaust(budget, 123_456, share)).toBe(retries)
 })
 
-test('calls of the last 10 s count for the budget, older calls do not', () => {
+test('calls of the last 10 s count for the retry budget, older calls do not', () => {
   const budget = new RetryBudget()
   call(budget, 1000, 100_500)
   call(budget, 500, 105_500)
@@ -44,14 +44,14 @@ test('calls of the last 10 s count for the budget, older calls do not', () => {
   expect(exhaust(budget, 110_000)).toBe(0)
 })
 
-test('retries leave the window after 10 s', () => {
+test('retries no longer count against the retry budget after 10 s', () => {
   const budget = new RetryBudget()
   expect(exhaust(budget, 200_000)).toBe(30)
   expect(exhaust(budget, 209_999)).toBe(0)
   expect(exhaust(budget, 210_000)).toBe(30)
 })
 
-test('a pause of any length empties the window', () => {
+test('after a long pause, earlier calls and retries no longer count for the retry budget', () => {
   const budget = new RetryBudget()
   call(budget, 1000, 300_000)
   exhaust(budget, 300_000)
@@ -59,7 +59,7 @@ test('a pause of any length empties the window', () => {
   expect(exhaust(budget, 9_000_000)).toBe(30)
 })
 
-test('retries of each second never exceed the share of the calls by more than 30 in any 10 s', () => {
+test('the retries of a service never exceed the share of the calls by more than 30 in any 10 s', () => {
   const budget = new RetryBudget()
   const retries: number[] = []
   for (let second = 0; second < 60; second++) {

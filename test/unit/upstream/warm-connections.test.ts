@@ -21,7 +21,7 @@ import { called, send } from './call-log.ts'
 
 // Connections that the gate opens before calls need them (`warm_connections`).
 
-test('calls use the connections that a pool opened before', async () => {
+test('calls to an upstream use the connections that its pool has opened in advance', async () => {
   const upstream = await startUpstream()
   const target = new Http1Target(new URL(upstream.url), 5000, 16)
   target.warm(3)
@@ -36,7 +36,7 @@ test('calls use the connections that a pool opened before', async () => {
   target.close()
 })
 
-test('a connection to an https upstream that was opened before has completed its handshake', async () => {
+test('a connection to an https upstream that was opened in advance has completed its TLS handshake', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-warm-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const authority = await CertificateAuthority.create('authority')
@@ -58,7 +58,7 @@ test('a connection to an https upstream that was opened before has completed its
   target.close()
 })
 
-test('a pool with HTTP/2 opens one session, whatever the number', async () => {
+test('the pool of an HTTP/2 upstream opens one session in advance, whatever number of connections is requested', async () => {
   const service = await Http2Service.start({
     onStream: ({ stream }) => stream.respond({ ':status': 204 }, { endStream: true }),
   })
@@ -72,7 +72,7 @@ test('a pool with HTTP/2 opens one session, whatever the number', async () => {
   target.close()
 })
 
-test('an address to which no connection opens is resting before the first call', async () => {
+test('an address to which no connection can be opened in advance is in back-off before the first call', async () => {
   const target = new Http1Target(new URL(`http://127.0.0.1:${freePort()}`), 5000, 16)
   target.warm(1)
   await until('the connection has failed', () => target.connections === 0)
@@ -80,7 +80,7 @@ test('an address to which no connection opens is resting before the first call',
   expect(target.health.restUntil).toBeGreaterThan(performance.now())
 })
 
-test('a connection that the service closes while it waits for its first call is not used', async () => {
+test('a connection that was opened in advance and that the service has closed is not used for a call', async () => {
   const sockets: Socket[] = []
   const server = createServer((socket) => {
     sockets.push(socket)
@@ -115,7 +115,7 @@ function registryOf(options: ConstructorParameters<typeof TargetRegistry>[0] = {
   return registry
 }
 
-test('a node opens connections at its start, and to upstreams that a policy adds, only for services with the key', async () => {
+test('a node opens connections in advance at its start, and to upstreams that a policy adds, only for services with warm_connections', async () => {
   const [one, two, three] = [await startUpstream(), await startUpstream(), await startUpstream()]
   const registry = registryOf()
   registry.replace([serviceOf(one.url)])
@@ -131,7 +131,7 @@ test('a node opens connections at its start, and to upstreams that a policy adds
   expect([one.connections, three.connections]).toEqual([2, 0])
 })
 
-test('a node opens connections to an upstream again when its drain ends', async () => {
+test('a node opens connections in advance to an upstream again when the drain of the upstream ends', async () => {
   const upstream = await startUpstream()
   const registry = registryOf()
   const [balancer] = registry.replace([serviceOf(upstream.url)])
@@ -143,7 +143,7 @@ test('a node opens connections to an upstream again when its drain ends', async 
   await until('the connections are open', () => upstream.connections === 2)
 })
 
-test('a node opens connections again when an upstream returns', async () => {
+test('a node opens connections in advance again when an upstream has become available again', async () => {
   const sockets: Socket[] = []
   const server = createServer((socket) => {
     sockets.push(socket)
@@ -165,7 +165,7 @@ test('a node opens connections again when an upstream returns', async () => {
   for (const socket of sockets) socket.destroy()
 })
 
-test('a node opens connections to the addresses of a name after the first lookup', async () => {
+test('a node opens connections in advance to the addresses of a name after its first lookup', async () => {
   const upstream = await startUpstream()
   const server = await startNameServer()
   server.addresses = ['127.0.0.1']
@@ -180,7 +180,7 @@ test('a node opens connections to the addresses of a name after the first lookup
   ])
 })
 
-test('a name with IPv4 and IPv6 addresses gets connections to the family that works', async () => {
+test('for a name with IPv4 and IPv6 addresses, a node opens connections in advance to the family that works', async () => {
   const upstream = await startUpstream()
   const timers = new ManualTimers()
   const resolve = async () => ({ addresses: ['::1', '127.0.0.1'] })
