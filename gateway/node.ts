@@ -313,7 +313,8 @@ export class GatewayNode {
       idleS: Math.ceil(request.idleMs / 1000),
       chunkedIdleS: request.chunkedIdleMs / 1000,
       certificates: listenTls ? certificates : [],
-      // Without TLS, a proxy ends the TLS connections, and the listener has no handshake.
+      // Pass no CAs of client certificates to a listener without TLS: it has no handshake in which a client could
+      // present a certificate.
       clientTrust: listenTls ? clientTls?.trust : undefined,
     })
   }

@@ -52,7 +52,7 @@ export interface NodeView {
   readonly overload: OverloadStatus
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
-  /** Names of the upstreams. */
+  /** Host names of upstreams, with the results of their DNS lookups. */
   readonly names: readonly NameView[]
   /** Bytes of request bodies that the node keeps, to send a request again when an upstream fails. */
   readonly keptBodiesBytes: number
@@ -111,7 +111,7 @@ export interface UpstreamView {
   readonly lastCheck: CheckOutcome | undefined
 }
 
-/** Lookups of one name of upstreams. */
+/** Results of the DNS lookups of one host name of upstreams. */
 export interface NameView {
   readonly name: string
   readonly addresses: readonly string[]

@@ -44,7 +44,10 @@ export interface ExpirySource {
   expiries(): Iterable<Expiry>
 }
 
-/** Latest time that `Date` can express, ms. A later end, which an issuer could state, is not listed. */
+/**
+ * Latest time that `Date` can express, ms since the Unix epoch. An expiry after this time, which an issuer could state,
+ * is not listed.
+ */
 const LATEST_MS = 8.64e15
 
 /** The certificates, secrets and keys of a process that end at a known time, read from their sources at each call. */

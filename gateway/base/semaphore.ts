@@ -4,8 +4,8 @@ export class Semaphore {
   readonly #waitingMax: number
   #taken = 0
   /**
-   * Callers that wait for a slot of the semaphore, oldest first. @bound stated where it is created | the caller is
-   * refused | none
+   * Callers that wait for a slot of the semaphore, oldest first. @bound the `waitingMax` of the constructor | the
+   * caller is refused | none
    */
   readonly #waiting = new Set<(granted: boolean) => void>()
 

@@ -127,7 +127,7 @@ export class OpenSecret implements Secret {
     this.#host.forget(this)
   }
 
-  /** Reads the file of the secret when it has changed and that was not written to since the previous poll. */
+  /** Reads the file of the secret when the file has changed, and was not written to since the previous poll. */
   poll(): void {
     const stamp = this.#stamp()
     const isStable = stamp === this.#found

@@ -49,7 +49,8 @@ function outcomeOf(message: string, { name, introspection }: IssuerRules): Outco
       `compare client_id, client_auth and the client secret, key or certificate at issuers.${name}.introspection with the client at the issuer`,
     )
   }
-  // Some issuers reply 400 to a token that they cannot parse.
+  // Report a reply with status 400 as unknown: some issuers send it for a token that they cannot parse, whatever the
+  // client.
   if (/ status 400/.test(message)) {
     return unknown(
       `${message}; the reply does not say whether the issuer accepts client ${clientId}`,

@@ -26,7 +26,8 @@ export async function perAddress(
   const { addresses } = await nameResolver(settings.upstreamDns.servers).resolve(name)
   const refused = refusalOf(name, addresses)
   if (refused !== undefined) throw refused
-  // A name with IPv4 and IPv6 addresses: nodes use the family that works, which a connection by name finds out.
+  // For a name with IPv4 and IPv6 addresses, check one connection by name: it uses the address family that works, as
+  // nodes do.
   if (new Set(addresses.map(isIP)).size > 1) return check(undefined)
   const peers = addresses.slice(0, ADDRESSES_MAX)
   if (peers.length === 1) return check(peers[0])

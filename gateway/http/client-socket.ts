@@ -345,7 +345,7 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   #sweepFrames(ws: WebSocket<SocketData>): void {
-    // Skip the check while the client is paused, its frames are not read, so a lack of frames does not show that the
+    // Skip the check while the client is paused: its frames are not read, so a lack of frames does not show that the
     // client is lost.
     if (this.#frames !== this.#framesSeen || this.#paused) {
       this.#framesSeen = this.#frames

@@ -68,7 +68,7 @@ export class FairSemaphore {
   /**
    * Number of slots that each key holds.
    *
-   * @bound as many as places | further callers wait, then are refused | none
+   * @bound one key for each slot that is taken | further callers wait, then are refused | none
    */
   readonly #takenBy = new Map<string, number>()
   /** Number of consecutive slots of the semaphore that known keys got while unknown keys waited. */

@@ -24,7 +24,10 @@ export interface KeyHoldersDependencies {
   readonly appointed?: (keys: ReadonlyMap<KeyKind, string>) => void
 }
 
-/** Publishes the keys of this process in Redis, every 5 s and after each change, and reads those of all processes. */
+/**
+ * Publishes the keys of this process in Redis, every 5 s and after each change, and reads the published keys of all
+ * processes.
+ */
 export class KeyHolders {
   readonly #dependencies: KeyHoldersDependencies
   readonly #client: RedisClient

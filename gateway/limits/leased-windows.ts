@@ -23,12 +23,14 @@ export class LeasedWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
-  /** Calls to Redis in progress. @bound as many as windows | see `BucketTable.buckets` | none */
+  /**
+   * Calls to Redis in progress. @bound one call for each window in memory, so 100,000 | no window has two calls | none
+   */
   readonly #calls = new Set<Promise<void>>()
   /**
    * Windows whose leases the timer wheel already watches: it calls back when a lease must be renewed or settled.
    *
-   * @bound as many as windows | see `BucketTable.buckets` | none
+   * @bound the windows in memory, so 100,000 | a window is in the set once | none
    */
   readonly #attended = new Set<Bucket>()
 

@@ -9,7 +9,7 @@ import { attemptHash } from './attempt.ts'
 /** Time for which a redemption marker outlives its login attempt, ms, because the clocks of nodes differ. */
 const CLOCK_SKEW_MS = 60_000
 /**
- * Pauses, ms, before the attempts to remove a redemption marker, ms. Removal is needed when Redis did not reply to the
+ * Pauses before the attempts to remove a redemption marker, ms. Removal is needed when Redis did not reply to the
  * redemption.
  */
 const RELEASE_AFTER_MS = [0, 500, 2000, 8000, 30_000] as const

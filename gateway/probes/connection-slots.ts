@@ -32,13 +32,13 @@ export class ConnectionSlots {
   /**
    * Open connections, oldest first.
    *
-   * @bound stated where it is created | an idle connection is closed, else the new one | none
+   * @bound 256 connections and 16 in reserve (`slotLimits`) | an idle connection is closed, else the new one | none
    */
   readonly #slots = new Map<Socket, Slot>()
   /**
    * Number of open connections by address.
    *
-   * @bound stated where it is created | an idle connection is closed, else the new one | none
+   * @bound 256 connections and 16 in reserve (`slotLimits`) | an idle connection is closed, else the new one | none
    */
   readonly #ofPeer = new Map<string, number>()
   #reserved = 0

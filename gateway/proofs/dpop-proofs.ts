@@ -16,8 +16,8 @@ const CLOCK_SKEW_MS = 10_000
 /** Maximum number of used proofs in each of the two generations that the node itself records: about 25 MB in total. */
 const OWN_RECORDS_MAX = 131_072
 /**
- * Time for which a DPoP key is checked more strictly after an invalid signature, ms; then the maximum number of such
- * keys.
+ * Time for which a DPoP key is checked more strictly after an invalid signature, ms. `SUSPECTS_MAX`: maximum number of
+ * such keys.
  */
 const SUSPECT_MS = 10_000
 const SUSPECTS_MAX = 16_384

@@ -106,8 +106,8 @@ export function canaryVerdict(rows: readonly CanaryRow[], canary: Canary, facts:
 }
 
 /**
- * Whether a row of the rollout comparison counts: the row of all requests always is, and a route if the nodes without
- * the canary have received requests for it.
+ * Whether a row of the rollout comparison counts. The row of all requests always counts; the row of a route counts if
+ * the nodes without the canary have received requests for this route.
  */
 function isCompared({ route, others }: CanaryRow): boolean {
   return route === null || others.requests > 0

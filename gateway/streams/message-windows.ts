@@ -93,7 +93,7 @@ export class MessageWindows {
   /**
    * Message windows by subject and limit.
    *
-   * @bound as many as streams, and 10,000 that no stream uses | see `MessageWindows.unused` | none
+   * @bound a few for each open stream, and 10,000 that no stream uses | the oldest unused window is forgotten | none
    */
   readonly #windows = new Map<string, MessageWindow>()
   /**

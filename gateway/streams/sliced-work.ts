@@ -29,7 +29,7 @@ export class SlicedWork {
   readonly #urgent: SlicedTask[] = []
   /** Tasks that repeat, such as the check of all streams. @bound code */
   readonly #routine: SlicedTask[] = []
-  /** Cost that is left for work in this turn of the event loop. */
+  /** Cost that is left for work on streams in this turn of the event loop. The unit is one check of a stream. */
   #left = SLICE_COST
   #endAt = 0
   #turnBegun = false

@@ -25,7 +25,7 @@ export class StreamCounts {
   /**
    * Number of streams by route, address and subject.
    *
-   * @bound as many as streams | see `StreamRegistry.entries` | gatehouse_streams
+   * @bound 4 for each open stream (`streams.max`) | the request is refused | gatehouse_streams
    */
   readonly #counts = new Map<string, number>()
   #total = 0

@@ -77,7 +77,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   /**
    * Open streams by the hashes of their identities.
    *
-   * @bound as many as streams | see `StreamRegistry.entries` | gatehouse_streams
+   * @bound a few for each open stream (`streams.max`) | the request is refused | gatehouse_streams
    */
   readonly #index = new HashIndex<RegisteredStream>()
   readonly #task = new Supervisor('stream-watch')

@@ -11,7 +11,7 @@ class Lane {
   /**
    * Queued checks; `next` is the index of the first check that has not started.
    *
-   * @bound as many as streams | see `StreamRegistry.entries` | none
+   * @bound one for each open stream (`streams.max`) | the request is refused | none
    */
   #queue: (() => void)[] = []
   #next = 0

@@ -150,7 +150,8 @@ export class Traffic implements MetricSource {
   /**
    * Counters by the id of the route.
    *
-   * @bound the routes of the policy, and 1,000 removed routes | see `Traffic.gone` | none
+   * @bound the routes of the policy, and 1,000 removed routes | the counters of the route removed first are dropped |
+   *   none
    */
   readonly #routes = new Map<string, RouteTraffic>()
   /**

@@ -39,7 +39,7 @@ export const verb = defineVerb({
         `${each.lag_seconds} s`,
         ...[each.shipped, each.dead_letters, each.failures].map(String),
         each.last_error ?? '',
-        // A node of an older version does not send the member.
+        // A node of an older version does not send `last_rejection`.
         each.last_rejection ?? '',
       ]),
     )

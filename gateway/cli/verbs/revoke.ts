@@ -18,7 +18,10 @@ const byTextAlone = {
     '--issuer, or revoke the --subject or --client, or revoke the token at the issuer',
 } as const
 
-/** Said because the rest of a JWT that was cut off, such as by copying, is another token: the JWT is still admitted. */
+/**
+ * Warning for a token that looks like the beginning of a JWT, such as one that was copied incompletely. Revoking it
+ * does not revoke the whole JWT: nodes still admit the whole JWT.
+ */
 const incompleteJwt = {
   code: 'GH_REVOKED_INCOMPLETE',
   message:
@@ -71,7 +74,10 @@ const flags = {
 /** Kinds of revocations of all tokens that were issued until now. */
 const revokedByTime: ReadonlySet<string> = new Set(['session', 'subject', 'client'])
 
-/** Said because a token that is granted right after the revocation is rejected too, which looks like a failure. */
+/**
+ * Remark about tokens that are issued right after the revocation: nodes reject these tokens too, which could look like
+ * a failure.
+ */
 const laterTokens =
   'Also revoked: tokens that the issuer grants in the next seconds, up to its clock_tolerance (default 5 s).'
 

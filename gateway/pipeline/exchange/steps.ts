@@ -32,7 +32,7 @@ export interface FinalStep {
   run(x: never): void
 }
 
-/** The steps of an exchange, in the order in which they run. */
+/** The steps of an exchange (one request and its reply), in the order in which they run. */
 export interface Lifecycle {
   readonly request: readonly Step[]
   /** Phases that process the upstream's response head, before the head is sent to the client. */

@@ -41,7 +41,7 @@ export function compileLimits(
   const rules: LimitRule[] = []
   for (const [i, entry] of entries.entries()) {
     const { name, requests, window: windowMs, burst } = entry
-    // A policy entry of a limit that counts WebSocket messages instead of requests.
+    // Skip an entry that counts WebSocket messages instead of requests.
     if (requests === undefined) continue
     const by = canonical(entry.by)
     const mode =

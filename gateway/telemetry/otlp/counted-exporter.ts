@@ -11,7 +11,9 @@ interface Exporter<Batch> {
   shutdown(): Promise<void>
 }
 
-/** `ExportResultCode.SUCCESS` */
+/**
+ * Code with which an OTLP exporter reports a successful export: `ExportResultCode.SUCCESS` of the OpenTelemetry SDK.
+ */
 const SUCCESS = 0
 
 /**
