@@ -11,23 +11,35 @@ const flags = 0x8580
 /** Response codes (RFC 1035 §4.1.1). */
 const codes = { answers: 0, fails: 2, 'has no name': 3 } as const
 
+/** Kind of the replies of a name server. */
+export type NameReplies = keyof typeof codes
+
 /** A DNS server on loopback that returns the addresses in `addresses` for every name. */
 export class TestNameServer {
   addresses: readonly string[] = []
   /** Time for which a reply is valid, s. */
   ttlS = 1
   /** Kind of the replies; `fails`: SERVFAIL, `has no name`: NXDOMAIN. */
-  mode: keyof typeof codes = 'answers'
+  mode: NameReplies = 'answers'
   /** Kind of the replies to queries for IPv6 addresses; `undefined`: as `mode`. */
-  ipv6Mode: keyof typeof codes | undefined
+  ipv6Mode: NameReplies | undefined
   /** Number of queries for IPv4 addresses. */
   queries = 0
+  /** Time by which each reply is delayed, ms. */
+  delayMs = 0
+  /** Called for each query, before its reply is made. */
+  onQuery: () => void = () => {}
   port = 0
   readonly #socket: Socket = createSocket('udp4')
 
-  async start(): Promise<void> {
-    this.#socket.on('message', (query, from) => this.#answer(query, from))
-    this.#socket.bind(0, '127.0.0.1')
+  /** @param port  UDP port. Default: a free port */
+  async start(port = 0): Promise<void> {
+    this.#socket.on('message', (query, from) => {
+      this.onQuery()
+      if (this.delayMs === 0) this.#answer(query, from)
+      else setTimeout(() => this.#answer(query, from), this.delayMs)
+    })
+    this.#socket.bind(port, '127.0.0.1')
     await once(this.#socket, 'listening')
     this.port = this.#socket.address().port
   }

@@ -3,6 +3,7 @@ import type { FaultRelay, LinkFault, RelayCounts } from '../../kit/fault-relay.t
 import type { PartProcess } from '../../kit/part-process.ts'
 import { redisCli } from '../../kit/redis-cli.ts'
 import { until } from '../../kit/until.ts'
+import type { NameServerMode } from '../parts/reports.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { ChaosWorld, WorldMember } from './world.ts'
 
@@ -127,6 +128,22 @@ export function shiftedRedis(shiftS: number): FaultMaker {
     await shift(shiftS)
     const found = Math.round(await offsetS())
     return { proof: async () => `TIME of Redis ${found} s from real time`, end: () => shift(0) }
+  }
+}
+
+/** Makes the name server reply late, with an error, or that the names do not exist. */
+export function misnamed(mode: NameServerMode): FaultMaker {
+  return async ({ nameServer }) => {
+    const { queries } = nameServer
+    const before = queries[mode]
+    nameServer.setMode(mode)
+    return {
+      async proof() {
+        await until(`a query in the mode ${mode}`, () => queries[mode] > before, 15_000)
+        return `${queries[mode] - before} queries in the mode ${mode}`
+      },
+      end: async () => nameServer.setMode('answers'),
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import {
   killed,
   type LinkFaultKind,
   linesAboutFullDisk,
+  misnamed,
   shifted,
   shiftedRedis,
   stopped,
@@ -63,6 +64,7 @@ const allNodes = ({ nodes }: ChaosWorld): readonly PartProcess[] => nodes.map(({
 const theWorker = ({ worker }: ChaosWorld): readonly PartProcess[] => [worker.part]
 const theIssuer = ({ issuer }: ChaosWorld): readonly PartProcess[] => [issuer.part]
 const theSink = ({ sink }: ChaosWorld): readonly PartProcess[] => [sink.part]
+const theNameServer = ({ nameServer }: ChaosWorld): readonly PartProcess[] => [nameServer.part]
 const aService = ({ services }: ChaosWorld, random: SeededRandom): readonly PartProcess[] => [
   random.pick(services).part,
 ]
@@ -171,7 +173,14 @@ const outsideRows: readonly MatrixRow[] = [
   row(standalone, 'sink.kill', killed(theSink), workerOutage),
   row(standalone, 'sink.stop', stopped(theSink), workerOutage),
   ...linkRows(standalone, 'sink-link', sinkLink, workerOutage),
-  // Faults end in the reverse order: a node becomes ready only after Redis runs.
+  row(standalone, 'name-server.kill', killed(theNameServer)),
+  row(standalone, 'name-server.stop', stopped(theNameServer)),
+  ...(['slow', 'fails', 'has no name'] as const).map((mode) =>
+    row(standalone, `name-server.${mode.replaceAll(' ', '-')}`, misnamed(mode)),
+  ),
+  // Faults end in the reverse order: the node starts before the name server, and becomes ready without it.
+  row(standalone, 'name-server-and-node.kill', together(killed(theNameServer), killed(aNode)), { wellS: 40 }),
+  // A node becomes ready only after Redis runs.
   row(standalone, 'redis-and-node.kill', together(killed(aNode), killed(aMaster)), { ...redisOutage, wellS: 40 }),
   row(standalone, 'redis-cut-and-issuer.kill', together(broken('cut', allRedis), killed(theIssuer)), redisOutage),
 ]

@@ -11,6 +11,7 @@ import { freePort, freePorts } from '../../kit/ports.ts'
 import { checkout, heapFlags, programPath } from '../../kit/programs.ts'
 import { compactJws, signingKey } from '../../kit/signing-key.ts'
 import { until } from '../../kit/until.ts'
+import type { NameServerMode, NameServerReport } from '../parts/reports.ts'
 import { Ledger } from './ledger.ts'
 import { type RedisSide, startRedisSide, type Topology } from './redis-sides.ts'
 import { worldPolicy } from './world-policy.ts'
@@ -38,7 +39,19 @@ export interface LinkedServer {
 const partProgram = (name: string): string => join(checkout, 'test', 'chaos', 'parts', `${name}.ts`)
 const clockModule = pathToFileURL(join(checkout, 'test', 'kit', 'shifted-clock.ts')).href
 
-/** Two nodes, a worker, Redis, issuer, two services and an audit sink: each a process, and a relay on each link. */
+/** A name server, which nodes ask over UDP, without a relay. */
+export interface WorldNameServer {
+  readonly part: PartProcess
+  readonly port: number
+  /** Number of queries by the mode of their replies. */
+  readonly queries: Record<NameServerMode, number>
+  setMode(mode: NameServerMode): void
+}
+
+/**
+ * Two nodes, a worker, Redis, issuer, two services, a name server and an audit sink: each a process, and a relay on each
+ * link over TCP.
+ */
 export class ChaosWorld {
   readonly topology: Topology
   readonly folder = mkdtempSync(join(tmpdir(), 'gatehouse-chaos-'))
@@ -52,6 +65,7 @@ export class ChaosWorld {
   issuer!: LinkedServer
   services!: readonly LinkedServer[]
   sink!: LinkedServer
+  nameServer!: WorldNameServer
   nodes!: readonly WorldNode[]
   worker!: WorldMember
   readonly #key = signingKey('ES256', 'chaos')
@@ -83,7 +97,8 @@ export class ChaosWorld {
 
   /** All processes of the world. */
   get parts(): readonly PartProcess[] {
-    const members = [...(this.nodes ?? []), this.worker, this.issuer, this.sink, ...(this.services ?? [])]
+    const servers = [this.issuer, this.sink, this.nameServer, ...(this.services ?? [])]
+    const members = [...(this.nodes ?? []), this.worker, ...servers]
     const redis = this.redis === undefined ? [] : [...this.redis.servers, ...this.redis.sentinels]
     return [...members.flatMap((each) => each?.part ?? []), ...redis]
   }
@@ -173,7 +188,7 @@ export class ChaosWorld {
   }
 
   get #serviceUrls(): readonly string[] {
-    return this.services.map(({ link }) => `http://127.0.0.1:${link.port}`)
+    return this.services.map(({ link }, i) => `http://service-${i + 1}.chaos.test:${link.port}`)
   }
 
   async #start(): Promise<void> {
@@ -188,6 +203,7 @@ export class ChaosWorld {
       ['service-1', 'service-2'].map((name) => this.#server(name, this.ledger.fromService)),
     )
     this.sink = await this.#server('sink', this.ledger.fromSink)
+    this.nameServer = await this.#startNameServer()
     const [n1, n2, w1] = [freePorts(2), freePorts(2), freePorts(2)]
     const clients = [await FaultRelay.start('clients–n1', n1[0]!), await FaultRelay.start('clients–n2', n2[0]!)]
     const publicUrl = `http://127.0.0.1:${clients[0]!.port}`
@@ -224,6 +240,32 @@ export class ChaosWorld {
     })
     await part.start()
     return { part, link }
+  }
+
+  async #startNameServer(): Promise<WorldNameServer> {
+    const name = 'name-server'
+    const [port, file] = [freePort(), join(this.folder, 'name-server-mode')]
+    const queries = { answers: 0, fails: 0, 'has no name': 0, slow: 0 }
+    const setMode = (mode: NameServerMode): void => writeFileSync(file, mode)
+    let isReady = false
+    const part = new PartProcess({
+      name,
+      command: process.execPath,
+      words: [partProgram(name), `${port}`, file],
+      env: this.#env,
+      cwd: this.folder,
+      heard: (report: NameServerReport) => {
+        if (report.kind === 'ready') isReady = true
+        else queries[report.mode]++
+      },
+      ready: async () => {
+        isReady = false
+        await until('the name server to listen', () => isReady)
+      },
+    })
+    setMode('answers')
+    await part.start()
+    return { part, port, queries, setMode }
   }
 
   #member(name: string, [port, adminPort]: readonly number[], publicUrl: string): WorldMember {
@@ -272,6 +314,7 @@ export class ChaosWorld {
       listen: `127.0.0.1:${port}`,
       admin: { listen: `127.0.0.1:${adminPort}`, bootstrap_token: { env: 'CHAOS_BOOTSTRAP' } },
       public_url: publicUrl,
+      upstream_dns: { servers: [`127.0.0.1:${this.nameServer.port}`] },
       redis: this.redis.settings(name),
       revocation: { max_staleness: `${this.redis.maxStalenessS}s` },
       keys: {

@@ -1,3 +1,5 @@
+import type { NameReplies } from '../../kit/name-server.ts'
+
 /** Message of the process of a service. Times are Unix times in ms. */
 export type ServiceReport =
   | { readonly kind: 'ready' }
@@ -10,3 +12,9 @@ export type SinkReport =
   | { readonly kind: 'ready' }
   /** Request ids of audit records that the sink received. */
   | { readonly kind: 'records'; readonly ids: readonly string[] }
+
+/** Kind of the replies of the name server; `slow`: the address, after 1.5 s. */
+export type NameServerMode = NameReplies | 'slow'
+
+/** Message of the process of a name server: it received a query, and replies in this mode. */
+export type NameServerReport = { readonly kind: 'ready' } | { readonly kind: 'query'; readonly mode: NameServerMode }
