@@ -533,7 +533,7 @@ export const mutations: readonly Mutation[] = [
       'if (false)',
     ],
     'two Transfer-Encoding fields in a reply are accepted': ['if (this.chunked) throw', 'if (false) throw'],
-    'both framings in a reply are accepted': ['if (this.contentLength !== undefined) {', 'if (false) {'],
+    'both framings in a reply are accepted': ['if (this.contentLength !== undefined)\n', 'if (false)\n'],
   }),
   ...inFile('upstream/connection.ts', {
     'a connection with surplus bytes after a reply is reused': [
