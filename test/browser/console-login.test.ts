@@ -1,5 +1,6 @@
 // Chromium logs in to the console at a real issuer of another site.
 
+import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { gateCookies, startChromium } from '../kit/chromium.ts'
 import { consoleClient, startLoginProvider } from '../kit/login-provider.ts'
@@ -7,6 +8,7 @@ import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 
+const bootstrap = randomBytes(32).toString('base64url')
 const port = freePort()
 // The console is at `localhost` and the issuer at 127.0.0.1, so the two are different sites.
 const origin = `http://localhost:${port}`
@@ -26,9 +28,11 @@ await startNode({
         origin,
         resource: consoleClient.resource,
       },
+      bootstrap_token: { env: 'BOOTSTRAP' },
+      one_time_links: true,
     },
   },
-  env: { CONSOLE_SECRET: consoleClient.secret },
+  env: { CONSOLE_SECRET: consoleClient.secret, BOOTSTRAP: bootstrap },
 })
 
 test('after a log-in at an issuer of another site, the browser sends the strict session cookie with the next page and its calls', async () => {
@@ -80,5 +84,39 @@ test('a page of another site that shares the machine cannot call the console wit
     return [await blocked({ headers: { 'x-gatehouse-console': '1' } }), await blocked({ method: 'POST' })]
   }, `${origin}/console/session`)
   expect(outcomes).toEqual(['blocked', 'blocked'])
+  await context.close()
+})
+
+test('the page of the console logs in at the issuer and returns to its address, and logs out', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const address = `${origin}/explain?url=/nothing`
+  await page.goto(address)
+  await page.click('text=Log in with the issuer')
+  await page.click('button[value=alice]')
+  await page.waitForURL(address)
+  await page.waitForSelector('h1:has-text("Explain")')
+  expect((await gateCookies(context)).map(({ name }) => name)).toEqual([`gatehouse-console-${port}`])
+
+  // The button is in a menu.
+  await page.click('summary:has-text("alice")')
+  await page.click('text=Log out')
+  await page.waitForSelector('text=Log in with the issuer')
+  expect(await gateCookies(context)).toEqual([])
+  await context.close()
+})
+
+test('the page of the console exchanges a one-time link for a session and removes it from the address', async () => {
+  const made = await fetch(`${origin}/console/links`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bootstrap}` },
+  })
+  const { link } = (await made.json()) as { link: string }
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${origin}/explain#link=${link}`)
+  await page.waitForSelector('h1:has-text("Explain")')
+  expect(page.url()).toBe(`${origin}/explain`)
+  expect(await gateCookies(context)).toHaveLength(1)
   await context.close()
 })

@@ -57,7 +57,7 @@ export class ConsoleCallers {
    */
   async identifySession(request: IncomingMessage): Promise<ConsoleCaller> {
     requireConsolePage(request)
-    const found = await this.find(request)
+    const found = request.headers.authorization === undefined ? await this.find(request) : undefined
     if (found === undefined) throw ended('no session of the console, or the session has ended; log in')
     const { sessions, refresher } = this.#dependencies
     const session = refresher === undefined ? found.session : await refresher.current(found)
