@@ -13,6 +13,7 @@ import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { checkNextStart } from './check-start.ts'
+import { TrafficSummaries } from './cluster/traffic-summaries.ts'
 import { currentRedis } from './config/current-redis.ts'
 import { KeyRings } from './config/key-rings.ts'
 import { secretInventory } from './config/secret-inventory.ts'
@@ -61,6 +62,7 @@ import { ExpiryWatch } from './telemetry/expiry-watch.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
+import { TrafficWindows } from './telemetry/traffic-windows.ts'
 import { openClientCertificates } from './tokens/client-certificates.ts'
 import { openTokens } from './tokens/open-tokens.ts'
 import { startTelemetry } from './traces/start-telemetry.ts'
@@ -342,6 +344,23 @@ export class GatewayNode {
     })
   }
 
+  /** Publishes and merges summaries of the traffic. */
+  #openTraffic(): TrafficSummaries {
+    const { settings, traffic, cluster } = this.#rooms
+    const summaries = new TrafficSummaries({
+      node: settings.node.id,
+      windows: new TrafficWindows(() => traffic.routes()),
+      serviceOf: serviceLookup(() => this.#gate.runtime.snapshot),
+      inFlight: () => {
+        const counts = new Map<string, number>()
+        for (const listener of this.#listeners) listener.countByRoute(counts)
+        return counts
+      },
+      shared: cluster && { client: cluster.client, keys: cluster.link.keys, members: cluster.running },
+    })
+    return this.#closing.adopt(summaries, (each) => each.close())
+  }
+
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams, login } = this.#rooms
     const { expiries, expiryWatch, credentials, reload, targets, activePolicy, sessions, revisions } = this.#rooms
@@ -387,7 +406,7 @@ export class GatewayNode {
         expiries: expiries.list(),
       })
     const reads = { secrets: inventory, node, limits: limits.service, explainer, doctor, streams: streams.registry }
-    const dependencies = { ...reads, shared: sharedOf(this.#rooms), traces }
+    const dependencies = { ...reads, traffic: this.#openTraffic(), shared: sharedOf(this.#rooms), traces }
     const metrics = [
       ...(activePolicy ? [activePolicy.policy] : []),
       ...(revisions ? [revisions.metrics] : []),
@@ -482,6 +501,18 @@ export class GatewayNode {
   #flush(): void {
     this.#rooms.audit?.trail.flushSync()
     this.#rooms.lines.flushSync()
+  }
+}
+
+/** Returns the service of a route of the policy in force, from a map that is made once for each policy. */
+function serviceLookup(current: () => Snapshot): (route: string) => string | undefined {
+  let known: Snapshot | undefined
+  let services: ReadonlyMap<string, string> = new Map()
+  return (route) => {
+    const snapshot = current()
+    if (snapshot !== known) services = new Map(snapshot.routes.map(({ id, service }) => [id, service.id]))
+    known = snapshot
+    return services.get(route)
   }
 }
 

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Expiry } from '../base/expiries.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { TrafficSummaries } from '../cluster/traffic-summaries.ts'
 import type { OwnerGrant } from '../config/owner-settings.ts'
 import type { InventoryEntry } from '../config/secret-inventory.ts'
 import type { GrantListing } from '../credentials/service-grants.ts'
@@ -132,6 +133,7 @@ export interface AdminDependencies {
   readonly explainer: Pick<NodeExplainer, 'explain'>
   readonly doctor: Pick<Doctor, 'run'>
   readonly streams: Pick<StreamRegistry, 'list' | 'openByKind'>
+  readonly traffic: Pick<TrafficSummaries, 'read'>
   /** Components that need Redis; `undefined` when the node runs without Redis. */
   readonly shared: SharedDependencies | undefined
   /** Stored traces; `undefined` when the node stores no traces. */

@@ -34,6 +34,7 @@ import { showRevision } from './operations/show-revision.ts'
 import { showRollout } from './operations/show-rollout.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
+import { showTraffic } from './operations/show-traffic.ts'
 import { undrainUpstream } from './operations/undrain-upstream.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
 
@@ -58,6 +59,7 @@ export const operations: readonly Operation[] = [
   resetLimit,
   listTraces,
   showTrace,
+  showTraffic,
   searchAudit,
   followAudit,
   listAuditSinks,

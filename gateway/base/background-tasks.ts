@@ -31,6 +31,7 @@ export const backgroundTasks = {
   'limit-sweep': 'Removes idle limit windows from memory.',
   'login-redemptions': 'Removes redemption markers of logins that Redis wrote although its reply did not arrive.',
   'logout-tokens': 'Revokes tokens of ended sessions at their issuer.',
+  'node-summaries': 'Writes summaries of traffic, streams and limits of the node to Redis.',
   overload: 'Measures the load of the node, and decides which requests it sheds.',
   'policy-rollout': 'Publishes the requests of the node during a rollout of a policy, and ends the rollout.',
   'policy-vote': 'Votes on policies that are to become the policy of the cluster.',
@@ -48,7 +49,6 @@ export const backgroundTasks = {
   'session-refresh': 'Refreshes the tokens of sessions before the tokens expire.',
   'session-upkeep': 'Records and lists uses of sessions, and ends sessions above the limit.',
   'sink-files': 'Compresses files of the file sink (worker).',
-  'stream-summary': 'Writes a summary of the streams of the node to Redis.',
   'stream-watch':
     'Ends streams that are no longer authorized, and pauses streams while their authorization cannot be checked.',
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',

@@ -39,6 +39,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   limits: () => import('./verbs/limits.ts'),
   'limits list': () => import('./verbs/limits-list.ts'),
   'limits reset': () => import('./verbs/limits-reset.ts'),
+  traffic: () => import('./verbs/traffic.ts'),
   traces: () => import('./verbs/traces.ts'),
   audit: () => import('./verbs/audit.ts'),
   'audit tail': () => import('./verbs/audit-tail.ts'),

@@ -76,6 +76,11 @@ export class Listener implements ExpirySource {
     return this.#inFlight.size
   }
 
+  /** Adds the number of exchanges in progress to `counts` by the id of their route, which is `''` without a route. */
+  countByRoute(counts: Map<string, number>): void {
+    this.#inFlight.countByRoute(counts)
+  }
+
   /** Number of HTTP/1.1 client connections: open now, and opened since the start of the node. */
   get connections(): Readonly<Connections> {
     const sum = { open: 0, opened: 0 }

@@ -163,6 +163,11 @@ export class Http2Listener implements ExpirySource {
     return this.#inFlight.size + this.#waitingCalls.size
   }
 
+  /** Adds the number of exchanges in progress to `counts` by the id of their route, which is `''` without a route. */
+  countByRoute(counts: Map<string, number>): void {
+    this.#inFlight.countByRoute(counts)
+  }
+
   /** Number of HTTP/2 client connections: open now, and opened since the start of the node. */
   get connections(): { readonly open: number; readonly opened: number } {
     return { open: this.#counts.sessions, opened: this.#counts.opened }

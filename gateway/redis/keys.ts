@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 
+/** Subjects about which every node publishes a summary. */
+export type SummaryTopic = 'traffic' | 'streams' | 'limits'
+
 export type SessionList = 'subject' | 'device' | 'sid'
 
 /**
@@ -243,13 +246,15 @@ export class RedisKeys {
   }
 
   /**
-   * String: summary of the streams of one node, as JSON. Expires when the node no longer renews it.
+   * String: summary of one node about its traffic, streams or limits, as JSON. Expires when the node no longer renews
+   * it.
    *
-   * @stored 1 string for each node, of {@link SIZE_MAX} characters at most | 15s after the last summary | further
-   * streams are left out | none
+   * @stored 3 strings for each node, of {@link SUMMARY_MAX_BYTES} bytes at most each | {@link KEEP_SUMMARY_MS} after the
+   *   last summary; {@link NAMED_MS} for a node that left the cluster | further routes are summed, further streams and
+   *   windows are left out; the node is shown without a summary when Redis is out of memory | none
    */
-  streamSummary(id: string): string {
-    return `${this.#prefix}{rev}:streams:${id}`
+  summary(topic: SummaryTopic, id: string): string {
+    return `${this.#prefix}{rev}:summary:${topic}:${id}`
   }
 
   /**

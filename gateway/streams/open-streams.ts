@@ -40,7 +40,7 @@ export function openStreams({ settings, cluster, log }: StreamRoomDependencies):
     })
   const close = async (): Promise<void> => {
     registry.close()
-    summaries?.close()
+    await summaries?.close()
     await ender?.close()
   }
   return { registry, ender, summaries, close }

@@ -1,18 +1,19 @@
 import { z } from 'zod'
-import { Supervisor } from '../base/supervisor.ts'
-import type { RedisKeys } from '../redis/keys.ts'
-import type { RedisClient } from '../redis/redis-client.ts'
+import {
+  fittingTexts,
+  NodeSummaries,
+  type NodeSummariesDependencies,
+  type SummaryKind,
+} from '../cluster/node-summaries.ts'
 import type { ListedStream, StreamRegistry } from './stream-registry.ts'
 import type { StreamSelector } from './stream-view.ts'
 
-/** Time between two writes of this node's stream summary to Redis, ms. */
-const PUBLISH_EVERY_MS = 5000
-/** Time for which Redis keeps a summary, ms. */
-const KEEP_MS = 15_000
+/** Time between two summaries, ms. */
+const PUBLISH_EVERY_MS = 2000
 /** Maximum number of streams in the summary of a node. */
 const STREAMS_MAX = 200
-/** Maximum size of a summary in Redis, characters. If the subjects of the streams are long, fewer streams fit. */
-const SIZE_MAX = 128 * 1024
+/** Part of a summary for the members besides the streams, bytes. */
+const BESIDE_STREAMS_BYTES = 100
 
 const optionalText = z.string().optional()
 const optionalCount = z.number().optional()
@@ -43,6 +44,8 @@ const storedSummary = z.object({
   ),
 })
 
+type StoredSummary = z.output<typeof storedSummary>
+
 /** Summary of the streams of one node. */
 export interface StreamSummary {
   /** Id of the node. */
@@ -59,85 +62,59 @@ export interface StreamSummary {
   readonly streams: readonly ListedStream[]
 }
 
-export interface StreamSummariesDependencies {
-  readonly node: string
+export interface StreamSummariesDependencies extends NodeSummariesDependencies {
   readonly registry: Pick<StreamRegistry, 'list'>
-  readonly client: RedisClient
-  readonly keys: Pick<RedisKeys, 'streamSummary'>
-  /** Returns the ids of the members of the cluster. @throws {GatewayFault} as a rejection */
-  readonly members: () => Promise<Iterable<string>>
 }
 
-/**
- * Publishes a summary of limited size of this node's streams in Redis every 5 s, and reads the summaries of all nodes.
- */
+/** Publishes a summary of this node's streams every 2 s, and reads the summaries of all nodes. */
 export class StreamSummaries {
-  readonly #dependencies: StreamSummariesDependencies
-  readonly #endPublishing: () => void
+  readonly #registry: Pick<StreamRegistry, 'list'>
+  readonly #summaries: NodeSummaries<StoredSummary>
 
-  constructor(dependencies: StreamSummariesDependencies) {
-    this.#dependencies = dependencies
-    this.#endPublishing = new Supervisor('stream-summary').repeat(PUBLISH_EVERY_MS, () => this.publish())
+  constructor({ registry, ...dependencies }: StreamSummariesDependencies) {
+    this.#registry = registry
+    const kind: SummaryKind<StoredSummary> = {
+      topic: 'streams',
+      pauseMs: () => PUBLISH_EVERY_MS,
+      schema: storedSummary,
+      write: (maxBytes) => this.#write(maxBytes),
+    }
+    this.#summaries = new NodeSummaries(kind, dependencies)
   }
 
   /** Publishes the summary of this node now. */
-  async publish(): Promise<void> {
-    const { client, keys, node } = this.#dependencies
-    if (!client.ready) return
-    try {
-      await client.call('SET', keys.streamSummary(node), await this.#summary(), 'PX', KEEP_MS)
-    } catch {
-      // Ignore the error: Redis is unavailable or full. The next summary, 5 s later, replaces this one.
-    }
+  publish(): Promise<void> {
+    return this.#summaries.publish()
   }
 
-  async #summary(): Promise<string> {
-    const { total, streams } = await this.#dependencies.registry.list({}, STREAMS_MAX)
-    const head = `{"atMs":${Date.now()},"total":${total},"streams":[`
-    const texts: string[] = []
-    let size = head.length
-    for (const stream of streams) {
-      const text = JSON.stringify(stream)
-      size += text.length + 1
-      if (size > SIZE_MAX) break
-      texts.push(text)
-    }
-    return `${head}${texts.join(',')}]}`
+  async #write(maxBytes: number): Promise<string> {
+    const { total, streams } = await this.#registry.list({}, STREAMS_MAX)
+    const texts = streams.map((stream) => JSON.stringify(stream))
+    const { list } = fittingTexts(texts, maxBytes - BESIDE_STREAMS_BYTES)
+    return `{"atMs":${Date.now()},"total":${total},"streams":[${list}]}`
   }
 
   /**
    * Reads the summaries of all nodes, with the streams that the selector matches. If a node has more than 200 streams,
-   * its summary contains only some of them.
+   * or more than fit into 64 KiB, its summary contains only some of them.
    *
    * @throws {GatewayFault} `store-unavailable`
    */
   async read(selector: StreamSelector): Promise<StreamSummary[]> {
-    const { client, keys, members } = this.#dependencies
-    const nodes = [...(await members())].sort()
-    return Promise.all(
-      nodes.map(async (node) => summaryOf(node, await client.call('GET', keys.streamSummary(node)), selector)),
-    )
+    const summaries = await this.#summaries.read()
+    return summaries.map(({ node, body }) => summaryOf(node, body, selector))
   }
 
-  close(): void {
-    this.#endPublishing()
+  close(): Promise<void> {
+    return this.#summaries.close()
   }
 }
 
-function summaryOf(node: string, stored: unknown, selector: StreamSelector): StreamSummary {
-  const read = storedSummary.safeParse(parsed(stored))
-  if (!read.success) return { node, atMs: undefined, total: undefined, summarized: 0, streams: [] }
-  const { atMs, total, streams } = read.data
+function summaryOf(node: string, body: StoredSummary | undefined, selector: StreamSelector): StreamSummary {
+  if (body === undefined) return { node, atMs: undefined, total: undefined, summarized: 0, streams: [] }
+  const { atMs, total, streams } = body
   const wanted = Object.entries(selector) as [keyof StreamSelector, string][]
   // This type assertion adds members that are `undefined` where the JSON text lacks them.
   const selected = streams.filter((stream) => wanted.every(([name, value]) => stream[name] === value)) as ListedStream[]
   return { node, atMs, total, summarized: streams.length, streams: selected }
-}
-
-function parsed(stored: unknown): unknown {
-  try {
-    return typeof stored === 'string' ? JSON.parse(stored) : undefined
-  } catch {
-    return undefined
-  }
 }

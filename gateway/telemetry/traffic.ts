@@ -16,6 +16,8 @@ const classNames = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
 /** Indexes in `#sums` of a route's counters for received bytes and sent bytes. */
 const received = 0
 const sent = 1
+/** Index in `#sums` of a route's counter for finished exchanges. */
+const finished = 2
 
 /**
  * Maximum number of removed routes whose counters are kept. To a monitoring system, a counter that disappears looks
@@ -74,11 +76,39 @@ export interface EndedExchange {
   }
 }
 
+const gateBounds = instruments.gateTime.bounds
+const upstreamBounds = instruments.upstreamTime.bounds
+const classesAt = reasonNames.length
+const gateAt = classesAt + classNames.length
+const upstreamAt = gateAt + gateBounds.length + 1
+
+/**
+ * Places of the counters of a route in one array: a counter for each reason, then status classes (`none`, then 1xx to
+ * 5xx), buckets of the time in the gate, and buckets of the time of the service.
+ */
+export const trafficLayout = {
+  reasons: reasonNames,
+  classes: classesAt,
+  gate: gateAt,
+  gateBounds,
+  upstream: upstreamAt,
+  upstreamBounds,
+  length: upstreamAt + upstreamBounds.length + 1,
+} as const
+
+/** Counters of one route as {@link Traffic} lists them. */
+export interface CountedRoute {
+  /** Number of finished exchanges since the start of the process. */
+  readonly finished: number
+  /** Copies the counters modulo 2³² to an array of `trafficLayout.length`, in the order of `trafficLayout`. */
+  copyTo(counts: Uint32Array): void
+}
+
 /** Counters of one route, in typed arrays, because every exchange updates them. */
-class RouteTraffic {
+class RouteTraffic implements CountedRoute {
   readonly #reasons = new Float64Array(reasonNames.length)
   readonly #classes = new Float64Array(classNames.length)
-  readonly #sums = new Float64Array(2)
+  readonly #sums = new Float64Array(3)
   #http2 = 0
   /**
    * Number of gRPC calls by status; the last element counts the calls without a status. Created with the first gRPC
@@ -98,6 +128,7 @@ class RouteTraffic {
     const sums = this.#sums
     sums[received]! += downstream.bytesIn
     sums[sent]! += downstream.bytesOut
+    sums[finished]!++
     if (x.head.version === '2') this.#countHttp2(x)
   }
 
@@ -106,6 +137,17 @@ class RouteTraffic {
     if (!head.grpc) return
     this.#calls ??= new Float64Array(GRPC_CODES + 1)
     this.#calls[downstream.grpcStatus ?? GRPC_CODES]!++
+  }
+
+  get finished(): number {
+    return this.#sums[finished]!
+  }
+
+  copyTo(counts: Uint32Array): void {
+    counts.set(this.#reasons)
+    counts.set(this.#classes, trafficLayout.classes)
+    counts.set(this.#gate.counts, trafficLayout.gate)
+    counts.set(this.#upstream.counts, trafficLayout.upstream)
   }
 
   get outcomes(): RouteOutcomes {
@@ -196,6 +238,12 @@ export class Traffic implements MetricSource {
     const found = new Map([['', this.#unrouted.outcomes]])
     for (const [id, traffic] of this.#routes) found.set(id, traffic.outcomes)
     return found
+  }
+
+  /** Lists the counters by the id of the route. The id `''` stands for exchanges that matched no route. */
+  *routes(): Generator<readonly [route: string, counts: CountedRoute]> {
+    yield ['', this.#unrouted]
+    yield* this.#routes
   }
 
   collect(sink: MetricSink): void {

@@ -131,6 +131,7 @@ const demanded = [
   ['GET', '/api/v1/policy/revisions', 'gatehouse:read'],
   ['GET', '/api/v1/policy/revisions/{number}', 'gatehouse:read'],
   ['GET', '/api/v1/openapi.json', 'gatehouse:read'],
+  ['GET', '/api/v1/traffic', 'gatehouse:read'],
   ['GET', '/api/v1/traces', 'gatehouse:read'],
   ['GET', '/api/v1/traces/{trace_id}', 'gatehouse:read'],
   ['POST', '/api/v1/nodes/accept-loss', 'gatehouse:admin'],

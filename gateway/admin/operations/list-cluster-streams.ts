@@ -10,7 +10,7 @@ const nodeSummary = z.strictObject({
   at: z
     .string()
     .nullable()
-    .describe('Time of the summary (RFC 3339); null when the node has published none within the last 15 s.'),
+    .describe('Time of the summary (RFC 3339); null when the node has published none within the last 10 s.'),
   total: z.number().nullable().describe('Number of all streams of the node.'),
   summarized: z.number().describe('Number of streams in the summary. Only these were searched.'),
 })
@@ -21,7 +21,7 @@ export const listClusterStreams = operation({
   path: '/api/v1/cluster/streams',
   summary: 'List the streams of all nodes by their summaries',
   description:
-    'Each node publishes a summary of its streams every 5 s: their number, and 200 of them at most. The reply merges the ' +
+    'Each node publishes a summary of its streams every 2 s: their number, and 200 of them at most, or as many as fit into 64 KiB. The reply merges the ' +
     'summaries. For a node with more streams than its summary has, ask that node itself: `GET /api/v1/streams`.',
   scope: 'gatehouse:read',
   query: streamFilters,

@@ -48,7 +48,7 @@ export const verb = defineVerb({
     issuer: z.string().optional().register(flag, { value: 'issuer', help: 'only streams of subjects of this issuer' }),
     route: z.string().optional().register(flag, { value: 'id', help: 'only streams of the route with this id' }),
     cluster: z.boolean().default(false).register(flag, {
-      help: 'list streams of all nodes, from the summaries that each node publishes every 5 s, with at most 200 streams',
+      help: 'list streams of all nodes, from the summaries that each node publishes every 2 s, with at most 200 streams',
     }),
     admin: adminFlag,
   },

@@ -1121,6 +1121,250 @@ export interface AdminOperations {
       }[]
     }
   }
+  /** Show the recent traffic of the cluster by route. */
+  show_traffic: {
+    query: {
+      /** Only routes of this service. */
+      readonly service?: string
+      /** Only this route. */
+      readonly route?: string
+      /** Order of the routes. `trouble`: failures of the gate, then replies with status 5xx, then the refused share, then requests. `latency`: 99th percentile of the service. Default `trouble`. */
+      readonly sort?: 'trouble' | 'requests' | 'latency'
+      /** Maximum number of routes; the rest is in `others`. Default 200, at most 1000. */
+      readonly limit?: string
+    }
+    path: undefined
+    body: undefined
+    reply: {
+      /** Length of the time that the numbers cover, s: since the start of the previous minute. */
+      readonly window_s: number
+      /** Time that one point of a series covers, s. */
+      readonly step_s: number
+      readonly nodes: readonly {
+        readonly node: string
+        /** Time of the summary by the clock of the node (RFC 3339); null without one. */
+        readonly at: string | null
+        /** Number of routes in the summary of the node. */
+        readonly routes: number
+        /** Number of further routes, which the summary has only as a sum, because it is limited to 64 KiB. */
+        readonly summed: number
+      }[]
+      /** Nodes without a summary of the last 10 s: killed, cut off from Redis, or of another version. Not in the numbers. */
+      readonly missing: readonly string[]
+      /** Sum of all routes, and of requests that match none. */
+      readonly total: {
+        /** Finished exchanges. */
+        readonly requests: number
+        /** Finished exchanges per second. */
+        readonly per_second: number
+        readonly admitted: number
+        readonly answered: number
+        readonly refused: number
+        /** Requests that failed because of the gate, or of what it needs. */
+        readonly failed: number
+        /** Admitted requests whose exchange did not complete. */
+        readonly broken: number
+        /** Replies of the service with status 5xx. */
+        readonly faults: number
+        /** Exchanges by status class; `none`: without a status. */
+        readonly status: {
+          readonly none: number
+          readonly '1xx': number
+          readonly '2xx': number
+          readonly '3xx': number
+          readonly '4xx': number
+          readonly '5xx': number
+        }
+        /** Exchanges by reason, except admitted and answered ones, the most frequent first. */
+        readonly reasons: readonly {
+          readonly reason: string
+          /** null: the reason is of another version of Gatehouse. */
+          readonly decision: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken' | null
+          readonly requests: number
+        }[]
+        /** Time in the gate, ms: as in `gatehouse_gate_seconds`. null without requests. */
+        readonly own_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Time of the service, ms: as in `gatehouse_upstream_seconds`. null without requests. */
+        readonly upstream_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Exchanges in progress at the time of the summaries. */
+        readonly in_flight: number
+        /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
+        readonly series: {
+          readonly requests: readonly number[]
+          readonly trouble: readonly number[]
+        }
+      }
+      readonly services: readonly {
+        readonly service: string
+        readonly routes: number
+        /** Finished exchanges. */
+        readonly requests: number
+        /** Finished exchanges per second. */
+        readonly per_second: number
+        readonly admitted: number
+        readonly answered: number
+        readonly refused: number
+        /** Requests that failed because of the gate, or of what it needs. */
+        readonly failed: number
+        /** Admitted requests whose exchange did not complete. */
+        readonly broken: number
+        /** Replies of the service with status 5xx. */
+        readonly faults: number
+        /** Exchanges by status class; `none`: without a status. */
+        readonly status: {
+          readonly none: number
+          readonly '1xx': number
+          readonly '2xx': number
+          readonly '3xx': number
+          readonly '4xx': number
+          readonly '5xx': number
+        }
+        /** Exchanges by reason, except admitted and answered ones, the most frequent first. */
+        readonly reasons: readonly {
+          readonly reason: string
+          /** null: the reason is of another version of Gatehouse. */
+          readonly decision: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken' | null
+          readonly requests: number
+        }[]
+        /** Time in the gate, ms: as in `gatehouse_gate_seconds`. null without requests. */
+        readonly own_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Time of the service, ms: as in `gatehouse_upstream_seconds`. null without requests. */
+        readonly upstream_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Exchanges in progress at the time of the summaries. */
+        readonly in_flight: number
+        /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
+        readonly series: {
+          readonly requests: readonly number[]
+          readonly trouble: readonly number[]
+        }
+      }[]
+      readonly routes: readonly {
+        /** null: requests that match no route. */
+        readonly route: string | null
+        readonly service: string | null
+        /** Nodes that list the route. */
+        readonly nodes: readonly string[]
+        /** False when another node may have summed the route with others. */
+        readonly complete: boolean
+        /** Finished exchanges. */
+        readonly requests: number
+        /** Finished exchanges per second. */
+        readonly per_second: number
+        readonly admitted: number
+        readonly answered: number
+        readonly refused: number
+        /** Requests that failed because of the gate, or of what it needs. */
+        readonly failed: number
+        /** Admitted requests whose exchange did not complete. */
+        readonly broken: number
+        /** Replies of the service with status 5xx. */
+        readonly faults: number
+        /** Exchanges by status class; `none`: without a status. */
+        readonly status: {
+          readonly none: number
+          readonly '1xx': number
+          readonly '2xx': number
+          readonly '3xx': number
+          readonly '4xx': number
+          readonly '5xx': number
+        }
+        /** Exchanges by reason, except admitted and answered ones, the most frequent first. */
+        readonly reasons: readonly {
+          readonly reason: string
+          /** null: the reason is of another version of Gatehouse. */
+          readonly decision: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken' | null
+          readonly requests: number
+        }[]
+        /** Time in the gate, ms: as in `gatehouse_gate_seconds`. null without requests. */
+        readonly own_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Time of the service, ms: as in `gatehouse_upstream_seconds`. null without requests. */
+        readonly upstream_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Exchanges in progress at the time of the summaries. */
+        readonly in_flight: number
+        /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
+        readonly series: {
+          readonly requests: readonly number[]
+          readonly trouble: readonly number[]
+        }
+      }[]
+      /** Sum of the routes that are not listed; null when all are. */
+      readonly others: {
+        readonly routes: number
+        /** Finished exchanges. */
+        readonly requests: number
+        /** Finished exchanges per second. */
+        readonly per_second: number
+        readonly admitted: number
+        readonly answered: number
+        readonly refused: number
+        /** Requests that failed because of the gate, or of what it needs. */
+        readonly failed: number
+        /** Admitted requests whose exchange did not complete. */
+        readonly broken: number
+        /** Replies of the service with status 5xx. */
+        readonly faults: number
+        /** Exchanges by status class; `none`: without a status. */
+        readonly status: {
+          readonly none: number
+          readonly '1xx': number
+          readonly '2xx': number
+          readonly '3xx': number
+          readonly '4xx': number
+          readonly '5xx': number
+        }
+        /** Exchanges by reason, except admitted and answered ones, the most frequent first. */
+        readonly reasons: readonly {
+          readonly reason: string
+          /** null: the reason is of another version of Gatehouse. */
+          readonly decision: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken' | null
+          readonly requests: number
+        }[]
+        /** Time in the gate, ms: as in `gatehouse_gate_seconds`. null without requests. */
+        readonly own_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Time of the service, ms: as in `gatehouse_upstream_seconds`. null without requests. */
+        readonly upstream_ms: {
+          readonly p50: number
+          readonly p95: number
+          readonly p99: number
+        } | null
+        /** Exchanges in progress at the time of the summaries. */
+        readonly in_flight: number
+        /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
+        readonly series: {
+          readonly requests: readonly number[]
+          readonly trouble: readonly number[]
+        }
+      } | null
+    }
+  }
   /** Search the audit log. */
   search_audit: {
     query: {
@@ -1451,7 +1695,7 @@ export interface AdminOperations {
       readonly nodes: readonly {
         /** Id of the node. */
         readonly node: string
-        /** Time of the summary (RFC 3339); null when the node has published none within the last 15 s. */
+        /** Time of the summary (RFC 3339); null when the node has published none within the last 10 s. */
         readonly at: string | null
         /** Number of all streams of the node. */
         readonly total: number | null
@@ -1729,6 +1973,7 @@ export const adminOperations = {
   reset_limit: { method: 'POST', path: '/api/v1/limits/reset', scope: 'gatehouse:limits' },
   list_traces: { method: 'GET', path: '/api/v1/traces', scope: 'gatehouse:read' },
   show_trace: { method: 'GET', path: '/api/v1/traces/{trace_id}', scope: 'gatehouse:read' },
+  show_traffic: { method: 'GET', path: '/api/v1/traffic', scope: 'gatehouse:read' },
   search_audit: { method: 'GET', path: '/api/v1/audit/records', scope: 'gatehouse:audit' },
   follow_audit: { method: 'GET', path: '/api/v1/audit/stream', scope: 'gatehouse:audit' },
   list_audit_sinks: { method: 'GET', path: '/api/v1/audit/sinks', scope: 'gatehouse:audit' },

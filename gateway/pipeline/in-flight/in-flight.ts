@@ -112,6 +112,14 @@ export class InFlight {
     else this.#registered.delete(watched)
   }
 
+  /** Adds the number of exchanges in progress to `counts` by the id of their route, which is `''` without a route. */
+  countByRoute(counts: Map<string, number>): void {
+    this.#visit(({ exchange: { route } }) => {
+      const id = route?.id ?? ''
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+    })
+  }
+
   #visit(visitor: (watched: Watched) => void): void {
     this.#watched.visit(visitor)
     this.#registered.visit(visitor)
