@@ -31,7 +31,7 @@ function placeOf(path: string): string {
  * so that a browser shows them as text.
  */
 export function publishedAt(path: string): string {
-  return /\.(?:json|svg)$/.test(path) ? `files/${path}` : `files/${path}.txt`
+  return /\.(?:json|svg|png)$/.test(path) ? `files/${path}` : `files/${path}.txt`
 }
 
 /** A page in the form that VitePress reads. */

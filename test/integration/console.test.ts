@@ -30,7 +30,7 @@ let page: Page
 const views = [
   ['/', 'Overview', 'up to date'],
   ['/live', 'Live', 'route-unknown'],
-  ['/exchanges/refused-1', 'Exchange', 'no route matches this path'],
+  ['/exchanges/refused-1', 'Exchange', 'No route matches this path'],
   ['/explain?url=/nothing', 'Explain', 'Describe a request'],
 ] as const
 
@@ -143,14 +143,14 @@ test('an operator gets from the overview to the reason of a refusal in two click
   await open('/')
   await page.click('nav >> text=Live')
   await page.click('tr:has-text("route-unknown") a')
-  await page.waitForSelector('main >> text=no route matches this path')
+  await page.waitForSelector('main >> text=No route matches this path')
 
   await open('/')
   await page.waitForSelector('h1 >> text=Overview')
   await page.keyboard.press('/')
   await page.keyboard.type('refused-1')
   await page.keyboard.press('Enter')
-  await page.waitForSelector('main >> text=no route matches this path')
+  await page.waitForSelector('main >> text=No route matches this path')
   expect(page.url()).toBe(urlOf('/exchanges/refused-1'))
 })
 

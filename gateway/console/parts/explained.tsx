@@ -1,6 +1,6 @@
 import type { ReplyOf } from '../api/call.ts'
 import { toneOf } from '../text/decisions.ts'
-import { durationText } from '../text/format.ts'
+import { durationText, sentenceOf } from '../text/format.ts'
 import { Facts } from './facts.tsx'
 import { Notice } from './notices.tsx'
 import { Section } from './section.tsx'
@@ -32,7 +32,7 @@ export function Explained({ explanation }: { readonly explanation: Explanation }
           <StateSign tone={toneOf(decision)}>{decision}</StateSign> <code>{reason}</code>
           {reply !== null && ` · status ${reply.status}`}
         </p>
-        <p>{why}.</p>
+        <p>{sentenceOf(why)}</p>
         {firstStep !== null && (
           <p className="remedy">
             What to do: <Value text={firstStep} />

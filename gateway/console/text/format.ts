@@ -1,4 +1,5 @@
 const counts = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', hourCycle: 'h23' })
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 
 export function countText(count: number): string {
@@ -43,9 +44,13 @@ export function shareText(part: number, whole: number): string {
 export function viewerTime(iso: string, now = new Date()): string {
   const time = new Date(iso)
   if (Number.isNaN(time.getTime())) return iso
-  const clock = time.toLocaleTimeString('en-GB', { hour12: false })
   const day = time.toDateString() === now.toDateString() ? '' : `${dateText(time)} `
-  return `${day}${clock}.${String(time.getMilliseconds()).padStart(3, '0')}`
+  return `${day}${clockText(time.getTime())}.${String(time.getMilliseconds()).padStart(3, '0')}`
+}
+
+/** Time of day in the viewer's time zone, with seconds. */
+export function clockText(ms: number): string {
+  return clock.format(ms)
 }
 
 function dateText(time: Date): string {
@@ -59,4 +64,9 @@ export function distanceText(iso: string, nowMs = Date.now()): string {
   if (Number.isNaN(ms)) return iso
   if (Math.abs(ms) < 1000) return 'now'
   return ms < 0 ? `${durationText(Math.round(-ms / 1000) * 1000)} ago` : `in ${durationText(ms)}`
+}
+
+/** Writes a clause as a sentence: with a capital letter and a full stop. */
+export function sentenceOf(clause: string): string {
+  return `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`
 }

@@ -10,7 +10,7 @@ import { Timeline } from '../parts/timeline.tsx'
 import { missingScope, useSession } from '../session.ts'
 import { cliCommand } from '../text/command-line.ts'
 import { toneOf, whyOf } from '../text/decisions.ts'
-import { durationText } from '../text/format.ts'
+import { durationText, sentenceOf } from '../text/format.ts'
 import type { ShownRecord } from '../text/shown-record.ts'
 import { consoleView } from '../view.ts'
 
@@ -72,7 +72,7 @@ function Outcome({ record }: { readonly record: ShownRecord }) {
         {reason !== undefined && <Value text={reason} isCode />}
         {record['http.response.status_code'] !== undefined && <span>status {record['http.response.status_code']}</span>}
       </p>
-      {reason !== undefined && whyOf(reason) !== undefined && <p>{sentence(whyOf(reason)!)}</p>}
+      {reason !== undefined && whyOf(reason) !== undefined && <p>{sentenceOf(whyOf(reason)!)}</p>}
       {typeof fault === 'string' && (
         <p>
           Fault: <Value text={fault} />
@@ -80,10 +80,6 @@ function Outcome({ record }: { readonly record: ShownRecord }) {
       )}
     </Notice>
   )
-}
-
-function sentence(text: string): string {
-  return `${text[0]!.toUpperCase()}${text.slice(1)}.`
 }
 
 function RequestFacts({ record }: { readonly record: ShownRecord }) {

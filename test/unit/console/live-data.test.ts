@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type ServerEvent, serverEvents } from '../../../gateway/console/api/server-events.ts'
+import { sparkPath } from '../../../gateway/console/parts/spark-path.ts'
 import { windowOfRows } from '../../../gateway/console/parts/window-of-rows.ts'
 import { RecordBuffer } from '../../../gateway/console/text/record-buffer.ts'
 
@@ -38,4 +39,9 @@ test('a full record buffer drops its oldest records, and takes no record twice',
   expect([buffer.size, buffer.added]).toEqual([90_001, 100_001])
   expect(buffer.newest(0).id).toBe('100000')
   expect(buffer.newest(buffer.size - 1).id).toBe('10000')
+})
+
+test('a sparkline reaches the top at its largest value and the bottom at 0', () => {
+  expect(sparkPath([0, 4, 2])).toBe('M0.0 23.0L50.0 1.0L100.0 12.0')
+  expect(sparkPath([5])).toBe('')
 })
