@@ -1,7 +1,8 @@
 // Builds the console into `dist`, which the admin plane serves: `node build.mjs [FOLDER]`. Needs the development packages.
 
-import { renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { build } from 'vite'
 
 const sources = import.meta.dirname
@@ -23,5 +24,12 @@ await build({
     chunkSizeWarningLimit: 1024,
   },
 })
+// The licences of these packages require their text beside the code.
+const { resolve } = createRequire(import.meta.url)
+const licences = ['react', 'react-dom', 'scheduler', 'uplot'].map((name) => {
+  const folder = dirname(resolve(`${name}/package.json`))
+  return `${name}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8')}`
+})
+writeFileSync(join(unfinished, 'licences.txt'), licences.join('\n'))
 rmSync(target, { recursive: true, force: true })
 renameSync(unfinished, target)

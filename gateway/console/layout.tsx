@@ -22,8 +22,10 @@ export function Layout({ onLogOut }: { readonly onLogOut: () => Promise<void> })
   useKeys(views, { search: () => search.current?.focus(), help: () => setHelps((shown) => !shown) })
   const shown = currentView(path)
   useTitle(shown?.view.title ?? 'Not found')
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the view closes the menu.
-  useEffect(() => setOpened(false), [path])
+  useMoved(path, () => {
+    setOpened(false)
+    document.getElementById('main')?.focus()
+  })
 
   return (
     <>
@@ -202,6 +204,16 @@ function NotFound() {
       </Notice>
     </>
   )
+}
+
+/** Calls `moved` when the view changed: the focus goes to the new view, as after the load of a page. */
+function useMoved(path: string, moved: () => void): void {
+  const before = useRef(path)
+  useEffect(() => {
+    if (before.current === path) return
+    before.current = path
+    moved()
+  })
 }
 
 function useTitle(title: string): void {

@@ -54,6 +54,15 @@ test('the npm package has JavaScript and no TypeScript, tests, benchmarks or fil
   ).toEqual([])
 })
 
+test('the npm package has the built console and the licences of its packages, without the sources of the console', () => {
+  const ofConsole = [...paths].filter((path) => path.startsWith('gateway/console/'))
+
+  expect(ofConsole).toEqual(
+    expect.arrayContaining(['gateway/console/dist/index.html', 'gateway/console/dist/licences.txt']),
+  )
+  expect(ofConsole.filter((path) => !path.startsWith('gateway/console/dist/'))).toEqual([])
+})
+
 test('every file of /opt/gatehouse that the systemd units and the production page name is in the npm package', () => {
   const units = files.filter(({ path }) => path.endsWith('.service'))
   const page = readFileSync(join(checkout, 'docs/guide/production.md'), 'utf8')
