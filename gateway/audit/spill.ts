@@ -151,7 +151,7 @@ export class Spill {
    * the latest process owns the folder, and the earlier process must stop writing.
    */
   #requireOwn(): void {
-    if (!stillOwns(this.#folder)) throw new Error('another process has taken over the spill folder')
+    if (!stillOwns(this.#folder)) throw new Error('another process has taken over the spill folder (audit.spill)')
   }
 
   async close(): Promise<void> {

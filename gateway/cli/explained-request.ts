@@ -71,5 +71,5 @@ function readTime(text: string): number {
 }
 
 export function wrongUsage(message: string): CliError {
-  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse explain --help')
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse explain --help lists the flags')
 }

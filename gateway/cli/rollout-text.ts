@@ -139,7 +139,12 @@ async function ended(
     if (last?.sequence === sequence) return last
     if (running?.sequence !== sequence) {
       const message = `the rollout of revision ${number} has ended, and the cluster no longer knows its result`
-      throw new CliError(exitCodes.invalid, 'GH_ROLLOUT_UNKNOWN', message, 'see `gatehouse revisions`')
+      throw new CliError(
+        exitCodes.invalid,
+        'GH_ROLLOUT_UNKNOWN',
+        message,
+        '`gatehouse revisions` shows the active revision',
+      )
     }
     if (performance.now() < lineAt) continue
     lineAt = performance.now() + LINE_EVERY_MS

@@ -31,7 +31,7 @@ export function selectedSessions(given: SessionFlags, verb: string): Readonly<Re
   const named = Object.entries({ session, device, subject }).filter(([, value]) => value !== undefined)
   if (named.length !== 1) {
     const message = 'give exactly one of --session, --device and --subject'
-    throw new CliError(exitCodes.usage, 'GH_USAGE', message, `see gatehouse sessions ${verb} --help`)
+    throw new CliError(exitCodes.usage, 'GH_USAGE', message, `gatehouse sessions ${verb} --help lists the flags`)
   }
   return { ...(Object.fromEntries(named) as Record<string, string>), ...(issuer !== undefined && { issuer }) }
 }

@@ -32,7 +32,7 @@ const proxiesOfProxyProtocol: CombinationCheck = ({ proxy_protocol, proxies }, c
     message: 'is required with proxy_protocol: required',
     path: ['proxies'],
     locatedAt: ['proxy_protocol'],
-    hint: 'list the proxies that send the PROXY header',
+    hint: 'list the proxies that send the PROXY header, with their addresses',
   })
 }
 
@@ -104,7 +104,7 @@ const proxiesOfCertificateField: CombinationCheck = ({ client_certificate, proxi
     message: 'is required with client_certificate',
     path: ['proxies'],
     locatedAt: ['client_certificate'],
-    hint: 'list the proxies that state the certificates of clients',
+    hint: 'list the proxies that send the certificates of clients in this field, with their addresses',
   })
 }
 

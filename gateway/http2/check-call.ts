@@ -189,7 +189,10 @@ export class CheckCall implements Downstream, ActiveSetMember {
   refuse(refusal: Refusal): void {
     const { denial, requestId } = refusal
     if (denial.reason === 'check-unlisted') {
-      this.#failCall(rpcStatus.unimplemented, 'unknown service', ['x-request-id', requestId])
+      this.#failCall(rpcStatus.unimplemented, 'the gate has no gRPC service with this path', [
+        'x-request-id',
+        requestId,
+      ])
       return
     }
     this.#reply(writeDenied(refusedCheck(this.exchange, refusal), GRPC_PREFIX_BYTES))

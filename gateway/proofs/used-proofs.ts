@@ -42,7 +42,7 @@ export class UsedProofs {
       throw new GatewayFault(
         'store-unavailable',
         'store',
-        'Redis has lost its data, and records of used proofs with it',
+        'Redis has lost its data: it is unknown which DPoP proofs were already used',
       )
     }
     return recorded === 'OK'

@@ -133,7 +133,7 @@ export class Refresher {
           return outcome.session
         case 'failed':
           if (outcome.why === 'refused') return undefined
-          throw unavailable(`the previous attempt failed: ${outcome.why}`)
+          throw unavailable(`the previous attempt to refresh it failed: ${outcome.why}`)
         case 'acquired': {
           const next = await work(outcome)
           if (next !== 'superseded') return next

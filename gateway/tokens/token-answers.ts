@@ -304,7 +304,7 @@ function failed(error: unknown, rules: IssuerRules, old: AgedAnswer | undefined)
 }
 
 function misdirected(rules: IssuerRules): GatewayFault {
-  return unavailable(rules, `issuer ${rules.name} answered for another token`)
+  return unavailable(rules, `issuer ${rules.name} sent an introspection response about another token`)
 }
 
 function unavailable({ name }: IssuerRules, why: string): GatewayFault {

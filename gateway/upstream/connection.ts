@@ -234,7 +234,12 @@ export class UpstreamConnection implements BodyKeeper {
       else this.#readBody(call, shared, 0, size)
     } catch (error) {
       if (error instanceof MalformedReply) this.#fail(this.#faultOf(error))
-      else this.#fail(new GatewayFault('node-fault', 'node', `relaying the reply failed: ${error}`, { cause: error }))
+      else
+        this.#fail(
+          new GatewayFault('node-fault', 'node', `relaying the reply of the service failed: ${error}`, {
+            cause: error,
+          }),
+        )
     }
     return !this.#paused
   }

@@ -90,7 +90,7 @@ export class RequestBody {
   #writePart(chunk: Buffer): void {
     this.#left! -= chunk.length
     if (this.#left! < 0) {
-      this.#fail('request body longer than its Content-Length')
+      this.#fail('the request body is longer than its Content-Length')
       return
     }
     write(this.#socket, chunk)
@@ -100,7 +100,7 @@ export class RequestBody {
   readonly #ended = (): void => {
     if (this.#over) return
     if (this.#left !== undefined) {
-      this.#fail('request body shorter than its Content-Length')
+      this.#fail('the request body is shorter than its Content-Length')
       return
     }
     this.#socket.write('0\r\n\r\n', 'latin1')
@@ -108,7 +108,7 @@ export class RequestBody {
   }
 
   readonly #broken = (): void => {
-    if (!this.#over) this.#fail('incomplete request body')
+    if (!this.#over) this.#fail('the request body is incomplete')
   }
 
   #sent(): void {

@@ -56,5 +56,5 @@ export function requestHead(
 }
 
 function unsafeRequest(): GatewayFault {
-  return new GatewayFault('node-fault', 'node', 'request head contains characters that are invalid on the wire')
+  return new GatewayFault('node-fault', 'node', 'the request head contains characters that are invalid on the wire')
 }

@@ -37,7 +37,7 @@ export const verb = defineVerb({
   run: async ({ sink, dead, since, until, admin }, output) => {
     if (dead === (since !== undefined) || (dead && until !== undefined)) {
       const message = 'give either --dead, or --since with an optional --until'
-      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse audit replay --help')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse audit replay --help lists the flags')
     }
     const body = dead
       ? { what: 'dead', sink }

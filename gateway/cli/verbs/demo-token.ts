@@ -31,7 +31,7 @@ export const verb = defineVerb({
     { run: 'gatehouse demo token --user alice --scope "orders:read"', does: 'for a user, with one scope' },
   ],
   exitCodes: {
-    [exitCodes.invalid]: 'the issuer refused; its reason is printed',
+    [exitCodes.invalid]: 'the issuer refused the token; its reason is printed',
     [exitCodes.unreachable]: 'the demo is not running',
   },
   run: ({ portOffset, output, opaque, client, user, scope, resource }) => {

@@ -32,7 +32,8 @@ export const verb = defineVerb({
   ],
   exitCodes: {
     [exitCodes.done]: 'nothing ends within the time',
-    [exitCodes.invalid]: 'something ends within the time; or refused: invalid token or missing scope',
+    [exitCodes.invalid]:
+      'a certificate, secret or key expires within --within; or refused: invalid token or missing scope',
     ...adminUnreachable,
   },
   run: async ({ within, admin }, output) => {

@@ -36,7 +36,7 @@ export const verb = defineVerb({
   ],
   exitCodes: {
     [exitCodes.done]: 'alive, or ready',
-    [exitCodes.invalid]: 'not alive, or not ready',
+    [exitCodes.invalid]: 'the node is not alive, or not ready',
     [exitCodes.unreachable]: 'no reply',
   },
   run: ({ ready, admin }, output) => {

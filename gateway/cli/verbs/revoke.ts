@@ -157,5 +157,5 @@ async function readToken({ token, tokenFile }: RevokeFlags): Promise<string> {
 }
 
 function wrongUsage(message: string): CliError {
-  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse revoke --help')
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse revoke --help lists the flags')
 }

@@ -103,7 +103,7 @@ function queryOf(given: Given): URLSearchParams {
   if (limit === undefined && after === undefined)
     return new URLSearchParams(selectedSessions({ session, device, subject, issuer }, 'list'))
   const message = '--limit and --after page through all sessions: give no --session, --device or --subject with them'
-  throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse sessions list --help')
+  throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse sessions list --help lists the flags')
 }
 
 /** Returns the flags of this page of the session list that the next page needs too, quoted for a shell. */

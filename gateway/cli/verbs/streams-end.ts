@@ -47,7 +47,7 @@ export const verb = defineVerb({
     const given = Object.entries({ subject, session, route, id }).filter(([, value]) => value !== undefined)
     if (given.length !== 1) {
       const message = 'give exactly one of --subject, --session, --route and --id'
-      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse streams end --help')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse streams end --help lists the flags')
     }
     const body = {
       ...Object.fromEntries(given),

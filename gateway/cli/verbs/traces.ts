@@ -121,5 +121,5 @@ function timeOf(text: string): string {
 }
 
 function wrongUsage(message: string): CliError {
-  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse traces --help')
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'gatehouse traces --help lists the flags')
 }

@@ -54,7 +54,11 @@ function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutc
     const record = records[i]!
     if (create.status < 300 || create.status === CONFLICT) continue
     if (create.status === TOO_MANY || create.status >= 500) retry.push(record)
-    else rejected.push({ record, reason: `${create.status} ${excerpt(JSON.stringify(create.error ?? ''))}` })
+    else
+      rejected.push({
+        record,
+        reason: `the receiver replied ${create.status} for this record: ${excerpt(JSON.stringify(create.error ?? ''))}`,
+      })
   }
   return { rejected, retry }
 }

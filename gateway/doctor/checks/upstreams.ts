@@ -54,7 +54,9 @@ function open(
       : connectTls({ ...address, ...tlsOptions(upstreamHost(origin), material, protocol) })
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
   let certificate: SeenCertificate | undefined
-  signal.addEventListener('abort', () => socket.destroy(new Error('no connection in time')), { once: true })
+  signal.addEventListener('abort', () => socket.destroy(new Error('the upstream accepted no connection in time')), {
+    once: true,
+  })
   if (socket instanceof TLSSocket)
     socket.prependListener('secure', () => {
       certificate = seenCertificate(socket)

@@ -138,7 +138,7 @@ export class CallBody {
   #send(stream: ClientHttp2Stream, chunk: Buffer): void {
     this.#bytes += chunk.length
     if (this.#contentLength !== undefined && this.#bytes > this.#contentLength) {
-      this.#fail('request body longer than its Content-Length')
+      this.#fail('the request body is longer than its Content-Length')
       return
     }
     if (this.#bytes > REPEATABLE_BYTES) this.#kept = undefined
@@ -160,7 +160,7 @@ export class CallBody {
   readonly #ended = (): void => {
     if (this.#complete || this.#stopped) return
     if (this.#contentLength !== undefined) {
-      this.#fail('request body shorter than its Content-Length')
+      this.#fail('the request body is shorter than its Content-Length')
       return
     }
     this.#complete = true
@@ -168,7 +168,7 @@ export class CallBody {
   }
 
   readonly #broken = (): void => {
-    if (!this.#complete && !this.#stopped) this.#fail('incomplete request body')
+    if (!this.#complete && !this.#stopped) this.#fail('the request body is incomplete')
   }
 
   #end(): void {

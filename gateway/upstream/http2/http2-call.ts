@@ -159,7 +159,11 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     try {
       stream = carrier.openStream(this.list, options)
     } catch (error) {
-      this.#failLater(new GatewayFault('node-fault', 'node', `opening a stream failed: ${error}`, { cause: error }))
+      this.#failLater(
+        new GatewayFault('node-fault', 'node', `opening an HTTP/2 stream to the service failed: ${error}`, {
+          cause: error,
+        }),
+      )
       return
     }
     this.#stream = stream
@@ -227,7 +231,11 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
       if (error instanceof MalformedReply) {
         this.#reset(new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error }))
       } else {
-        this.#reset(new GatewayFault('node-fault', 'node', `relaying the reply failed: ${error}`, { cause: error }))
+        this.#reset(
+          new GatewayFault('node-fault', 'node', `relaying the reply of the service failed: ${error}`, {
+            cause: error,
+          }),
+        )
       }
     }
   }

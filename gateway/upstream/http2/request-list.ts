@@ -69,5 +69,5 @@ export function requestList(
 }
 
 function unsafeRequest(): GatewayFault {
-  return new GatewayFault('node-fault', 'node', 'request head contains characters that are invalid on the wire')
+  return new GatewayFault('node-fault', 'node', 'the request head contains characters that are invalid on the wire')
 }

@@ -230,8 +230,8 @@ test('the gate reads an upload only as fast as the service reads it', async () =
 })
 
 test.each([
-  ['more', ['so', 'mething'], 'request body longer than its Content-Length'],
-  ['fewer', ['som'], 'request body shorter than its Content-Length'],
+  ['more', ['so', 'mething'], 'the request body is longer than its Content-Length'],
+  ['fewer', ['som'], 'the request body is shorter than its Content-Length'],
 ])(
   'a request body with %s bytes than its Content-Length causes a node-fault, and bytes beyond that length are not sent',
   async (_title, parts, message) => {
