@@ -37,6 +37,8 @@ export class SessionCache {
   readonly #max: number
   readonly #byCookie = new Map<string, CachedCookie>()
   readonly #byId = new Map<string, CachedSession>()
+  /** Place of the sweep in the cache. */
+  #sweeping: Iterator<CachedSession> = this.#byId.values()
 
   constructor(max: number) {
     this.#max = max
@@ -81,5 +83,23 @@ export class SessionCache {
     if (cached === undefined) return
     this.#byId.delete(id)
     for (const cookie of cached.cookies) this.#byCookie.delete(cookie)
+  }
+
+  /**
+   * Removes ended sessions from the next part of the cache, so that the tokens of ended sessions do not stay in
+   * memory until the cache is full.
+   *
+   * @param part  part of the cache to examine, 0 to 1; successive calls examine the whole cache, in pieces
+   */
+  sweep(part: number, hasEnded: (cached: CachedSession) => boolean): void {
+    for (let left = Math.ceil(this.#byId.size * part); left > 0; left--) {
+      let next = this.#sweeping.next()
+      if (next.done === true) {
+        this.#sweeping = this.#byId.values()
+        next = this.#sweeping.next()
+      }
+      if (next.done === true) return
+      if (hasEnded(next.value)) this.drop(next.value.session.id)
+    }
   }
 }

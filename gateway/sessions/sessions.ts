@@ -110,6 +110,9 @@ const REPORT_FRACTION = 10
  */
 const CLOCK_BACK_MS = 1000
 const RETRY_MS = 1000
+/** Interval at which the node removes ended sessions from a part of its memory: from all of it in 60 s, ms. */
+const SWEEP_MS = 1000
+const SWEEP_PART = 1 / 60
 /** An access token that expires within this time is refreshed before the request continues, ms. */
 const EXPIRING_MS = 1000
 /**
@@ -150,6 +153,7 @@ export class Sessions implements ExpirySource {
   readonly #refresher: Refresher
   readonly #claimRenewal: ClaimRenewal
   readonly #upkeep = new Supervisor('session-upkeep')
+  readonly #endSweeping: () => void
   readonly #refreshTask = new Supervisor('session-refresh')
   /**
    * Session refreshes in progress, which requests of the same session share.
@@ -177,6 +181,7 @@ export class Sessions implements ExpirySource {
     this.#claimRenewal = new ClaimRenewal(this.#refresher, dependencies.askClaims, dependencies.log)
     this.#cookies = new CookieValues(dependencies.sealer)
     this.#cache = new SessionCache(dependencies.cacheEntries)
+    this.#endSweeping = this.#upkeep.repeat(SWEEP_MS, () => this.sweep(SWEEP_PART))
   }
 
   /** For each issuer that states when refresh tokens expire: the earliest expiry among the sessions on this node. */
@@ -562,6 +567,20 @@ export class Sessions implements ExpirySource {
     return this.#cache.size
   }
 
+  /**
+   * Removes sessions from a part of this node's memory that have ended, or that were not used here for their idle
+   * lifetime. Redis has those that another node uses.
+   *
+   * @param part  part of the memory to examine, 0 to 1
+   */
+  sweep(part: number): void {
+    const nowMs = Date.now()
+    this.#cache.sweep(part, ({ session, usedAtMs }) => {
+      const isIdle = nowMs - usedAtMs >= session.lifetime.idleMs
+      return isIdle || nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)
+    })
+  }
+
   get refreshes(): Readonly<RefreshCounts> {
     return this.#refresher.counts
   }
@@ -571,6 +590,7 @@ export class Sessions implements ExpirySource {
    * are lost.
    */
   async close(): Promise<void> {
+    this.#endSweeping()
     const renewals = [...this.#refreshing.values(), ...this.#renewing.values()]
     const underWay = Promise.allSettled([...renewals, this.#refresher.settled()])
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
