@@ -47,13 +47,15 @@ export async function runRow({ load, row, seed, seconds }: RowPlan): Promise<Row
   const evidence = load.begin()
   world.killedMs.clear()
   const lossesBefore = await world.counters(LOSSES)
+  const outagesBefore = await world.counters(WITHOUT_REDIS)
   await sleep(seconds * 1000 * random.between(0.1, 0.3))
   const { proof, faultS, problems } = await causeFault(world, row, random, seconds)
   const { ms, unwell } = await untilWell(load, row.wellS * 1000)
   evidence.lostSessions.push(...(await lostSessions(load, row.wellS * 1000)))
   const unrecorded = await untilRecorded(load, row.wellS * 1000)
   for (const { id } of unrecorded) world.ledger.unrecorded.delete(id)
-  const countedLosses = lossesSince(lossesBefore, await world.counters(LOSSES))
+  const countedLosses = increaseSince(lossesBefore, await world.counters(LOSSES))
+  const withoutRedis = increaseSince(outagesBefore, await world.counters(WITHOUT_REDIS))
   const facts: RowFacts = {
     evidence,
     unwell,
@@ -61,7 +63,7 @@ export async function runRow({ load, row, seed, seconds }: RowPlan): Promise<Row
     unrecorded,
     killedMs: new Map(world.killedMs),
     shifted: new Set(row.shifts),
-    limitTimes: { exact: 1, leased: 1, ...row.limitTimes },
+    limitTimes: limitTimesOf(row, withoutRedis),
   }
   return {
     name: row.name,
@@ -105,9 +107,19 @@ async function causeFault(
 }
 
 const LOSSES = 'gatehouse_audit_lost_records_total'
+const WITHOUT_REDIS = 'gatehouse_limit_outage_requests_total'
+
+/**
+ * Returns how many times each limit may be used. On a busy machine Redis can also reply too late in a row without a fault
+ * of Redis. The nodes then count requests that they decided without Redis, and admit one more limit.
+ */
+function limitTimesOf({ limitTimes }: MatrixRow, withoutRedis: number): RowFacts['limitTimes'] {
+  const { exact = 1, leased = 1 } = limitTimes
+  return { exact, leased: withoutRedis > 0 ? Math.max(2, leased) : leased }
+}
 
 /** A killed node counts from 0 again. */
-function lossesSince(before: readonly number[], after: readonly number[]): number {
+function increaseSince(before: readonly number[], after: readonly number[]): number {
   return after.reduce((sum, count, i) => sum + (count >= before[i]! ? count - before[i]! : count), 0)
 }
 
