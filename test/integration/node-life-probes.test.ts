@@ -39,7 +39,6 @@ test('the admin plane replies 405 to a POST to a probe', async () => {
 })
 
 test.each([
-  '/',
   '/livez/',
   '/LIVEZ',
   '/livezz',
