@@ -174,9 +174,9 @@ test('sockets that cannot send keep at most 64 shared memory blocks for WebSocke
   expect(sockets.filter(({ borrowed }) => borrowed)).toHaveLength(64)
 
   const bytesOf = (chunks: Buffer[]) => dataOf(Buffer.concat(chunks)).join()
+  await until('all sockets are connected', () => service.received.length === sockets.length)
   await until('all frames have arrived', () => service.received.every((chunks) => bytesOf(chunks).includes('b ')))
   const pairs = sockets.map((_, i) => `a ${i},b ${i}`)
-  await until('all sockets are connected', () => service.received.length === sockets.length)
   expect(service.received.map(bytesOf).sort()).toEqual(pairs.sort())
   const later = service.open()
   batch.add(later, Opcode.text, Buffer.from('later'))
