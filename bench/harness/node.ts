@@ -56,7 +56,7 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   }
   writePolicy(folder, plan.policy)
   const settings = join(folder, 'gatehouse.yaml')
-  // JSON is valid YAML.
+  // Write the settings as JSON, because JSON is valid YAML.
   const document = {
     node: { id },
     listen: `127.0.0.1:${port}`,

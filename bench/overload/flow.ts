@@ -19,7 +19,7 @@ export interface LoadFlow {
 /** Work of the generator: all flows at the same time, step after step. */
 export interface FlowPlan {
   readonly port: number
-  /** Length of each step, s. */
+  /** Length of each step of the load, s. */
   readonly steps: readonly number[]
   readonly flows: readonly LoadFlow[]
 }

@@ -12,7 +12,7 @@ export interface KeyGroup {
   /** Number of keys with and without an expiry. */
   expiring: number
   unexpiring: number
-  /** Longest time to live, s. */
+  /** Longest time to live of the Redis keys of the group, s. */
   longestS: number
 }
 

@@ -1,4 +1,4 @@
-/** A sample of a figure. */
+/** A sample of a measured figure of a soak: its time and its value. */
 export interface SamplePoint {
   readonly atS: number
   readonly value: number

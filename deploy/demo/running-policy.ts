@@ -22,7 +22,7 @@ interface PolicyFile {
 
 /** A change of the policy that every node of the demo enforces. */
 export interface PolicyChange {
-  /** Number of the new revision. */
+  /** Number of the policy revision that the change has made. */
   readonly number: number
   /** Whether policy.yaml in the folder of the demo has the same content as the new revision. */
   readonly isInFile: boolean

@@ -150,7 +150,7 @@ function fieldsAtEnvoy({ method, path, host, scheme, fields = [], source }: Envo
     ...fields.filter(([name]) => !ownFields.has(name)),
     // Envoy joins the cookies of a client in one field.
     ...(cookies.length === 0 ? [] : [['cookie', cookies.join('; ')] as const]),
-    // As with the setting `use_remote_address: true` of Envoy.
+    // Append the peer to the chain of addresses, as Envoy does with the setting `use_remote_address: true`.
     ['x-forwarded-for', chain.join(',')],
     ['x-forwarded-proto', scheme!],
     ['x-request-id', id],
