@@ -5,6 +5,7 @@ import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 import { freePort } from '../../kit/ports.ts'
 import { rawUpstream } from '../../kit/raw-upstream.ts'
 import { tlsInFrontOf } from '../../kit/tls-relay.ts'
+import { until } from '../../kit/until.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
@@ -108,6 +109,7 @@ describe.each([
       await Promise.all(Array.from({ length: 16 }, (_, i) => called(target, i % 2 === 0 ? {} : upload())))
     }
 
+    await until('the service has recorded each request', () => upstream.requests.length >= 320)
     expect(upstream.requests).toHaveLength(320)
     expect(upstream.connections).toBeLessThanOrEqual(16)
   })

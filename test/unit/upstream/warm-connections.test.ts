@@ -190,6 +190,7 @@ test('for a name with IPv4 and IPv6 addresses, a node opens connections in advan
   await timers.pass(0)
   await until('the addresses are called', () => balancer!.targets[0]!.peer === '127.0.0.1')
   await until('the connections are open', () => balancer!.targets[0]!.connections === 2)
+  await until('the service has accepted them', () => upstream.connections >= 3)
   expect(upstream.connections).toBe(3)
 })
 
