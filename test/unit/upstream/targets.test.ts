@@ -115,14 +115,18 @@ describe.each([
   })
 
   test('a paused call to an upstream delivers no more data until the call is resumed', async () => {
+    const { promise: firstHalfRead, resolve: sendSecondHalf } = Promise.withResolvers<void>()
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
-      await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
+      await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none'])
+      await firstHalfRead
+      await wire.send(['two'])
       await wire.rest(60_000)
     })
     const log = send(await targetOf(upstream.url))
     log.holding = true
     await expect.poll(() => log.body).toBe('one')
+    sendSecondHalf()
     await sleep(150)
     expect(log.body).toBe('one')
 
