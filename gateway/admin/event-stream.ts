@@ -9,7 +9,9 @@ export interface StreamEvent {
    * Place in the stream after this event. To resume the stream after a disconnection, the client sends this id as
    * `Last-Event-ID`.
    */
-  readonly id: string
+  readonly id?: string
+  /** Kind of the event. Default: `message`. */
+  readonly event?: string
   /** Payload of the event, on a single line. */
   readonly data: string
 }
@@ -42,7 +44,7 @@ export async function sendEvents(
     for await (const event of events) {
       if (response.destroyed) return
       if (event === undefined && performance.now() - sentAt < SIGN_OF_LIFE_MS) continue
-      response.write(event === undefined ? ':\n\n' : `id: ${event.id}\ndata: ${event.data}\n\n`)
+      response.write(event === undefined ? ':\n\n' : eventText(event))
       sentAt = performance.now()
       if (response.writableLength > WAITING_MAX_BYTES && !(await drained(response))) return
     }
@@ -50,6 +52,11 @@ export async function sendEvents(
   } finally {
     if (!response.writableEnded) response.destroy()
   }
+}
+
+function eventText({ id, event, data }: StreamEvent): string {
+  const named = event === undefined ? '' : `event: ${event}\n`
+  return `${id === undefined ? '' : `id: ${id}\n`}${named}data: ${data}\n\n`
 }
 
 /**

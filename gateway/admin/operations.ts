@@ -35,6 +35,7 @@ import { showRollout } from './operations/show-rollout.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
 import { showTraffic } from './operations/show-traffic.ts'
+import { tailAudit } from './operations/tail-audit.ts'
 import { undrainUpstream } from './operations/undrain-upstream.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
 
@@ -62,6 +63,7 @@ export const operations: readonly Operation[] = [
   showTraffic,
   searchAudit,
   followAudit,
+  tailAudit,
   listAuditSinks,
   forgetAuditSink,
   replayAudit,

@@ -2,6 +2,7 @@ import { JobSchedule } from '../queues/job-schedule.ts'
 import { type Replay, replayOptions, shipAudit } from '../queues/ship-audit.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
+import { AuditTail, type TailEvent, VIEWERS_MAX } from './audit-tail.ts'
 import { endOfLog, type FeedLine, followLog } from './log-feed.ts'
 import { type LogPlaces, placesText, readPlaces } from './log-places.ts'
 import { LogReader, logStart } from './log-reader.ts'
@@ -67,6 +68,7 @@ export class AuditService {
   readonly #readers: readonly LogReader[]
   readonly #states: readonly ShippingStates[]
   readonly #schedule: JobSchedule<unknown>
+  readonly #tail: AuditTail
   #followers = 0
 
   constructor({ link, client, sinks }: AuditServiceDependencies) {
@@ -75,6 +77,7 @@ export class AuditService {
     this.#readers = shards.map((shard) => new LogReader(client, link.keys, shard))
     this.#states = shards.map((shard) => new ShippingStates(client, link.keys, shard))
     this.#schedule = new JobSchedule(shipAudit, link)
+    this.#tail = new AuditTail(this.#readers)
   }
 
   /**
@@ -118,6 +121,26 @@ export class AuditService {
     this.#followers++
     signal.addEventListener('abort', () => this.#followers--, { once: true })
     return followLog(this.#readers, filter, places ?? (await endOfLog(this.#readers)), signal)
+  }
+
+  /**
+   * Shows records of the audit log to a viewer until `signal` aborts: the newest `last` matching records, then new ones
+   * as `AuditTail` does.
+   *
+   * @throws {AuditRefused} when `VIEWERS_MAX` callers already watch the log at this node
+   */
+  async tail(filter: RecordFilter, last: number, signal: AbortSignal): Promise<AsyncIterable<TailEvent | undefined>> {
+    if (this.#tail.isFull) {
+      throw new AuditRefused(
+        'followers_full',
+        `this node already has ${VIEWERS_MAX} viewers of the audit log, the maximum`,
+      )
+    }
+    // Watch first, so that no record between the two reads is missed. Records of both are sent once.
+    const events = await this.#tail.watch(filter, signal)
+    if (last === 0) return events
+    const { records } = await searchLog(this.#readers, filter, undefined, last)
+    return afterRecords(records, events)
   }
 
   async listSinks(): Promise<SinkListing[]> {
@@ -205,6 +228,18 @@ export class AuditService {
         '`before`, `after` or Last-Event-ID is not a place in the audit log: use `next` or `end` of a search, or an event id',
       )
     return places
+  }
+}
+
+/** Yields records, given newest first, as the oldest first, then the events without those records. */
+async function* afterRecords(
+  records: readonly AuditRecord[],
+  events: AsyncIterable<TailEvent | undefined>,
+): AsyncGenerator<TailEvent | undefined> {
+  for (const record of records.toReversed()) yield { kind: 'record', line: JSON.stringify(record) }
+  const heads = records.map(({ id }) => `{"id":${JSON.stringify(id)},`)
+  for await (const event of events) {
+    if (event?.kind !== 'record' || !heads.some((head) => event.line.startsWith(head))) yield event
   }
 }
 

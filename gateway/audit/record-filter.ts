@@ -7,6 +7,8 @@ export interface RecordFilter {
   /** Start of the time range of records, ms since the epoch. */
   readonly sinceMs?: number | undefined
   readonly untilMs?: number | undefined
+  /** Beginning of `url.path`. */
+  readonly pathPrefix?: string | undefined
 }
 
 /**
@@ -24,19 +26,22 @@ export class RecordMatcher {
   constructor(filter: RecordFilter) {
     this.#filter = filter
     this.#fields = Object.entries(filter.fields)
-    this.#needles = this.#fields.flatMap(([, value]) => (plain.test(value) ? [value] : []))
+    const texts = [...this.#fields.map(([, value]) => value), filter.pathPrefix ?? '']
+    this.#needles = texts.filter((text) => text !== '' && plain.test(text))
   }
 
   /**
    * Parses the line of an audit record if it matches the filter.
    *
+   * @param read  parses the line, if it is parsed for several filters
    * @returns the record when the line matches the filter, otherwise `undefined`
    */
-  match(line: string): AuditRecord | undefined {
+  match(line: string, read = () => readRecord(line)): AuditRecord | undefined {
     if (!this.#needles.every((needle) => line.includes(needle))) return undefined
-    const record = readRecord(line)
+    const record = read()
     if (record === undefined) return undefined
-    const { sinceMs, untilMs } = this.#filter
+    const { sinceMs, untilMs, pathPrefix = '' } = this.#filter
+    if (pathPrefix !== '' && !String(record['url.path'] ?? '').startsWith(pathPrefix)) return undefined
     const atMs = Date.parse(record.time)
     if (sinceMs !== undefined && !(atMs >= sinceMs)) return undefined
     if (untilMs !== undefined && !(atMs <= untilMs)) return undefined

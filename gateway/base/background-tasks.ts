@@ -8,6 +8,7 @@ export const backgroundTasks = {
   'audit-outbox': 'Delivers audit batches to Redis, or to the spill files while Redis is unavailable.',
   'audit-seal': 'Seals the queued audit records as a batch.',
   'audit-shipping-upkeep': 'Registers audit sinks and their shipping jobs in Redis (worker).',
+  'audit-tail': 'Reads the audit log for callers that watch it.',
   'audit-trim': 'Removes shipped batches from the audit log in Redis.',
   'certificate-watch':
     'Watches the certificate files of the listener, of client CAs and their revocation lists for changes.',

@@ -140,6 +140,7 @@ const demanded = [
   ['POST', '/api/v1/limits/reset', 'gatehouse:limits'],
   ['GET', '/api/v1/audit/records', 'gatehouse:audit'],
   ['GET', '/api/v1/audit/stream', 'gatehouse:audit'],
+  ['GET', '/api/v1/audit/tail', 'gatehouse:audit'],
   ['GET', '/api/v1/audit/sinks', 'gatehouse:audit'],
   ['POST', '/api/v1/audit/sinks/forget', 'gatehouse:admin'],
   ['POST', '/api/v1/audit/replays', 'gatehouse:audit'],

@@ -17,7 +17,10 @@ const time = (about: string) =>
 export const auditQuery = {
   subject: text('Only records with this `user.id`.'),
   client: text('Only records with this `gatehouse.client`.'),
+  service: text('Only records with this `gatehouse.service`.'),
   route: text('Only records with this `gatehouse.route`.'),
+  method: text('Only records with this `http.request.method`.'),
+  path: text('Only records whose `url.path` begins with this text.'),
   decision: z.enum(decisions).optional().describe('Only records with this `gatehouse.decision`.'),
   grpc_status: z
     .string()
@@ -41,7 +44,10 @@ type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefi
 export function filterOf({
   subject,
   client,
+  service,
   route,
+  method,
+  path,
   decision,
   grpc_status: grpcStatus,
   reason,
@@ -53,7 +59,9 @@ export function filterOf({
   const fields = {
     'user.id': subject,
     'gatehouse.client': client,
+    'gatehouse.service': service,
     'gatehouse.route': route,
+    'http.request.method': method,
     'gatehouse.decision': decision,
     'rpc.grpc.status_code': grpcStatus,
     'gatehouse.reason': reason,
@@ -64,6 +72,7 @@ export function filterOf({
     fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
     sinceMs: parseTimeMs(since, 'since'),
     untilMs: parseTimeMs(until, 'until'),
+    pathPrefix: path,
   }
 }
 

@@ -1372,8 +1372,14 @@ export interface AdminOperations {
       readonly subject?: string
       /** Only records with this `gatehouse.client`. */
       readonly client?: string
+      /** Only records with this `gatehouse.service`. */
+      readonly service?: string
       /** Only records with this `gatehouse.route`. */
       readonly route?: string
+      /** Only records with this `http.request.method`. */
+      readonly method?: string
+      /** Only records whose `url.path` begins with this text. */
+      readonly path?: string
       /** Only records with this `gatehouse.decision`. */
       readonly decision?: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
       /** Only records of gRPC calls with this `rpc.grpc.status_code`. */
@@ -1411,8 +1417,14 @@ export interface AdminOperations {
       readonly subject?: string
       /** Only records with this `gatehouse.client`. */
       readonly client?: string
+      /** Only records with this `gatehouse.service`. */
+      readonly service?: string
       /** Only records with this `gatehouse.route`. */
       readonly route?: string
+      /** Only records with this `http.request.method`. */
+      readonly method?: string
+      /** Only records whose `url.path` begins with this text. */
+      readonly path?: string
       /** Only records with this `gatehouse.decision`. */
       readonly decision?: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
       /** Only records of gRPC calls with this `rpc.grpc.status_code`. */
@@ -1429,6 +1441,42 @@ export interface AdminOperations {
       readonly until?: string
       /** Place to start from: `end` of a search, or the id of an event. Default: the current end of the log. */
       readonly after?: string
+    }
+    path: undefined
+    body: undefined
+    reply: ReadableStream
+  }
+  /** Watch the audit log. */
+  tail_audit: {
+    query: {
+      /** Only records with this `user.id`. */
+      readonly subject?: string
+      /** Only records with this `gatehouse.client`. */
+      readonly client?: string
+      /** Only records with this `gatehouse.service`. */
+      readonly service?: string
+      /** Only records with this `gatehouse.route`. */
+      readonly route?: string
+      /** Only records with this `http.request.method`. */
+      readonly method?: string
+      /** Only records whose `url.path` begins with this text. */
+      readonly path?: string
+      /** Only records with this `gatehouse.decision`. */
+      readonly decision?: 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
+      /** Only records of gRPC calls with this `rpc.grpc.status_code`. */
+      readonly grpc_status?: string
+      /** Only records with this `gatehouse.reason`. */
+      readonly reason?: string
+      /** Only records of this `kind`. */
+      readonly kind?: 'exchange' | 'refusals' | 'revocation' | 'admin' | 'chain.open' | 'chain.close'
+      /** Only records with this `gatehouse.request.id`. */
+      readonly request?: string
+      /** Only records from this time on (RFC 3339). */
+      readonly since?: string
+      /** Only records up to this time (RFC 3339). */
+      readonly until?: string
+      /** Number of the newest matching records to begin with. Default 0, at most 200. */
+      readonly last?: string
     }
     path: undefined
     body: undefined
@@ -1976,6 +2024,7 @@ export const adminOperations = {
   show_traffic: { method: 'GET', path: '/api/v1/traffic', scope: 'gatehouse:read' },
   search_audit: { method: 'GET', path: '/api/v1/audit/records', scope: 'gatehouse:audit' },
   follow_audit: { method: 'GET', path: '/api/v1/audit/stream', scope: 'gatehouse:audit' },
+  tail_audit: { method: 'GET', path: '/api/v1/audit/tail', scope: 'gatehouse:audit' },
   list_audit_sinks: { method: 'GET', path: '/api/v1/audit/sinks', scope: 'gatehouse:audit' },
   forget_audit_sink: { method: 'POST', path: '/api/v1/audit/sinks/forget', scope: 'gatehouse:admin' },
   replay_audit: { method: 'POST', path: '/api/v1/audit/replays', scope: 'gatehouse:audit' },
