@@ -39,6 +39,7 @@ export const apiProblemCodes = {
     why: 'the cluster has the maximum number of drains, including those that ended in the last day; nothing was changed',
   },
   trace_unknown: { status: 404, why: 'the trace was not recorded, or it is no longer stored' },
+  exchange_unknown: { status: 404, why: 'the searched part of the audit log has no record with this request id' },
   sink_unknown: { status: 404, why: 'no worker has registered a sink with this name' },
   sink_configured: { status: 409, why: 'the settings still contain the sink, so a worker would start it again' },
   place_unknown: { status: 400, why: '`before`, `after` or `Last-Event-ID` is not a place in the audit log' },

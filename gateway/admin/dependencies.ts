@@ -161,7 +161,10 @@ export interface SharedDependencies {
   readonly revocationService: Pick<RevocationService, 'revoke'>
   readonly streamEnder: Pick<StreamEnder, 'end'>
   readonly streamSummaries: Pick<StreamSummaries, 'read'>
-  readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'tail' | 'listSinks' | 'forgetSink' | 'replay'>
+  readonly audit: Pick<
+    AuditService,
+    'search' | 'end' | 'follow' | 'tail' | 'findExchange' | 'listSinks' | 'forgetSink' | 'replay'
+  >
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
   /** Metric of the number of login sessions; `undefined` when no encryption key for sessions is configured. */

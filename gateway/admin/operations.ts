@@ -30,6 +30,7 @@ import { revoke } from './operations/revoke.ts'
 import { rollbackPolicy } from './operations/rollback-policy.ts'
 import { rotateKey } from './operations/rotate-key.ts'
 import { searchAudit } from './operations/search-audit.ts'
+import { showExchange } from './operations/show-exchange.ts'
 import { showRevision } from './operations/show-revision.ts'
 import { showRollout } from './operations/show-rollout.ts'
 import { showStatus } from './operations/show-status.ts'
@@ -64,6 +65,7 @@ export const operations: readonly Operation[] = [
   searchAudit,
   followAudit,
   tailAudit,
+  showExchange,
   listAuditSinks,
   forgetAuditSink,
   replayAudit,

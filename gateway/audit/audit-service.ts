@@ -3,12 +3,14 @@ import { type Replay, replayOptions, shipAudit } from '../queues/ship-audit.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { AuditTail, type TailEvent, VIEWERS_MAX } from './audit-tail.ts'
+import { type FoundRecord, findExchange } from './find-exchange.ts'
 import { endOfLog, type FeedLine, followLog } from './log-feed.ts'
 import { type LogPlaces, placesText, readPlaces } from './log-places.ts'
 import { LogReader, logStart } from './log-reader.ts'
 import { searchLog } from './log-search.ts'
 import type { AuditRecord } from './record.ts'
 import type { RecordFilter } from './record-filter.ts'
+import type { AuditKey } from './seal.ts'
 import { auditShards } from './shards.ts'
 import { type ShippingState, ShippingStates } from './shipping-state.ts'
 
@@ -57,6 +59,8 @@ interface AuditServiceDependencies {
   readonly client: RedisClient
   /** Names of the audit sinks in the settings of this node. */
   readonly sinks: readonly string[]
+  /** Returns the audit keys of this node. */
+  readonly auditKeys: () => readonly AuditKey[]
 }
 
 /**
@@ -69,10 +73,12 @@ export class AuditService {
   readonly #states: readonly ShippingStates[]
   readonly #schedule: JobSchedule<unknown>
   readonly #tail: AuditTail
+  readonly #auditKeys: () => readonly AuditKey[]
   #followers = 0
 
-  constructor({ link, client, sinks }: AuditServiceDependencies) {
+  constructor({ link, client, sinks, auditKeys }: AuditServiceDependencies) {
     this.#sinks = sinks
+    this.#auditKeys = auditKeys
     const shards = [...Array(auditShards(link.topology)).keys()]
     this.#readers = shards.map((shard) => new LogReader(client, link.keys, shard))
     this.#states = shards.map((shard) => new ShippingStates(client, link.keys, shard))
@@ -92,6 +98,11 @@ export class AuditService {
   ): Promise<{ records: readonly AuditRecord[]; next: string | null }> {
     const { records, next } = await searchLog(this.#readers, filter, this.#placesOf(from), limit)
     return { records, next: next === undefined ? null : placesText(next) }
+  }
+
+  /** Finds the audit records of an exchange by its request id, with their places in the log, the newest first. */
+  findExchange(id: string): Promise<FoundRecord[]> {
+    return findExchange(this.#readers, id, this.#auditKeys())
   }
 
   /** Returns the current end of the log as a text that `follow` accepts as its start. */

@@ -109,7 +109,7 @@ class TailViewer {
 
 /**
  * Shows new audit records to viewers. The node reads and unpacks the log once for all viewers, and not at all without
- * viewers. A viewer gets at most 50 records per second and is told how many it missed, so that a slow viewer delays
+ * viewers. A viewer gets at most 50 records per second and the number of the others, so that a slow viewer delays
  * neither the others nor the node. For a complete copy of the log there is {@link followLog}.
  */
 export class AuditTail {

@@ -41,7 +41,7 @@ export interface AuditRoom {
 export function openAudit({ settings, keyRings, link, running, log }: AuditDependencies): AuditRoom {
   const client = link.client('receipt', 'audit-service')
   const sinks = settings.sinks.map(({ name }) => name)
-  const service = new AuditService({ link, client, sinks })
+  const service = new AuditService({ link, client, sinks, auditKeys: () => keyRings.audit.keys })
   const trimmer = new LogTrimmer({
     client,
     keys: link.keys,

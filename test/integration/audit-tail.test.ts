@@ -41,6 +41,13 @@ async function open(query: string): Promise<IncomingMessage> {
   return response
 }
 
+async function get(path: string): Promise<{ status: number; document: Record<string, unknown> }> {
+  const reply = await fetch(`http://127.0.0.1:${adminPort}/api/v1/${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  return { status: reply.status, document: (await reply.json()) as Record<string, unknown> }
+}
+
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<TailedEvent, undefined> {
   let event = ''
   for await (const line of createInterface({ input: response })) {
@@ -64,6 +71,31 @@ test('a viewer of the audit log gets the latest matching records, and then each 
   await writer.write(2, (number) => ({ 'gatehouse.service': number === 32 ? 'reports' : 'orders' }))
   await take()
   expect(seen).toEqual(['r20', 'r30', 'r32'])
+})
+
+test('an exchange is found by its request id, with its reason and the place of its record in the sealed chain', async () => {
+  await writer.write(3, (number) => ({
+    'gatehouse.request.id': `found-${number}`,
+    'gatehouse.reason': 'credential-missing',
+  }))
+  const number = writer.ids.length - 1
+  const { status, document } = await get(`exchanges/found-${number}`)
+  expect(status).toBe(200)
+  expect(document).toMatchObject({ id: `found-${number}`, reason: { name: 'credential-missing', status: 401 } })
+  expect(document['records']).toMatchObject([
+    {
+      record: { id: writer.ids[number - 1], 'url.path': `/orders/${number}` },
+      place: {
+        shard: 0,
+        chain: 'node-1.0123456789ab',
+        number,
+        first: number - 1,
+        last: number + 1,
+        check: 'unchanged',
+      },
+    },
+  ])
+  expect(await get('exchanges/unknown')).toMatchObject({ status: 404, document: { code: 'exchange_unknown' } })
 })
 
 test('the admin API rejects a tail of the audit log with an unknown filter or more than 200 earlier records', async () => {

@@ -1482,6 +1482,52 @@ export interface AdminOperations {
     body: undefined
     reply: ReadableStream
   }
+  /** Show one exchange by its request id. */
+  show_exchange: {
+    query: undefined
+    path: {
+      /** Request id, as in `X-Request-Id`, the access log and error replies. */
+      readonly id: string
+    }
+    body: undefined
+    reply: {
+      readonly id: string
+      /** Reason of the newest record; null when this version does not have it. */
+      readonly reason: {
+        readonly name: string
+        /** Meaning of the reason, as in docs/reference/reasons.md. */
+        readonly why: string
+        readonly status: number
+        /** Code that the client got. */
+        readonly code: string
+      } | null
+      readonly records: readonly {
+        /** Record with the fields of docs/guide/audit.md. */
+        readonly record: Readonly<Record<string, unknown>>
+        readonly place: {
+          /** Shard of the audit log; 0 without Redis Cluster. */
+          readonly shard: number
+          /** Id of the entry in the Redis stream of the shard. */
+          readonly entry: string
+          /** Chain of the node that wrote the record. */
+          readonly chain: string
+          /** Number of the record in its chain; null when its id is malformed. */
+          readonly number: number | null
+          /** Number of the first record of the sealed batch. */
+          readonly first: number
+          readonly last: number
+          /** Hash of the previous batch of the chain. */
+          readonly previous: string
+          /** Hash of the batch. */
+          readonly hash: string
+          /** Id of the audit key of the seal; null without a key. */
+          readonly key: string | null
+          /** `authentic`: the batch is unchanged, and its seal was made with an audit key of this node. `unchanged`: the batch fits its seal, which has no key or one that this node lacks. `altered`: it does not fit. The whole chain is checked by `GET /api/v1/audit/verification`. */
+          readonly check: 'authentic' | 'unchanged' | 'altered'
+        }
+      }[]
+    }
+  }
   /** List the audit sinks and their progress. */
   list_audit_sinks: {
     query: undefined
@@ -2025,6 +2071,7 @@ export const adminOperations = {
   search_audit: { method: 'GET', path: '/api/v1/audit/records', scope: 'gatehouse:audit' },
   follow_audit: { method: 'GET', path: '/api/v1/audit/stream', scope: 'gatehouse:audit' },
   tail_audit: { method: 'GET', path: '/api/v1/audit/tail', scope: 'gatehouse:audit' },
+  show_exchange: { method: 'GET', path: '/api/v1/exchanges/{id}', scope: 'gatehouse:audit' },
   list_audit_sinks: { method: 'GET', path: '/api/v1/audit/sinks', scope: 'gatehouse:audit' },
   forget_audit_sink: { method: 'POST', path: '/api/v1/audit/sinks/forget', scope: 'gatehouse:admin' },
   replay_audit: { method: 'POST', path: '/api/v1/audit/replays', scope: 'gatehouse:audit' },
