@@ -118,6 +118,7 @@ export class AuditTail {
   /** @bound 200 viewers | the viewer is refused | none */
   readonly #viewers = new Set<TailViewer>()
   readonly #task = new Supervisor('audit-tail')
+  /** Place of the last read entry in each shard of the log. @bound code */
   #places: (LogPlace | undefined)[] = []
   #isReading = false
   #reads = 0
