@@ -11,7 +11,7 @@ const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
 let runs = 0
 
-/** An audit log of its own, and its tail with a clock that the test moves. */
+/** A separate audit log, and its tail with a clock that the test moves. */
 function setUp() {
   const shard = runs++
   const clock = { ms: 1000 }
