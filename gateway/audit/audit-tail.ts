@@ -99,10 +99,12 @@ class TailViewer {
   async #next(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
-    const timer = setTimeout(resolve, REPORT_MS)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    const end = () => resolve()
+    const timer = setTimeout(end, REPORT_MS)
+    signal.addEventListener('abort', end)
     await promise
     clearTimeout(timer)
+    signal.removeEventListener('abort', end)
     this.#wake = undefined
   }
 }

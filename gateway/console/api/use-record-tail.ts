@@ -2,9 +2,9 @@ import { useEffect, useRef, useState } from 'react'
 import { useSession } from '../session.ts'
 import { RecordBuffer } from '../text/record-buffer.ts'
 import type { ShownRecord } from '../text/shown-record.ts'
-import { callOperation, type InputOf, requestOperation } from './call.ts'
+import { type InputOf, requestOperation } from './call.ts'
 import { type CallProblem, endsSession, problemOfError } from './problem.ts'
-import { serverEvents } from './server-events.ts'
+import { type ServerEvent, serverEvents } from './server-events.ts'
 import { pause } from './use-operation.ts'
 
 /** Minimum time between two renewals of the view, ms, so that a fast stream does not occupy the browser. */
@@ -14,12 +14,16 @@ const REOPEN_MS = 2000
 /** Number of records with which the view begins. */
 const FIRST_RECORDS = '100'
 
-export type TailFilters = Omit<NonNullable<InputOf<'search_audit'>['query']>, 'limit' | 'before'>
+export type TailFilters = Omit<NonNullable<InputOf<'tail_audit'>['query']>, 'last'>
 
 /** State of a live stream of audit records. */
 export interface RecordTail {
   readonly records: RecordBuffer<ShownRecord>
+  /** Number of matching records that the node has left out, because they were too many per second. */
+  readonly leftOut: number
   readonly isConnected: boolean
+  /** Why the node cannot read the audit log at the moment. */
+  readonly trouble?: string
   readonly problem?: CallProblem
 }
 
@@ -34,20 +38,30 @@ export function useRecordTail(filters: TailFilters): RecordTail {
     const leaving = new AbortController()
     const { signal } = leaving
     const records = new RecordBuffer<ShownRecord>()
-    const show = (state: Omit<RecordTail, 'records'>) => signal.aborted || setTail({ records, ...state })
+    let leftOut = 0
+    let trouble: string | undefined
+    const show = (state: Pick<RecordTail, 'isConnected' | 'problem'>) =>
+      signal.aborted || setTail({ records, leftOut, ...(trouble !== undefined && { trouble }), ...state })
     let renewal: ReturnType<typeof setTimeout> | undefined
     const renew = () => {
       renewal = undefined
       show({ isConnected: true })
     }
+    const take = ({ event, data }: ServerEvent) => {
+      const document = JSON.parse(data) as unknown
+      trouble = event === 'trouble' ? (document as { readonly detail: string }).detail : undefined
+      if (event === 'record') records.add(document as ShownRecord)
+      else if (event === 'left-out') leftOut += (document as { readonly records: number }).records
+    }
     if (shown.current !== asked) setTail(emptyTail())
     shown.current = asked
 
     const follow = async () => {
-      const stream = await openTail(JSON.parse(asked) as TailFilters, records, signal)
+      const query = { ...(JSON.parse(asked) as TailFilters), last: FIRST_RECORDS }
+      const { body } = await requestOperation('tail_audit', { query }, signal)
       show({ isConnected: true })
-      for await (const { data } of serverEvents(stream)) {
-        records.add(JSON.parse(data) as ShownRecord)
+      for await (const event of serverEvents(body!)) {
+        take(event)
         renewal ??= setTimeout(renew, RENEW_MS)
       }
     }
@@ -75,17 +89,5 @@ export function useRecordTail(filters: TailFilters): RecordTail {
 }
 
 function emptyTail(): RecordTail {
-  return { records: new RecordBuffer(), isConnected: false }
-}
-
-/** Adds the newest records to the buffer, and opens the stream of the records after them. */
-async function openTail(
-  filters: TailFilters,
-  records: RecordBuffer<ShownRecord>,
-  signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
-  const found = await callOperation('search_audit', { query: { ...filters, limit: FIRST_RECORDS } }, signal)
-  for (const record of found.records.toReversed()) records.add(record as ShownRecord)
-  const reply = await requestOperation('follow_audit', { query: { ...filters, after: found.end } }, signal)
-  return reply.body!
+  return { records: new RecordBuffer(), leftOut: 0, isConnected: false }
 }

@@ -16,32 +16,33 @@ import { consoleView } from '../view.ts'
 
 function Exchange({ params }: { readonly params: Readonly<Record<string, string>> }) {
   const id = params['id']!
-  const found = useOperation('search_audit', { query: { request: id, limit: '20' } })
-  return (
-    <LoadedContent of={found} empty={({ records }) => records.length === 0 && <NotFoundExchange id={id} />}>
-      {({ records }) => <ExchangeRecords id={id} records={records as unknown as readonly ShownRecord[]} />}
-    </LoadedContent>
-  )
+  const found = useOperation('show_exchange', { path: { id } })
+  if (found.problem?.code === 'exchange_unknown') return <NotFoundExchange id={id} />
+  return <LoadedContent of={found}>{({ records }) => <ExchangeRecords id={id} records={records} />}</LoadedContent>
 }
 
 function NotFoundExchange({ id }: { readonly id: string }) {
   return (
-    <>
+    <Notice quiet>
       The newest part of the audit log has no record with the request id <Value text={id} isCode />. Older records are
       in the audit sinks.
-    </>
+    </Notice>
   )
 }
 
-function ExchangeRecords({ id, records }: { readonly id: string; readonly records: readonly ShownRecord[] }) {
-  const record = records[0]!
+type PlacedRecord = ReplyOf<'show_exchange'>['records'][number]
+
+const shownRecord = ({ record }: PlacedRecord) => record as unknown as ShownRecord
+
+function ExchangeRecords({ id, records }: { readonly id: string; readonly records: readonly PlacedRecord[] }) {
+  const record = shownRecord(records[0]!)
   return (
     <>
       <Outcome record={record} />
       <RequestFacts record={record} />
       {typeof record['trace_id'] === 'string' && <Trace traceId={record['trace_id']} />}
       {records.map((each) => (
-        <RecordFields key={each.id} record={each} />
+        <RecordFields key={shownRecord(each).id} record={shownRecord(each)} place={each.place} />
       ))}
       <p className="foot">
         <Link to={`/live?${new URLSearchParams({ reason: record['gatehouse.reason'] ?? '' })}`}>
@@ -133,10 +134,31 @@ function Trace({ traceId }: { readonly traceId: string }) {
   )
 }
 
-function RecordFields({ record }: { readonly record: ShownRecord }) {
+const checkTexts = {
+  authentic: 'The batch of the record is unchanged, and sealed with an audit key of this node.',
+  unchanged: 'The batch of the record fits its seal, which has no key that this node knows.',
+  altered: 'The batch of the record does not fit its seal: somebody has changed the log.',
+} as const
+
+function RecordFields({ record, place }: { readonly record: ShownRecord; readonly place: PlacedRecord['place'] }) {
   const fields = Object.entries(record)
   return (
     <Section title="Record" aside={<code>{record.id}</code>}>
+      {place.check === 'altered' ? (
+        <Notice tone="bad">{checkTexts.altered}</Notice>
+      ) : (
+        <p className="muted">{checkTexts[place.check]}</p>
+      )}
+      <Facts
+        facts={[
+          ['Chain', <Value key="v" text={place.chain} isCode />],
+          ['Record', place.number === null ? undefined : String(place.number)],
+          ['Sealed batch', `records ${place.first} to ${place.last}`],
+          ['Hash', <Value key="v" text={place.hash} isCode />],
+          ['Previous hash', <Value key="v" text={place.previous} isCode />],
+          ['Audit key', place.key === null ? undefined : <Value key="v" text={place.key} isCode />],
+        ]}
+      />
       <details className="record">
         <summary>{fields.length} fields</summary>
         <dl>
@@ -168,7 +190,7 @@ function explainPath(record: ShownRecord): string {
 export const exchangeView = consoleView({
   path: '/exchanges/:id',
   title: 'Exchange',
-  needs: ['search_audit'],
+  needs: ['show_exchange'],
   component: Exchange,
   cliTwin: (_query, params) => cliCommand(['audit', 'search'], { request: params['id'] }),
 })

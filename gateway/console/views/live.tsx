@@ -85,6 +85,7 @@ function Live() {
         <TailState tail={tail} />
       </Filters>
       {tail.problem !== undefined && <ProblemNotice problem={tail.problem} />}
+      {tail.trouble !== undefined && <Notice quiet>The node cannot read the audit log: {tail.trouble}</Notice>}
       {records.size === 0 ? (
         <Notice quiet>{tail.isConnected ? 'No record matches yet. New records appear here.' : 'Connecting …'}</Notice>
       ) : (
@@ -101,13 +102,16 @@ function Live() {
   )
 }
 
-function TailState({ tail: { isConnected, records } }: { readonly tail: RecordTail }) {
+function TailState({ tail: { isConnected, records, leftOut } }: { readonly tail: RecordTail }) {
   return (
     <span className="tail-state">
       <span role="status">
         <StateSign tone={isConnected ? 'good' : 'warn'}>{isConnected ? 'live' : 'not connected'}</StateSign>
       </span>
-      <span className="muted">{countText(records.size)} records</span>
+      <span className="muted">
+        {countText(records.size)} records
+        {leftOut > 0 && `; ${countText(leftOut)} left out, more than 50 per second`}
+      </span>
     </span>
   )
 }
@@ -140,7 +144,7 @@ export const liveView = consoleView({
   title: 'Live',
   group: 'Traffic',
   key: 'l',
-  needs: ['search_audit', 'follow_audit'],
+  needs: ['tail_audit'],
   component: Live,
   cliTwin: (query) => cliCommand(['audit', 'tail'], filtersIn(query)),
 })

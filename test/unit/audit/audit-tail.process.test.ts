@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { AuditTail, type TailEvent } from '../../../gateway/audit/audit-tail.ts'
 import { LogReader } from '../../../gateway/audit/log-reader.ts'
@@ -99,9 +100,15 @@ test('the events of a viewer end when the viewer leaves, and a later viewer gets
   const first = (await tail.watch({ fields: {} }, ending.signal))[Symbol.asyncIterator]()
   await writer.write(1)
   expect(pathsOf(await take(first, 1))).toEqual(['/orders/1'])
+  for (let number = 2; number <= 5; number++) {
+    await writer.write(1)
+    await take(first, 1)
+  }
+  // Each wait for an event removes its listener: a viewer can watch for hours.
+  expect(getEventListeners(ending.signal, 'abort').length).toBeLessThanOrEqual(2)
   ending.abort()
   expect((await first.next()).done).toBe(true)
   const second = await watch(tail)
   await writer.write(1)
-  expect(pathsOf(await take(second, 1))).toEqual(['/orders/2'])
+  expect(pathsOf(await take(second, 1))).toEqual(['/orders/6'])
 })
