@@ -32,6 +32,8 @@ const views = [
   ['/live', 'Live', 'route-unknown'],
   ['/exchanges/refused-1', 'Exchange', 'No route matches this path'],
   ['/explain?url=/nothing', 'Explain', 'Describe a request'],
+  ['/revoke?kind=issuer', 'Revoke', 'Say what to revoke'],
+  ['/people', 'People', 'has no login session'],
 ] as const
 
 const urlOf = (path: string) => `http://127.0.0.1:${node.adminPort}${path}`
@@ -50,13 +52,17 @@ beforeAll(async () => {
     policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' }),
     settings: {
       redis: { url: `redis://127.0.0.1:${port}` },
+      keys: {
+        assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }],
+        encryption: [{ id: 'seal-1', secret: { env: 'ENCRYPTION' } }],
+      },
       admin: {
         listen: '127.0.0.1:0',
         bootstrap_token: { env: 'BOOTSTRAP' },
         issuer: { issuer: issuer.url, audience: [testAudience] },
       },
     },
-    env: { BOOTSTRAP: token },
+    env: { BOOTSTRAP: token, ENCRYPTION: randomBytes(32).toString('base64url') },
   })
   await refuse('refused-1')
   // Without transitions: axe-core would measure the contrast of colours in between.
@@ -107,6 +113,10 @@ async function accessibilityFaults(): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
 }
 
+async function keepPicture(name: string): Promise<void> {
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) })
+}
+
 const looks = [
   { colorScheme: 'light', width: 1280 },
   { colorScheme: 'dark', width: 360 },
@@ -133,8 +143,7 @@ test.each(views)(
       await page.waitForSelector(`main >> text=${loaded}`)
       expect(await accessibilityFaults()).toEqual([])
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(look.width)
-      if (pictures !== undefined)
-        await page.screenshot({ path: join(pictures, `${title.toLowerCase()}-${look.colorScheme}-${look.width}.png`) })
+      await keepPicture(`${title.toLowerCase()}-${look.colorScheme}-${look.width}`)
     }
   },
 )
@@ -175,6 +184,28 @@ test('a text of a client is shown as text, with its hidden characters visible', 
   expect(await page.textContent('main')).toContain(hostileShown)
   expect(await page.locator('main img').count()).toBe(0)
   expect(await page.title()).toBe('Exchange · Gatehouse')
+})
+
+test('an operator revokes a subject after a confirmation, and the receipt shows that every node rejects its tokens', async () => {
+  const bearer = { authorization: `Bearer ${issuer.sign({ claims: { sub: 'mallory', aud: testAudience } })}` }
+  const statusOfCall = async () => (await fetch(`http://127.0.0.1:${node.port}/orders`, { headers: bearer })).status
+  const before = await statusOfCall()
+  await open('/revoke?id=mallory')
+  await page.click('main >> text=Revoke …')
+  await page.waitForSelector('dialog >> text=can log in again')
+  await page.waitForSelector('dialog >> text=Login sessions of the gate that it ends now: 0')
+  expect(await accessibilityFaults()).toEqual([])
+  await page.keyboard.press('Escape')
+  await page.waitForSelector('dialog', { state: 'detached' })
+  expect(await statusOfCall()).toBe(before)
+
+  await page.click('main >> text=Revoke …')
+  await page.fill('dialog input[name=reason]', 'left')
+  await page.click('dialog >> text="Revoke"')
+  await page.waitForSelector('main >> text=All nodes reject the revoked tokens.')
+  expect(await accessibilityFaults()).toEqual([])
+  await keepPicture('receipt')
+  expect(await statusOfCall()).toBe(401)
 })
 
 test('a view names the scope that the token of the operator lacks', async () => {

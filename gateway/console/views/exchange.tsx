@@ -137,7 +137,7 @@ function Trace({ traceId }: { readonly traceId: string }) {
 const checkTexts = {
   authentic: 'The batch of the record is unchanged, and sealed with an audit key of this node.',
   unchanged: 'The batch of the record fits its seal, which has no key that this node knows.',
-  altered: 'The batch of the record does not fit its seal: somebody has changed the log.',
+  altered: 'The batch of the record does not fit its seal: the log was changed.',
 } as const
 
 function RecordFields({ record, place }: { readonly record: ShownRecord; readonly place: PlacedRecord['place'] }) {

@@ -1,0 +1,35 @@
+import { useState } from 'react'
+import { useSession } from '../session.ts'
+import { callOperation, type InputOf, type OperationId, type ReplyOf } from './call.ts'
+import { type CallProblem, endsSession, problemOfError } from './problem.ts'
+
+/** A call that changes something, and its state. */
+export interface Change<Id extends OperationId> {
+  readonly isBusy: boolean
+  /** Problem of the newest call if it failed. */
+  readonly problem?: CallProblem
+  /** Calls the operation. @returns its reply; `undefined` when the call failed */
+  readonly run: (input: InputOf<Id>) => Promise<ReplyOf<Id> | undefined>
+}
+
+/** Prepares a call that the operator starts. The call is never repeated by itself. */
+export function useChange<Id extends OperationId>(id: Id): Change<Id> {
+  const { ended } = useSession()
+  const [isBusy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<CallProblem>()
+  const run = async (input: InputOf<Id>) => {
+    setBusy(true)
+    setProblem(undefined)
+    try {
+      return await callOperation(id, input)
+    } catch (error) {
+      const refused = problemOfError(error)
+      if (endsSession(refused)) ended(refused)
+      setProblem(refused)
+      return undefined
+    } finally {
+      setBusy(false)
+    }
+  }
+  return { isBusy, run, ...(problem && { problem }) }
+}
