@@ -66,7 +66,7 @@ test('after a log-in at an issuer of another site, the browser sends the strict 
   await context.close()
 })
 
-test('a page of another site that shares the machine cannot call the console with the cookie of the browser', async () => {
+test('a page of another site on the same machine cannot call the admin API with the console cookie of the browser', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await page.goto(`${origin}/console/login?to=${encodeURIComponent('/livez')}`)
@@ -87,7 +87,7 @@ test('a page of another site that shares the machine cannot call the console wit
   await context.close()
 })
 
-test('the page of the console logs in at the issuer and returns to its address, and logs out', async () => {
+test('an operator who logs in to the console at the issuer returns to the requested address of the console, and can log out', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   const address = `${origin}/explain?url=/nothing`
@@ -106,7 +106,7 @@ test('the page of the console logs in at the issuer and returns to its address, 
   await context.close()
 })
 
-test('the page of the console exchanges a one-time link for a session and removes it from the address', async () => {
+test('the console exchanges a one-time link for a console session and removes the code of the link from the address bar', async () => {
   const made = await fetch(`${origin}/console/links`, {
     method: 'POST',
     headers: { authorization: `Bearer ${bootstrap}` },

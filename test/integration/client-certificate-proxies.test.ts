@@ -219,7 +219,7 @@ test.each<[string, string, number]>([
   ['an open quote', `Subject="CN=a;${cert(workload.cert)}`, 400],
   ['an empty element last', `${cert(workload.cert)},`, 400],
 ])(
-  'X-Forwarded-Client-Cert with %s from a listed proxy gives the expected identity or refusal',
+  'a request with X-Forwarded-Client-Cert with %s from a listed proxy gets the status $2',
   async (_, value, status) => {
     expect(await ask(envoy!.port, '/caller/envoy', { 'x-forwarded-client-cert': value })).toBe(status)
   },
@@ -257,7 +257,7 @@ test.each<[string, number, Record<string, string | string[]>, number]>([
   ],
   ['a certificate under an alias', escaped!.port, { ssl_client_cert: encodeURIComponent(workload.cert) }, 401],
 ])(
-  'a request for which a listed proxy states the client certificate "%s" gets the expected status',
+  'a request for which a listed proxy states the client certificate "%s" gets the status $3',
   async (_, port, fields, status) => {
     expect(await ask(port, '/caller/stated', fields)).toBe(status)
   },

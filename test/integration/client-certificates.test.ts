@@ -141,7 +141,7 @@ test.each<[string, () => ClientIdentity | undefined, string, number | 'refused']
   ['S-083: without a certificate', () => undefined, '/token/bound-none', 401],
   ['S-083: with another certificate', () => other, '/token/bound-other', 401],
   ['S-083: with the certificate to which it is bound', () => workload, '/token/bound-own', 200],
-])('a request with a certificate-bound token gets the expected status, %s', async (_, identity, path, status) => {
+])('a request with a certificate-bound token gets the status $3: %s', async (_, identity, path, status) => {
   expect(await statusOver({ port, ...identity() }, path, bearer(bound(workload.thumbprint)))).toBe(status)
   expect(await reasonOf(path)).toBe(status === 200 ? 'admitted' : 'token-binding')
 })
@@ -337,7 +337,7 @@ test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, s
   ['with the certificate on a route that admits tokens too', () => workload, '/either/1', 200, 'admitted'],
   ['with a certificate that only `not` would admit', () => other, '/except/1', 403, 'certificate-not-allowed'],
   ['with a certificate on a route that requires a token too', () => workload, '/both/1', 401, 'credential-missing'],
-])('a caller without a token, %s, gets the expected status', async (_, identity, path, status, reason) => {
+])('a caller without a token gets the status $3 with the reason $4: %s', async (_, identity, path, status, reason) => {
   expect(await statusOver({ port, ...(await identity()) }, path)).toBe(status)
   expect(await reasonOf(path)).toBe(reason)
 })

@@ -108,13 +108,16 @@ test.each([
     'whatever.example',
     200,
   ],
-] as const)('the result of a request to the TLS listener is as expected: %s', async (_, servername, host, status) => {
-  const seen = upstream.requests.length
-  const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
+] as const)(
+  'the TLS listener admits a request only for a Host that the certificate of its connection covers: %s',
+  async (_, servername, host, status) => {
+    const seen = upstream.requests.length
+    const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
 
-  expect(reply.status).toBe(status)
-  expect(upstream.requests.length - seen).toBe(status === 200 ? 1 : 0)
-})
+    expect(reply.status).toBe(status)
+    expect(upstream.requests.length - seen).toBe(status === 200 ? 1 : 0)
+  },
+)
 
 test('a node activates a new TLS certificate on SIGHUP, and still serves open connections', async () => {
   const open = connect({

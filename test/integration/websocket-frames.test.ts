@@ -108,7 +108,7 @@ test.each<[string, Buffer]>([
   expect(await recordOf(path)).toMatchObject({ reason: 'client-gone', close_code: 1006 })
 })
 
-test('the service does not get the payload of an unmasked WebSocket frame as the client sent it', async () => {
+test('a client cannot choose the bytes that the service gets from an unmasked WebSocket frame', async () => {
   const { wire, socket } = await open()
   await wire.send(Buffer.concat([text('12345678', { masked: false }), text('next'), text('next')]))
   wire.finish()

@@ -82,7 +82,7 @@ test('S-158 the consent to replace a session is not valid in another browser', a
   expect(await issuerAt(victim, 'auth')).toBe(main.url)
 })
 
-test('S-158 a login for one issuer that ends after a login at another issuer gives no code', async () => {
+test('S-158 after a login at another issuer has ended, the reply to an earlier login creates no session, and the gate does not redeem its code', async () => {
   const browser = new HttpBrowser()
   const toIssuer = await arrive(browser, 'wiki')
   await browser.visit(`${at('shop')}/page`)

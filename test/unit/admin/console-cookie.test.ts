@@ -21,7 +21,7 @@ test.each([
     'http',
   ],
   ['nothing that names the host', 'gate.test', { configured: 'https://a.test', origin: 'http://b.test' }, undefined],
-])('the scheme of the console follows from %s', (_, host, more, scheme) => {
+])('the admin plane learns the scheme (http or https) of the console from %s', (_, host, more, scheme) => {
   expect(site(host, more).scheme).toBe(scheme)
 })
 
@@ -35,7 +35,7 @@ describe('a cookie of the console', () => {
     )
   })
 
-  test('has the port in its name under http, and the cookie of a log-in is for the callback path alone', () => {
+  test('has the port in its name under http, and the cookie of a log-in applies to the callback path only', () => {
     const loopback = site('127.0.0.1:9090', { origin: 'http://127.0.0.1:9090' })
     expect(setConsoleCookie('session', loopback, 'v')).toBe(
       'gatehouse-console-9090=v; Path=/; HttpOnly; SameSite=Strict',
@@ -65,11 +65,14 @@ test.each([
   ['twice', 'gatehouse-console-9090=v; gatehouse-console-9090=w', {}, undefined],
   ['of https and of http', 'gatehouse-console-9090=v; __Host-gatehouse-console-9090=w', {}, 'w'],
   ['of http at a console under https', 'gatehouse-console-9090=v', { configured: 'https://gate.test:9090' }, undefined],
-])('a session cookie %s is read as expected', (_, cookie, more, value) => {
-  expect(readConsoleCookie('session', { cookie }, site('gate.test:9090', more))).toBe(value)
-})
+])(
+  'the console session cookie that the admin plane reads from a request with a cookie %s is $3 (undefined: none)',
+  (_, cookie, more, value) => {
+    expect(readConsoleCookie('session', { cookie }, site('gate.test:9090', more))).toBe(value)
+  },
+)
 
-test('a request claims a session only with the field of the console and a session cookie', () => {
+test('a request claims a console session only if it has the field X-Gatehouse-Console: 1 and a console session cookie', () => {
   const cookie = 'a=b; gatehouse-console-9090=v; __Host-gatehouse-console=w; gatehouse-console-login-1=x'
   const claimed = claimedConsoleSession({ cookie, 'x-gatehouse-console': '1' })
   expect(claimed).toBe('gatehouse-console-9090=v;__Host-gatehouse-console=w')

@@ -23,7 +23,7 @@ test.each([
   ['the root with a query', '/?login_error=denied', page],
   ['a path of a view', '/live?subject=alice', page],
   ['an unknown path that a browser opens', '/nothing/here', page],
-])('a request for %s gets the page, which no cache keeps', (_what, url, accept) => {
+])('a request for %s gets the HTML page of the console with Cache-Control: no-store', (_what, url, accept) => {
   const reply = asked(url, { accept })!
   expect([reply.status, reply.type, reply.body]).toEqual([
     200,
@@ -34,7 +34,7 @@ test.each([
   expect(reply.fields!['content-security-policy']).toContain("default-src 'none'")
 })
 
-test('an asset has its type, the fields of the console, and a cache time of one year', () => {
+test('an asset of the console is sent with its media type, security fields, and a cache time of one year', () => {
   expect(asked('/assets/index-a1b2.js')).toMatchObject({
     status: 200,
     type: 'text/javascript; charset=utf-8',
@@ -55,15 +55,18 @@ test.each([
   '/assets/%2e%2e/.env',
   '/assets/missing.js',
   '//assets/index-a1b2.js',
-])('a script that asks for %s gets no file of the console', (url) => {
+])('a script or style sheet request for %s gets no file of the console', (url) => {
   expect(asked(url)).toBeUndefined()
 })
 
-test.each(['/', '/assets/index-a1b2.js'])('a POST to %s is rejected with the allowed methods', (url) => {
-  expect(asked(url, { method: 'POST' })).toMatchObject({ status: 405, fields: { allow: 'GET, HEAD' } })
-})
+test.each(['/', '/assets/index-a1b2.js'])(
+  'a POST to the console path %s gets 405, and Allow names GET and HEAD',
+  (url) => {
+    expect(asked(url, { method: 'POST' })).toMatchObject({ status: 405, fields: { allow: 'GET, HEAD' } })
+  },
+)
 
-test('without a built console, the page says what to run', () => {
+test('if the console was not built, the admin plane replies 503 with a page that names the build command', () => {
   const { status, body } = new ConsoleFiles(join(folder, 'missing')).reply({
     url: '/',
     method: 'GET',

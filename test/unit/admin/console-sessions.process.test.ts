@@ -40,7 +40,7 @@ async function stored(): Promise<string[]> {
   return ((await link.store.call('KEYS', '*{console}*')) as string[]).sort()
 }
 
-test('a session is encrypted in Redis, and every key of the console expires', async () => {
+test('a console session is encrypted in Redis, and every Redis key of the console expires', async () => {
   const opened = session()
   await one.open(opened)
   const keys = await stored()
@@ -52,7 +52,7 @@ test('a session is encrypted in Redis, and every key of the console expires', as
   }
 })
 
-test('a session expires in Redis after the idle time, and at its end at the latest', async () => {
+test('the Redis key of a console session expires after the idle time, and at the latest at the end of the session', async () => {
   const before = new Set(await stored())
   await one.open(session())
   const value = await one.open(session({ endsAtMs: Date.now() + 60_000 }))
@@ -67,14 +67,14 @@ test('a session expires in Redis after the idle time, and at its end at the late
   expect(Math.min(...used)).toBeLessThanOrEqual(60_000)
 })
 
-test('a log-out at one node ends the session at another node that has used it', async () => {
+test('a log-out from the console at one node ends the console session at another node that has used it', async () => {
   const value = await one.open(session())
   expect(await other.find(value)).toBeDefined()
   await one.end((await one.find(value))!)
   expect(await other.find(value)).toBeUndefined()
 })
 
-test('above the limit of one person, the session that ends first is ended at every node', async () => {
+test('when a person opens more console sessions than permitted, the one that expires first is ended at every node', async () => {
   const values: string[] = []
   for (let i = 0; i <= CONSOLE_SESSIONS_OF_PERSON_MAX; i++) {
     const endsAtMs = Date.now() + CONSOLE_ABSOLUTE_MS - 60_000 + i * 1000
@@ -84,7 +84,7 @@ test('above the limit of one person, the session that ends first is ended at eve
   expect(found.map((each) => each !== undefined)).toEqual(values.map((_, i) => i > 0))
 })
 
-test('tokens that one node replaced are used by another node, and a session that ended is not restored', async () => {
+test('tokens of a console session that one node replaced are used by another node, and an ended console session is not restored', async () => {
   const value = await one.open(session())
   const found = (await other.find(value))!
   await one.replace(found.id, { ...found.session, token: 'refreshed', tokenEndsAtMs: 1 })
@@ -95,13 +95,13 @@ test('tokens that one node replaced are used by another node, and a session that
   expect(await one.find(value)).toBeUndefined()
 })
 
-test('one node at a time has the right to refresh the tokens of a session', async () => {
+test('only one node at a time has the right to refresh the tokens of a console session', async () => {
   expect([await one.lock('a'), await other.lock('a'), await other.lock('b')]).toEqual([true, false, true])
   await one.unlock('a')
   expect(await other.lock('a')).toBe(true)
 })
 
-test('while Redis is unavailable, a node knows the sessions used there, opens sessions, and reports a failed log-out', async () => {
+test('while Redis is unavailable, a node accepts the console sessions that were used there, opens new ones, and reports a failed log-out', async () => {
   const value = await one.open(session({ who: 'before' }))
   expect((await cut.find(value))!.session.who).toBe('before')
   const unused = await one.open(session())

@@ -28,7 +28,7 @@ function sessionsAt(startMs = 1_000_000) {
   return { clock, sessions, open }
 }
 
-test('a session ends after the idle time without a call, and each call restarts the idle time', async () => {
+test('a console session ends after the idle time without a call, and each call restarts the idle time', async () => {
   const { clock, sessions, open } = sessionsAt()
   const value = await open()
   clock.ms += CONSOLE_IDLE_MS - 1
@@ -39,7 +39,7 @@ test('a session ends after the idle time without a call, and each call restarts 
   expect(await sessions.find(value)).toBeUndefined()
 })
 
-test('a session in use ends after the maximum lifetime', async () => {
+test('a console session in use ends after the maximum lifetime', async () => {
   const { clock, sessions, open } = sessionsAt()
   const endMs = clock.ms + CONSOLE_ABSOLUTE_MS
   const value = await open()
@@ -51,7 +51,7 @@ test('a session in use ends after the maximum lifetime', async () => {
   expect(await sessions.find(value)).toBeUndefined()
 })
 
-test('above the limit of one person, the session of this person that was not used for the longest time ends', async () => {
+test('when a person opens more console sessions than permitted, the least recently used console session of this person ends', async () => {
   const { sessions, open } = sessionsAt()
   const other = await open('rita')
   const bootstrap = await open('olga', 'bootstrap token')
@@ -65,7 +65,7 @@ test('above the limit of one person, the session of this person that was not use
   expect(await sessions.find(bootstrap)).toBeDefined()
 })
 
-test('above the limit of all sessions, the session that was not used for the longest time ends', async () => {
+test('when a node has the maximum number of console sessions, the least recently used console session of all persons ends', async () => {
   const { sessions, open } = sessionsAt()
   const values: string[] = []
   for (let i = 0; i <= CONSOLE_SESSIONS_MAX; i++) values.push(await open(`person ${i}`))
@@ -74,7 +74,7 @@ test('above the limit of all sessions, the session that was not used for the lon
   expect(await sessions.find(values.at(-1)!)).toBeDefined()
 })
 
-test('a cookie value of another process, a changed value and a log-out find no session', async () => {
+test('the cookie value of another process, a changed cookie value and a cookie value after a log-out open no console session', async () => {
   const { sessions, open } = sessionsAt()
   const value = await open()
   expect(await sessionsAt().sessions.find(value)).toBeUndefined()

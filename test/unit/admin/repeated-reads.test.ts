@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { RepeatedReads } from '../../../gateway/admin/repeated-reads.ts'
 
-test('a read that repeats a recorded one within a minute is only counted, and the next record has the number', () => {
+test('an admin API read that repeats an audited read within a minute is only counted, and the next audit record has the number', () => {
   const clock = { ms: 0 }
   const reads = new RepeatedReads(() => clock.ms)
   expect([reads.count('a'), reads.count('a'), reads.count('b'), reads.count('a')]).toEqual([0, undefined, 0, undefined])
@@ -11,7 +11,7 @@ test('a read that repeats a recorded one within a minute is only counted, and th
   expect([reads.count('a'), reads.count('a'), reads.count('b')]).toEqual([3, undefined, 0])
 })
 
-test('above the maximum number of different reads, the read that was recorded first is recorded again', () => {
+test('above the maximum number of different admin API reads, the read that was audited first is audited again', () => {
   const reads = new RepeatedReads(() => 0)
   for (let i = 0; i <= 1024; i++) expect(reads.count(`read ${i}`)).toBe(0)
   expect([reads.count('read 1'), reads.count('read 0')]).toEqual([undefined, 0])

@@ -44,7 +44,7 @@ async function take(events: Events, count: number): Promise<TailEvent[]> {
 const pathsOf = (events: readonly TailEvent[]) =>
   events.map((event) => (event.kind === 'record' ? JSON.parse(event.line)['url.path'] : event))
 
-test('200 viewers get each new record, and share the reads of the log', async () => {
+test('200 clients that follow the audit log get each new record, and share the reads of the log', async () => {
   const { tail, writer } = setUp()
   await writer.write(3)
   const viewers = await Promise.all(Array.from({ length: 200 }, () => watch(tail)))
@@ -57,7 +57,7 @@ test('200 viewers get each new record, and share the reads of the log', async ()
   for (const events of all) expect(pathsOf(events)).toEqual(['/orders/4', '/orders/5'])
 })
 
-test('a viewer gets only the records that match its filter', async () => {
+test('a client that follows the audit log gets only the records that match its filter', async () => {
   const { tail, writer } = setUp()
   const fields = { 'user.id': 'eve', 'gatehouse.service': 'orders', 'http.request.method': 'POST' } as const
   const events = await watch(tail, { fields, pathPrefix: '/orders/1' })
@@ -71,7 +71,7 @@ test('a viewer gets only the records that match its filter', async () => {
   expect(pathsOf(await take(events, 1))).toEqual(['/orders/19'])
 })
 
-test('a viewer gets 50 records per second, and then the number of the others', async () => {
+test('a client that follows the audit log gets 50 records per second, and then the number of the omitted records', async () => {
   const { clock, tail, writer } = setUp()
   const events = await watch(tail)
   await writer.write(120)
@@ -82,7 +82,7 @@ test('a viewer gets 50 records per second, and then the number of the others', a
   expect(pathsOf(await take(events, 1))).toEqual(['/orders/121'])
 })
 
-test('a viewer that reads nothing loses the records above 100, while another viewer gets all', async () => {
+test('a client that follows the audit log and stops reading loses records beyond the 100 waiting ones, and another client gets all', async () => {
   const { clock, tail, writer } = setUp()
   const [slow, fast] = [await watch(tail), await watch(tail)]
   for (let i = 0; i < 4; i++) {
@@ -94,7 +94,7 @@ test('a viewer that reads nothing loses the records above 100, while another vie
   expect(await next(slow)).toEqual({ kind: 'left-out', records: 60 })
 })
 
-test('the events of a viewer end when the viewer leaves, and a later viewer gets later records', async () => {
+test('the event stream of a client that follows the audit log ends when the client disconnects, and a later client gets later records', async () => {
   const { tail, writer } = setUp()
   const ending = new AbortController()
   const first = (await tail.watch({ fields: {} }, ending.signal))[Symbol.asyncIterator]()

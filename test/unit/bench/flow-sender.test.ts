@@ -77,7 +77,7 @@ test('the load generator counts the latency from the time at which a request was
   expect(p99Ms).toBeGreaterThanOrEqual(p50Ms)
 })
 
-test('a flow with new connections opens one for each request, from the given number of addresses', async () => {
+test('a load flow with new connections opens one connection for each request, from the given number of client addresses', async () => {
   const opened = sockets.size
   clients.clear()
   const { due } = await sent(flowOf('/ok', { isReconnecting: true, addresses: 3 }))
@@ -86,14 +86,14 @@ test('a flow with new connections opens one for each request, from the given num
   expect([...clients].sort()).toEqual(['127.0.1.1', '127.0.1.2', '127.0.1.3'])
 })
 
-test('a connection whose reply says Connection: close is not used again', async () => {
+test('the load generator does not use a connection again after a reply with Connection: close', async () => {
   const opened = sockets.size
   const { due } = await sent(flowOf('/last'))
 
   expect(sockets.size - opened).toBe(due)
 })
 
-test('requests that get no reply and no connection are counted as failed and unsent, in the step in which they were due', async () => {
+test('the load generator counts requests without a reply as failed and requests without a connection as unsent, in the step in which they were due', async () => {
   const startMs = performance.now()
   const sender = new FlowSender(port, flowOf('/silent', { perSecond: [0, 1000], connections: 2 }), [
     startMs,
@@ -108,7 +108,7 @@ test('requests that get no reply and no connection are counted as failed and uns
   expect(second).toMatchObject({ replies: { failed: 2 }, unsent: second!.due - 2 })
 })
 
-test('a request that has waited for a connection for more than 1 s is counted as unsent, and not as a reply', () => {
+test('the load generator counts a request that has waited for a connection for more than 1 s as unsent, and not as a reply', () => {
   const startMs = performance.now()
   const sender = new FlowSender(port, flowOf('/silent', { perSecond: [1000, 0] }), [startMs, startMs + 50])
   sender.send(startMs + 50)

@@ -32,24 +32,27 @@ test.each([
   { replies: { 200: 90, 502: 10 }, failed: 10 },
   { replies: { 200: 90, failed: 10 }, failed: 10 },
   { replies: { 200: 90 }, failed: 10 },
-])('of 100 requests with the replies $replies, $failed count as failed', ({ replies, failed }) => {
-  const { failedCount, failedAfterCount } = sickResult(
-    'gate',
-    'hangs',
-    observedOf({ sick: stepOf({ replies }), after: stepOf({ replies }) }),
-  )
+])(
+  'the benchmark of faulty services counts $failed of 100 requests with the replies $replies as failed',
+  ({ replies, failed }) => {
+    const { failedCount, failedAfterCount } = sickResult(
+      'gate',
+      'hangs',
+      observedOf({ sick: stepOf({ replies }), after: stepOf({ replies }) }),
+    )
 
-  expect(failedCount).toBe(failed)
-  expect(failedAfterCount).toBe(failed)
-})
+    expect(failedCount).toBe(failed)
+    expect(failedAfterCount).toBe(failed)
+  },
+)
 
-test('requests that were in progress when the fault began count as failed', () => {
+test('the benchmark of faulty services counts failures of requests that were in progress when the fault began', () => {
   const edge = stepOf({ due: 4, replies: { 200: 3, 504: 1 } })
 
   expect(sickResult('gate', 'hangs', observedOf({ edge })).failedCount).toBe(1)
 })
 
-test('the added latency is the percentile during the fault minus the one before it', () => {
+test('in the benchmark of faulty services, the added latency is the percentile during the fault minus the percentile before it', () => {
   const sick = stepOf({ p99Ms: 115, p999Ms: 518, lastRefusedMs: 2500 })
 
   expect(sickResult('nginx', 'slow', observedOf({ sick }))).toMatchObject({
@@ -64,13 +67,13 @@ test.each([
   { recoveredCalls: [30], inUseS: 0 },
   { recoveredCalls: [0, 14], inUseS: undefined },
 ])(
-  'a service with $recoveredCalls calls in the seconds after its recovery, of 30 before, is in use again after $inUseS s',
+  'in the benchmark of faulty services, a recovered service with $recoveredCalls calls per second (30 before the fault) is in use after $inUseS s',
   ({ recoveredCalls, inUseS }) => {
     expect(sickResult('gate', 'hangs', observedOf({ recoveredCalls })).inUseS).toBe(inUseS)
   },
 )
 
-test('the share of the sick service is its calls of all requests during the fault', () => {
+test('the benchmark reports the share of all requests during a fault that went to the faulty service', () => {
   const result = sickResult('haproxy', 'errors', observedOf({ sickCalls: [8, 0, 2] }))
 
   expect(result.sickCallsPercent).toBe(10)

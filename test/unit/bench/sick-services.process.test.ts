@@ -29,7 +29,7 @@ async function statusOf(port: number, path = '/orders/1'): Promise<number> {
 
 const several = (count: number) => Promise.all(Array.from({ length: count }, () => statusOf(sick)))
 
-test('a service counts its calls since the last order, without health checks', async () => {
+test('a benchmark service reports its calls since the last order of the benchmark, without health checks', async () => {
   await begin('none')
   expect(await several(3)).toEqual([200, 200, 200])
   expect(await statusOf(sick, HEALTH_PATH)).toBe(200)
@@ -39,7 +39,7 @@ test('a service counts its calls since the last order, without health checks', a
   expect(await begin('none')).toEqual([])
 })
 
-test('a service that hangs replies only after the fault', async () => {
+test('a benchmark service with the fault `hangs` replies only after the fault has ended', async () => {
   await begin('hangs')
   let replied = false
   const waiting = statusOf(sick).finally(() => (replied = true))
@@ -51,7 +51,7 @@ test('a service that hangs replies only after the fault', async () => {
   expect(await waiting).toBe(200)
 })
 
-test('a service that resets closes the connection of each request', async () => {
+test('a benchmark service with the fault `resets` closes the connection of each request', async () => {
   await begin('resets')
 
   await expect(statusOf(sick)).rejects.toThrow()
@@ -59,13 +59,13 @@ test('a service that resets closes the connection of each request', async () => 
   expect(await statusOf(healthy)).toBe(200)
 })
 
-test('a service with errors replies 500 to some requests only', async () => {
+test('a benchmark service with the fault `errors` replies 500 to some requests, and 200 to the others', async () => {
   await begin('errors')
 
   expect(new Set(await several(64))).toEqual(new Set([200, 500]))
 })
 
-test('a slow service takes ten times as long for a request', async () => {
+test('a benchmark service with the fault `slow` takes ten times as long for a request', async () => {
   await begin('slow')
   const startMs = performance.now()
 
@@ -74,7 +74,7 @@ test('a slow service takes ten times as long for a request', async () => {
   expect(performance.now() - startMs).toBeGreaterThan(45)
 })
 
-test('an overloaded service works on one request at a time', async () => {
+test('a benchmark service with the fault `overloaded` processes one request at a time', async () => {
   await begin('overloaded')
   const startMs = performance.now()
 

@@ -24,7 +24,7 @@ function samplesOf(perHour: number, kept: number, random: () => number) {
   })
 }
 
-test('the slope of samples on a line is exact, and so is its confidence interval', () => {
+test('for samples on a line, the soak benchmark calculates the exact slope, and a confidence interval without width', () => {
   const points = Array.from({ length: 60 }, (_, i) => ({ atS: i * 60, value: 5 + (12 * i) / 60 }))
   const slope = slopeOf(points)!
 
@@ -40,7 +40,7 @@ test.each([
   { perHour: 0, kept: 0.9 },
   { perHour: 20, kept: 0.9 },
 ])(
-  'the confidence interval of a slope of $perHour per hour contains it in 95 % of the series, with noise that keeps $kept of its value',
+  'the confidence interval of the soak benchmark contains the true slope of $perHour per hour in 95 % of series whose noise keeps $kept of its last value',
   ({ perHour, kept }) => {
     const random = seeded(7)
     const runs = 1000
@@ -55,7 +55,7 @@ test.each([
   },
 )
 
-test('a slope needs at least six samples', () => {
+test('the soak benchmark calculates no slope from fewer than six samples', () => {
   const points = Array.from({ length: 5 }, (_, i) => ({ atS: i, value: i }))
 
   expect(slopeOf(points)).toBeUndefined()
@@ -66,6 +66,9 @@ test.each([
   { low: 9, high: 12, verdict: 'GROWS' },
   { low: 7, high: 12, verdict: 'not shown' },
   { low: -3, high: 8, verdict: 'does not grow' },
-])('a slope from $low to $high per hour, of which 8 is allowed, has the verdict $verdict', ({ low, high, verdict }) => {
-  expect(slopeVerdict({ low, high }, 8)).toBe(verdict)
-})
+])(
+  'the verdict of the soak benchmark is $verdict for a slope between $low and $high per hour, of which 8 per hour is allowed',
+  ({ low, high, verdict }) => {
+    expect(slopeVerdict({ low, high }, 8)).toBe(verdict)
+  },
+)

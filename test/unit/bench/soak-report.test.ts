@@ -25,7 +25,7 @@ const findingOf = (more: Partial<Parameters<typeof soakFinding>[0]> = {}) =>
     ...more,
   })
 
-test('a figure of a soak is the slope of the process that grows most, and 0 for a decrease', () => {
+test('the soak report shows the slope of the process that grows most, and 0 if every process shrinks', () => {
   const { figures } = findingOf()
 
   expect(figures['heap_mib_per_hour']!.median).toBeCloseTo(7)
@@ -33,7 +33,7 @@ test('a figure of a soak is the slope of the process that grows most, and 0 for 
   expect(figures['files_per_hour']).toBeUndefined()
 })
 
-test('samples of the warm-up do not change the slope of a soak', () => {
+test('the soak report ignores samples of the warm-up in the slope', () => {
   const points = line(7).map((point, i, all) => (i < 30 ? point : { ...point, value: all[30]!.value }))
   const series = [{ process: 'node 1', figure: 'heap_mib', points } as const]
 
@@ -45,13 +45,13 @@ test.each([
   { after: 9, added: 4 },
   { after: 3, added: 0 },
 ])(
-  'with 5 keys without expiry after the warm-up and $after at the end, a soak has added $added',
+  'the soak report states $added added Redis keys without expiry for 5 keys after the warm-up and $after at the end',
   ({ after, added }) => {
     expect(findingOf({ groupsAfter: [groupOf(after)] }).figures['added_unexpiring_keys']!.median).toBe(added)
   },
 )
 
-test('a soak lists each failure with its action and its cause', async () => {
+test('the soak report lists each failure with its action and its cause', async () => {
   const outcomes = new Outcomes()
   await outcomes.attempt('upload', async () => undefined)
   await outcomes.attempt('upload', () => Promise.reject(new Error('status 502')))

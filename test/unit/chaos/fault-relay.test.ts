@@ -45,7 +45,7 @@ async function echoed(relay: FaultRelay): Promise<void> {
   await until('the echo', () => client.text() === 'again')
 }
 
-test('a slow link delays bytes in order, and counts them', async () => {
+test('a fault relay with a slow link delays bytes, keeps their order, and counts them', async () => {
   const { relay } = await echoBehindRelay()
   relay.break({ kind: 'slow', delayMs: 20 })
   const client = await clientOf(relay)
@@ -58,7 +58,7 @@ test('a slow link delays bytes in order, and counts them', async () => {
   expect(relay.counts.delayedBytes).toBeGreaterThanOrEqual(8)
 })
 
-test('a cut link resets open and new connections until it is mended', async () => {
+test('a fault relay with a cut link resets open and new connections until the link is restored', async () => {
   const { relay } = await echoBehindRelay()
   const open = await clientOf(relay)
   relay.break({ kind: 'cut' })
@@ -69,7 +69,7 @@ test('a cut link resets open and new connections until it is mended', async () =
   await echoed(relay)
 })
 
-test('a half-open connection stays open and silent, also after the link is mended, and a new connection works', async () => {
+test('a half-open connection of a fault relay stays open and silent, also after the link is restored, and a new connection works', async () => {
   const { relay, received } = await echoBehindRelay()
   const open = await clientOf(relay)
   relay.break({ kind: 'half-open' })
@@ -82,7 +82,7 @@ test('a half-open connection stays open and silent, also after the link is mende
   expect([open.isClosed(), open.text(), received()]).toEqual([false, '', 'again'])
 })
 
-test('on a link that loses replies the request arrives, and the connection is reset instead of the reply', async () => {
+test('a fault relay that loses replies forwards the request, and resets the connection instead of sending the reply', async () => {
   const { relay, received } = await echoBehindRelay()
   const fault: LinkFault = { kind: 'lost-reply', share: 0.5, random: () => 0.4 }
   relay.break(fault)
@@ -94,7 +94,7 @@ test('on a link that loses replies the request arrives, and the connection is re
   await echoed(relay)
 })
 
-test('a relay that refuses connections accepts them again on the same port', async () => {
+test('a fault relay that refuses connections accepts connections again on the same port', async () => {
   const { relay } = await echoBehindRelay()
   await relay.refuse()
   await expect(clientOf(relay)).rejects.toThrow('ECONNREFUSED')

@@ -56,12 +56,15 @@ const violated: Readonly<Record<string, RowFacts>> = {
   'well again in time': factsWith({ unwell: ['readyz of n1 after 20000 ms'] }),
 }
 
-test.each(invariants)('the invariant "$name" is violated by facts that contradict it, and by no others', ({ name }) => {
-  const facts = violated[name]
-  expect(facts, 'an example of a violation').toBeDefined()
-  const found = invariants.filter((each) => each.check(facts!).length > 0).map((each) => each.name)
-  expect(found).toEqual([name])
-})
+test.each(invariants)(
+  'the chaos matrix reports the invariant "$name" as violated for facts that contradict it, and reports no other invariant',
+  ({ name }) => {
+    const facts = violated[name]
+    expect(facts, 'an example of a violation').toBeDefined()
+    const found = invariants.filter((each) => each.check(facts!).length > 0).map((each) => each.name)
+    expect(found).toEqual([name])
+  },
+)
 
 test.each<[string, RowFacts]>([
   [
@@ -77,7 +80,7 @@ test.each<[string, RowFacts]>([
   ['a record of the last moment of a killed node', factsWith({ unrecorded, killedMs: new Map([['n1', 5200]]) })],
   ['a 503 with a code', factsWith({ exchanges: [exchange({ status: 503, code: 'unavailable' })] })],
   ['an early expiry by a clock ahead', factsWith({ exchanges: [exchange({ status: 401 })], shifted: new Set(['n1']) })],
-])('no invariant is violated by %s', (_, facts) => {
+])('the chaos matrix reports no violated invariant for %s', (_, facts) => {
   expect(invariants.flatMap(({ check }) => check(facts))).toEqual([])
 })
 
@@ -87,7 +90,7 @@ test('the chaos matrix has at least 60 rows with distinct names', () => {
   expect(names.size).toBeGreaterThanOrEqual(60)
 })
 
-test('a seed determines the order of the rows and the random numbers of each row', () => {
+test('the seed of the chaos matrix determines the order of the rows and the random numbers of each row', () => {
   const names = matrix.map(({ name }) => name)
   const order = (seed: number) => new SeededRandom(seed, 'order').shuffled(names)
   expect(order(7)).toEqual(order(7))
@@ -98,7 +101,7 @@ test('a seed determines the order of the rows and the random numbers of each row
   expect(numbers('a')).not.toEqual(numbers('b'))
 })
 
-test('the result table names a violated invariant, and the command that repeats the row', () => {
+test('the result table of the chaos matrix names a violated invariant, and the command that repeats its row', () => {
   const result = {
     name: 'standalone.redis.kill',
     proof: 'redis (pid 7) SIGKILL, gone',

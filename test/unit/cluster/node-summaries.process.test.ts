@@ -37,7 +37,7 @@ function read(summaries: NodeSummaries<{ from: string }>): Promise<readonly obje
   return summaries.read()
 }
 
-test('a node that was killed is listed without a summary for a minute, and then no longer', async () => {
+test('the list of node summaries contains a killed node without a summary for one minute, and then omits it', async () => {
   members = ['k1', 'k2']
   const [own, killed] = [summariesOf('k1'), summariesOf('k2')]
   await Promise.all([own.publish(), killed.publish()])
@@ -54,7 +54,7 @@ test('a node that was killed is listed without a summary for a minute, and then 
   expect(await read(own)).toEqual([{ node: 'k1', body: { from: 'k1' } }])
 })
 
-test('a node that left the cluster is not listed', async () => {
+test('the list of node summaries omits a node that left the cluster', async () => {
   members = ['l1', 'l2']
   const [own, leaving] = [summariesOf('l1'), summariesOf('l2')]
   await Promise.all([own.publish(), leaving.publish()])
@@ -64,7 +64,7 @@ test('a node that left the cluster is not listed', async () => {
   expect(await read(own)).toEqual([{ node: 'l1', body: { from: 'l1' } }])
 })
 
-test('a node that returns with the same id is listed again', async () => {
+test('the list of node summaries contains a node again that left and returned with the same id', async () => {
   members = ['r1']
   await summariesOf('r2').close()
   members = ['r1', 'r2']
@@ -74,7 +74,7 @@ test('a node that returns with the same id is listed again', async () => {
   expect(await read(own)).toContainEqual({ node: 'r2', body: { from: 'r2' } })
 })
 
-test('callers within a second share one read of the summaries', async () => {
+test('callers within one second share one read of the node summaries from Redis', async () => {
   members = ['s1']
   const own = summariesOf('s1')
   await own.publish()
@@ -89,13 +89,13 @@ test.each([
   ['no JSON', '{'],
   ['of another version', '{"to":1}'],
   ['larger than 64 KiB', JSON.stringify({ from: 'x'.repeat(65 * 1024) })],
-])('a node is listed without a summary when its summary in Redis is %s', async (_, stored) => {
+])('the list of node summaries contains a node without a summary if its summary in Redis is %s', async (_, stored) => {
   members = ['v1', 'v2']
   await client.call('SET', link.keys.summary('limits', 'v2'), stored)
   expect(await read(summariesOf('v1'))).toContainEqual({ node: 'v2', body: undefined })
 })
 
-test('the summary of 5,000 busy routes is at most 64 KiB, lists the routes with trouble, and loses no request', async () => {
+test('the traffic summary of a node with 5,000 busy routes is at most 64 KiB, lists the routes with trouble, and counts every request', async () => {
   const traffic = new Traffic()
   const ids = Array.from({ length: 5000 }, (_, i) => `service-${i % 50}.route-${i}`)
   traffic.retain(ids)

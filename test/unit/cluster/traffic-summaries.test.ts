@@ -13,7 +13,7 @@ function bodyOf(routes: StoredRow[], more: Partial<StoredTraffic> = {}): StoredT
   return { atMs: 5, windowS: 100, step: 1000, routes, summed: 0, others: rowOf('', {}), ...more }
 }
 
-test('the rows of one route on two nodes are added, and the rate uses the window of each node', () => {
+test('the traffic of a cluster adds the rows of one route on two nodes, and calculates the rate with the time window of each node', () => {
   const a = rowOf('read', { admitted: 100, 'credential-missing': 2 }, { faults: 1, inFlight: 2, requests: [4, 5] })
   const b = rowOf('read', { admitted: 50 }, { inFlight: 1, requests: [7] })
   const { routes } = mergeTraffic([
@@ -30,7 +30,7 @@ test('the rows of one route on two nodes are added, and the rate uses the window
   expect([...row.series.requests.slice(-3)]).toEqual([0, 4 + 7, 5])
 })
 
-test('percentiles of merged nodes come from the sum of their buckets', () => {
+test('the traffic of a cluster calculates percentiles from the sum of the histogram buckets of its nodes', () => {
   const upstream = (at: number, count: number) => Array.from({ length: 16 }, (_, i) => (i === at ? count : 0))
   // Bucket 5 is 10 to 25 ms, bucket 9 is 250 to 500 ms.
   const fast = rowOf('read', { admitted: 94 }, { upstream: upstream(5, 94) })
@@ -44,20 +44,20 @@ test('percentiles of merged nodes come from the sum of their buckets', () => {
   expect(merged!.row.own).toBeUndefined()
 })
 
-test('a node with other buckets adds its requests, and not its times', () => {
+test('the traffic of a cluster counts the requests of a node with other histogram buckets, but ignores the durations of that node', () => {
   const other = rowOf('read', { admitted: 4 }, { upstream: [1, 2, 3] })
   const [merged] = mergeTraffic([{ node: 'a', body: bodyOf([other]) }]).routes
   expect(merged!.row.requests).toBe(4)
   expect(merged!.row.upstream).toBeUndefined()
 })
 
-test('a reason of another version counts as a request without a decision', () => {
+test('the traffic of a cluster counts requests with an unknown reason of another version, but adds them to no decision', () => {
   const [merged] = mergeTraffic([{ node: 'a', body: bodyOf([rowOf('read', { toString: 3, 'new-reason': 4 })]) }]).routes
   expect(merged!.row.requests).toBe(7)
   expect(merged!.row.decided('refused')).toBe(0)
 })
 
-test('a node without a summary is listed without a time', () => {
+test('the traffic of a cluster lists a node without a traffic summary without a time', () => {
   const { nodes, routes } = mergeTraffic([
     { node: 'a', body: bodyOf([], { summed: 3, others: rowOf('', { admitted: 9 }) }) },
     { node: 'b', body: undefined },
@@ -69,7 +69,7 @@ test('a node without a summary is listed without a time', () => {
   expect(routes).toEqual([])
 })
 
-test('routes with failures of the gate come first, then those with 5xx, then those with the greatest refused share', () => {
+test('the traffic of a cluster lists routes with failures of the gate first, then routes with 5xx, then routes with the greatest share of refusals', () => {
   const rows = [
     { route: 'busy', failed: 0, faults: 0, refused: 0, requests: 1000 },
     { route: 'half', failed: 0, faults: 0, refused: 5, requests: 10 },

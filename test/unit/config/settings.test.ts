@@ -404,7 +404,7 @@ test('the settings of a cluster policy require Redis and a key that authenticate
   ])
 })
 
-test('an unreadable key of keys.policy is the only error of settings with policy.source: cluster that name the key', () => {
+test('in settings with policy.source: cluster, an unreadable key of keys.policy is reported once, without an error that a policy key is missing', () => {
   const keys = { policy: [{ id: 'p1', secret: { env: 'UNSET' } }] }
   const file = { policy: { source: 'cluster', copy: 'y' }, redis: { url: 'redis://a' }, keys }
 

@@ -9,7 +9,7 @@ test.each([
   ['/exchanges/:id', '/exchanges/a%2Fb', { id: 'a/b' }],
   ['/exchanges/:id', '/exchanges/', undefined],
   ['/exchanges/:id', '/exchanges/%zz', undefined],
-])('the template %s and the path %s match as %j', (template, path, found) => {
+])('the console matches the view path %s with the path %s as %j (undefined: no match)', (template, path, found) => {
   expect(matchPath(template, path)).toEqual(found)
 })
 
@@ -18,19 +18,19 @@ const views = [
   { title: 'Exchange', path: '/exchanges/:id' },
 ]
 
-test('a search for a request id of a node opens its exchange first', () => {
+test('the console search for a request id offers the exchange with this request id first', () => {
   expect(searchChoices(' 8kQz01Ab-1x ', views)[0]).toEqual({
     label: 'Exchange with this request id',
     to: '/exchanges/8kQz01Ab-1x',
   })
 })
 
-test('a search for the name of a view offers the view first, and never a view with parameters', () => {
+test('the console search for the name of a view offers this view first, and never a view with parameters', () => {
   expect(searchChoices('li', views)[0]!.to).toBe('/live')
   expect(searchChoices('exch', views).map(({ to }) => to)).not.toContain('/exchanges/:id')
 })
 
-test('a search for a text that is no request id offers subject, route and client, each encoded', () => {
+test('the console search for a text that is no request id offers the text as subject, route and client, percent-encoded', () => {
   expect(searchChoices('a&b=c d', views).map(({ to }) => to)).toEqual([
     '/live?subject=a%26b%3Dc+d',
     '/live?route=a%26b%3Dc+d',
@@ -39,6 +39,6 @@ test('a search for a text that is no request id offers subject, route and client
   expect(searchChoices('  ', views)).toEqual([])
 })
 
-test('the path of an exchange encodes the request id', () => {
+test('the console encodes the request id in the path of an exchange', () => {
   expect(exchangePath('a/../b?c')).toBe('/exchanges/a%2F..%2Fb%3Fc')
 })

@@ -10,7 +10,7 @@ import { chosenSessions, sessionListQuery } from '../../../gateway/console/text/
 
 const receipt = { position: '1000-2', acknowledged: [{ node: 'a', ms: 3 }], missing: ['b', 'c', 'd'] }
 
-test('a receipt shows a late node as applied once its position is not before the order', () => {
+test('the console shows a node that had not acknowledged a revocation as applied once the node has read the event log up to the revocation', () => {
   const nodes = [
     { id: 'a', position: '1000-1' },
     { id: 'b', position: '1000-2' },
@@ -28,11 +28,14 @@ test.each([
   ['1001-0', 'applied'],
   ['1000-10', 'applied'],
   ['999-9', 'waiting'],
-])('a receipt at 1000-2 shows a late node at %s as %s', (position, state) => {
-  expect(receiptRows({ ...receipt, acknowledged: [], missing: ['b'] }, [{ id: 'b', position }])[0]!.state).toBe(state)
-})
+])(
+  'for a revocation at position 1000-2, the console shows a node that has read the event log up to %s as %s',
+  (position, state) => {
+    expect(receiptRows({ ...receipt, acknowledged: [], missing: ['b'] }, [{ id: 'b', position }])[0]!.state).toBe(state)
+  },
+)
 
-test('a receipt shows a late node as waiting while the positions of the nodes are unknown', () => {
+test('the console shows nodes that have not acknowledged a revocation as waiting while their event log positions are unknown', () => {
   expect(receiptRows(receipt, undefined).map(({ state }) => state)).toEqual([
     'acknowledged',
     'waiting',
@@ -43,7 +46,7 @@ test('a receipt shows a late node as waiting while the positions of the nodes ar
 
 const form: RevocationForm = { kind: 'subject', id: 'alice', token: '', issuer: '', before: '' }
 
-test('a form of a revocation becomes a body with the members of its kind only', () => {
+test('the console sends only the members of the chosen revocation kind to the admin API', () => {
   const stray = { ...form, token: 't', issuer: 'main', before: '2030-01-31T12:00:00Z' }
   expect(revocationBody(form)).toEqual({ kind: 'subject', id: 'alice' })
   expect(revocationBody(stray, 'left')).toEqual({ kind: 'subject', id: 'alice', issuer: 'main', reason: 'left' })
@@ -60,11 +63,11 @@ test.each([
   { ...form, kind: 'token' as const },
   { ...form, kind: 'issuer' as const, issuer: 'main' },
   { ...form, kind: 'issuer' as const, before: '2030-01-31T12:00:00Z' },
-])('the form %j has no body, because a value is missing', (incomplete) => {
+])('the console sends no revocation for the incomplete form %j', (incomplete) => {
   expect(revocationBody(incomplete)).toBeUndefined()
 })
 
-test('the command of a revocation reads a token from standard input and quotes other values', () => {
+test('the CLI command that the console shows for a revocation reads a token from standard input and quotes other values', () => {
   expect(revocationCommand({ ...form, id: "a'b" })).toBe(`gatehouse revoke --subject 'a'\\''b'`)
   expect(revocationCommand({ ...form, kind: 'token', issuer: 'main' })).toBe('gatehouse revoke --token - --issuer main')
   expect(revocationCommand({ ...form, kind: 'issuer', issuer: 'main', before: '2030' })).toBe(
@@ -72,7 +75,7 @@ test('the command of a revocation reads a token from standard input and quotes o
   )
 })
 
-test('an unknown kind in the address of a revocation becomes a revocation of a subject', () => {
+test('the console opens the form for a subject if the page address names an unknown kind of revocation', () => {
   expect(revocationKind('everything')).toBe('subject')
   expect(revocationKind('jti')).toBe('jti')
 })
@@ -83,11 +86,14 @@ test.each([
   ['subject=alice&issuer=main', { subject: 'alice', issuer: 'main' }],
   ['device=d&issuer=main', { device: 'd' }],
   ['subject=alice&device=d', undefined],
-])('the filters %s select %j to end together', (query, chosen) => {
-  expect(chosenSessions(new URLSearchParams(query))).toEqual(chosen)
-})
+])(
+  'with the filters "%s" of the session list, the console offers to end these sessions together: %j (undefined: none)',
+  (query, chosen) => {
+    expect(chosenSessions(new URLSearchParams(query))).toEqual(chosen)
+  },
+)
 
-test('the list of sessions has pages only without a selected session, device or subject', () => {
+test('the console requests further pages of the session list only if no session, device or subject is selected', () => {
   expect(sessionListQuery(new URLSearchParams('issuer=main&after=x'))).toEqual({ issuer: 'main', after: 'x' })
   expect(sessionListQuery(new URLSearchParams('subject=alice&after=x'))).toEqual({ subject: 'alice' })
 })

@@ -24,9 +24,12 @@ test.each([
   ['with expires_in beyond every date', { ...good, expires_in: 1e300 }, undefined],
   ['that is a JWT without expires_in', { ...good, access_token: jwt }, 2_000_000],
   ['with token_type N_A (RFC 8693 §2.2.1)', { ...good, token_type: 'N_A', expires_in: 1 }, askedMs + 1000],
-])('the expiry of a token in a token response %s is read as expected', (_, body, expiresAtMs) => {
-  expect(read(body)).toEqual({ token: (body as typeof good).access_token, expiresAtMs })
-})
+])(
+  'the expiry of a token in a token response %s is $2 (ms since the Unix epoch; undefined: unknown)',
+  (_, body, expiresAtMs) => {
+    expect(read(body)).toEqual({ token: (body as typeof good).access_token, expiresAtMs })
+  },
+)
 
 test.each([
   [

@@ -59,9 +59,12 @@ test.each([
       expect.stringContaining('this process seals with it'),
     ],
   },
-])('the problems that a reload with $change reports are as expected', async ({ next, neededUntilMs, problems }) => {
-  expect(await check(next, neededUntilMs)).toEqual(problems)
-})
+])(
+  'a reload with $change reports each lacking or changed key that is still in use, with the remedy',
+  async ({ next, neededUntilMs, problems }) => {
+    expect(await check(next, neededUntilMs)).toEqual(problems)
+  },
+)
 
 test('a reload that drops a key is rejected when it cannot be determined whether the key is in use', async () => {
   const keyRings = new KeyRings(keysOf([key('k1'), key('k2')]))

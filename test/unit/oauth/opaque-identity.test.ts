@@ -23,9 +23,12 @@ test.each([
   ['another exp', { exp: 2001 }],
   ['another scope', { scope: 'b' }],
   ['subject and client exchanged', { sub: 'web', client_id: 'alice' }],
-])('an introspection response with %s has a different identity (by which opaque tokens are revoked)', (_, changes) => {
-  expect(answerIdentity({ ...claims, ...changes })).not.toBe(answerIdentity(claims))
-})
+])(
+  'two introspection responses that differ in %s have different identities (by which opaque tokens are revoked)',
+  (_, changes) => {
+    expect(answerIdentity({ ...claims, ...changes })).not.toBe(answerIdentity(claims))
+  },
+)
 
 test.each([
   ['iat', { iat: undefined }],

@@ -33,7 +33,7 @@ test.each([
     other,
   ],
 ])(
-  'whether an access token with %s belongs to the user of the ID token (subject_claim %s) is decided as expected',
+  'whether an access token with %s belongs to the user of the ID token (subject_claim %s): $3 (undefined: yes)',
   (_, changes, subjectClaim, flaw) => {
     const rules = rulesOf({ login: { ...publicClient, subjectClaim } })
     const found = flawInPair(unsigned({ alg: 'ES256' }, claimsOf(changes)), identity, rules)

@@ -106,7 +106,7 @@ test.each<[string, string, string[]]>([
     policyWith({ certificate: { issuer: 'https://idp.test' } }),
     ['GH_CONFIG_VALUE services.s.routes[0].require.certificate.issuer'],
   ],
-])('the policy compiler reports the expected problems for a policy with %s', (_, policy, expected) => {
+])('the policy compiler reports these problems for a policy with %s: $2', (_, policy, expected) => {
   const found = problemsOf(() => snapshotOf(policy)).map(({ code, path }) => `${code} ${path}`)
 
   expect(found).toEqual(expected)
@@ -126,7 +126,7 @@ test.each<[string, object, readonly [name: string, trustDomain?: string][] | und
     /names no issuer, and tls.client.ca has several/,
   ],
 ])(
-  'the comparison of the settings with a policy that requires %s finds the expected problems',
+  'with %s, the comparison of a certificate requirement with tls.client of the settings finds the problem $3 (undefined: none)',
   (_, certificate, cas, message) => {
     for (const require of [{ certificate }, { not: { certificate } }]) {
       const files = { cas: cas?.map(([name, trustDomain]) => ({ name, trustDomain, file: '' })) ?? [], crlFiles: [] }

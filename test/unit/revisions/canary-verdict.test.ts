@@ -46,7 +46,7 @@ test.each([
   ['fewer refusals than before', rows(counts(200), counts(200, 200)), over, 'promoted'],
   ['faults above their limit, which is the lower one', rows(counts(10_000, 0, 80), counts(10_000)), over, 'withdrawn'],
   ['no node left that tries the revision', rows(counts(500), counts(500)), { ...running, isTried: false }, 'undecided'],
-] as const)('the verdict on a policy canary with %s is as expected (case %#)', (_, compared, facts, outcome) => {
+] as const)('the verdict on a policy canary with %s is: $3 (case %#)', (_, compared, facts, outcome) => {
   expect(canaryVerdict(compared, canary, facts).outcome).toBe(outcome)
 })
 

@@ -63,7 +63,7 @@ async function pagesOf(issuers: readonly string[], limit: number): Promise<(read
   return pages
 }
 
-test('pages of the session list have every session of the issuers once, also when more sessions than a page end in the same millisecond', async () => {
+test('the pages of the session list contain every session of the issuers once, also if more sessions than fit on a page end in the same millisecond', async () => {
   const issuers = [newIssuer(), newIssuer(), newIssuer()]
   const endMs = Date.now() + 600_000
   const ids = Array.from({ length: 7 }, newId)
@@ -77,7 +77,7 @@ test('pages of the session list have every session of the issuers once, also whe
   expect(pages.flat().toSorted()).toEqual([...ids, ...others.map(({ id }) => id)].toSorted())
 })
 
-test('a page of the session list begins after a session that was removed meanwhile, among sessions with the same end, and never before the present', async () => {
+test('the next page of the session list starts at the right session although the last session of the page before was removed', async () => {
   const issuer = newIssuer()
   const endMs = Date.now() + 600_000
   const ids = Array.from({ length: 9 }, newId).toSorted()
@@ -94,7 +94,7 @@ test('a page of the session list begins after a session that was removed meanwhi
   expect((await index.page([issuer], 100, { issuer: name, endMs: endMs + 1, id: ids[0]! })).ids).toEqual([])
 })
 
-test('more new entries of the session list than one write takes are all written', async () => {
+test('all new entries of the session list are written, also if they are more than one Redis command takes', async () => {
   const [issuer, other] = [newIssuer(), newIssuer()]
   for (let i = 0; i < 1201; i++) index.add(aSession(issuer))
   index.add(aSession(other))
@@ -102,7 +102,7 @@ test('more new entries of the session list than one write takes are all written'
   await until('the entry of the other issuer is written', async () => (await index.count(other)) === 1)
 })
 
-test('a page of the session list that ends with the last session has no next page', async () => {
+test('a page of the session list that ends with the last session names no next page', async () => {
   const issuer = newIssuer()
   for (let i = 0; i < 4; i++) await add(aSession(issuer))
   expect((await pagesOf([issuer], 2)).map(({ length }) => length)).toEqual([2, 2])
@@ -121,7 +121,7 @@ test('a session that is used between two pages of the session list is on a later
   expect((await index.page([issuer], 5, next)).ids).toEqual([third, second])
 })
 
-test('the number of sessions counts an entry until its idle time-out or absolute end, and the next entry removes it', async () => {
+test('the number of sessions includes a session until its idle time-out or absolute end, and the next new session removes its entry', async () => {
   const issuer = newIssuer()
   const ended = newId()
   await link.store.call('ZADD', keyOf(issuer), Date.now() - 1, ended)
@@ -136,7 +136,7 @@ test('the number of sessions counts an entry until its idle time-out or absolute
   expect(Number(await link.store.call('PTTL', keyOf(issuer)))).toBeGreaterThan(0)
 })
 
-test('a trim of the session list removes the entries of ended sessions, without a login or use', async () => {
+test('trimming the session list removes the entries of ended sessions, without a login or a use of a session', async () => {
   const issuer = newIssuer()
   const key = keyOf(issuer)
   await index.trim(issuer)
@@ -150,7 +150,7 @@ test('a trim of the session list removes the entries of ended sessions, without 
   expect(await link.store.call('EXISTS', key)).toBe(0)
 })
 
-test('a removed session is not in the session list, whatever other list it was found in', async () => {
+test('a session that is removed through the list of its subject, device or sid disappears from the list of all sessions too', async () => {
   const session = aSession(newIssuer())
   await store.create(session, Date.now())
   await add(session)

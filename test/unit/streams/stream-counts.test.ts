@@ -40,7 +40,7 @@ test.each<
     undefined,
   ],
 ])(
-  'the limit of streams per %s refuses a second stream as expected, until the first one ends',
+  'with a limit of one stream per %s, a second stream before the end of the first one is refused with $4 (undefined: permitted)',
   (_, limits, first, second, reason) => {
     const counts = new StreamCounts(limits)
     expect(counts.take(first)).toBe(undefined)

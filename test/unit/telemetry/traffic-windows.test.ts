@@ -46,7 +46,7 @@ function reasonsIn({ routes }: RecentTraffic, route = 'orders'): Record<string, 
   return Object.fromEntries(trafficLayout.reasons.flatMap((name, i) => (counts[i]! > 0 ? [[name, counts[i]!]] : [])))
 }
 
-test('each point of a series has the exchanges of its step, and those that were refused, failed or got a 5xx of the service', () => {
+test('each point of a traffic series has the exchanges of one step, and how many of them were refused, failed or got a 5xx from the service', () => {
   count('admitted', 200)
   count('admitted', 503)
   count('credential-missing', 401)
@@ -58,7 +58,7 @@ test('each point of a series has the exchanges of its step, and those that were 
   expect(trouble.slice(-3)).toEqual([2, 0, 1])
 })
 
-test('a reading after several steps spreads its exchanges over these steps', () => {
+test('if a node reads its traffic counters after several steps, the traffic series spreads the exchanges over these steps', () => {
   count('admitted', 200)
   afterStep()
   for (let i = 0; i < 7; i++) count('admitted', 200)
@@ -66,7 +66,7 @@ test('a reading after several steps spreads its exchanges over these steps', () 
   expect(seriesIn(afterStep()).requests.slice(-4)).toEqual([1, 2, 2, 3])
 })
 
-test('the window has the exchanges since the start of the previous minute', () => {
+test('the traffic window of a node contains the exchanges since the start of the previous minute', () => {
   count('admitted', 200)
   expect(reasonsIn(afterStep())).toEqual({ admitted: 1 })
   nowMs += MINUTE
@@ -84,7 +84,7 @@ test('the window has the exchanges since the start of the previous minute', () =
   expect(seriesIn(recent).trouble.slice(-2)).toEqual([0, 1])
 })
 
-test('a route without an exchange in 2 minutes is left out, and returns with its new exchanges only', () => {
+test('the traffic of a node omits a route without an exchange in the last 2 minutes; later exchanges of the route are counted from 0', () => {
   count('admitted', 200)
   afterStep()
   for (let i = 0; i < 61; i++) afterStep()
@@ -93,7 +93,7 @@ test('a route without an exchange in 2 minutes is left out, and returns with its
   expect(reasonsIn(afterStep())).toEqual({ 'credential-missing': 1 })
 })
 
-test('exchanges without a route and removed routes are counted like others', () => {
+test('the traffic of a node counts exchanges without a route, and exchanges of removed routes', () => {
   count('route-unknown', 404, '')
   count('admitted', 200)
   expect(reasonsIn(afterStep(), '')).toEqual({ 'route-unknown': 1 })

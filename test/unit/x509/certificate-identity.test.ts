@@ -65,7 +65,7 @@ test.each<[title: string, ClientNames, typeof mesh | typeof partner, string[] | 
   ['an e-mail address', { emails: ['ops@example.org'] }, partner, ['x509:partner', 'ops@example.org']],
   ['a wildcard alone', { dns: ['*.example'] }, partner, undefined],
   ['S-085: a common name alone', { commonName: 'orders.example' }, partner, undefined],
-])('the identity of a client certificate with %s is read as expected', async (_, names, of, expected) => {
+])('the identity of a client certificate with %s is $3 (undefined: none)', async (_, names, of, expected) => {
   expect(await identity(names, of)).toEqual(expected)
 })
 
