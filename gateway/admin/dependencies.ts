@@ -67,7 +67,7 @@ export interface NodeView {
   readonly warnings: readonly string[]
 }
 
-/** Counters of the HTTP/2 listener. */
+/** Counters of the HTTP/2 listener (`listen_h2`). */
 export interface Http2Reading {
   /** Number of open HTTP/2 connections of clients. `streams`: number of requests in progress. */
   readonly sessions: number
@@ -95,7 +95,7 @@ export interface UpstreamView {
   /** Number of open connections from this node to the upstream. */
   readonly connections: number
   readonly resting: boolean
-  /** Weight of the upstream, which its addresses share. */
+  /** Weight of the upstream in the policy. The addresses of its name share the weight. */
   readonly weight: number
   /** Number of calls in progress to the upstream. */
   readonly calls: number

@@ -17,18 +17,22 @@ const route = z.strictObject({
   public: z.boolean(),
   keys: z
     .array(z.strictObject({ key: z.string(), effect, before: value, after: value }))
-    .describe('Keys with another effective value.'),
+    .describe('Keys of the route that have another effective value in the new policy.'),
   takes: z
     .array(z.strictObject({ from: z.string().nullable(), effect }))
-    .describe('Other routes whose requests the route matches now; `null` for requests that matched no route.'),
+    .describe(
+      'Other routes of the old policy whose requests this route now matches; `null`: requests that matched no route.',
+    ),
   loses: z
     .array(z.string().nullable())
-    .describe('Routes that match requests of the route now; `null` for requests that match no route now.'),
+    .describe(
+      'Routes of the new policy that now match requests of this route; `null`: requests that now match no route.',
+    ),
 })
 
 const entries = z.array(
   z.strictObject({
-    place: z.string().describe('Path of the entry, such as `services.orders.limits[burst]`.'),
+    place: z.string().describe('Path of the changed entry in the policy, such as `services.orders.limits[burst]`.'),
     change: z.enum(['added', 'removed', 'wider', 'narrower', 'changed']),
     widens: z.boolean(),
     before: value,
@@ -38,10 +42,14 @@ const entries = z.array(
 
 /** Schema of the difference of two policies by their effect: the members of `PolicyDifference`. */
 export const policyDifference = {
-  equal: z.boolean().describe('Whether both policies have the same effect. All lists are then empty.'),
+  equal: z
+    .boolean()
+    .describe('Whether the old and the new policy have the same effect. All lists of differences are then empty.'),
   widens: z
     .boolean()
-    .describe('False: the new policy admits no request and exceeds no limit of the old one. True: it may do so.'),
+    .describe(
+      'False: the new policy admits no request that the old policy rejects or rate-limits. True: it may do so.',
+    ),
   routes: z.array(route),
   limits: entries,
   credentials: entries,

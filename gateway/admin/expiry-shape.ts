@@ -7,7 +7,7 @@ const kinds = Object.keys(expiryKinds) as [ExpiryKind, ...ExpiryKind[]]
 export const expiryShape = z.strictObject({
   kind: z.enum(kinds),
   name: z.string(),
-  expires_at: z.string().describe('Time of the end (RFC 3339).'),
+  expires_at: z.string().describe('Time at which the certificate, secret, key or token expires (RFC 3339).'),
   routine: z
     .boolean()
     .describe(

@@ -9,7 +9,7 @@ const fields = z.array(z.tuple([z.string(), z.string()]))
 const route = z.strictObject({
   id: z.string(),
   service: z.string(),
-  host: z.string().nullable().describe('Host pattern in the policy; null matches every host.'),
+  host: z.string().nullable().describe('Host pattern of the route; null: the route matches every host.'),
   path: z.string(),
   methods: z.array(z.string()),
 })
@@ -21,7 +21,10 @@ const token = z.strictObject({
       check: z.enum(['form', 'introspection', 'issuer', 'header', 'claims', 'signature', 'possession', 'accepted']),
       verdict: checkVerdict,
       reason: reason.nullable(),
-      detail: z.string().nullable().describe('Values that were compared. Never contains any part of the token text.'),
+      detail: z
+        .string()
+        .nullable()
+        .describe('Values that the check compared. Never contains any part of the token text.'),
     }),
   ),
   ignored_keys: z
@@ -70,7 +73,10 @@ const limit = z.strictObject({
     .record(z.string(), z.unknown())
     .nullable()
     .describe('Key of the window that would count the request; null when an earlier phase ended the request.'),
-  requests: z.number().nullable().describe('Maximum number of requests; null for a limit that counts messages.'),
+  requests: z
+    .number()
+    .nullable()
+    .describe('Maximum number of requests in the window; null for a limit that counts messages.'),
   messages: z
     .number()
     .nullable()
@@ -95,7 +101,7 @@ const service = z.strictObject({
   fields: z.array(
     z.strictObject({
       name: z.string(),
-      value: z.string().nullable().describe('Value of the field; null when the value is hidden.'),
+      value: z.string().nullable().describe('Value of the header field; null when the value is hidden.'),
       from: z.enum(['gate', 'client']),
     }),
   ),

@@ -15,8 +15,8 @@ const name = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, {
 export const policyFilesBody = z
   .array(
     z.strictObject({
-      name: name.describe('Name of the file without folder, such as `orders.yaml`.'),
-      text: z.string().describe('Content of the file.'),
+      name: name.describe('Name of the policy file without folder, such as `orders.yaml`.'),
+      text: z.string().describe('Text of the policy file.'),
     }),
   )
   .min(1)
@@ -38,7 +38,7 @@ export const changeBody = {
     .string()
     .regex(/^[^\p{Cc}\u2028\u2029]{1,500}$/u, { error: 'must be 1 to 500 characters without line breaks' })
     .optional()
-    .describe('Reason of the change, stored in the revision.'),
+    .describe('Reason of the policy change, stored in the new revision.'),
   wait_ms: z
     .int()
     .min(0)
@@ -48,8 +48,8 @@ export const changeBody = {
 } as const
 
 const receipt = {
-  id: z.string().describe('Id of the change.'),
-  number: z.int().describe('Number of the new revision.'),
+  id: z.string().describe('Id of the policy change.'),
+  number: z.int().describe('Number of the new policy revision.'),
   sequence: z
     .int()
     .describe('Number of the activation of the revision. Each activation has a higher number than all earlier ones.'),
@@ -77,7 +77,9 @@ export const policyChange = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('activated'), ...receipt }),
   z.strictObject({
     outcome: z.literal('unchanged'),
-    number: z.int().describe('Number of the active revision, which has the same files.'),
+    number: z
+      .int()
+      .describe('Number of the active policy revision, which has the same files: the call changed nothing.'),
   }),
 ])
 
@@ -85,7 +87,7 @@ export const policyChange = z.discriminatedUnion('outcome', [
 export const ownerProblem = z.strictObject({
   code: z.literal('GH_POLICY_NOT_GRANTED'),
   message: z.string(),
-  path: z.string().describe('Place in the policy. Routes are named by their ids.'),
+  path: z.string().describe('Path of the refused change in the policy. Routes are named by their ids.'),
   file: z.string().optional(),
   line: z.int().optional(),
   column: z.int().optional(),
@@ -104,11 +106,11 @@ export const policyApplication = z.discriminatedUnion('outcome', [
 
 /** Schemas of the members of a policy revision, without its files. */
 export const revisionFacts = {
-  number: z.int().describe('Number of the revision, from 1. A number is never used again.'),
-  hash: z.string().describe('SHA-256 of the files with their names, in hexadecimal.'),
+  number: z.int().describe('Number of the policy revision, from 1. A number is never used again.'),
+  hash: z.string().describe('SHA-256 of the policy files with their names, in hexadecimal.'),
   author: z.string().describe('Subject of the token of the caller that made the revision.'),
-  message: z.string().describe('Reason of the change; empty when none was given.'),
-  time: z.string().describe('Time of creation (RFC 3339).'),
+  message: z.string().describe('Reason of the policy change; empty when none was given.'),
+  time: z.string().describe('Time at which the revision was created (RFC 3339).'),
 } as const
 
 export const exampleFiles = [{ name: 'orders.yaml', text: 'version: 1\nservices: …\n' }] as const

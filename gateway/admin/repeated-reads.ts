@@ -1,11 +1,14 @@
 /** Time for which equal reads of the console are only counted after a recorded one, ms. */
 const REPEAT_MS = 60_000
-/** Maximum number of different reads that are remembered. */
+/**
+ * Maximum number of different admin API reads whose repetitions are counted. Beyond it, the oldest read gets a new
+ * audit record.
+ */
 const READS_MAX = 1024
 
 interface RecordedRead {
   readonly recordedAtMs: number
-  /** Number of equal reads since then. */
+  /** Number of equal reads since the audit record. */
   repeats: number
 }
 

@@ -25,13 +25,13 @@ const comparedRoute = z.strictObject({
 })
 
 export const runningRollout = z.strictObject({
-  number: z.int().describe('Number of the revision that some nodes try.'),
+  number: z.int().describe('Number of the policy revision that some nodes try.'),
   base: z.int().describe('Number of the active revision, which the other nodes enforce.'),
   sequence: z.int().describe('Number of the activation with which the rollout began.'),
   author: z.string(),
   message: z.string(),
-  started: z.string().describe('Start (RFC 3339).'),
-  ends: z.string().describe('End of the comparison (RFC 3339).'),
+  started: z.string().describe('Time at which the rollout started (RFC 3339).'),
+  ends: z.string().describe('Time at which the comparison of the nodes ends (RFC 3339).'),
   left_s: z.number().describe('Time until the end of the comparison, s; 0 when the end has passed.'),
   max_faults_percent: z.number(),
   max_new_denials_percent: z.number(),
@@ -41,7 +41,7 @@ export const runningRollout = z.strictObject({
         node: z.string(),
         state: z
           .enum(['starting', 'enforces', 'unable', 'gone'])
-          .describe('`unable`: the node cannot enforce the revision. `gone`: it has stopped or was restarted.'),
+          .describe('`unable`: the node cannot enforce the revision. `gone`: the node has stopped or was restarted.'),
         problem: z.string().nullable(),
       }),
     )
@@ -61,8 +61,8 @@ export const rolloutOutcome = z.strictObject({
       '`undecided`: withdrawn, because a compared route had less than 100 requests on a side, or the canary nodes stopped or restarted.',
     ),
   why: z.string().describe('Cause of the end of the rollout, with route and figures.'),
-  number: z.int().describe('Number of the revision that was tried.'),
-  base: z.int().describe('Number of the revision that was active.'),
+  number: z.int().describe('Number of the policy revision that the rollout tried.'),
+  base: z.int().describe('Number of the policy revision that the other nodes enforced.'),
   sequence: z.int().describe('Number of the activation with which the rollout began.'),
   author: z.string().describe('Caller that started the rollout.'),
   by: z.string().describe('Caller or node that ended the rollout.'),
@@ -74,7 +74,7 @@ export const endBody = z.strictObject({
   number: revisionNumber
     .optional()
     .describe(
-      'Number of the tried revision. If another rollout runs, the reply is 409. Default: any rollout is ended.',
+      'Number of the policy revision that the rollout tries. If another rollout runs, the reply is 409. Default: any rollout.',
     ),
   wait_ms: changeBody.wait_ms,
 })

@@ -34,8 +34,8 @@ export const drainShape = z.strictObject({
 export const drainOutcome = {
   upstreams: z
     .array(z.strictObject({ service: z.string(), upstream: z.string() }))
-    .describe('Upstreams of the change.'),
-  acknowledged: z.array(z.string()).describe('Nodes that have applied the change.'),
+    .describe('Upstreams whose drain the call changed.'),
+  acknowledged: z.array(z.string()).describe('Nodes that have applied the change of the drain.'),
   missing: z
     .array(z.string())
     .describe(

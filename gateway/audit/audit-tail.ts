@@ -18,7 +18,7 @@ export const VIEWER_RECORDS_PER_S = 50
 const WAITING_MAX = 100
 /** Pause between two reads of the log without new records, ms. */
 const POLL_MS = 250
-/** Pause after a failure of Redis, ms. */
+/** Pause after a failed read of the audit log from Redis, ms. */
 const RETRY_MS = 1000
 /** Maximum number of log entries that one read returns. */
 const READ_ENTRIES = 20
@@ -131,7 +131,7 @@ export class AuditTail {
     this.#now = now
   }
 
-  /** Number of reads of the log since the start of the node. */
+  /** Number of reads of the audit log for all viewers since the start of the node. */
   get reads(): number {
     return this.#reads
   }
@@ -155,14 +155,14 @@ export class AuditTail {
 
   async #begin(): Promise<void> {
     const places = await endOfLog(this.#readers)
-    // Another viewer may have begun in the meantime.
+    // Another viewer may have started the read loop in the meantime.
     if (this.#isReading) return
     this.#places = [...places]
     this.#isReading = true
     void this.#task.run(() => this.#read())
   }
 
-  /** Reads the log while it has viewers. */
+  /** Reads the audit log, and passes new records to the viewers, until the last viewer leaves. */
   async #read(): Promise<void> {
     while (this.#viewers.size > 0) {
       try {
@@ -176,7 +176,7 @@ export class AuditTail {
     this.#isReading = false
   }
 
-  /** @returns whether the log had new entries */
+  /** @returns whether the audit log had new entries */
   async #readOnce(): Promise<boolean> {
     let found = false
     for (const [shard, reader] of this.#readers.entries()) {

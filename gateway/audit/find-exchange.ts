@@ -19,7 +19,7 @@ const RECORDS_MAX = 20
  */
 export const batchChecks = ['authentic', 'unchanged', 'altered'] as const
 
-/** Audit record of an exchange, with its place in the log. */
+/** Audit record of an exchange, with its place in the audit log. */
 export interface FoundRecord {
   readonly record: AuditRecord
   readonly shard: number
@@ -65,7 +65,7 @@ function recordsIn(entry: LogEntry, matcher: RecordMatcher): AuditRecord[] {
 }
 
 function placed(record: AuditRecord, shard: number, { id, batch }: LogEntry, keys: readonly AuditKey[]): FoundRecord {
-  // An entry with records has a batch.
+  // An entry of the audit log with records always has a sealed batch.
   if (typeof batch === 'string') throw new Error(`entry ${id} has records and no batch`)
   const { seal, packed } = batch
   const lines = unpackLines(packed)

@@ -7,7 +7,7 @@ export interface RecordFilter {
   /** Start of the time range of records, ms since the epoch. */
   readonly sinceMs?: number | undefined
   readonly untilMs?: number | undefined
-  /** Beginning of `url.path`. */
+  /** Text with which `url.path` of a record must begin. */
   readonly pathPrefix?: string | undefined
 }
 

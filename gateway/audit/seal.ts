@@ -4,7 +4,7 @@ import { z } from 'zod'
 /** Key for the HMAC of the seals of audit batches. Without this key, no seal can be made that passes verification. */
 export interface AuditKey {
   readonly id: string
-  /** Key of the HMAC: 32 random bytes. */
+  /** Audit key, with which seals are authenticated (HMAC): 32 random bytes. */
   readonly secret: Uint8Array
 }
 

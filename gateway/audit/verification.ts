@@ -82,7 +82,7 @@ const nothingKnown: LogSurroundings = { trimmed: new Map(), running: new Set(), 
 const FINDINGS_MAX = 1000
 const LINE_FEED = 10
 
-/** A batch that was read, as a link of an audit chain. */
+/** A sealed batch that the verification has read, as a link of its audit chain. */
 interface Link {
   readonly first: number
   readonly last: number

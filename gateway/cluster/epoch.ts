@@ -46,7 +46,7 @@ export class Epoch {
   #known = ''
   /** Epoch id that an earlier process of this node wrote to disk; `''` if the disk has no such id. */
   readonly #remembered: string
-  /** Epoch id that is in the epoch file on disk now. */
+  /** Id of the cluster epoch that the epoch file on disk contains now. */
   #remembers = ''
 
   /** @throws {Error} when the epoch file cannot be read */

@@ -41,7 +41,10 @@ export class Freshness {
     this.#vouchedMs = vouchedMs
   }
 
-  /** Time at which the last recorded read of the event log was sent, by both clocks. */
+  /**
+   * Time at which the newest applied read of the event log was sent: `at` by the monotonic clock, `wallMs` by the wall
+   * clock, ms.
+   */
   get lastRead(): ReadTime {
     return { at: this.#sentAt, wallMs: this.#sentWallMs }
   }

@@ -7,7 +7,7 @@ export interface MemberListing {
   /** Kinds of cluster events that the node applies. */
   readonly eventKinds: readonly string[]
   readonly id: string
-  /** host:port of the node's data plane. */
+  /** Address of the node's data plane, `host:port`. */
   readonly address: string
   readonly version: string
   /** Hash of the policy revision that the node uses. */
@@ -22,7 +22,7 @@ export interface MemberListing {
   readonly policy_failed: number | null
   /** True while the node tries the revision as a canary, before the other nodes enforce it. */
   readonly policy_canary: boolean
-  /** Position of the last event that the node applied. */
+  /** Position in the event log of the last event that the node has applied. */
   readonly position: Position
   /** Time between the node's last applied event and the newest event in the log, ms. */
   readonly lag_ms: number

@@ -75,7 +75,7 @@ export class NodeSummaries<Body> {
   readonly #named = new Map<string, number>()
   /** Resolved when the latest summary is written, also after a failure. */
   #publishing: Promise<void> = Promise.resolve()
-  /** Duration of the last summary, ms. */
+  /** Time that the node needed to make its last summary, ms. */
   #tookMs = 0
   #shared: { readonly atMs: number; readonly summaries: Promise<readonly NodeSummary<Body>[]> } | undefined
 

@@ -3,7 +3,7 @@
  * stores the state outside the event log, because the log keeps events only for a limited time.
  */
 export interface SharedState {
-  /** Kinds of events that change this state. */
+  /** Kinds of cluster events that change this state. */
   readonly kinds: readonly string[]
   /**
    * Applies one event synchronously. When the method returns, all later decisions use the change. The node acknowledges

@@ -18,7 +18,7 @@ export const storedRow = z.object({
   reasons: z.record(z.string(), count),
   /** Number of exchanges by status class: none, then 1xx to 5xx. */
   classes: z.array(count).length(6),
-  /** Number of replies of the service with status 5xx. */
+  /** Number of replies with status 5xx that the service of the route sent. */
   faults: count,
   /** Number of exchanges in the buckets of the time in the gate, and of the time of the service. */
   own: z.array(count),
@@ -62,7 +62,7 @@ export interface Percentiles {
   readonly p99: number
 }
 
-/** Sum of the traffic of routes, of one node or several. */
+/** Sum of the traffic of one or several routes, of one or several nodes. */
 export class TrafficRow {
   requests = 0
   /** Requests per second, each node by the length of its window. */
@@ -102,7 +102,7 @@ export class TrafficRow {
     }
   }
 
-  /** Adds another sum. */
+  /** Adds the traffic of another row to this row. */
   merge(other: TrafficRow): void {
     this.requests += other.requests
     this.perSecond += other.perSecond
@@ -116,14 +116,14 @@ export class TrafficRow {
     addTo(this.series.trouble, other.series.trouble)
   }
 
-  /** Number of requests with this decision. */
+  /** Number of requests of the row with this decision. */
   decided(decision: Decision): number {
     let sum = 0
     for (const [reason, number] of this.reasons) if (storedDecision(reason) === decision) sum += number
     return sum
   }
 
-  /** Time in the gate, ms; `undefined` without requests. */
+  /** Percentiles of the time in the gate, ms; `undefined` without requests. */
   get own(): Percentiles | undefined {
     return percentilesOf(this.#own, gateBounds)
   }

@@ -13,19 +13,19 @@ const ROUTE_ID_MAX = 512
 const storedTraffic = z.object({
   /** Time of the summary, ms since the Unix epoch by the clock of the node. */
   atMs: z.number(),
-  /** Length of the window of the counts, s. */
+  /** Length of the time window in which the node counted the requests, s. */
   windowS: z.number(),
   /** Number of the newest step of the series since the Unix epoch. */
   step: z.int(),
   routes: z.array(storedRow),
-  /** Number of routes in `others`. */
+  /** Number of routes of which the summary has only the sum, in `others`. */
   summed: z.int(),
   others: storedRow,
 })
 
 export type StoredTraffic = z.output<typeof storedTraffic>
 
-/** Traffic of one route, of all nodes. */
+/** Traffic of one route, summed over all nodes. */
 export interface ClusterRoute {
   readonly route: string
   readonly service: string | undefined
@@ -34,7 +34,7 @@ export interface ClusterRoute {
   readonly row: TrafficRow
 }
 
-/** Recent traffic of the cluster. */
+/** Recent traffic of the cluster, by route. */
 export interface ClusterTraffic {
   /** Nodes in the order of their ids; `atMs`: `undefined` for a node without a recent summary. */
   readonly nodes: readonly {
@@ -43,7 +43,7 @@ export interface ClusterTraffic {
     readonly routes: number
     readonly summed: number
   }[]
-  /** Length of the longest window of a node, s. */
+  /** Length of the longest time window of a node, s. */
   readonly windowS: number
   readonly routes: readonly ClusterRoute[]
   /** Sum of the routes that the summaries do not list. */
@@ -67,7 +67,7 @@ export class TrafficSummaries {
   readonly #dependencies: TrafficSummariesDependencies
   readonly #summaries: NodeSummaries<StoredTraffic> | undefined
   readonly #endReading: () => void
-  /** Latest traffic of this node. */
+  /** Latest summary of the traffic of this node. */
   #own: StoredTraffic | undefined
 
   constructor(dependencies: TrafficSummariesDependencies) {
@@ -86,7 +86,7 @@ export class TrafficSummaries {
         : () => undefined
   }
 
-  /** Publishes the traffic of this node now. */
+  /** Publishes the summary of the traffic of this node now. */
   async publish(): Promise<void> {
     await this.#summaries?.publish()
   }
@@ -132,7 +132,7 @@ export class TrafficSummaries {
   }
 }
 
-/** Sums routes of one node. */
+/** Sums the traffic of those routes of one node that the summary does not list. */
 function sumOf(routes: readonly { readonly recent: RecentRoute; readonly faults: number }[], step: number): StoredRow {
   const counts = new Float64Array(trafficLayout.length)
   const series = {
@@ -148,7 +148,7 @@ function sumOf(routes: readonly { readonly recent: RecentRoute; readonly faults:
   return { route: '', faults, inFlight: 0, ...storedCounts(counts), ...storedSeries(series) }
 }
 
-/** Merges the summaries of the nodes. */
+/** Merges the traffic summaries of all nodes into the traffic of the cluster. */
 export function mergeTraffic(
   summaries: readonly { readonly node: string; readonly body: StoredTraffic | undefined }[],
 ): ClusterTraffic {
@@ -179,5 +179,5 @@ export function mergeTraffic(
   return { nodes, windowS, routes: [...routes.values()], others, summed }
 }
 
-/** Length of a step of the series, s. */
+/** Time that one point of a traffic series covers, s. */
 export const TRAFFIC_STEP_S = TRAFFIC_STEP_MS / 1000

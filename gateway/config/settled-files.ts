@@ -17,7 +17,7 @@ export class SettledFiles {
     this.#found = this.#read
   }
 
-  /** Records that the caller reads the watched files now. */
+  /** Notes that the caller reads the watched files now, so that only later changes are reported. */
   markRead(): void {
     this.#read = this.#stamp()
     this.#found = this.#read

@@ -17,11 +17,11 @@ export interface ConsoleView {
   /** Operations without which the view shows nothing. The view names a scope that the operator lacks for them. */
   readonly needs: readonly OperationId[]
   readonly component: ComponentType<{ readonly params: PathParameters }>
-  /** Command of the command line that shows the same. */
+  /** Returns the `gatehouse` command that shows the same data as the view. */
   readonly cliTwin: (query: URLSearchParams, params: PathParameters) => string
 }
 
-/** Declares a view. */
+/** Declares a view of the console. */
 export function consoleView(view: ConsoleView): ConsoleView {
   return view
 }

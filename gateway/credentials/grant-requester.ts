@@ -25,7 +25,10 @@ const UNAVAILABLE_MS = 2000
 const REFUSED_MS = FAILURE_MAX_MS
 /** Assumed lifetime of a token when the reply of the issuer states none, ms: 5 minutes. */
 const UNSTATED_MS = 5 * 60_000
-/** Difference between `exp` and `expires_in` below which `exp` counts as rounded, ms. */
+/**
+ * Difference between `exp` of a JWT and `expires_in` of its token response up to which the earlier of both is used, ms.
+ * Issuers round `exp` down to seconds. With a greater difference, `exp` is ignored.
+ */
 const ROUNDING_MS = 2000
 /** Longest lifetime that the gate assumes for a token, ms: 7 days. A longer lifetime is cut to this. */
 const LIFETIME_MAX_MS = 7 * 24 * 3_600_000

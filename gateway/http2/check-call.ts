@@ -54,7 +54,10 @@ export interface CheckCallParts {
   readonly stream: ServerHttp2Stream
   readonly connection: ClientConnection
   readonly inFlight: InFlight
-  /** The ext_authz calls that wait for their peers. */
+  /**
+   * The ext_authz calls that are not in an exchange: their message has not arrived completely, or Envoy has not read
+   * their reply.
+   */
   readonly waiting: ActiveSet<CheckCall>
   /** Returns the monotonic time, ms. */
   readonly now: () => number
@@ -284,7 +287,10 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** Returns no stall: the peer neither sends nor reads while the exchange is in progress. */
+  /**
+   * Returns `undefined` (never stalled): during the exchange of an ext_authz call, the gate waits neither for bytes of
+   * Envoy nor for Envoy to read. `waiting` has the calls that do.
+   */
   stallReason(): undefined {
     return undefined
   }

@@ -16,8 +16,8 @@ const HAND_OVER_STATE_MAX = 1200
 const OPENED_MAX = 1536
 
 /**
- * Number of the format of an encrypted login attempt: without another host, and with a host to which the login is
- * handed over.
+ * First byte of an encrypted login attempt, which states its format: `FORMAT` for a login at this host,
+ * `HAND_OVER_FORMAT` for a login that is handed over to another host.
  */
 const FORMAT = 1
 const HAND_OVER_FORMAT = 2

@@ -18,11 +18,11 @@ const QUOTED_MAX = 500
 const logoPath = '/.gatehouse/pages/logo'
 const cssPath = '/.gatehouse/pages/css'
 
-/** Parts of a page that depend on the settings only. */
+/** Parts of an HTML page that are the same for every request, because they depend on the settings only. */
 interface Template {
-  /** Document up to the text of `<title>`. */
+  /** HTML of a page up to the text of `<title>`. */
   readonly start: string
-  /** Suffix of `<title>`, up to the content of `<main>`. */
+  /** HTML of a page from the suffix of `<title>` to the content of `<main>`. */
   readonly head: string
   /** Document after the content of `<main>`, up to the request id. */
   readonly foot: string
@@ -49,7 +49,7 @@ export class Pages {
     this.#template = templateOf(settings)
   }
 
-  /** Uses other settings from the next page on. */
+  /** Uses changed settings `pages` (reload) from the next page on. */
   replace(settings: PagesSettings): void {
     this.#template = templateOf(settings)
   }
@@ -69,7 +69,10 @@ export class Pages {
     }
   }
 
-  /** File of the settings that the gate serves at this path; `undefined` for any other path. */
+  /**
+   * Returns the logo or style sheet of the settings `pages` that the gate serves at this path; `undefined` for any
+   * other path.
+   */
   fileAt(path: string): PageFile | undefined {
     return this.#template.files.get(path)
   }

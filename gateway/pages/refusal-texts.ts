@@ -1,9 +1,9 @@
 /** Text of the page for a refusal. It states no more than the status and the code of the problem document. */
 export interface RefusalText {
   readonly title: string
-  /** Why the request is refused. */
+  /** Why the gate refuses the request, as a sentence for the user. */
   readonly why: string
-  /** Advice to the user. */
+  /** Remedy for the user, as a sentence on the page. */
   readonly remedy: string
 }
 

@@ -43,13 +43,19 @@ const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
 /** Interval at which the time limits of request heads and requests are checked, ms. */
 const CHECK_MS = 500
-/** Maximum numbers of connections to one server. Metrics collectors, orchestrators and operators need a few each. */
+/**
+ * Maximum numbers of connections to one server: in all, from one peer address, and kept free for /livez. Metrics
+ * collectors, orchestrators and operators need a few each.
+ */
 const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 
-/** The only path that is served on connections of the reserve. */
+/**
+ * The only path that the server serves on the `reserve` connections (see `slotLimits`), so that an orchestrator gets a
+ * reply of /livez even when clients use all other connections.
+ */
 const LIVENESS = '/livez'
 
-/** Header fields that every reply of the server has. */
+/** Header fields that every reply of the probe listener and the admin listener has. */
 const fixedFields = [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],

@@ -33,13 +33,13 @@ export class Voter implements SharedState {
   readonly #dependencies: VoterDependencies
   readonly #task = new Supervisor('policy-vote')
   /**
-   * Ids of candidates that were already received.
+   * Ids of candidates (proposed policies) that this node has already received. Such a candidate gets no second vote.
    *
    * @bound {@link REMEMBERED_MAX} candidates | the oldest is forgotten | none
    */
   readonly #known = new Set<string>()
   /**
-   * Ids of candidates that wait for the compiler, newest last.
+   * Ids of candidates (proposed policies) that wait until the node compiles them for its vote, newest last.
    *
    * @bound {@link WAITING_MAX} candidates | the oldest gets no vote | none
    */

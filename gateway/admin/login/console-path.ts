@@ -1,7 +1,10 @@
 /** Maximum length of the path to which a browser goes after a log-in, characters: its cookie must fit into 4096 bytes. */
 const PATH_MAX = 2048
 const visible = /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/
-/** Paths of the log-in itself, which are no pages. */
+/**
+ * Paths of the log-in and of the admin API. A browser must not return to them after a log-in, because they are no pages
+ * of the console.
+ */
 const ownPaths = /^\/(?:callback|console|api)(?:[/?]|$)/
 
 /**

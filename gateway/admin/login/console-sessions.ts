@@ -99,7 +99,7 @@ export class ConsoleSessions {
     await this.#inRedis((redis) => redis.unlock(id))
   }
 
-  /** Replaces the tokens of a session after a refresh. */
+  /** Stores the refreshed tokens of a console session. */
   async replace(id: string, session: OperatorSession): Promise<void> {
     this.#memory.replace(id, session)
     await this.#inRedis((redis) => redis.replace(id, session))

@@ -31,7 +31,7 @@ export class LogInAttempts {
     this.#nowMs = nowMs
   }
 
-  /** Begins a log-in. `sealed` is the value of its cookie. */
+  /** Begins a log-in to the console. `sealed` is the encrypted attempt, the value of the log-in cookie. */
   begin(to: string): { readonly attempt: LogInAttempt; readonly sealed: string } {
     const state = randomBytes(32).toString('base64url')
     const attempt = { ...newLoginSecrets(), state, to, begunAtMs: this.#nowMs() }

@@ -56,7 +56,7 @@ export class MemorySessions {
     return found
   }
 
-  /** Replaces the tokens of a session that still exists. */
+  /** Stores the refreshed tokens of a console session. Does nothing if the session has ended. */
   replace(id: string, session: OperatorSession): void {
     const found = this.#sessions.get(id)
     if (found !== undefined) found.session = session

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 
 /** Time for which a one-time link can be used, ms: 5 minutes. */
 const LINK_MS = 5 * 60_000
-/** Maximum number of unused links. */
+/** Maximum number of unused one-time links to the console. */
 const LINKS_MAX = 16
 
 interface Link {

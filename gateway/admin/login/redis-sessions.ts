@@ -63,7 +63,7 @@ export class RedisSessions {
     return text === undefined ? undefined : (JSON.parse(text) as OperatorSession)
   }
 
-  /** Replaces the tokens of a session, if it still exists. */
+  /** Stores the refreshed tokens of a console session. Does nothing if the session has ended. */
   async replace(id: string, session: OperatorSession): Promise<void> {
     const key = this.#link.keys.consoleSession(id)
     await this.#replace([key], [this.#seal(session, key)])
@@ -79,7 +79,7 @@ export class RedisSessions {
     await this.#link.store.call('DEL', this.#link.keys.consoleRefresh(id))
   }
 
-  /** Ends a session. */
+  /** Ends a console session: removes it from Redis, so that every node rejects its cookie. */
   async remove(id: string, session: OperatorSession): Promise<void> {
     const { keys, store } = this.#link
     await store.call('DEL', keys.consoleSession(id))

@@ -4,10 +4,10 @@ import { operation } from '../operation.ts'
 
 const finding = z.strictObject({
   check: z.string().describe('Kind of the check, such as `discovery`.'),
-  subject: z.string().describe('What was checked, such as `issuer corp`.'),
+  subject: z.string().describe('Subject of the check, such as `issuer corp`.'),
   result: z.enum(findingResults).describe('`unknown`: the check could not find out whether the subject works.'),
-  detail: z.string().describe('What was found. It contains no secret.'),
-  remedy: z.string().nullable().describe('What to do; `null` for `ok`.'),
+  detail: z.string().describe('Finding of the check. It contains no secret.'),
+  remedy: z.string().nullable().describe('How to correct a problem that the check found; `null` for `ok`.'),
 })
 
 export const checkNode = operation({
@@ -25,7 +25,7 @@ export const checkNode = operation({
       description: 'The findings of the checks.',
       schema: z.strictObject({
         node: z.string(),
-        started_at: z.string().describe('Start of the checks (RFC 3339).'),
+        started_at: z.string().describe('Time at which the checks started (RFC 3339).'),
         findings: z.array(finding),
       }),
     },

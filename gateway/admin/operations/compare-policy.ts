@@ -20,9 +20,15 @@ const body = z
     files: policyFilesBody.optional(),
     only: entryName
       .optional()
-      .describe('Compares only a change of this service: the other files are those of the revision `from`.'),
-    to: revisionNumber.optional().describe('Number of the new revision, instead of `files`.'),
-    from: revisionNumber.optional().describe('Number of the old revision. Default: the active one.'),
+      .describe(
+        'Name of a service. Compares only a change of this service: the other files are those of the revision `from`.',
+      ),
+    to: revisionNumber
+      .optional()
+      .describe('Number of the policy revision to compare as the new policy, instead of `files`.'),
+    from: revisionNumber
+      .optional()
+      .describe('Number of the policy revision to compare as the old policy. Default: the active revision.'),
   })
   .refine(({ files, to }) => (files === undefined) !== (to === undefined), {
     error: 'must have exactly one of the members files and to',
@@ -46,7 +52,7 @@ export const comparePolicy = operation({
     200: {
       description: 'The difference.',
       schema: z.strictObject({
-        from: z.int().describe('Number of the old revision.'),
+        from: z.int().describe('Number of the policy revision that was compared as the old policy.'),
         ...policyDifference,
         not_granted: z
           .array(ownerProblem)

@@ -10,8 +10,11 @@ const window = z.strictObject({
   used: z
     .number()
     .nullable()
-    .describe('Requests that the whole cluster has admitted; null while Redis is unavailable.'),
-  held: z.number().nullable().describe('Unused permits that nodes hold; null while Redis is unavailable.'),
+    .describe('Requests in the window that the whole cluster has admitted; null while Redis is unavailable.'),
+  held: z
+    .number()
+    .nullable()
+    .describe('Unused permits of the window that nodes hold; null while Redis is unavailable.'),
 })
 
 export const listLimits = operation({
@@ -23,7 +26,9 @@ export const listLimits = operation({
     'Lists windows that this node used recently, fullest first, 200 at most. Counts are those of the whole cluster. Other ' +
     'nodes may list other windows, because Redis does not store the names of windows.',
   scope: 'gatehouse:limits',
-  query: z.strictObject({ limit: z.string().min(1).max(512).optional().describe('Only windows of this limit.') }),
+  query: z.strictObject({
+    limit: z.string().min(1).max(512).optional().describe('Only windows of the limit with this name.'),
+  }),
   replies: {
     200: { description: 'The windows of the rate limits.', schema: z.strictObject({ windows: z.array(window) }) },
   },

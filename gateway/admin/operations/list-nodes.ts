@@ -4,7 +4,7 @@ import { requireRedis } from '../require-redis.ts'
 
 const member = z.strictObject({
   id: z.string().describe('`node.id` in the settings of the node.'),
-  address: z.string().describe('Address of the listener for clients.'),
+  address: z.string().describe('Address at which the node accepts requests of clients.'),
   version: z.string().describe('Version of Gatehouse on the node.'),
   revision: z
     .string()
@@ -18,16 +18,22 @@ const member = z.strictObject({
   policy_sequence: z
     .int()
     .nullable()
-    .describe('Number of the activation of that revision. It rises with every change, also with a rollback.'),
+    .describe(
+      'Number of the activation of the revision `policy_number`. Rises with every policy change, also with a rollback.',
+    ),
   policy_failed: z
     .int()
     .nullable()
-    .describe('Number of a later activation that the node could not apply; `null` when it could.'),
+    .describe('Number of a later policy activation that the node could not apply; `null` when the node is up to date.'),
   policy_canary: z
     .boolean()
-    .describe('Whether the node tries this revision as a canary, while other nodes enforce the previous revision.'),
-  position: z.string().describe('Position of the last applied event of the cluster.'),
-  lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
+    .describe(
+      'Whether the node tries the revision `policy_number` as a canary, while other nodes enforce the previous revision.',
+    ),
+  position: z
+    .string()
+    .describe('Position in the event log of the cluster up to which the node has applied all events.'),
+  lag_ms: z.number().describe('Time by which `position` is behind the newest event of the cluster, ms.'),
   heard_ms: z
     .number()
     .nullable()

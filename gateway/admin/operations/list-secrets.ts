@@ -3,17 +3,19 @@ import { operation } from '../operation.ts'
 
 const secret = z.strictObject({
   name: z.string().describe('Path of the secret in the settings or the policy.'),
-  source: z.string().describe('`file PATH` or `env NAME`.'),
+  source: z.string().describe('Source of the secret: `file PATH` or `env NAME`.'),
   used_by: z.string().describe('Part of the node that uses the secret.'),
   changed_at: z
     .string()
-    .describe('Time of the last change of the file (RFC 3339). For a variable: the start of the process.'),
-  previous_valid: z.boolean().describe('Whether the value before the last change is still accepted.'),
+    .describe(
+      'Time of the last change of the secret file (RFC 3339). For an environment variable: the start of the process.',
+    ),
+  previous_valid: z.boolean().describe('Whether the value of the secret before its last change is still accepted.'),
   expires_at: z.string().nullable().describe('Expiry of the secret (RFC 3339); `null` when it is not known.'),
   problem: z
     .string()
     .nullable()
-    .describe('Error in the newest value, which is therefore not in use; `null` for a valid value.'),
+    .describe('Error in the newest value of the secret, which is therefore not in use; `null` for a valid value.'),
 })
 
 export const listSecrets = operation({

@@ -14,11 +14,11 @@ const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 500
 const cursorForm = /^([0-9a-f]{32})-([0-9]{1,15})-([0-9a-f]{32})$/
 
-const time = z.string().describe('Time (RFC 3339).')
+const time = z.string().describe('Time of the login (RFC 3339).')
 
 const session = z.strictObject({
   session: z.string().describe('Id of the session. No session cookie can be derived from the id.'),
-  issuer: z.string().describe('Identifier of the issuer.'),
+  issuer: z.string().describe('Identifier of the issuer at which the user logged in.'),
   subject: z.string(),
   device: z.strictObject({
     id: z.string().describe('Id of the device: the same for all logins of one person in one browser.'),
@@ -30,7 +30,7 @@ const session = z.strictObject({
     .optional()
     .describe('Origins of the hosts that use a session of `login.host`. Absent: the session is valid at every host.'),
   created_at: time,
-  used_at: time.describe('Time of the last use, accurate to a tenth of the idle time-out (RFC 3339).'),
+  used_at: time.describe('Time of the last use of the session, accurate to a tenth of the idle time-out (RFC 3339).'),
   ends_at: time.describe(
     'Latest end of the session by the active policy (RFC 3339); without a refresh token, the expiry of its access token.',
   ),

@@ -11,7 +11,7 @@ const upstream = z.strictObject({
   state: z.enum(upstreamStates).describe('State of the upstream on the node, as in `/status`.'),
   calls: z.int().describe('Calls of the node that are in flight, WebSockets included.'),
   connections: z.int().describe('Open connections of the node to the upstream.'),
-  check: z.string().nullable().describe('Outcome of the latest health check; null without one.'),
+  check: z.string().nullable().describe('Outcome of the latest health check of the upstream; null without one.'),
 })
 
 export const listUpstreams = operation({

@@ -16,11 +16,13 @@ export const rollbackPolicy = operation({
   scope: 'gatehouse:policy',
   body: z
     .strictObject({
-      to: revisionNumber.optional().describe('Number of the earlier revision. Default: the revision before `against`.'),
+      to: revisionNumber
+        .optional()
+        .describe('Number of the earlier policy revision to activate again. Default: the revision before `against`.'),
       against: revisionNumber
         .optional()
         .describe(
-          'Number of the revision to undo. If another one is active, the reply is 409, so that a call that is sent again ' +
+          'Number of the policy revision to undo. If another one is active, the reply is 409, so that a call that is sent again ' +
             'after a lost reply does not undo a second revision.',
         ),
       ...changeBody,

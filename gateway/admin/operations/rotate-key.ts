@@ -8,7 +8,7 @@ const time = z.string().nullable()
 
 const rotated = z.strictObject({
   rotated: z.literal(true),
-  acknowledged: z.array(z.string()).describe('Nodes that write with the key.'),
+  acknowledged: z.array(z.string()).describe('Nodes that sign, encrypt or seal with the new writing key.'),
   missing: z
     .array(z.string())
     .describe('Nodes that have not acknowledged the switch. Each of them switches when it reads the event log.'),
@@ -16,14 +16,14 @@ const rotated = z.strictObject({
     .string()
     .nullable()
     .describe('Id of the previous writing key; `null` when the requested key already was the writing key.'),
-  old_may_go_at: time.describe('Time from which the old key may be removed (RFC 3339).'),
+  old_may_go_at: time.describe('Time from which the previous writing key may be removed (RFC 3339).'),
 })
 
 const waiting = z.strictObject({
   rotated: z.literal(false),
   lacking: z.array(z.string()).describe('Nodes and workers that lack the key, such as `node a`.'),
   ready_at: time.describe(
-    'Time from which every node has published the key for the overlap (RFC 3339); `null` while a process lacks the key.',
+    'Time from which every node has published the assertion key for `overlap_s` (RFC 3339); `null` while a process lacks the key.',
   ),
 })
 
@@ -40,14 +40,14 @@ export const rotateKey = operation({
     'it. Otherwise nothing changes, and the reply is 202; send the call again later.',
   scope: 'gatehouse:admin',
   body: z.strictObject({
-    kind: z.enum(rotatedKinds).describe('Kind of the key.'),
+    kind: z.enum(rotatedKinds).describe('Kind of the key, as under `keys` in the settings.'),
     to: z.string().min(1).max(64).describe('Id of the key that becomes the writing key.'),
     overlap_s: z
       .int()
       .min(0)
       .max(86_400)
       .default(600)
-      .describe('Time for which every node must have published an assertion key, s. Default 600.'),
+      .describe('Time for which every node must have published an assertion key before the switch, s. Default 600.'),
   }),
   replies: {
     200: { description: 'The key is the writing key now.', schema: outcome },

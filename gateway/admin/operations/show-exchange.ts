@@ -14,7 +14,7 @@ const place = z.strictObject({
   first: z.int().describe('Number of the first record of the sealed batch.'),
   last: z.int(),
   previous: z.string().describe('Hash of the previous batch of the chain.'),
-  hash: z.string().describe('Hash of the batch.'),
+  hash: z.string().describe('Hash of the sealed batch.'),
   key: z.string().nullable().describe('Id of the audit key of the seal; null without a key.'),
   check: z
     .enum(batchChecks)

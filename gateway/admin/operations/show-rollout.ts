@@ -14,7 +14,7 @@ export const showRollout = operation({
     200: {
       description: 'The running rollout and the last one.',
       schema: z.strictObject({
-        running: runningRollout.nullable().describe('`null` when no rollout runs.'),
+        running: runningRollout.nullable().describe('The running rollout; `null` when no rollout runs.'),
         last: rolloutOutcome.nullable().describe('The last rollout that has ended; `null` when there was none.'),
       }),
     },

@@ -15,11 +15,11 @@ const issuerStatus = z.strictObject({
   outcome: z
     .enum(['succeeded', 'failed'])
     .nullable()
-    .describe('Result of the last fetch of the keys; null before the first fetch.'),
+    .describe('Result of the last fetch of the key set; null before the first fetch.'),
   age_ms: z
     .number()
     .nullable()
-    .describe('Time since the last successful fetch of the keys, ms; null when there was none.'),
+    .describe('Time since the last successful fetch of the key set, ms; null when there was none.'),
   error: z.string().nullable(),
 })
 
@@ -45,25 +45,33 @@ const clusterStatus = z.strictObject({
     ),
   bound_ms: z.number().describe('Maximum `age_ms`. Above it, the node rejects requests that depend on revocations.'),
   events_applied: z.number(),
-  events_unknown: z.number().describe('Events of a kind that this version does not support.'),
-  joins: z.number().describe('Number of full loads of the cluster state.'),
+  events_unknown: z
+    .number()
+    .describe('Events of the cluster that the node skipped, because its version does not know their kind.'),
+  joins: z
+    .number()
+    .describe(
+      'Full loads of the cluster state by this node: at its start, after a gap in the events, and after a loss of Redis data.',
+    ),
 })
 
 const auditStatus = z.strictObject({
   chain: z.string().describe('Id of the audit chain of this run of the node.'),
   in_contact: z.boolean().describe('Whether Redis accepts audit records.'),
-  records: z.number().describe('Accepted records, including records that are not in Redis yet.'),
-  lost: z.number().describe('Records that were lost because Redis, disk and memory had no space.'),
-  oldest_unsent_ms: z.number().describe('Age of the oldest record that is not in Redis yet, ms.'),
-  memory_bytes: z.number().describe('Size of sealed records in memory that are not in Redis yet, bytes.'),
+  records: z
+    .number()
+    .describe('Audit records that the node accepted since its start, including records that are not in Redis yet.'),
+  lost: z.number().describe('Audit records that were lost because Redis, disk and memory had no space.'),
+  oldest_unsent_ms: z.number().describe('Age of the oldest audit record that is not in Redis yet, ms.'),
+  memory_bytes: z.number().describe('Size of sealed audit records in memory that are not in Redis yet, bytes.'),
   spill: z
     .strictObject({ bytes: z.number(), max_bytes: z.number() })
     .nullable()
-    .describe('Spill files; null when the settings have no spill folder.'),
+    .describe('Files for audit records that Redis does not accept; null when the settings have no `audit.spill`.'),
   log_bytes: z
     .number()
-    .describe('Redis memory of the log, bytes. In Redis Cluster: of the shard that this node writes to.'),
-  trouble: z.string().nullable().describe('Why records are not in Redis yet; null when there is no problem.'),
+    .describe('Redis memory that the audit log uses, bytes. In Redis Cluster: the shard to which this node writes.'),
+  trouble: z.string().nullable().describe('Why audit records are not in Redis yet; null when there is no problem.'),
 })
 
 const overloadStatus = z.strictObject({
@@ -73,11 +81,13 @@ const overloadStatus = z.strictObject({
     .describe(
       'Number of classes of requests, of 9, of which the node sheds at least a part because of the event loop or the memory; 0 without overload.',
     ),
-  delay_ms: z.number().describe('Median delay of the event loop in the last 100 ms.'),
+  delay_ms: z.number().describe('Median delay of the event loop in the last 100 ms, ms.'),
   busy: z.number().describe('Part of the last 100 ms in which the event loop did not wait for events, 0 to 1.'),
   in_flight: z.int().describe('Admitted exchanges in progress, without event streams and WebSockets.'),
-  memory: z.number().describe('Used part of the memory, 0 to 1.'),
-  shed: z.int().describe('Requests shed since the start of the node; with mode observe, that it would have shed.'),
+  memory: z.number().describe('Used part of the memory limit of the process or of its JavaScript heap, 0 to 1.'),
+  shed: z
+    .int()
+    .describe('Requests that the node shed since its start; with `overload.mode: observe`, that it would have shed.'),
 })
 
 const status = z.strictObject({
@@ -90,14 +100,14 @@ const status = z.strictObject({
     loaded_at: z.string().describe('Time at which the node loaded the active policy (RFC 3339).'),
     services: z.number(),
     routes: z.number(),
-    rejected: z.number().describe('Invalid policy changes since the start of the node.'),
+    rejected: z.number().describe('Invalid policies that the node rejected since its start.'),
   }),
   relaxations: z
     .array(z.string())
     .describe(
       'Security relaxations in settings and policy, one entry each, for example `services.orders.credentials: token`.',
     ),
-  warnings: z.array(z.string()).describe('Warnings about the settings, as logged at start.'),
+  warnings: z.array(z.string()).describe('Warnings about the settings, as logged at the start of the node.'),
   issuers: z.array(issuerStatus),
   upstreams: z.array(
     z.strictObject({
@@ -132,8 +142,11 @@ const status = z.strictObject({
       z.strictObject({
         name: z.string(),
         addresses: z.array(z.string()).describe('Addresses that the upstreams with this name use, at most 64.'),
-        age_ms: z.number().nullable().describe('Time since the latest successful lookup; null before it.'),
-        error: z.string().nullable().describe('Why the latest lookup failed; null when it succeeded.'),
+        age_ms: z
+          .number()
+          .nullable()
+          .describe('Time since the latest successful DNS lookup of the name, ms; null before it.'),
+        error: z.string().nullable().describe('Why the latest DNS lookup of the name failed; null when it succeeded.'),
       }),
     )
     .describe('DNS names of upstreams, as the node has resolved them.'),
@@ -148,8 +161,11 @@ const status = z.strictObject({
       z.strictObject({
         issuer: z.string(),
         client_id: z.string(),
-        expires_at: z.string().nullable().describe('End of the token (RFC 3339); null without a token.'),
-        problem: z.string().nullable().describe('Why the last request failed; null when it succeeded.'),
+        expires_at: z.string().nullable().describe('Time at which the token expires (RFC 3339); null without a token.'),
+        problem: z
+          .string()
+          .nullable()
+          .describe('Why the last token request to the issuer failed; null when it succeeded.'),
       }),
     )
     .describe('Tokens of the gate for services (client credentials) on this node, without their values.'),

@@ -11,7 +11,7 @@ type Given<Id extends OperationId, Part extends 'query' | 'path' | 'body'> = Adm
     ? { readonly query?: AdminOperations[Id]['query'] }
     : { readonly [name in Part]: AdminOperations[Id][Part] }
 
-/** Query, path parameters and body of a call. */
+/** Query, path parameters and body of a call of an operation of the admin API. */
 export type InputOf<Id extends OperationId> = Given<Id, 'query'> & Given<Id, 'path'> & Given<Id, 'body'>
 
 interface AnyInput {
@@ -52,7 +52,7 @@ export async function requestOperation<Id extends OperationId>(
   })
 }
 
-/** Path and query of a call. */
+/** Returns the path and query of a call of the admin API. */
 export function operationUrl<Id extends OperationId>(id: Id, input: InputOf<Id>): string {
   const { query = {}, path = {} } = input as AnyInput
   const filled = adminOperations[id].path.replaceAll(/\{(\w+)\}/g, (_, name: string) => path[name]!)

@@ -20,21 +20,21 @@ export interface AdminOperations {
         readonly loaded_at: string
         readonly services: number
         readonly routes: number
-        /** Invalid policy changes since the start of the node. */
+        /** Invalid policies that the node rejected since its start. */
         readonly rejected: number
       }
       /** Security relaxations in settings and policy, one entry each, for example `services.orders.credentials: token`. */
       readonly relaxations: readonly string[]
-      /** Warnings about the settings, as logged at start. */
+      /** Warnings about the settings, as logged at the start of the node. */
       readonly warnings: readonly string[]
       readonly issuers: readonly {
         readonly name: string
         /** Number of usable keys in the key set of the issuer. */
         readonly keys: number
         readonly ignored_keys: number
-        /** Result of the last fetch of the keys; null before the first fetch. */
+        /** Result of the last fetch of the key set; null before the first fetch. */
         readonly outcome: 'succeeded' | 'failed' | null
-        /** Time since the last successful fetch of the keys, ms; null when there was none. */
+        /** Time since the last successful fetch of the key set, ms; null when there was none. */
         readonly age_ms: number | null
         readonly error: string | null
       }[]
@@ -65,9 +65,9 @@ export interface AdminOperations {
         readonly name: string
         /** Addresses that the upstreams with this name use, at most 64. */
         readonly addresses: readonly string[]
-        /** Time since the latest successful lookup; null before it. */
+        /** Time since the latest successful DNS lookup of the name, ms; null before it. */
         readonly age_ms: number | null
-        /** Why the latest lookup failed; null when it succeeded. */
+        /** Why the latest DNS lookup of the name failed; null when it succeeded. */
         readonly error: string | null
       }[]
       /** Kinds of credentials that each service receives, without their values. */
@@ -79,7 +79,7 @@ export interface AdminOperations {
       readonly expiries: readonly {
         readonly kind: 'certificate' | 'client-ca' | 'revocation-list' | 'client-certificate' | 'upstream-ca' | 'upstream-certificate' | 'issuer-keys' | 'secret' | 'key' | 'refresh-token'
         readonly name: string
-        /** Time of the end (RFC 3339). */
+        /** Time at which the certificate, secret, key or token expires (RFC 3339). */
         readonly expires_at: string
         /** Whether the entry ends regularly and is renewed without an operator, as the refresh tokens of sessions. Such an entry causes no warning. */
         readonly routine: boolean
@@ -88,9 +88,9 @@ export interface AdminOperations {
       readonly grants: readonly {
         readonly issuer: string
         readonly client_id: string
-        /** End of the token (RFC 3339); null without a token. */
+        /** Time at which the token expires (RFC 3339); null without a token. */
         readonly expires_at: string | null
-        /** Why the last request failed; null when it succeeded. */
+        /** Why the last token request to the issuer failed; null when it succeeded. */
         readonly problem: string | null
       }[]
       readonly in_flight: number
@@ -100,15 +100,15 @@ export interface AdminOperations {
         readonly mode: 'shed' | 'observe' | 'off'
         /** Number of classes of requests, of 9, of which the node sheds at least a part because of the event loop or the memory; 0 without overload. */
         readonly level: number
-        /** Median delay of the event loop in the last 100 ms. */
+        /** Median delay of the event loop in the last 100 ms, ms. */
         readonly delay_ms: number
         /** Part of the last 100 ms in which the event loop did not wait for events, 0 to 1. */
         readonly busy: number
         /** Admitted exchanges in progress, without event streams and WebSockets. */
         readonly in_flight: number
-        /** Used part of the memory, 0 to 1. */
+        /** Used part of the memory limit of the process or of its JavaScript heap, 0 to 1. */
         readonly memory: number
-        /** Requests shed since the start of the node; with mode observe, that it would have shed. */
+        /** Requests that the node shed since its start; with `overload.mode: observe`, that it would have shed. */
         readonly shed: number
       }
       readonly tokens: {
@@ -132,9 +132,9 @@ export interface AdminOperations {
         /** Maximum `age_ms`. Above it, the node rejects requests that depend on revocations. */
         readonly bound_ms: number
         readonly events_applied: number
-        /** Events of a kind that this version does not support. */
+        /** Events of the cluster that the node skipped, because its version does not know their kind. */
         readonly events_unknown: number
-        /** Number of full loads of the cluster state. */
+        /** Full loads of the cluster state by this node: at its start, after a gap in the events, and after a loss of Redis data. */
         readonly joins: number
       } | null
       /** Revocations in the memory of the node; null when the node runs without Redis. */
@@ -149,22 +149,22 @@ export interface AdminOperations {
         readonly chain: string
         /** Whether Redis accepts audit records. */
         readonly in_contact: boolean
-        /** Accepted records, including records that are not in Redis yet. */
+        /** Audit records that the node accepted since its start, including records that are not in Redis yet. */
         readonly records: number
-        /** Records that were lost because Redis, disk and memory had no space. */
+        /** Audit records that were lost because Redis, disk and memory had no space. */
         readonly lost: number
-        /** Age of the oldest record that is not in Redis yet, ms. */
+        /** Age of the oldest audit record that is not in Redis yet, ms. */
         readonly oldest_unsent_ms: number
-        /** Size of sealed records in memory that are not in Redis yet, bytes. */
+        /** Size of sealed audit records in memory that are not in Redis yet, bytes. */
         readonly memory_bytes: number
-        /** Spill files; null when the settings have no spill folder. */
+        /** Files for audit records that Redis does not accept; null when the settings have no `audit.spill`. */
         readonly spill: {
           readonly bytes: number
           readonly max_bytes: number
         } | null
-        /** Redis memory of the log, bytes. In Redis Cluster: of the shard that this node writes to. */
+        /** Redis memory that the audit log uses, bytes. In Redis Cluster: the shard to which this node writes. */
         readonly log_bytes: number
-        /** Why records are not in Redis yet; null when there is no problem. */
+        /** Why audit records are not in Redis yet; null when there is no problem. */
         readonly trouble: string | null
       } | null
     }
@@ -178,7 +178,7 @@ export interface AdminOperations {
       readonly nodes: readonly {
         /** `node.id` in the settings of the node. */
         readonly id: string
-        /** Address of the listener for clients. */
+        /** Address at which the node accepts requests of clients. */
         readonly address: string
         /** Version of Gatehouse on the node. */
         readonly version: string
@@ -186,15 +186,15 @@ export interface AdminOperations {
         readonly revision: string
         /** Number of the active revision of the cluster policy; `null` for a policy from a file. */
         readonly policy_number: number | null
-        /** Number of the activation of that revision. It rises with every change, also with a rollback. */
+        /** Number of the activation of the revision `policy_number`. Rises with every policy change, also with a rollback. */
         readonly policy_sequence: number | null
-        /** Number of a later activation that the node could not apply; `null` when it could. */
+        /** Number of a later policy activation that the node could not apply; `null` when the node is up to date. */
         readonly policy_failed: number | null
-        /** Whether the node tries this revision as a canary, while other nodes enforce the previous revision. */
+        /** Whether the node tries the revision `policy_number` as a canary, while other nodes enforce the previous revision. */
         readonly policy_canary: boolean
-        /** Position of the last applied event of the cluster. */
+        /** Position in the event log of the cluster up to which the node has applied all events. */
         readonly position: string
-        /** Time by which `position` is behind the newest event, ms. */
+        /** Time by which `position` is behind the newest event of the cluster, ms. */
         readonly lag_ms: number
         /** Time since the node last renewed its lease in Redis, ms; a running node renews it several times per second. `null`: the node did not state the duration of its lease. */
         readonly heard_ms: number | null
@@ -211,7 +211,7 @@ export interface AdminOperations {
       readonly expiries: readonly {
         readonly kind: 'certificate' | 'client-ca' | 'revocation-list' | 'client-certificate' | 'upstream-ca' | 'upstream-certificate' | 'issuer-keys' | 'secret' | 'key' | 'refresh-token'
         readonly name: string
-        /** Time of the end (RFC 3339). */
+        /** Time at which the certificate, secret, key or token expires (RFC 3339). */
         readonly expires_at: string
         /** Whether the entry ends regularly and is renewed without an operator, as the refresh tokens of sessions. Such an entry causes no warning. */
         readonly routine: boolean
@@ -225,18 +225,18 @@ export interface AdminOperations {
     body: undefined
     reply: {
       readonly node: string
-      /** Start of the checks (RFC 3339). */
+      /** Time at which the checks started (RFC 3339). */
       readonly started_at: string
       readonly findings: readonly {
         /** Kind of the check, such as `discovery`. */
         readonly check: string
-        /** What was checked, such as `issuer corp`. */
+        /** Subject of the check, such as `issuer corp`. */
         readonly subject: string
         /** `unknown`: the check could not find out whether the subject works. */
         readonly result: 'ok' | 'failed' | 'unknown'
-        /** What was found. It contains no secret. */
+        /** Finding of the check. It contains no secret. */
         readonly detail: string
-        /** What to do; `null` for `ok`. */
+        /** How to correct a problem that the check found; `null` for `ok`. */
         readonly remedy: string | null
       }[]
     }
@@ -299,7 +299,7 @@ export interface AdminOperations {
       readonly route: {
         readonly id: string
         readonly service: string
-        /** Host pattern in the policy; null matches every host. */
+        /** Host pattern of the route; null: the route matches every host. */
         readonly host: string | null
         readonly path: string
         readonly methods: readonly string[]
@@ -308,7 +308,7 @@ export interface AdminOperations {
       readonly nearest: readonly {
         readonly id: string
         readonly service: string
-        /** Host pattern in the policy; null matches every host. */
+        /** Host pattern of the route; null: the route matches every host. */
         readonly host: string | null
         readonly path: string
         readonly methods: readonly string[]
@@ -326,7 +326,7 @@ export interface AdminOperations {
           readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'possession' | 'accepted'
           readonly verdict: 'passed' | 'failed' | 'not reached' | 'not checked'
           readonly reason: string | null
-          /** Values that were compared. Never contains any part of the token text. */
+          /** Values that the check compared. Never contains any part of the token text. */
           readonly detail: string | null
         }[]
         /** Keys of the issuer that the gate does not use, with the reason. */
@@ -386,7 +386,7 @@ export interface AdminOperations {
         readonly by: readonly string[]
         /** Key of the window that would count the request; null when an earlier phase ended the request. */
         readonly bucket: Readonly<Record<string, unknown>> | null
-        /** Maximum number of requests; null for a limit that counts messages. */
+        /** Maximum number of requests in the window; null for a limit that counts messages. */
         readonly requests: number | null
         /** Maximum number of messages of WebSockets on one node; null for a limit that counts requests. */
         readonly messages: number | null
@@ -422,7 +422,7 @@ export interface AdminOperations {
         readonly query: 'as sent' | null
         readonly fields: readonly {
           readonly name: string
-          /** Value of the field; null when the value is hidden. */
+          /** Value of the header field; null when the value is hidden. */
           readonly value: string | null
           readonly from: 'gate' | 'client'
         }[]
@@ -452,24 +452,24 @@ export interface AdminOperations {
     body: {
       /** The whole policy: its files, at most 1 MiB in all. */
       readonly files?: readonly {
-        /** Name of the file without folder, such as `orders.yaml`. */
+        /** Name of the policy file without folder, such as `orders.yaml`. */
         readonly name: string
-        /** Content of the file. */
+        /** Text of the policy file. */
         readonly text: string
       }[]
-      /** Compares only a change of this service: the other files are those of the revision `from`. */
+      /** Name of a service. Compares only a change of this service: the other files are those of the revision `from`. */
       readonly only?: string
-      /** Number of the new revision, instead of `files`. */
+      /** Number of the policy revision to compare as the new policy, instead of `files`. */
       readonly to?: number
-      /** Number of the old revision. Default: the active one. */
+      /** Number of the policy revision to compare as the old policy. Default: the active revision. */
       readonly from?: number
     }
     reply: {
-      /** Number of the old revision. */
+      /** Number of the policy revision that was compared as the old policy. */
       readonly from: number
-      /** Whether both policies have the same effect. All lists are then empty. */
+      /** Whether the old and the new policy have the same effect. All lists of differences are then empty. */
       readonly equal: boolean
-      /** False: the new policy admits no request and exceeds no limit of the old one. True: it may do so. */
+      /** False: the new policy admits no request that the old policy rejects or rate-limits. True: it may do so. */
       readonly widens: boolean
       readonly routes: readonly {
         /** Id of the route. */
@@ -480,23 +480,23 @@ export interface AdminOperations {
         /** Whether the route may admit a request that no route admitted before. */
         readonly widens: boolean
         readonly public: boolean
-        /** Keys with another effective value. */
+        /** Keys of the route that have another effective value in the new policy. */
         readonly keys: readonly {
           readonly key: string
           readonly effect: 'none' | 'narrower' | 'wider' | 'incomparable'
           readonly before?: unknown
           readonly after?: unknown
         }[]
-        /** Other routes whose requests the route matches now; `null` for requests that matched no route. */
+        /** Other routes of the old policy whose requests this route now matches; `null`: requests that matched no route. */
         readonly takes: readonly {
           readonly from: string | null
           readonly effect: 'none' | 'narrower' | 'wider' | 'incomparable'
         }[]
-        /** Routes that match requests of the route now; `null` for requests that match no route now. */
+        /** Routes of the new policy that now match requests of this route; `null`: requests that now match no route. */
         readonly loses: readonly (string | null)[]
       }[]
       readonly limits: readonly {
-        /** Path of the entry, such as `services.orders.limits[burst]`. */
+        /** Path of the changed entry in the policy, such as `services.orders.limits[burst]`. */
         readonly place: string
         readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
         readonly widens: boolean
@@ -504,7 +504,7 @@ export interface AdminOperations {
         readonly after?: unknown
       }[]
       readonly credentials: readonly {
-        /** Path of the entry, such as `services.orders.limits[burst]`. */
+        /** Path of the changed entry in the policy, such as `services.orders.limits[burst]`. */
         readonly place: string
         readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
         readonly widens: boolean
@@ -512,7 +512,7 @@ export interface AdminOperations {
         readonly after?: unknown
       }[]
       readonly upstreams: readonly {
-        /** Path of the entry, such as `services.orders.limits[burst]`. */
+        /** Path of the changed entry in the policy, such as `services.orders.limits[burst]`. */
         readonly place: string
         readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
         readonly widens: boolean
@@ -520,7 +520,7 @@ export interface AdminOperations {
         readonly after?: unknown
       }[]
       readonly issuers: readonly {
-        /** Path of the entry, such as `services.orders.limits[burst]`. */
+        /** Path of the changed entry in the policy, such as `services.orders.limits[burst]`. */
         readonly place: string
         readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
         readonly widens: boolean
@@ -528,7 +528,7 @@ export interface AdminOperations {
         readonly after?: unknown
       }[]
       readonly services: readonly {
-        /** Path of the entry, such as `services.orders.limits[burst]`. */
+        /** Path of the changed entry in the policy, such as `services.orders.limits[burst]`. */
         readonly place: string
         readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
         readonly widens: boolean
@@ -543,7 +543,7 @@ export interface AdminOperations {
       readonly not_granted?: readonly {
         readonly code: 'GH_POLICY_NOT_GRANTED'
         readonly message: string
-        /** Place in the policy. Routes are named by their ids. */
+        /** Path of the refused change in the policy. Routes are named by their ids. */
         readonly path: string
         readonly file?: string
         readonly line?: number
@@ -560,9 +560,9 @@ export interface AdminOperations {
     body: {
       /** The whole policy: its files, at most 1 MiB in all. */
       readonly files: readonly {
-        /** Name of the file without folder, such as `orders.yaml`. */
+        /** Name of the policy file without folder, such as `orders.yaml`. */
         readonly name: string
-        /** Content of the file. */
+        /** Text of the policy file. */
         readonly text: string
       }[]
       /** Changes this service only: the file of the service replaces its file in the active revision, and other files of the call are ignored. Both must have a file that defines only this service. */
@@ -580,16 +580,16 @@ export interface AdminOperations {
         /** Largest accepted difference of the share of refused requests of a route, percent: on the canary nodes minus on the others. */
         readonly max_new_denials_percent: number
       }
-      /** Reason of the change, stored in the revision. */
+      /** Reason of the policy change, stored in the new revision. */
       readonly message?: string
       /** Longest wait for the acknowledgements of the nodes, ms. Default 10000. */
       readonly wait_ms?: number
     }
     reply: {
       readonly outcome: 'activated'
-      /** Id of the change. */
+      /** Id of the policy change. */
       readonly id: string
-      /** Number of the new revision. */
+      /** Number of the new policy revision. */
       readonly number: number
       /** Number of the activation of the revision. Each activation has a higher number than all earlier ones. */
       readonly sequence: number
@@ -608,14 +608,14 @@ export interface AdminOperations {
       readonly not_fenced: readonly string[]
     } | {
       readonly outcome: 'unchanged'
-      /** Number of the active revision, which has the same files. */
+      /** Number of the active policy revision, which has the same files: the call changed nothing. */
       readonly number: number
     } | {
       /** Some nodes try the revision as a canary. */
       readonly outcome: 'started'
-      /** Id of the change. */
+      /** Id of the policy change. */
       readonly id: string
-      /** Number of the new revision. */
+      /** Number of the new policy revision. */
       readonly number: number
       /** Number of the activation of the revision. Each activation has a higher number than all earlier ones. */
       readonly sequence: number
@@ -641,20 +641,20 @@ export interface AdminOperations {
     query: undefined
     path: undefined
     body: {
-      /** Number of the earlier revision. Default: the revision before `against`. */
+      /** Number of the earlier policy revision to activate again. Default: the revision before `against`. */
       readonly to?: number
-      /** Number of the revision to undo. If another one is active, the reply is 409, so that a call that is sent again after a lost reply does not undo a second revision. */
+      /** Number of the policy revision to undo. If another one is active, the reply is 409, so that a call that is sent again after a lost reply does not undo a second revision. */
       readonly against?: number
-      /** Reason of the change, stored in the revision. */
+      /** Reason of the policy change, stored in the new revision. */
       readonly message?: string
       /** Longest wait for the acknowledgements of the nodes, ms. Default 10000. */
       readonly wait_ms?: number
     }
     reply: {
       readonly outcome: 'activated'
-      /** Id of the change. */
+      /** Id of the policy change. */
       readonly id: string
-      /** Number of the new revision. */
+      /** Number of the new policy revision. */
       readonly number: number
       /** Number of the activation of the revision. Each activation has a higher number than all earlier ones. */
       readonly sequence: number
@@ -673,7 +673,7 @@ export interface AdminOperations {
       readonly not_fenced: readonly string[]
     } | {
       readonly outcome: 'unchanged'
-      /** Number of the active revision, which has the same files. */
+      /** Number of the active policy revision, which has the same files: the call changed nothing. */
       readonly number: number
     }
   }
@@ -690,15 +690,15 @@ export interface AdminOperations {
       /** Number of the revision that was active before; `null` when it is not kept. A withdrawn revision was never active. */
       readonly before: number | null
       readonly revisions: readonly {
-        /** Number of the revision, from 1. A number is never used again. */
+        /** Number of the policy revision, from 1. A number is never used again. */
         readonly number: number
-        /** SHA-256 of the files with their names, in hexadecimal. */
+        /** SHA-256 of the policy files with their names, in hexadecimal. */
         readonly hash: string
         /** Subject of the token of the caller that made the revision. */
         readonly author: string
-        /** Reason of the change; empty when none was given. */
+        /** Reason of the policy change; empty when none was given. */
         readonly message: string
-        /** Time of creation (RFC 3339). */
+        /** Time at which the revision was created (RFC 3339). */
         readonly time: string
       }[]
     }
@@ -712,15 +712,15 @@ export interface AdminOperations {
     }
     body: undefined
     reply: {
-      /** Number of the revision, from 1. A number is never used again. */
+      /** Number of the policy revision, from 1. A number is never used again. */
       readonly number: number
-      /** SHA-256 of the files with their names, in hexadecimal. */
+      /** SHA-256 of the policy files with their names, in hexadecimal. */
       readonly hash: string
       /** Subject of the token of the caller that made the revision. */
       readonly author: string
-      /** Reason of the change; empty when none was given. */
+      /** Reason of the policy change; empty when none was given. */
       readonly message: string
-      /** Time of creation (RFC 3339). */
+      /** Time at which the revision was created (RFC 3339). */
       readonly time: string
       /** Whether this node enforces the revision. */
       readonly active: boolean
@@ -737,9 +737,9 @@ export interface AdminOperations {
     path: undefined
     body: undefined
     reply: {
-      /** `null` when no rollout runs. */
+      /** The running rollout; `null` when no rollout runs. */
       readonly running: {
-        /** Number of the revision that some nodes try. */
+        /** Number of the policy revision that some nodes try. */
         readonly number: number
         /** Number of the active revision, which the other nodes enforce. */
         readonly base: number
@@ -747,9 +747,9 @@ export interface AdminOperations {
         readonly sequence: number
         readonly author: string
         readonly message: string
-        /** Start (RFC 3339). */
+        /** Time at which the rollout started (RFC 3339). */
         readonly started: string
-        /** End of the comparison (RFC 3339). */
+        /** Time at which the comparison of the nodes ends (RFC 3339). */
         readonly ends: string
         /** Time until the end of the comparison, s; 0 when the end has passed. */
         readonly left_s: number
@@ -758,7 +758,7 @@ export interface AdminOperations {
         /** Nodes that were chosen to try the revision. */
         readonly nodes: readonly {
           readonly node: string
-          /** `unable`: the node cannot enforce the revision. `gone`: it has stopped or was restarted. */
+          /** `unable`: the node cannot enforce the revision. `gone`: the node has stopped or was restarted. */
           readonly state: 'starting' | 'enforces' | 'unable' | 'gone'
           readonly problem: string | null
         }[]
@@ -790,9 +790,9 @@ export interface AdminOperations {
         readonly outcome: 'promoted' | 'withdrawn' | 'undecided' | 'aborted'
         /** Cause of the end of the rollout, with route and figures. */
         readonly why: string
-        /** Number of the revision that was tried. */
+        /** Number of the policy revision that the rollout tried. */
         readonly number: number
-        /** Number of the revision that was active. */
+        /** Number of the policy revision that the other nodes enforced. */
         readonly base: number
         /** Number of the activation with which the rollout began. */
         readonly sequence: number
@@ -810,7 +810,7 @@ export interface AdminOperations {
     query: undefined
     path: undefined
     body: {
-      /** Number of the tried revision. If another rollout runs, the reply is 409. Default: any rollout is ended. */
+      /** Number of the policy revision that the rollout tries. If another rollout runs, the reply is 409. Default: any rollout. */
       readonly number?: number
       /** Longest wait for the acknowledgements of the nodes, ms. Default 10000. */
       readonly wait_ms?: number
@@ -821,9 +821,9 @@ export interface AdminOperations {
         readonly outcome: 'promoted' | 'withdrawn' | 'undecided' | 'aborted'
         /** Cause of the end of the rollout, with route and figures. */
         readonly why: string
-        /** Number of the revision that was tried. */
+        /** Number of the policy revision that the rollout tried. */
         readonly number: number
-        /** Number of the revision that was active. */
+        /** Number of the policy revision that the other nodes enforced. */
         readonly base: number
         /** Number of the activation with which the rollout began. */
         readonly sequence: number
@@ -835,9 +835,9 @@ export interface AdminOperations {
         readonly ended: string
       }
       readonly receipt: {
-        /** Id of the change. */
+        /** Id of the policy change. */
         readonly id: string
-        /** Number of the new revision. */
+        /** Number of the new policy revision. */
         readonly number: number
         /** Number of the activation of the revision. Each activation has a higher number than all earlier ones. */
         readonly sequence: number
@@ -862,7 +862,7 @@ export interface AdminOperations {
     query: undefined
     path: undefined
     body: {
-      /** Number of the tried revision. If another rollout runs, the reply is 409. Default: any rollout is ended. */
+      /** Number of the policy revision that the rollout tries. If another rollout runs, the reply is 409. Default: any rollout. */
       readonly number?: number
       /** Longest wait for the acknowledgements of the nodes, ms. Default 10000. */
       readonly wait_ms?: number
@@ -873,9 +873,9 @@ export interface AdminOperations {
         readonly outcome: 'promoted' | 'withdrawn' | 'undecided' | 'aborted'
         /** Cause of the end of the rollout, with route and figures. */
         readonly why: string
-        /** Number of the revision that was tried. */
+        /** Number of the policy revision that the rollout tried. */
         readonly number: number
-        /** Number of the revision that was active. */
+        /** Number of the policy revision that the other nodes enforced. */
         readonly base: number
         /** Number of the activation with which the rollout began. */
         readonly sequence: number
@@ -887,9 +887,9 @@ export interface AdminOperations {
         readonly ended: string
       }
       readonly receipt: {
-        /** Id of the change. */
+        /** Id of the policy change. */
         readonly id: string
-        /** Number of the new revision. */
+        /** Number of the new policy revision. */
         readonly number: number
         /** Number of the activation of the revision. Each activation has a higher number than all earlier ones. */
         readonly sequence: number
@@ -992,7 +992,7 @@ export interface AdminOperations {
   /** List active windows of rate limits. */
   list_limits: {
     query: {
-      /** Only windows of this limit. */
+      /** Only windows of the limit with this name. */
       readonly limit?: string
     }
     path: undefined
@@ -1007,9 +1007,9 @@ export interface AdminOperations {
         readonly requests: number
         readonly window_ms: number
         readonly mode: 'exact' | 'leased'
-        /** Requests that the whole cluster has admitted; null while Redis is unavailable. */
+        /** Requests in the window that the whole cluster has admitted; null while Redis is unavailable. */
         readonly used: number | null
-        /** Unused permits that nodes hold; null while Redis is unavailable. */
+        /** Unused permits of the window that nodes hold; null while Redis is unavailable. */
         readonly held: number | null
       }[]
     }
@@ -1518,7 +1518,7 @@ export interface AdminOperations {
           readonly last: number
           /** Hash of the previous batch of the chain. */
           readonly previous: string
-          /** Hash of the batch. */
+          /** Hash of the sealed batch. */
           readonly hash: string
           /** Id of the audit key of the seal; null without a key. */
           readonly key: string | null
@@ -1649,7 +1649,7 @@ export interface AdminOperations {
       readonly sessions: readonly {
         /** Id of the session. No session cookie can be derived from the id. */
         readonly session: string
-        /** Identifier of the issuer. */
+        /** Identifier of the issuer at which the user logged in. */
         readonly issuer: string
         readonly subject: string
         readonly device: {
@@ -1662,9 +1662,9 @@ export interface AdminOperations {
         }
         /** Origins of the hosts that use a session of `login.host`. Absent: the session is valid at every host. */
         readonly hosts?: readonly string[]
-        /** Time (RFC 3339). */
+        /** Time of the login (RFC 3339). */
         readonly created_at: string
-        /** Time of the last use, accurate to a tenth of the idle time-out (RFC 3339). */
+        /** Time of the last use of the session, accurate to a tenth of the idle time-out (RFC 3339). */
         readonly used_at: string
         /** Latest end of the session by the active policy (RFC 3339); without a refresh token, the expiry of its access token. */
         readonly ends_at: string
@@ -1897,7 +1897,7 @@ export interface AdminOperations {
         readonly calls: number
         /** Open connections of the node to the upstream. */
         readonly connections: number
-        /** Outcome of the latest health check; null without one. */
+        /** Outcome of the latest health check of the upstream; null without one. */
         readonly check: string | null
       }[]
       readonly drains: readonly {
@@ -1921,12 +1921,12 @@ export interface AdminOperations {
       readonly for_s?: number
     }
     reply: {
-      /** Upstreams of the change. */
+      /** Upstreams whose drain the call changed. */
       readonly upstreams: readonly {
         readonly service: string
         readonly upstream: string
       }[]
-      /** Nodes that have applied the change. */
+      /** Nodes that have applied the change of the drain. */
       readonly acknowledged: readonly string[]
       /** Nodes that have not applied the change within 2 s. Each applies it when it has contact to Redis again; a node of an older version does not. */
       readonly missing: readonly string[]
@@ -1943,12 +1943,12 @@ export interface AdminOperations {
       readonly service?: string
     }
     reply: {
-      /** Upstreams of the change. */
+      /** Upstreams whose drain the call changed. */
       readonly upstreams: readonly {
         readonly service: string
         readonly upstream: string
       }[]
-      /** Nodes that have applied the change. */
+      /** Nodes that have applied the change of the drain. */
       readonly acknowledged: readonly string[]
       /** Nodes that have not applied the change within 2 s. Each applies it when it has contact to Redis again; a node of an older version does not. */
       readonly missing: readonly string[]
@@ -1983,28 +1983,28 @@ export interface AdminOperations {
     query: undefined
     path: undefined
     body: {
-      /** Kind of the key. */
+      /** Kind of the key, as under `keys` in the settings. */
       readonly kind: 'assertion' | 'encryption' | 'policy'
       /** Id of the key that becomes the writing key. */
       readonly to: string
-      /** Time for which every node must have published an assertion key, s. Default 600. */
+      /** Time for which every node must have published an assertion key before the switch, s. Default 600. */
       readonly overlap_s?: number
     }
     reply: {
       readonly rotated: true
-      /** Nodes that write with the key. */
+      /** Nodes that sign, encrypt or seal with the new writing key. */
       readonly acknowledged: readonly string[]
       /** Nodes that have not acknowledged the switch. Each of them switches when it reads the event log. */
       readonly missing: readonly string[]
       /** Id of the previous writing key; `null` when the requested key already was the writing key. */
       readonly old: string | null
-      /** Time from which the old key may be removed (RFC 3339). */
+      /** Time from which the previous writing key may be removed (RFC 3339). */
       readonly old_may_go_at: string | null
     } | {
       readonly rotated: false
       /** Nodes and workers that lack the key, such as `node a`. */
       readonly lacking: readonly string[]
-      /** Time from which every node has published the key for the overlap (RFC 3339); `null` while a process lacks the key. */
+      /** Time from which every node has published the assertion key for `overlap_s` (RFC 3339); `null` while a process lacks the key. */
       readonly ready_at: string | null
     }
   }
@@ -2017,17 +2017,17 @@ export interface AdminOperations {
       readonly secrets: readonly {
         /** Path of the secret in the settings or the policy. */
         readonly name: string
-        /** `file PATH` or `env NAME`. */
+        /** Source of the secret: `file PATH` or `env NAME`. */
         readonly source: string
         /** Part of the node that uses the secret. */
         readonly used_by: string
-        /** Time of the last change of the file (RFC 3339). For a variable: the start of the process. */
+        /** Time of the last change of the secret file (RFC 3339). For an environment variable: the start of the process. */
         readonly changed_at: string
-        /** Whether the value before the last change is still accepted. */
+        /** Whether the value of the secret before its last change is still accepted. */
         readonly previous_valid: boolean
         /** Expiry of the secret (RFC 3339); `null` when it is not known. */
         readonly expires_at: string | null
-        /** Error in the newest value, which is therefore not in use; `null` for a valid value. */
+        /** Error in the newest value of the secret, which is therefore not in use; `null` for a valid value. */
         readonly problem: string | null
       }[]
     }

@@ -12,7 +12,7 @@ export interface CallProblem {
   readonly login?: { readonly oidc: boolean; readonly token: boolean }
 }
 
-/** A call of the node that failed. */
+/** Error of a failed call of the admin API. */
 export class CallError extends Error {
   override readonly name = 'CallError'
   readonly problem: CallProblem

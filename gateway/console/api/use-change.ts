@@ -3,10 +3,10 @@ import { useSession } from '../session.ts'
 import { callOperation, type InputOf, type OperationId, type ReplyOf } from './call.ts'
 import { type CallProblem, endsSession, problemOfError } from './problem.ts'
 
-/** A call that changes something, and its state. */
+/** A call of an operation that changes something in the cluster, and the state of the call. */
 export interface Change<Id extends OperationId> {
   readonly isBusy: boolean
-  /** Problem of the newest call if it failed. */
+  /** Problem document of the newest call if the call failed. */
   readonly problem?: CallProblem
   /** Calls the operation. @returns its reply; `undefined` when the call failed */
   readonly run: (input: InputOf<Id>) => Promise<ReplyOf<Id> | undefined>

@@ -9,14 +9,14 @@ export interface Loaded<Document> {
   readonly problem?: CallProblem
   /** Time of the newest successful call, ms since the epoch. */
   readonly loadedMs?: number
-  /** Calls again at once. */
+  /** Calls the operation again at once. */
   readonly reload: () => void
 }
 
 export interface UseOperationOptions {
   /** Pause between two calls, ms. Default: the operation is called once. Hidden pages make no calls. */
   readonly everyMs?: number
-  /** Default true. */
+  /** False: the operation is not called. Default true. */
   readonly enabled?: boolean
 }
 

@@ -9,9 +9,9 @@ import { pause } from './use-operation.ts'
 
 /** Minimum time between two renewals of the view, ms, so that a fast stream does not occupy the browser. */
 const RENEW_MS = 250
-/** Pause before the stream is opened again, ms. */
+/** Pause before the console opens a broken stream of audit records again, ms. */
 const REOPEN_MS = 2000
-/** Number of records with which the view begins. */
+/** Number of the newest matching audit records with which the view begins. */
 const FIRST_RECORDS = '100'
 
 export type TailFilters = Omit<NonNullable<InputOf<'tail_audit'>['query']>, 'last'>
@@ -22,7 +22,7 @@ export interface RecordTail {
   /** Number of matching records that the node has left out, because they were too many per second. */
   readonly leftOut: number
   readonly isConnected: boolean
-  /** Why the node cannot read the audit log at the moment. */
+  /** Why the node cannot read the audit log at the moment; absent while it can. */
   readonly trouble?: string
   readonly problem?: CallProblem
 }

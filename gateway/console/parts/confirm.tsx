@@ -6,13 +6,13 @@ import { ProblemNotice } from './notices.tsx'
 interface ConfirmedChangeProps<Id extends OperationId> {
   readonly operation: Id
   readonly title: string
-  /** Text of the button that makes the change. */
+  /** Text of the button of the dialog that makes the change. */
   readonly action: string
   /** Input of the call. @param reason  as written by the operator; `undefined` when empty */
   readonly inputOf: (reason: string | undefined) => InputOf<Id>
   /** Whether the dialog asks for a reason. Default true. */
   readonly asksReason?: boolean
-  /** Exact consequence of the change. */
+  /** Exact consequence of the change, shown in the dialog before the button. */
   readonly children: ReactNode
   readonly onDone: (reply: ReplyOf<Id>) => void
   readonly onClose: () => void

@@ -3,10 +3,10 @@ import type { Column } from './table.tsx'
 import { windowOfRows } from './window-of-rows.ts'
 
 interface LongListProps<Row> {
-  /** Kind of the rows, for screen readers. */
+  /** Name of what the rows of the table are, for screen readers. */
   readonly caption: string
   readonly columns: readonly Column<Row>[]
-  /** Number of rows. */
+  /** Number of rows of the list, drawn or not. */
   readonly count: number
   /** Returns a row by its index, the newest first. */
   readonly rowAt: (index: number) => Row
@@ -79,7 +79,7 @@ export function LongList<Row>({ caption, columns, count, rowAt, keyOf, added }: 
   )
 }
 
-/** Empty space in place of rows that are not drawn. */
+/** Empty space in the table in place of rows that are not drawn. */
 function Gap({ rows, columns }: { readonly rows: number; readonly columns: number }) {
   if (rows <= 0) return null
   return (

@@ -2,7 +2,7 @@ import { sparkPath } from './spark-path.ts'
 
 interface SparklineProps {
   readonly values: readonly number[]
-  /** Name of the line, for screen readers. */
+  /** Text that describes the sparkline for screen readers. */
   readonly label: string
   readonly isRefused?: boolean
 }

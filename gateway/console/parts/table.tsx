@@ -5,14 +5,14 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ReactNode
   /** Numbers are aligned to the right, with digits of one width. */
   readonly isNumber?: boolean
-  /** The cell names the row. */
+  /** Whether the cell is the name of its row (`<th scope="row">`). */
   readonly isName?: boolean
-  /** Left out on narrow screens. */
+  /** Whether the column is left out on narrow screens. */
   readonly isExtra?: boolean
 }
 
 interface TableProps<Row> {
-  /** Kind of the rows, for screen readers. */
+  /** Name of what the rows of the table are, for screen readers. */
   readonly caption: string
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]

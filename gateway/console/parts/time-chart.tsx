@@ -3,12 +3,12 @@ import UPlot from 'uplot'
 import { clockText } from '../text/format.ts'
 import 'uplot/dist/uPlot.min.css'
 
-/** One line of a chart. */
+/** One line of a time chart. */
 export interface ChartLine {
   readonly label: string
   /** One value for each step, the oldest first. */
   readonly values: readonly number[]
-  /** Colour: a variable of the style sheet. */
+  /** Variable of the style sheet that has the colour of the line. */
   readonly color: '--accent' | '--bad' | '--warn'
 }
 
@@ -24,7 +24,7 @@ interface TimeChartProps {
 
 const HEIGHT_PX = 150
 
-/** Lines over the recent time, on a canvas. */
+/** Draws lines over the recent time on a canvas, with a text for screen readers. */
 export function TimeChart({ label, lines, stepS, endMs }: TimeChartProps) {
   const frame = useRef<HTMLDivElement>(null)
   const chart = useRef<UPlot>(null)

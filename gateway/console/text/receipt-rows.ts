@@ -45,7 +45,7 @@ export function receiptRows(
   ]
 }
 
-/** Compares positions of the event log, `<ms>-<n>`. */
+/** Whether position `a` of the event log is before position `b`. Positions have the form `<ms>-<n>`. */
 function isBefore(a: string, b: string): boolean {
   const [aMs = 0, aCount = 0] = a.split('-').map(Number)
   const [bMs = 0, bCount = 0] = b.split('-').map(Number)

@@ -1,4 +1,4 @@
-/** Maximum number of records in the live view. */
+/** Maximum number of audit records that the live view keeps. Beyond it, the oldest tenth is dropped. */
 const RECORDS_MAX = 100_000
 /** Number of old records that are dropped together when the buffer is full, so that a new record rarely moves others. */
 const DROPPED_TOGETHER = 10_000
@@ -13,7 +13,7 @@ export class RecordBuffer<Item extends { readonly id: string }> {
     return this.#items.length
   }
 
-  /** Number of records that were ever added. */
+  /** Number of records that were added since the buffer was created, dropped records included. */
   get added(): number {
     return this.#added
   }

@@ -96,8 +96,9 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
 }
 
 /**
- * Whether an invented client id or secret can cause this error. For `exchange-misconfigured` this is possible: some
- * issuers, and filters in front of them, do not use the error code of a wrong secret for an unusual id or secret.
+ * Whether a caller can cause this error with an invented client id or secret. The error is then charged to the limit of
+ * the client address. For `exchange-misconfigured` this is possible: some issuers, and filters in front of them, do not
+ * use the error code of a wrong secret for an unusual id or secret.
  */
 function isCausedByClient(error: unknown): boolean {
   return error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
