@@ -12,6 +12,7 @@ interface Step {
   unsent: number
   readonly replies: Record<string, number>
   readonly latenciesMs: number[]
+  arrived: number
   lastRefusedMs: number
 }
 
@@ -22,6 +23,8 @@ export class FlowSender {
   readonly #steps: readonly Step[]
   /** Start of each step, ms of `performance.now()`. */
   readonly #startsMs: readonly number[]
+  /** End of the last step, ms of `performance.now()`. */
+  readonly #endMs: number
   readonly #idle: FlowConnection[] = []
   readonly #all = new Set<FlowConnection>()
   readonly #opening = new Set<FlowConnection>()
@@ -32,12 +35,23 @@ export class FlowSender {
   #turn = 0
   #addressTurn = 0
 
-  /** @param startsMs  start of each step */
-  constructor(port: number, flow: LoadFlow, startsMs: readonly number[]) {
+  /**
+   * @param startsMs  start of each step
+   * @param endMs  end of the last step; default: it has none
+   */
+  constructor(port: number, flow: LoadFlow, startsMs: readonly number[], endMs = Number.POSITIVE_INFINITY) {
     this.#port = port
     this.#flow = flow
     this.#startsMs = startsMs
-    this.#steps = startsMs.map(() => ({ due: 0, unsent: 0, replies: {}, latenciesMs: [], lastRefusedMs: 0 }))
+    this.#endMs = endMs
+    this.#steps = startsMs.map(() => ({
+      due: 0,
+      unsent: 0,
+      replies: {},
+      latenciesMs: [],
+      arrived: 0,
+      lastRefusedMs: 0,
+    }))
     this.#nextMs = startsMs[0]!
   }
 
@@ -74,10 +88,10 @@ export class FlowSender {
       connection.dueMs = 0
       connection.close()
     }
-    return this.#steps.map(({ due, unsent, replies, latenciesMs, lastRefusedMs }) => {
+    return this.#steps.map(({ due, unsent, replies, latenciesMs, arrived, lastRefusedMs }) => {
       const sorted = Float64Array.from(latenciesMs).sort()
       const at = (share: number): number => (sorted.length === 0 ? 0 : quantile(sorted, share))
-      return { due, unsent, replies, p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), lastRefusedMs }
+      return { due, unsent, replies, arrived, p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), lastRefusedMs }
     })
   }
 
@@ -165,8 +179,10 @@ export class FlowSender {
     const at = this.#stepAt(dueMs)
     const step = this.#steps[at]!
     step.replies[kind] = (step.replies[kind] ?? 0) + 1
-    if (Number(kind) < 400) step.latenciesMs.push(nowMs - dueMs)
-    else this.#noteRefused(dueMs)
+    if (Number(kind) < 400) {
+      step.latenciesMs.push(nowMs - dueMs)
+      if (nowMs < this.#endMs) this.#steps[this.#stepAt(nowMs)]!.arrived++
+    } else this.#noteRefused(dueMs)
   }
 
   #noteRefused(dueMs: number): void {

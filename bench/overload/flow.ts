@@ -31,6 +31,8 @@ export interface FlowStep {
   readonly unsent: number
   /** Number of replies by status. `failed`: the connection was closed, or no reply arrived. */
   readonly replies: Readonly<Record<string, number>>
+  /** Number of replies with a status below 400 that arrived during the step, in whichever step their requests were due. */
+  readonly arrived: number
   /** Latency of the replies with a status below 400, from the time at which the request was due, ms; 0 without replies. */
   readonly p50Ms: number
   readonly p99Ms: number

@@ -19,7 +19,7 @@ async function carryOut({ port, steps, flows }: FlowPlan): Promise<FlowReport> {
     endMs += seconds * 1000
     return startMs
   })
-  const senders = flows.map((flow) => new FlowSender(port, flow, startsMs))
+  const senders = flows.map((flow) => new FlowSender(port, flow, startsMs, endMs))
   const gapsMs: number[] = []
   let lastMs = performance.now()
   let step = 0

@@ -17,6 +17,10 @@ type Name = 'rounds' | 'seconds' | 'connections' | 'tokens' | 'load' | 'delay'
 
 /** Core of the gate, and core of all other processes. */
 const [GATE_CORE, OTHER_CORE] = [0, 1]
+/** Load of each node before the first measurement, s: functions that run often are compiled then. */
+const WARM_S = 15
+/** Load before each measurement, s: connections open. */
+const LEAD_S = 3
 /** Busy share of `OTHER_CORE` above which a run is void, %: the load generator or the services are then late. */
 const BUSY_MAX_PERCENT = 80
 /** Lateness of the load generator above which a run is void, ms. */
@@ -36,6 +40,8 @@ interface Round {
   readonly criticalFailedPercent: number
   readonly criticalUnsentPercent: number
   readonly beforeP99Ms: number
+  /** Share of all requests without a regular reply before the overload, %. */
+  readonly beforeFailedPercent: number
   readonly overloadP50Ms: number
   readonly overloadP99Ms: number
   readonly recoveryMs: number
@@ -103,27 +109,38 @@ async function measure(
     return node
   }
   const nodes = { off: await start('off'), shed: await start('shed') }
-  const capacities: Capacity[] = []
-  for (let round = 0; round <= chosen.rounds; round++) {
-    const capacity = await capacityOf(generator, nodes.off, authorizations, chosen.connections)
-    if (round > 0) capacities.push(capacity)
+  const loadedOf = ({ port }: BenchNode, capacity: number): LoadedNode => {
+    return { port, authorizations, connections: chosen.connections, capacity }
   }
-  const perSecond = spread(capacities.map((capacity) => capacity.perSecond))
-  site.progress(`capacity: ${Math.round(perSecond.median)} requests a second`)
-  const loadedOf = ({ port }: BenchNode): LoadedNode => {
-    return { port, authorizations, connections: chosen.connections, capacity: perSecond.median }
-  }
-  await generator.carryOut(userPlan(loadedOf(nodes.shed), [[CALM_S, BEFORE]]))
+  const measureCapacity = () => capacityOf(generator, nodes.off, loadedOf(nodes.off, SATURATING_PER_SECOND))
+  const warm = (node: BenchNode, capacity: number) =>
+    generator.carryOut(userPlan(loadedOf(node, capacity), [[WARM_S, BEFORE]]))
+  const cold = await measureCapacity()
+  for (const node of [nodes.off, nodes.shed]) await warm(node, cold.perSecond)
+  let capacity = await measureCapacity()
+  const capacities: Capacity[] = [capacity]
   const found: Record<Protection, Round[]> = { off: [], shed: [] }
   for (let round = 1; round <= chosen.rounds; round++) {
     for (const mode of ['off', 'shed'] as const) {
-      const measured = await measureRound(generator, nodes[mode], loadedOf(nodes[mode]), chosen)
+      const { perSecond } = capacity
+      const { servedPerSecond, ...rest } = await measureRound(
+        generator,
+        nodes[mode],
+        loadedOf(nodes[mode], perSecond),
+        chosen,
+      )
+      // The speed of a machine with other guests changes: the capacity before and after the turn is its measure.
+      capacity = await measureCapacity()
+      capacities.push(capacity)
+      const measured = { ...rest, goodputPercent: (200 * servedPerSecond) / (perSecond + capacity.perSecond) }
       found[mode].push(measured)
-      site.progress(`round ${round}/${chosen.rounds}, ${mode}: ${describe(measured)}`)
+      site.progress(
+        `round ${round}/${chosen.rounds}, ${mode}, capacity ${Math.round(perSecond)}/s: ${describe(measured)}`,
+      )
     }
   }
   return report(found, {
-    capacity_per_second: perSecond,
+    capacity_per_second: spread(capacities.map(({ perSecond }) => perSecond)),
     capacity_cpu_us_per_request: spread(capacities.map(({ cpuUsPerRequest }) => cpuUsPerRequest)),
     resident_mib: single(residentBytes(nodes.shed.pid) / MIB),
   })
@@ -144,17 +161,18 @@ interface Capacity {
   readonly cpuUsPerRequest: number
 }
 
-async function capacityOf(
-  generator: FlowGenerator,
-  { port, pid }: BenchNode,
-  authorizations: readonly string[],
-  connections: number,
-): Promise<Capacity> {
-  const node = { port, authorizations, connections, capacity: SATURATING_PER_SECOND }
+async function capacityOf(generator: FlowGenerator, { pid }: BenchNode, loaded: LoadedNode): Promise<Capacity> {
   const usedUs = cpuTimeUs(pid)
-  const { results } = await generator.carryOut(userPlan(node, [[CALM_S, 1]]))
-  const replies = sum(results, 0, served)
-  return { perSecond: replies / CALM_S, cpuUsPerRequest: (cpuTimeUs(pid) - usedUs) / replies }
+  const steps = [
+    [LEAD_S, 1],
+    [CALM_S, 1],
+  ] as const
+  const { results } = await generator.carryOut(userPlan(loaded, steps))
+  const replies = sum(results, 0, served) + sum(results, 1, served)
+  return {
+    perSecond: sum(results, 1, ({ arrived }) => arrived) / CALM_S,
+    cpuUsPerRequest: (cpuTimeUs(pid) - usedUs) / replies,
+  }
 }
 
 async function measureRound(
@@ -162,7 +180,7 @@ async function measureRound(
   node: BenchNode,
   loaded: LoadedNode,
   chosen: Readonly<Record<Name, number>>,
-): Promise<Round> {
+): Promise<Omit<Round, 'goodputPercent'> & { readonly servedPerSecond: number }> {
   let [otherCorePercent, foreignPercent, lateMs] = [0, 0, 0]
   const carryOut = async (plan: FlowPlan): Promise<FlowResults> => {
     const [gateCore, otherCore, usedUs, startMs] = [
@@ -180,6 +198,7 @@ async function measureRound(
   }
   const memory = new Memory(node.pid)
   const steps = [
+    [LEAD_S, BEFORE],
     [CALM_S, BEFORE],
     [chosen.seconds, chosen.load / 100],
     [CALM_S, BEFORE],
@@ -190,13 +209,17 @@ async function measureRound(
   const outcomes: Partial<Record<FloodName, FloodOutcome>> = {}
   for (const flood of floods) outcomes[flood] = floodOutcome(await carryOut(floodPlan(loaded, flood)))
   return {
-    goodputPercent: (100 * sum(results, 1, served)) / chosen.seconds / loaded.capacity,
-    criticalFailedPercent: percentOf(critical[1]!.due, refused(critical[1]!)),
-    criticalUnsentPercent: percentOf(critical[1]!.due, critical[1]!.unsent),
-    beforeP99Ms: critical[0]!.p99Ms,
-    overloadP50Ms: critical[1]!.p50Ms,
-    overloadP99Ms: critical[1]!.p99Ms,
-    recoveryMs: Math.max(...priorities.map((priority) => results[priority]![2]!.lastRefusedMs)),
+    servedPerSecond: sum(results, 2, ({ arrived }) => arrived) / chosen.seconds,
+    criticalFailedPercent: percentOf(critical[2]!.due, refused(critical[2]!)),
+    criticalUnsentPercent: percentOf(critical[2]!.due, critical[2]!.unsent),
+    beforeP99Ms: critical[1]!.p99Ms,
+    beforeFailedPercent: percentOf(
+      sum(results, 1, ({ due }) => due),
+      sum(results, 1, ({ due }) => due) - sum(results, 1, served),
+    ),
+    overloadP50Ms: critical[2]!.p50Ms,
+    overloadP99Ms: critical[2]!.p99Ms,
+    recoveryMs: Math.max(...priorities.map((priority) => results[priority]![3]!.lastRefusedMs)),
     memoryMib,
     otherCorePercent,
     foreignPercent,
@@ -240,6 +263,7 @@ function figuresOf(rounds: readonly Round[], prefix: string): ScenarioFinding['f
   const values: Record<string, (round: Round) => number> = {
     latency_ratio: ({ beforeP99Ms, overloadP99Ms }) => overloadP99Ms / beforeP99Ms,
     before_p99_ms: ({ beforeP99Ms }) => beforeP99Ms,
+    before_failed_percent: ({ beforeFailedPercent }) => beforeFailedPercent,
     overload_p50_ms: ({ overloadP50Ms }) => overloadP50Ms,
     overload_p99_ms: ({ overloadP99Ms }) => overloadP99Ms,
     lost_goodput_percent: ({ goodputPercent }) => Math.max(0, 100 - goodputPercent),

@@ -1,4 +1,4 @@
-import { CLASSES, classOf, KNOWN_ADDRESS } from './caller-class.ts'
+import { CLASSES, classOf, KNOWN_ADDRESS, USER } from './caller-class.ts'
 
 /**
  * Number of consecutive overloaded intervals after which shedding begins, unless the load already falls. After a pause of
@@ -40,8 +40,9 @@ const WORK_MIN_OF_ALL = 0.1
 const WORK_DECAY = 0.998
 /** Factor by which the highest rate of admitted requests decreases in an interval: half of it is left after 7 s. */
 const HIGHEST_DECAY = 0.99
-/** Lowest class of known callers. */
+/** Lowest class of known callers, and of users. */
 const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
+const FIRST_USER = classOf(USER, 0)
 /** Size of the bucket, ms of the admitted rate. */
 const SIZE_MS = 40
 /**
@@ -50,6 +51,13 @@ const SIZE_MS = 40
  * until the bucket has filled again.
  */
 const RESERVES_MS = [36, 30, 24, 18, 12, 6, -100, -150, -250]
+/**
+ * Part of the admitted requests above which those of strangers and known addresses count as the cause of an overload.
+ * The admitted rate then stays above that of the users: they must not pay for the others.
+ */
+const OTHERS_MIN = 0.05
+/** Factor by which the admitted rate stays above that of the users meanwhile. */
+const USERS_ROOM = 1.1
 /** Lowest rate for the size of the bucket, requests per ms: with it, the bucket has permits for each class. */
 const BUCKET_RATE_MIN = 1 / 6
 /** Part of the previous load below which a load counts as falling: the queue of the node becomes shorter. */
@@ -71,6 +79,8 @@ export class Shedder {
   /** Smoothed arrivals per ms, by class. */
   readonly #rates = new Float64Array(CLASSES)
   #admitted = 0
+  /** Part of `#admitted` whose callers are strangers or known by their address. */
+  #others = 0
   /**
    * Number of classes, counted from class 0, up to the highest class of which a request was shed in the current
    * interval.
@@ -129,6 +139,7 @@ export class Shedder {
       this.#permits--
     }
     this.#admitted++
+    if (class_ < FIRST_USER) this.#others++
     return true
   }
 
@@ -151,6 +162,7 @@ export class Shedder {
     this.#loadBefore = load
     this.#arrivals.fill(0)
     this.#admitted = 0
+    this.#others = 0
     this.#refused = 0
   }
 
@@ -183,9 +195,15 @@ export class Shedder {
     if (this.#overloaded === 1) this.#overloadRate = Math.min(this.#rate, this.#highest)
     if (isFalling) return
     const decrease = Math.min(DECREASE_MAX, DECREASE * load)
-    let known = 0
+    let [known, users] = [0, 0]
     for (let i = FIRST_KNOWN; i < CLASSES; i++) known += this.#rates[i]!
-    const least = Math.max(RATE_MIN, WORK_MIN_OF_ALL * this.#work, Math.min(known, WORK_MIN * this.#work))
+    for (let i = FIRST_USER; i < CLASSES; i++) users += this.#rates[i]!
+    const least = Math.max(
+      RATE_MIN,
+      WORK_MIN_OF_ALL * this.#work,
+      Math.min(known, WORK_MIN * this.#work),
+      this.#others > OTHERS_MIN * this.#admitted ? USERS_ROOM * users : 0,
+    )
     this.#rate = Math.max(least, Math.min(this.#rate, this.#highest) * (1 - decrease))
   }
 

@@ -119,3 +119,22 @@ test('the load generator counts a request that has waited for a connection for m
   expect(unsent).toBe(due)
   expect(counted).toEqual({})
 })
+
+test.each([
+  { end: 'later', lengthMs: 60_000, isInTime: true },
+  { end: 'before the replies', lengthMs: 100, isInTime: false },
+])(
+  'a reply belongs to the step in which it arrives, and to none after the end: a plan that ends $end',
+  async ({ lengthMs, isInTime }) => {
+    const startMs = performance.now() - 100
+    const flow = flowOf('/ok', { perSecond: [1000, 1000] })
+    const sender = new FlowSender(port, flow, [startMs, startMs + 50], startMs + lengthMs)
+    sender.send(startMs + 100)
+    await until('every request has a reply', () => sender.open === 0)
+    const [first, second] = sender.end()
+
+    expect(first!.due).toBeGreaterThan(10)
+    expect(first!.arrived).toBe(0)
+    expect(second!.arrived).toBe(isInTime ? first!.due + second!.due : 0)
+  },
+)

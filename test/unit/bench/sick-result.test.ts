@@ -8,6 +8,7 @@ const stepOf = (step: Partial<FlowStep> = {}): FlowStep => ({
   due: 100,
   unsent: 0,
   replies: { 200: 100 },
+  arrived: 100,
   p50Ms: 10,
   p99Ms: 15,
   p999Ms: 18,

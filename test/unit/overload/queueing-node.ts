@@ -1,5 +1,5 @@
 import { priorityIndex } from '../../../gateway/base/priority.ts'
-import { classOf, USER } from '../../../gateway/overload/caller-class.ts'
+import { classOf, STRANGER, USER } from '../../../gateway/overload/caller-class.ts'
 import { Shedder } from '../../../gateway/overload/shedder.ts'
 
 /** Requests that the model node can process in 1 ms, if it admits all of them. */
@@ -7,6 +7,8 @@ const CAPACITY = 10
 /** CPU time of a refusal, as a part of that of an admitted request: when the request is read, and when it is refused. */
 const READ_COST = 0.23
 const REFUSE_COST = 0.15
+/** Cost of an admitted request of a stranger, for example with a forged token, as a multiple of that of a user. */
+const STRANGER_COST = 3
 /** Clients per class. Each waits for its reply before it sends the next request. */
 const CLIENTS = 512
 const INTERVAL_MS = 100
@@ -17,6 +19,7 @@ const offered: readonly (readonly [class_: number, share: number])[] = [
   [classOf(USER, priorityIndex('critical')), 0.2],
 ]
 const CRITICAL = offered[2]![0]
+const STRANGERS = classOf(STRANGER, priorityIndex('critical'))
 
 interface Waiting {
   readonly class_: number
@@ -31,25 +34,28 @@ export interface Pauses {
 
 /** Outcome of a load on the model node. */
 export interface ModelOutcome {
-  /** Admitted requests, as a part of the capacity. */
+  /** Admitted requests of users, as a part of the capacity. */
   readonly goodput: number
+  /** Part of the requests of users that were refused. */
+  readonly refused: number
   /** Latency of the admitted critical requests, ms. */
   readonly criticalP50Ms: number
   readonly criticalP99Ms: number
 }
 
 /**
- * Model of a node with a queue, in steps of 1 ms: users of three priorities offer a multiple of the capacity. Its delay is
- * half the wait of the queue, as a timer in an event loop sees it. While the process pauses, requests arrive, and nothing
- * else happens.
+ * Model of a node with a queue, in steps of 1 ms: users of three priorities and strangers offer a multiple of the
+ * capacity. Its delay is half the wait of the queue, as a timer in an event loop sees it. While the process pauses,
+ * requests arrive, and nothing else happens.
  */
 export class QueueingNode {
   readonly #shedder = new Shedder()
   readonly #limitMs: number
   readonly #refusalDelayMs: number
   readonly #pauses: Pauses | undefined
-  readonly #due = new Map(offered.map(([class_]) => [class_, 0]))
-  readonly #busy = new Map(offered.map(([class_]) => [class_, 0]))
+  /** Parts of requests that are due, and clients that wait for a reply, by class. */
+  readonly #due = new Map<number, number>()
+  readonly #busy = new Map<number, number>()
   #queue: Waiting[] = []
   #delayed: Waiting[] = []
   #delays: number[] = []
@@ -59,6 +65,7 @@ export class QueueingNode {
   #turn = 0
   #latencies: number[] = []
   #admitted = 0
+  #refused = 0
 
   constructor(limitMs: number, refusalDelayMs: number, pauses?: Pauses) {
     this.#limitMs = limitMs
@@ -66,18 +73,31 @@ export class QueueingNode {
     this.#pauses = pauses
   }
 
-  /** Offers a load for some time. @param load  multiple of the capacity */
-  run(load: number, forMs: number): ModelOutcome {
+  /**
+   * Offers a load for some time.
+   *
+   * @param load       requests of users, as a multiple of the capacity
+   * @param strangers  requests of strangers per request that the node can process
+   */
+  run(load: number, forMs: number, strangers = 0): ModelOutcome {
     this.#latencies = []
     this.#admitted = 0
-    for (let n = 0; n < forMs; n++) this.#step(load)
+    this.#refused = 0
+    const flows: [number, number][] = offered.map(([class_, share]) => [class_, share * load])
+    flows.push([STRANGERS, strangers])
+    for (let n = 0; n < forMs; n++) this.#step(flows)
     const sorted = this.#latencies.toSorted((a, b) => a - b)
     const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? 0
-    return { goodput: this.#admitted / forMs / CAPACITY, criticalP50Ms: at(0.5), criticalP99Ms: at(0.99) }
+    return {
+      goodput: this.#admitted / forMs / CAPACITY,
+      refused: this.#refused / (this.#admitted + this.#refused),
+      criticalP50Ms: at(0.5),
+      criticalP99Ms: at(0.99),
+    }
   }
 
-  #step(load: number): void {
-    this.#arrive(load)
+  #step(flows: readonly (readonly [class_: number, load: number])[]): void {
+    for (const [class_, load] of flows) this.#arrive(class_, load)
     this.#nowMs++
     if (this.#isPaused) return
     this.#workLeft = Math.min(1, this.#workLeft + 1)
@@ -102,16 +122,15 @@ export class QueueingNode {
     this.#shedder.adjust(load, elapsedMs, true, this.#delayed.length > 0)
   }
 
-  #arrive(load: number): void {
-    for (const [class_, share] of offered) {
-      let due = this.#due.get(class_)! + load * share * CAPACITY
-      for (; due >= 1; due--) {
-        if (this.#busy.get(class_)! >= CLIENTS) continue
-        this.#busy.set(class_, this.#busy.get(class_)! + 1)
-        this.#queue.push({ class_, atMs: this.#nowMs })
-      }
-      this.#due.set(class_, due)
+  #arrive(class_: number, load: number): void {
+    let due = (this.#due.get(class_) ?? 0) + load * CAPACITY
+    for (; due >= 1; due--) {
+      const busy = this.#busy.get(class_) ?? 0
+      if (busy >= CLIENTS) continue
+      this.#busy.set(class_, busy + 1)
+      this.#queue.push({ class_, atMs: this.#nowMs })
     }
+    this.#due.set(class_, due)
   }
 
   #refuseDue(): void {
@@ -123,13 +142,14 @@ export class QueueingNode {
 
   #process({ class_, atMs }: Waiting): void {
     if (!this.#shedder.isCounting || this.#shedder.admits(class_, this.#nowMs)) {
-      this.#workLeft -= 1 / CAPACITY
-      this.#admitted++
+      this.#workLeft -= (class_ === STRANGERS ? STRANGER_COST : 1) / CAPACITY
+      if (class_ !== STRANGERS) this.#admitted++
       if (class_ === CRITICAL) this.#latencies.push(this.#nowMs - atMs)
       this.#busy.set(class_, this.#busy.get(class_)! - 1)
       return
     }
     this.#workLeft -= READ_COST / CAPACITY
+    if (class_ !== STRANGERS) this.#refused++
     if (this.#refusalDelayMs === 0) this.#refuse(class_)
     else {
       this.#turn = (this.#turn + 1) % 16

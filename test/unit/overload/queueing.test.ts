@@ -58,3 +58,23 @@ test('below the capacity, a node sheds nothing because of pauses of its process'
 
   expect(goodput).toBeCloseTo(new QueueingNode(10_000, 1000, pauses).run(0.8, 30_000).goodput, 4)
 })
+
+test.each([1, 2, 5])(
+  'a flood of strangers (%d × the capacity) costs users that load half of a node few of their requests',
+  (strangers) => {
+    const node = new QueueingNode(10, 1000)
+    node.run(0.5, BEGIN_MS)
+    const { goodput, refused } = node.run(0.5, 10_000, strangers)
+
+    expect(goodput).toBeGreaterThan(0.97 * 0.5)
+    expect(refused).toBeLessThan(0.01)
+  },
+)
+
+test('after a flood of strangers, a node refuses no user', () => {
+  const node = new QueueingNode(10, 1000)
+  node.run(0.5, BEGIN_MS)
+  node.run(0.5, 5000, 2)
+
+  expect(node.run(0.5, 5000).refused).toBe(0)
+})
