@@ -38,7 +38,7 @@ const CACHE_ENTRIES = 64
 /** Admin plane of a node: admin API, log-in to the console, metrics and probes. Tokens for the admin API come from a separate issuer. */
 export class AdminPlane {
   readonly #servers: readonly PlainServer[]
-  /** Functions that close the parts of the plane, in this order. */
+  /** Functions that close the parts of the admin plane, in this order. */
   readonly #closing: readonly (() => Promise<void> | undefined)[]
   readonly #process: ProcessMetrics
   /** All metrics that the path `/metrics` shows. */

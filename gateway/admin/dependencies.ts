@@ -116,11 +116,11 @@ export interface UpstreamView {
 export interface NameView {
   readonly name: string
   readonly addresses: readonly string[]
-  /** Number of lookups since the start of the node, by result. */
+  /** Number of DNS lookups of the name since the start of the node, by result. */
   readonly counts: Readonly<Record<LookupResult, number>>
-  /** Time since the latest successful lookup, ms; `undefined` before it. */
+  /** Time since the latest successful DNS lookup of the name, ms; `undefined` before it. */
   readonly ageMs: number | undefined
-  /** Why the latest lookup failed; `undefined` when it succeeded, and before the first one. */
+  /** Why the latest DNS lookup of the name failed; `undefined` when it succeeded, and before the first one. */
   readonly error: string | undefined
 }
 

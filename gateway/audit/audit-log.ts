@@ -55,12 +55,12 @@ export class AuditLog {
     return { seen: readWitnessed(seen), batches }
   }
 
-  /** Returns the newest batch; `undefined` while the log has no batch. */
+  /** Returns the newest batch of this shard of the audit log; `undefined` while the shard has no batch. */
   async head(): Promise<Witnessed | undefined> {
     return readWitnessed(String((await this.#client.call('GET', this.#headKey)) ?? ''))
   }
 
-  /** Returns Redis's estimate of the memory that the stream takes, in bytes. */
+  /** Returns Redis's estimate of the memory that this shard of the audit log takes, bytes. */
   async size(): Promise<number> {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }

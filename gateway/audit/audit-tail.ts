@@ -12,11 +12,11 @@ import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 /** Maximum number of callers that watch the audit log on one node at the same time. */
 export const VIEWERS_MAX = 200
-/** Maximum number of records per second that a viewer gets. Further records are only counted. */
+/** Maximum number of audit records per second that a viewer gets. Further records are only counted. */
 export const VIEWER_RECORDS_PER_S = 50
-/** Maximum number of records that wait for one viewer. A slow viewer loses the records above it. */
+/** Maximum number of audit records that wait for one viewer. A slow viewer loses further records. */
 const WAITING_MAX = 100
-/** Pause between two reads of the log without new records, ms. */
+/** Pause before the next read of the audit log when a read found no new records, ms. */
 const POLL_MS = 250
 /** Pause after a failed read of the audit log from Redis, ms. */
 const RETRY_MS = 1000
@@ -24,7 +24,9 @@ const RETRY_MS = 1000
 const READ_ENTRIES = 20
 /** Number of comparisons of a record with a filter after which other work of the node gets a turn. */
 const SLICE = 2000
-/** Time between two reports of records that were left out, and longest time without an event, ms. */
+/**
+ * Time between two reports of records that a viewer did not get, and longest time without an event for a viewer, ms.
+ */
 const REPORT_MS = 1000
 
 /** Event for a viewer of the audit log. */
@@ -32,7 +34,7 @@ export type TailEvent =
   | { readonly kind: 'record'; readonly line: string }
   /** Number of matching records that the viewer did not get since the last such event. */
   | { readonly kind: 'left-out'; readonly records: number }
-  /** The log could not be read. The stream continues as soon as it can be read again. */
+  /** The audit log could not be read. The events continue as soon as the log can be read again. */
   | { readonly kind: 'trouble'; readonly detail: string }
 
 /** One viewer: filters the records, and keeps a few until the viewer has read the earlier ones. */

@@ -65,7 +65,7 @@ export interface Percentiles {
 /** Sum of the traffic of one or several routes, of one or several nodes. */
 export class TrafficRow {
   requests = 0
-  /** Requests per second, each node by the length of its window. */
+  /** Requests per second: the sum of the rates of the nodes, each over the time window of its summary. */
   perSecond = 0
   faults = 0
   inFlight = 0

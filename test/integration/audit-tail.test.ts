@@ -56,7 +56,7 @@ async function* eventsOf(response: IncomingMessage): AsyncGenerator<TailedEvent,
   }
 }
 
-test('a viewer of the audit log gets the latest matching records, and then each new one once', async () => {
+test('a client that watches the audit log gets the latest matching records, and then each new record once', async () => {
   const response = await open('service=reports&path=/orders/&last=2')
   expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'text/event-stream'])
   const events = eventsOf(response)
@@ -73,7 +73,7 @@ test('a viewer of the audit log gets the latest matching records, and then each 
   expect(seen).toEqual(['r20', 'r30', 'r32'])
 })
 
-test('an exchange is found by its request id, with its reason and the place of its record in the sealed chain', async () => {
+test('the admin API finds an exchange by its request id, with its reason and the place of its record in the sealed audit chain', async () => {
   await writer.write(3, (number) => ({
     'gatehouse.request.id': `found-${number}`,
     'gatehouse.reason': 'credential-missing',
@@ -98,7 +98,7 @@ test('an exchange is found by its request id, with its reason and the place of i
   expect(await get('exchanges/unknown')).toMatchObject({ status: 404, document: { code: 'exchange_unknown' } })
 })
 
-test('the admin API rejects a tail of the audit log with an unknown filter or more than 200 earlier records', async () => {
+test('the admin API rejects a request to watch the audit log with an unknown filter, or for more than 200 earlier records', async () => {
   expect((await open('colour=red')).statusCode).toBe(400)
   expect((await open('last=201')).statusCode).toBe(400)
   expect((await open('last=200')).statusCode).toBe(200)

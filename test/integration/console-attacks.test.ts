@@ -41,7 +41,7 @@ test.each([
   ['from another site by Sec-Fetch-Site', [page, ['Sec-Fetch-Site', 'cross-site']], 403, 'forbidden'],
   ['from another port by Sec-Fetch-Site', [page, ['Sec-Fetch-Site', 'same-site']], 403, 'forbidden'],
   ['without Origin and Sec-Fetch-Site', [page], 403, 'forbidden'],
-] as const)('CSRF: a call by cookie that changes state is rejected %s', async (_, fields, status, code) => {
+] as const)('CSRF: the admin API rejects a state change with a console cookie %s', async (_, fields, status, code) => {
   const browser = await loggedIn()
   const call = { method: 'POST', target: '/api/v1/limits/reset', document: {} }
   const forged = await browser.call({ ...call, fields })
@@ -51,7 +51,7 @@ test.each([
   expect((await browser.call(call)).status).toBe(400)
 })
 
-test('CSRF: a form or a script of another site cannot log a browser in', async () => {
+test('CSRF: a form or a script of another site cannot log a browser in to the console', async () => {
   const document = { token: bootstrap }
   for (const fields of [
     [],
@@ -65,7 +65,7 @@ test('CSRF: a form or a script of another site cannot log a browser in', async (
   }
 })
 
-test('CSRF: the console permits no page of another origin to send its field (CORS)', async () => {
+test('CSRF: the admin plane gives no page of another origin the CORS permission to send X-Gatehouse-Console', async () => {
   const fields = [
     ['Origin', 'https://evil.example'],
     ['Access-Control-Request-Method', 'POST'],
@@ -100,7 +100,7 @@ test('clickjacking: each reply of the console forbids frames, inline scripts and
   }
 })
 
-test('a token, a session or a link in the URL authenticates nothing', async () => {
+test('a token, a console session or a one-time link in the query of a URL does not authenticate a call', async () => {
   const browser = await loggedIn()
   const [[, session]] = [...browser.cookies] as [[string, string]]
   for (const query of [`token=${bootstrap}`, `access_token=${bootstrap}`, `session=${session}`, `link=${session}`]) {
@@ -113,7 +113,7 @@ test('a token, a session or a link in the URL authenticates nothing', async () =
   }
 })
 
-test('a session has no more scopes than its token', async () => {
+test('a console session has no more scopes than its token', async () => {
   const claims = { aud: adminAudience, sub: 'olga', client_id: 'console', scope: 'gatehouse:read' }
   const browser = await loggedIn(issuer.sign({ claims }))
   for (const [method, target] of [
@@ -127,7 +127,7 @@ test('a session has no more scopes than its token', async () => {
   }
 })
 
-test('an Authorization field decides alone: a valid session does not repair an invalid token', async () => {
+test('a call with an invalid token in Authorization gets 401 even if it has the cookie of a valid console session', async () => {
   const browser = await loggedIn()
   for (const target of ['/status', '/console/session']) {
     const reply = await browser.call({ target, token: 'wrong' })
@@ -137,7 +137,7 @@ test('an Authorization field decides alone: a valid session does not repair an i
   expect([basic.status, problemCode(basic)]).toEqual([401, 'credential_required'])
 })
 
-test('event streams: a page that cannot send the field of the console gets no events', async () => {
+test('an event stream of the admin API is refused for a console cookie without the field X-Gatehouse-Console', async () => {
   const browser = await loggedIn()
   const asEventSource = [
     ['Sec-Fetch-Site', 'same-origin'],
@@ -151,14 +151,14 @@ test.each([
   ['no session', `${'A'.repeat(43)}.${'0'.repeat(32)}`],
   ['another form', 'x'],
   ['an empty value', ''],
-])('a cookie with %s is rejected', async (_, value) => {
+])('the admin API rejects a console cookie with %s', async (_, value) => {
   const browser = new ConsoleClient(node.adminPort)
   browser.cookies.set(`gatehouse-console-${node.adminPort}`, value)
   expect((await browser.call({ target: '/status' })).status).toBe(401)
   expect(problemCode(await browser.session())).toBe('session_ended')
 })
 
-test('a session cookie under the name of another port, or sent twice, is not used', async () => {
+test('the admin API ignores a console cookie under the name of another port, or that is sent twice', async () => {
   const browser = await loggedIn()
   const [[name, value]] = [...browser.cookies] as [[string, string]]
   const other = new ConsoleClient(node.adminPort)
@@ -195,7 +195,7 @@ async function makeLink(client: ConsoleClient, more: object = {}): Promise<strin
 const useLink = (browser: ConsoleClient, link: string, more: object = {}) =>
   browser.call({ method: 'POST', target: '/console/session', document: { link }, ...more })
 
-test('a one-time link opens one session with the token of its maker, once', async () => {
+test('a one-time link to the console opens one console session with the token of its maker, and is then used up', async () => {
   const browser = new ConsoleClient(node.adminPort)
   const link = await makeLink(browser)
   expect((await useLink(browser, link)).status).toBe(204)
@@ -209,7 +209,7 @@ test.each([
   ['a proxy names a client', { fields: [...fromConsole, ['X-Forwarded-For', '192.0.2.7'] as const] }],
   ['a proxy forwards', { fields: [...fromConsole, ['Forwarded', 'for=192.0.2.7'] as const] }],
   ['the host is not loopback', { host: 'gate-admin.test' }],
-])('a one-time link is neither made nor used when %s', async (_, more) => {
+])('the admin plane neither makes nor accepts a one-time link to the console when %s', async (_, more) => {
   const browser = new ConsoleClient(node.adminPort)
   const made = await browser.call({ method: 'POST', target: '/console/links', token: bootstrap, ...more })
   expect([made.status, problemCode(made)]).toEqual([403, 'forbidden'])
@@ -219,7 +219,7 @@ test.each([
   expect((await useLink(browser, link)).status).toBe(204)
 })
 
-test('a session of the console and a web page cannot make one-time links', async () => {
+test('a call with a console cookie, or from a web page, cannot make a one-time link to the console', async () => {
   const browser = await loggedIn()
   const call = { method: 'POST', target: '/console/links' }
   expect(problemCode(await browser.call(call))).toBe('credential_required')

@@ -55,32 +55,35 @@ const tokenOf = (scope: string, claims: object = {}) =>
 test.each([
   ['without Redis', () => alone],
   ['with Redis', () => first],
-])('a log-in with an access token opens a session with the rights of the token, on a node %s', async (_, nodeOf) => {
-  const browser = new ConsoleClient(nodeOf().adminPort)
-  const token = tokenOf('gatehouse:read')
+])(
+  'a log-in to the console with an access token opens a console session with the scopes of the token, on a node %s',
+  async (_, nodeOf) => {
+    const browser = new ConsoleClient(nodeOf().adminPort)
+    const token = tokenOf('gatehouse:read')
 
-  const reply = await browser.logIn(token)
-  expect([reply.status, reply.text]).toEqual([204, ''])
-  expect(reply.field('set-cookie')).toMatch(
-    /^gatehouse-console-\d+=[A-Za-z0-9_-]{43}\.[0-9a-f]{32}; Path=\/; HttpOnly; SameSite=Strict$/,
-  )
+    const reply = await browser.logIn(token)
+    expect([reply.status, reply.text]).toEqual([204, ''])
+    expect(reply.field('set-cookie')).toMatch(
+      /^gatehouse-console-\d+=[A-Za-z0-9_-]{43}\.[0-9a-f]{32}; Path=\/; HttpOnly; SameSite=Strict$/,
+    )
 
-  const session = await browser.session()
-  expect([session.status, session.json()]).toMatchObject([
-    200,
-    {
-      who: 'olga',
-      client: 'console',
-      credential: 'access token',
-      scopes: ['gatehouse:read'],
-      login: { oidc: false, token: true },
-    },
-  ])
-  expect(session.text).not.toContain(token)
-  expect((await browser.call({ target: '/status' })).status).toBe(200)
-  const forbidden = await browser.call({ target: '/api/v1/limits' })
-  expect([forbidden.status, problemCode(forbidden)]).toEqual([403, 'insufficient_scope'])
-})
+    const session = await browser.session()
+    expect([session.status, session.json()]).toMatchObject([
+      200,
+      {
+        who: 'olga',
+        client: 'console',
+        credential: 'access token',
+        scopes: ['gatehouse:read'],
+        login: { oidc: false, token: true },
+      },
+    ])
+    expect(session.text).not.toContain(token)
+    expect((await browser.call({ target: '/status' })).status).toBe(200)
+    const forbidden = await browser.call({ target: '/api/v1/limits' })
+    expect([forbidden.status, problemCode(forbidden)]).toEqual([403, 'insufficient_scope'])
+  },
+)
 
 test('a session of the console opened at one node is valid at another node, and a log-out ends it at both', async () => {
   const browser = new ConsoleClient(first.adminPort)
@@ -97,7 +100,7 @@ test('a session of the console opened at one node is valid at another node, and 
   for (const each of [browser, other]) expect(problemCode(await each.session())).toBe('session_ended')
 })
 
-test('a second log-in of a browser opens a session under a new id and ends the first session', async () => {
+test('a second log-in of a browser to the console opens a console session under a new id and ends the first one', async () => {
   const browser = new ConsoleClient(alone.adminPort)
   await browser.logIn(bootstrap)
   const [[name, old]] = [...browser.cookies] as [[string, string]]
@@ -110,7 +113,7 @@ test('a second log-in of a browser opens a session under a new id and ends the f
   expect((await browser.session()).status).toBe(200)
 })
 
-test('a session of the console ends when its access token expires', async () => {
+test('a console session ends when its access token expires', async () => {
   const expS = Math.floor(Date.now() / 1000) + 3
   const browser = new ConsoleClient(first.adminPort)
   const reply = await browser.logIn(tokenOf('gatehouse:read', { exp: expS }))
@@ -120,7 +123,7 @@ test('a session of the console ends when its access token expires', async () => 
   expect([after.status, problemCode(after)]).toEqual([401, 'session_ended'])
 })
 
-test('a session of the console ends at every node when its access token is revoked', async () => {
+test('a console session ends at every node when its access token is revoked', async () => {
   const browser = new ConsoleClient(first.adminPort)
   const subject = 'rita'
   await browser.logIn(tokenOf('gatehouse:read', { sub: subject }))
@@ -144,7 +147,7 @@ test('a session of the console ends at every node when its access token is revok
   }
 })
 
-test('a session of the bootstrap token ends when the token has been replaced twice', async () => {
+test('a console session of the bootstrap token ends when the bootstrap token has been replaced twice', async () => {
   const browser = new ConsoleClient(alone.adminPort)
   await browser.logIn(bootstrap)
   const changes = () => alone.log.filter(({ msg }) => msg === 'secret changed; the new value is in use').length
@@ -162,7 +165,7 @@ test('a session of the bootstrap token ends when the token has been replaced twi
   }
 })
 
-test('an event stream by cookie ends when its session is logged out', async () => {
+test('an event stream of the admin API that a console cookie opened ends at the log-out of the console session', async () => {
   const browser = new ConsoleClient(first.adminPort)
   await browser.logIn(bootstrap)
   const cookie = [...browser.cookies].map((pair) => pair.join('=')).join()
@@ -175,7 +178,7 @@ test('an event stream by cookie ends when its session is logged out', async () =
   wire.close()
 })
 
-test('log-in, log-out and calls by cookie each have a log line that names the console session and never the token', async () => {
+test('log-in and log-out of the console and calls with a console cookie each have a log line that names the session and never the token', async () => {
   const browser = new ConsoleClient(alone.adminPort)
   const token = tokenOf('gatehouse:read')
   const ids = []
@@ -192,7 +195,7 @@ test('log-in, log-out and calls by cookie each have a log line that names the co
   expect(JSON.stringify(alone.log)).not.toContain(token)
 })
 
-test('repeated reads of the console have one log line, and each change and each bearer call has its own', async () => {
+test('repeated reads of the console share one log line, and each change and each call with a bearer token has its own', async () => {
   const browser = new ConsoleClient(alone.adminPort)
   await browser.logIn(tokenOf('gatehouse:read gatehouse:limits', { sub: 'reader' }))
   const ids: (string | undefined)[] = []
@@ -223,14 +226,14 @@ test.each([
   ['no member', {}, 400, 'invalid_request'],
   ['two members', { token: 'x', link: 'x' }, 400, 'invalid_request'],
   ['a link at a node without links', { link: 'x' }, 404, 'not_found'],
-])('a log-in with %s is rejected and sets no cookie', async (_, document, status, code) => {
+])('a log-in to the console with %s is rejected and sets no cookie', async (_, document, status, code) => {
   const browser = new ConsoleClient(alone.adminPort)
   const reply = await browser.call({ method: 'POST', target: '/console/session', document })
   expect([reply.status, problemCode(reply), reply.all('set-cookie')]).toEqual([status, code, []])
   expect(reply.field('content-type')).toBe('application/problem+json')
 })
 
-test('without a session, the reply says which log-ins the console offers', async () => {
+test('a console call without a session gets 401 and the log-ins that the console offers', async () => {
   const reply = await new ConsoleClient(alone.adminPort).session()
   expect([reply.status, reply.json()]).toMatchObject([
     401,
@@ -240,7 +243,7 @@ test('without a session, the reply says which log-ins the console offers', async
   expect([begun.status, problemCode(begun)]).toEqual([404, 'not_found'])
 })
 
-test('failed log-ins from one address are limited, and a log-in with a recently accepted token is not', async () => {
+test('failed log-ins to the console from one address are limited, and a log-in with a recently accepted token still works', async () => {
   const from = '127.0.0.77'
   const browser = new ConsoleClient(second.adminPort)
   const logIn = (token: string) =>

@@ -53,7 +53,7 @@ async function logIn(browser: HttpBrowser, to?: string): Promise<Page> {
   return browser.visit(await callbackOf(browser, await begin(browser, to), { user: 'alice' }))
 }
 
-test('a log-in at the issuer opens a session with the granted scopes and continues to the requested path', async () => {
+test('a log-in to the console at the issuer opens a console session with the granted scopes and continues to the requested path', async () => {
   const browser = new HttpBrowser()
   const page = await logIn(browser)
 
@@ -75,7 +75,7 @@ test('a log-in at the issuer opens a session with the granted scopes and continu
   expect(line).toMatchObject({ status: 200, who: 'alice', credential: 'access token' })
 })
 
-test('the authorization request has state, nonce and a PKCE challenge, and its cookie is for the callback alone', async () => {
+test('the authorization request of the console has state, nonce and a PKCE challenge, and its cookie applies to the callback path only', async () => {
   const reply = await new HttpBrowser().visit(`${origin}/console/login`, { redirects: 0 })
   const query = new URL(reply.field('location')!).searchParams
   expect(query.get('redirect_uri')).toBe(`${origin}/callback`)
@@ -89,7 +89,7 @@ test('the authorization request has state, nonce and a PKCE challenge, and its c
   for (const name of ['state', 'nonce']) expect(cookie).not.toContain(query.get(name)!)
 })
 
-test('a session outlives its access token by a refresh, also when many calls arrive at once', async () => {
+test('a console session outlives its access token by one token refresh, even if many calls arrive at once', async () => {
   const browser = new HttpBrowser()
   provider.accessTokenS = 12
   try {
@@ -111,7 +111,7 @@ test('a session outlives its access token by a refresh, also when many calls arr
   expect(refreshes()).toBe(before + 1)
 })
 
-test('a session ends when the issuer no longer accepts its refresh token', async () => {
+test('a console session ends when the issuer no longer accepts its refresh token', async () => {
   const browser = new HttpBrowser()
   provider.accessTokenS = 5
   provider.refusesRefreshes = true
@@ -126,7 +126,7 @@ test('a session ends when the issuer no longer accepts its refresh token', async
   expect(await session(browser)).toMatchObject({ status: 401 })
 })
 
-test('a log-out ends the session and revokes the refresh token at the issuer', async () => {
+test('a log-out from the console ends the console session and revokes its refresh token at the issuer', async () => {
   const browser = new HttpBrowser()
   await logIn(browser)
   const before = provider.requests.filter((each) => each === 'POST /token/revocation').length
@@ -138,7 +138,7 @@ test('a log-out ends the session and revokes the refresh token at the issuer', a
   )
 })
 
-test('a user who refuses at the issuer returns to the console with the reason, and gets no session', async () => {
+test('an operator who refuses the log-in at the issuer returns to the console with the reason, and gets no console session', async () => {
   const browser = new HttpBrowser()
   const callback = await callbackOf(browser, await begin(browser), { deny: '1' })
   const page = await browser.visit(callback, { redirects: 0 })
@@ -146,7 +146,7 @@ test('a user who refuses at the issuer returns to the console with the reason, a
   expect(browser.gateCookies).toEqual([])
 })
 
-test('a response of the issuer is rejected in another browser, with another state, and a second time (login CSRF)', async () => {
+test('the console rejects an authorization response in another browser, with another state, and a second time (login CSRF)', async () => {
   const browser = new HttpBrowser()
   const victim = new HttpBrowser()
   const callback = await callbackOf(browser, await begin(browser), { user: 'alice' })
@@ -167,7 +167,7 @@ test('a response of the issuer is rejected in another browser, with another stat
   expect(await visit(browser, callback)).toEqual(expired)
 })
 
-test('a response that names another issuer (mix-up) or has two codes is rejected without a call to the issuer', async () => {
+test('the console rejects an authorization response with another iss (mix-up) or two codes without a call to the issuer', async () => {
   for (const change of [
     (url: URL) => url.searchParams.set('iss', 'https://evil.example'),
     (url: URL) => url.searchParams.append('code', 'second'),
@@ -182,19 +182,19 @@ test('a response that names another issuer (mix-up) or has two codes is rejected
   }
 })
 
-test('a page of another site cannot begin a log-in', async () => {
+test('a page of another site cannot begin a log-in to the console', async () => {
   for (const site of ['cross-site', 'same-site']) {
     const page = await new HttpBrowser().visit(`${origin}/console/login`, { headers: { 'sec-fetch-site': site } })
     expect(page.status).toBe(403)
   }
 })
 
-test('a log-in at another name of the console begins at the configured origin', async () => {
+test('a log-in that begins under another host name of the console moves to the origin in admin.login.origin', async () => {
   const page = await new HttpBrowser().visit(`http://localhost:${port}/console/login?to=/live`, { redirects: 0 })
   expect([page.status, page.field('location')]).toEqual([303, `${origin}/live`])
 })
 
-test('an access token that the admin API does not accept opens no session, and the log says why', async () => {
+test('an access token that the admin API does not accept opens no console session, and the log says why', async () => {
   const browser = new HttpBrowser()
   provider.tokenClaims = { cnf: { jkt: 'A'.repeat(43) } }
   try {
@@ -208,7 +208,7 @@ test('an access token that the admin API does not accept opens no session, and t
   await node.waitForLine(({ msg }) => String(msg).startsWith('log-in to the console refused'))
 })
 
-test('while the issuer is unavailable, a log-in returns to the console with the reason', async () => {
+test('while the issuer is unavailable, a log-in returns the browser to the console with the reason', async () => {
   const browser = new HttpBrowser()
   const form = await begin(browser)
   const callback = await callbackOf(browser, form, { user: 'alice' })
@@ -221,7 +221,7 @@ test('while the issuer is unavailable, a log-in returns to the console with the 
   }
 })
 
-test('log-ins that one address begins are limited', async () => {
+test('the number of log-ins to the console that one address begins is limited', async () => {
   const begun = await Promise.all(
     Array.from({ length: 60 }, () => new HttpBrowser().visit(`${origin}/console/login`, { redirects: 0 })),
   )

@@ -122,7 +122,7 @@ const looks = [
   { colorScheme: 'dark', width: 360 },
 ] as const
 
-test('the log-in page rejects a wrong token with the problem, and opens the overview with the right one', async () => {
+test('the log-in page of the console shows the problem of a wrong token, and opens the overview with a valid token', async () => {
   const context = await browser.newContext()
   const other = await context.newPage()
   await logIn(other, 'wrong')
@@ -135,7 +135,7 @@ test('the log-in page rejects a wrong token with the problem, and opens the over
 })
 
 test.each(views)(
-  'the view %s has no serious accessibility fault and fits its screen, light and wide, dark and narrow',
+  'the console view %s has no serious accessibility fault and fits the screen, in the light theme (wide) and the dark theme (narrow)',
   async (path, title, loaded) => {
     for (const look of looks) {
       await open(path, look)
@@ -148,7 +148,7 @@ test.each(views)(
   },
 )
 
-test('an operator gets from the overview to the reason of a refusal in two clicks, or with its request id in none', async () => {
+test('an operator of the console finds the reason of a refusal by two clicks from the overview, or by searching for its request id', async () => {
   await open('/')
   await page.click('nav >> text=Live')
   await page.click('tr:has-text("route-unknown") a')
@@ -163,7 +163,7 @@ test('an operator gets from the overview to the reason of a refusal in two click
   expect(page.url()).toBe(urlOf('/exchanges/refused-1'))
 })
 
-test('the keys g and l open the live view, and the key ? shows the keys until Escape', async () => {
+test('the keys g and l open the live view of the console, and the key ? shows the list of keys until Escape', async () => {
   await open('/')
   await page.waitForSelector('h1 >> text=Overview')
   await page.keyboard.press('g')
@@ -175,7 +175,7 @@ test('the keys g and l open the live view, and the key ? shows the keys until Es
   await page.waitForSelector('dialog', { state: 'detached' })
 })
 
-test('a text of a client is shown as text, with its hidden characters visible', async () => {
+test('the console shows text that a client sent as plain text, with its hidden characters made visible', async () => {
   await open(`/live?subject=${encodeURIComponent(hostile)}`)
   const cell = page.locator('tbody tr:has-text("scope-missing")').first()
   expect(await cell.locator('td').nth(5).textContent()).toBe(hostileShown)
@@ -186,7 +186,7 @@ test('a text of a client is shown as text, with its hidden characters visible', 
   expect(await page.title()).toBe('Exchange · Gatehouse')
 })
 
-test('an operator revokes a subject after a confirmation, and the receipt shows that every node rejects its tokens', async () => {
+test('an operator revokes a subject in the console after a confirmation, and the receipt shows that every node rejects its tokens', async () => {
   const bearer = { authorization: `Bearer ${issuer.sign({ claims: { sub: 'mallory', aud: testAudience } })}` }
   const statusOfCall = async () => (await fetch(`http://127.0.0.1:${node.port}/orders`, { headers: bearer })).status
   const before = await statusOfCall()
@@ -208,7 +208,7 @@ test('an operator revokes a subject after a confirmation, and the receipt shows 
   expect(await statusOfCall()).toBe(401)
 })
 
-test('a view names the scope that the token of the operator lacks', async () => {
+test("a view of the console names the scope that the operator's token lacks", async () => {
   const context = await browser.newContext()
   const reader = await context.newPage()
   await logIn(reader, issuer.sign({ claims: { scope: 'gatehouse:read', aud: testAudience } }))

@@ -135,7 +135,7 @@ test('a policy change keeps the request counters and updates the policy metrics;
   expect(rejected.sum('gatehouse_policy_info', { revision })).toBe(1)
 })
 
-test('the metrics show an issuer and an upstream that are down', async () => {
+test('the metrics show that an issuer and an upstream are down', async () => {
   await expect.poll(async () => (await readOther()).sum('gatehouse_issuer_keys_failing', { issuer: 'main' })).toBe(1)
   let sent = 0
   let reading = await readOther()

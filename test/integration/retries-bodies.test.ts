@@ -77,20 +77,23 @@ test.each([
 test.each([
   { what: 'a body of more than 64 KiB', method: 'POST', body: Buffer.alloc(KEPT_MAX + 1) },
   { what: 'a GET with a body', method: 'GET', body: Buffer.from('x') },
-])('$what is not kept: the client gets the 503 of the first attempt', async ({ what, method, body }) => {
-  const before = (await readMetrics(node.adminPort)).sum('gatehouse_upstream_retries_total', notKept)
-  const target = `/kept/503/${what.replaceAll(' ', '-')}`
-  const { reply, record } = await send(method, target, body)
+])(
+  'a request is not tried again, because its body is not kept ($what): the client gets the 503 of the first attempt',
+  async ({ what, method, body }) => {
+    const before = (await readMetrics(node.adminPort)).sum('gatehouse_upstream_retries_total', notKept)
+    const target = `/kept/503/${what.replaceAll(' ', '-')}`
+    const { reply, record } = await send(method, target, body)
 
-  expect(reply).toMatchObject({ status: 503, text: 'busy' })
-  expect(record).toMatchObject({ attempts: 1 })
-  expect(seen.get(target)).toBe(1)
-  expect((await readMetrics(node.adminPort)).sum('gatehouse_upstream_retries_total', notKept)).toBe(before + 1)
-})
+    expect(reply).toMatchObject({ status: 503, text: 'busy' })
+    expect(record).toMatchObject({ attempts: 1 })
+    expect(seen.get(target)).toBe(1)
+    expect((await readMetrics(node.adminPort)).sum('gatehouse_upstream_retries_total', notKept)).toBe(before + 1)
+  },
+)
 
 const notKept = { service: 'kept', cause: '503', outcome: 'body-not-kept' }
 
-test('a chunked body is not kept: the client gets the 503 of the first attempt', async () => {
+test('a request with a chunked body is not tried again, because its body is not kept: the client gets the 503 of the first attempt', async () => {
   const bytes =
     'POST /kept/503/chunked HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n'
 
@@ -98,7 +101,7 @@ test('a chunked body is not kept: the client gets the 503 of the first attempt',
   expect(seen.get('/kept/503/chunked')).toBe(1)
 })
 
-test('a kept body is forwarded only when it is complete, and its memory is free after the exchange', async () => {
+test('a request body that is kept for retries is forwarded only when it is complete, and its memory is free after the exchange', async () => {
   const wire = await connect(node.port)
   await wire.send('POST /kept/503/slow HTTP/1.1\r\nHost: api.test\r\nContent-Length: 2000\r\n\r\n')
   await wire.send('x'.repeat(1000))
@@ -111,7 +114,7 @@ test('a kept body is forwarded only when it is complete, and its memory is free 
   await until('the memory is free', async () => (await keptBytes()) === 0)
 })
 
-test('a request whose client disconnects before the end of a kept body is not forwarded, and its memory is free', async () => {
+test('a request whose client disconnects before the end of a body that is kept for retries is not forwarded, and its memory is free', async () => {
   const wire = await connect(node.port)
   await wire.send('POST /kept/503/gone HTTP/1.1\r\nHost: api.test\r\nContent-Length: 2000\r\n\r\nx')
   await until('memory for the body is reserved', async () => (await keptBytes()) === 2000)

@@ -74,7 +74,7 @@ test('a node delivers telemetry after the OTLP receiver recovers, and logs the r
   expect(receiver.malformed).toEqual([])
 })
 
-test('metrics over OTLP have the names, kinds and units of /metrics', async () => {
+test('the metrics that a node sends over OTLP have the names, kinds and units of /metrics', async () => {
   const named = (name: string) => receiver.metrics.find((metric) => metric.name === name)
   await receiver.waitFor('metrics', () => named('gatehouse_requests_total'))
   const page = await (await fetch(`http://127.0.0.1:${node.adminPort}/metrics`)).text()

@@ -62,7 +62,7 @@ test('an upstream that fails its health checks gets no requests until the checks
   expect(await callsDuring(one)).toBeGreaterThan(0)
 })
 
-test('metrics count the health checks by result, and the log has each change of the state', async () => {
+test('the metrics count health checks of an upstream by result, and the log has each change of its state', async () => {
   const labels = { service: 's', upstream: one.url }
   const metrics = await readMetrics(node.adminPort)
 
@@ -73,7 +73,7 @@ test('metrics count the health checks by result, and the log has each change of 
   await node.waitForLine((line) => line['msg'] === 'upstream passes its health checks again')
 })
 
-test('health checks have no credential and no field of a client', () => {
+test('the health checks of an upstream contain no credential and no field of a client', () => {
   const checks = one.requests.filter(({ url }) => url === '/healthz')
 
   for (const { fields } of checks) {

@@ -100,7 +100,7 @@ const timesReceived = (upstream: RawUpstream, target: string) =>
     .filter((line) => line.endsWith(` ${target}`)).length
 
 test.concurrent.each(cases)(
-  'the number of times the gate sends $title if the service $end the reused connection is: $tries',
+  'if the service $end the reused connection, the gate sends $title $tries times',
   async (sent) => {
     const { method, fields, body, tries, id, upstream } = sent
     const bytes = `${method} /${id}/second HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${body}`

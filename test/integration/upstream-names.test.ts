@@ -68,7 +68,7 @@ const hasAddresses = async (...addresses: string[]): Promise<boolean> => {
   return String(upstreams.map(({ address }) => address).toSorted()) === String(addresses)
 }
 
-test('requests follow added and removed addresses of a name, and none of them fails', async () => {
+test('requests are sent to added addresses of an upstream name, and no longer to removed ones, and no request fails', async () => {
   const statuses = await requestsUntil('both addresses are called', () => called.size === 2)
   expect(await hasAddresses('127.0.0.1', '127.0.0.2')).toBe(true)
 
@@ -83,7 +83,7 @@ test('requests follow added and removed addresses of a name, and none of them fa
   expect(statuses).toEqual(new Set([200]))
 })
 
-test('metrics have one series for the name of an upstream, whatever its addresses', async () => {
+test('the metrics have one series for an upstream name, whatever the number of its addresses', async () => {
   names.addresses = ['127.0.0.1', '127.0.0.2']
   await requestsUntil('the addresses have changed', () => hasAddresses('127.0.0.1', '127.0.0.2'))
   const metrics = await readMetrics(node.adminPort)
@@ -95,7 +95,7 @@ test('metrics have one series for the name of an upstream, whatever its addresse
   )
 })
 
-test('the log line of a request has the address that was called', async () => {
+test('the access log line of a request has the address of the upstream name that was called', async () => {
   names.addresses = ['127.0.0.3']
   await requestsUntil('the address has changed', () => hasAddresses('127.0.0.3'))
   await status()
@@ -103,7 +103,7 @@ test('the log line of a request has the address that was called', async () => {
   await node.waitForLine(({ upstream, upstream_address: called }) => upstream === url && called === '127.0.0.3')
 })
 
-test('`gatehouse upstreams` lists each address of a name', async () => {
+test('`gatehouse upstreams` lists each address of an upstream name', async () => {
   names.addresses = ['127.0.0.1', '127.0.0.2']
   await requestsUntil('the addresses have changed', () => hasAddresses('127.0.0.1', '127.0.0.2'))
   const { stdout } = await run('upstreams')
@@ -112,7 +112,7 @@ test('`gatehouse upstreams` lists each address of a name', async () => {
   for (const address of names.addresses) expect(stdout).toMatch(new RegExp(`s +${url} +${address} +1 +up`))
 })
 
-test('S-121: a reply with a cloud metadata address changes no address, and is logged and counted', async () => {
+test('S-121: a DNS reply with a cloud metadata address changes no address of an upstream, and is logged and counted', async () => {
   names.addresses = ['169.254.169.254']
   const line = await node.waitForLine(({ msg }) => msg === 'lookup of an upstream name failed')
 

@@ -50,7 +50,7 @@ async function run(
   return { code, stdout, stderr }
 }
 
-test('`gatehouse queues` shows an unknown number of workers when the Redis user may not list clients', async () => {
+test('`gatehouse queues` shows the number of workers as unknown when its Redis user is not allowed to list clients', async () => {
   await redisCli(redisPort, 'ACL', 'SETUSER', 'viewer', 'on', '>viewer', '~*', '&*', '+@all', '-client|list')
   const redis = { url: `redis://127.0.0.1:${redisPort}`, username: 'viewer', password: { env: 'VIEWER' } }
   const folder = folderOf({ ...options.settings!, redis })

@@ -40,7 +40,7 @@ export class ConsoleSessions {
     this.#redis = link && new RedisSessions(link, sealer, nowMs)
   }
 
-  /** Opens a session under a new id, and returns the value of its cookie. */
+  /** Opens a console session under a new id, and returns the value of its cookie. */
   async open(session: OperatorSession): Promise<string> {
     const { value, id } = this.#cookies.mint()
     const stored = await this.#inRedis((redis) => redis.add(id, session))
@@ -59,7 +59,7 @@ export class ConsoleSessions {
     const own = this.#memory.use(id)
     if (stored === 'unavailable') return own && { id, session: own.session }
     if (stored !== undefined) return { id, session: await this.#merge(id, own?.session, stored) }
-    // Redis does not have the session: another node has ended it, unless Redis was unavailable at the log-in.
+    // Redis does not have the console session: another node has ended it, unless Redis was unavailable at the log-in.
     if (own === undefined || own.stored) {
       this.#memory.remove(id)
       return undefined
@@ -67,18 +67,20 @@ export class ConsoleSessions {
     return { id, session: own.session }
   }
 
-  /** Returns the newer of two states of a session: of this node, and of Redis. Writes it where it is missing. */
+  /**
+   * Returns the newer of two states of a console session: of this node, and of Redis. Writes it where it is missing.
+   */
   async #merge(id: string, own: OperatorSession | undefined, stored: OperatorSession): Promise<OperatorSession> {
     if (own === undefined) this.#memory.add(id, stored, true)
     else if ((own.tokenEndsAtMs ?? 0) > (stored.tokenEndsAtMs ?? 0)) {
-      // This node refreshed the tokens while Redis was unavailable.
+      // This node refreshed the tokens of the console session while Redis was unavailable.
       await this.replace(id, own)
       return own
     } else this.#memory.replace(id, stored)
     return stored
   }
 
-  /** Reads a session that was found before again; `undefined` when it has ended. */
+  /** Reads a console session again that was found before; `undefined` when it has ended. */
   async reread(id: string): Promise<OperatorSession | undefined> {
     const stored = await this.#inRedis((redis) => redis.use(id))
     return stored === 'unavailable' ? this.#memory.use(id)?.session : stored
@@ -106,7 +108,7 @@ export class ConsoleSessions {
   }
 
   /**
-   * Ends a session on every node.
+   * Ends a console session on every node.
    *
    * @throws {RedisFault} as a rejection: the session has ended on this node only
    */

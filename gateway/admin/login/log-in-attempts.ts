@@ -17,10 +17,15 @@ export interface LogInAttempt extends LoginSecrets {
 
 /** Maximum time between the start of a log-in to the console and the response of the issuer, ms: 10 minutes. */
 export const LOG_IN_MS = 10 * 60_000
-/** Maximum length of a sealed attempt that is opened, characters. Browsers keep cookies of 4096 bytes at most. */
+/**
+ * Maximum length of an encrypted log-in attempt that is decrypted, characters. Browsers keep cookies of 4096 bytes at
+ * most.
+ */
 const SEALED_MAX = 3900
 
-/** Seals log-ins that begin, and opens them when the browser returns from the issuer. */
+/**
+ * Encrypts log-in attempts into a cookie when they begin, and decrypts them when the browser returns from the issuer.
+ */
 export class LogInAttempts {
   readonly #texts: SealedTexts
   readonly #nowMs: () => number
@@ -38,7 +43,10 @@ export class LogInAttempts {
     return { attempt, sealed: this.#texts.seal(Buffer.from(JSON.stringify(attempt))) }
   }
 
-  /** Opens an attempt; `undefined` when this cluster did not seal it, it was changed, or it is too old. */
+  /**
+   * Decrypts a log-in attempt; `undefined` when this cluster did not encrypt it, or it was changed, or it is older than
+   * 10 minutes.
+   */
   open(sealed: string): LogInAttempt | undefined {
     const content = this.#texts.open(sealed)
     const attempt = content && (JSON.parse(content.toString()) as LogInAttempt)

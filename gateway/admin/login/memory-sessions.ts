@@ -30,7 +30,7 @@ export class MemorySessions {
     this.#nowMs = nowMs
   }
 
-  /** Adds a session. Ends the least recently used sessions above the limits. */
+  /** Adds a console session. Ends the least recently used console sessions above the limits. */
   add(id: string, session: OperatorSession, stored: boolean): void {
     this.#sweep()
     this.#sessions.delete(id)
@@ -45,7 +45,9 @@ export class MemorySessions {
     this.#sessions.set(id, { session, usedAtMs: this.#nowMs(), stored })
   }
 
-  /** Returns a session and restarts its idle time; `undefined` when there is no such session, or it has ended. */
+  /**
+   * Returns a console session and restarts its idle time; `undefined` when there is no such session, or it has ended.
+   */
   use(id: string): { readonly session: OperatorSession; readonly stored: boolean } | undefined {
     const found = this.#sessions.get(id)
     if (found === undefined) return undefined

@@ -27,7 +27,7 @@ export class OneTimeLinks {
     this.#nowMs = nowMs
   }
 
-  /** Makes a link for a token. `secret`: 256 random bits as text. */
+  /** Makes a one-time link to the console for a token. `secret`: 256 random bits as text, the code in the link. */
   make(token: string): { readonly secret: string; readonly endsAtMs: number } {
     const [oldest] = this.#links.keys()
     if (this.#links.size >= LINKS_MAX) this.#links.delete(oldest!)
@@ -37,7 +37,7 @@ export class OneTimeLinks {
     return { secret, endsAtMs }
   }
 
-  /** Uses a link up, and returns its token; `undefined` when the link is unknown, used or expired. */
+  /** Uses a one-time link up, and returns its token; `undefined` when the link is unknown, used or expired. */
   use(secret: string): string | undefined {
     const key = hashOf(secret)
     const link = this.#links.get(key)

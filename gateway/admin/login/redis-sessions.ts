@@ -33,7 +33,7 @@ export class RedisSessions {
     this.#replace = link.store.script(new URL('./replace-console-session.lua', import.meta.url))
   }
 
-  /** Stores a new session. Above a limit, the session that ends first is ended. */
+  /** Stores a new console session. Above a limit, the console session that would end first is ended. */
   async add(id: string, session: OperatorSession): Promise<void> {
     const { keys, store } = this.#link
     const key = keys.consoleSession(id)
@@ -54,7 +54,8 @@ export class RedisSessions {
   }
 
   /**
-   * Returns a session and restarts its idle time; `undefined` when there is no such session, or no key can decrypt it.
+   * Returns a console session and restarts its idle time; `undefined` when there is no such session, or no key can
+   * decrypt it.
    */
   async use(id: string): Promise<OperatorSession | undefined> {
     const key = this.#link.keys.consoleSession(id)
@@ -69,7 +70,10 @@ export class RedisSessions {
     await this.#replace([key], [this.#seal(session, key)])
   }
 
-  /** Takes the lock for the refresh of a session. @returns false while another process has the lock */
+  /**
+   * Takes the lock for the refresh of the tokens of a console session. @returns false while another process has the
+   * lock
+   */
   async lock(id: string): Promise<boolean> {
     const { keys, store } = this.#link
     return (await store.call('SET', keys.consoleRefresh(id), '1', 'NX', 'PX', CONSOLE_REFRESH_MS)) === 'OK'
