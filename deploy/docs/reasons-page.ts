@@ -1,4 +1,5 @@
 import { type Reason, reasons } from '../../gateway/base/reasons.ts'
+import { remedies } from '../../gateway/base/remedies.ts'
 import { endReasons } from '../../gateway/pipeline/exchange/end-reasons.ts'
 import type { Step } from '../../gateway/pipeline/exchange/steps.ts'
 import { checkLifecycle, lifecycle } from '../../gateway/pipeline/lifecycle.ts'
@@ -24,6 +25,7 @@ export function reasonsPage(): string {
     code(sent),
     close ? 'yes' : '',
     why,
+    remedies[reason as Reason] ?? '',
     endersOf(reason as Reason).join(', '),
   ])
   return `# Reasons
@@ -37,7 +39,7 @@ alike. The rows follow the order of the checks.
 Status 200 is the gate's own decision: the response of an admitted request has the status that the service sends. With
 \`yes\` in column \`closes\`, the gate closes the connection: it cannot trust that the following bytes are a request.
 
-${table(['reason', 'status', 'code', 'closes', 'meaning', 'from'], rows)}
+${table(['reason', 'status', 'code', 'closes', 'meaning', 'what to do first', 'from'], rows)}
 
 ## Phases
 

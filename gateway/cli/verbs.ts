@@ -40,6 +40,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'limits list': () => import('./verbs/limits-list.ts'),
   'limits reset': () => import('./verbs/limits-reset.ts'),
   traffic: () => import('./verbs/traffic.ts'),
+  exchange: () => import('./verbs/exchange.ts'),
   traces: () => import('./verbs/traces.ts'),
   audit: () => import('./verbs/audit.ts'),
   'audit tail': () => import('./verbs/audit-tail.ts'),

@@ -63,6 +63,13 @@ interface Listed {
   }[]
 }
 
+interface ShownExchange {
+  readonly reason: object
+  readonly phases: readonly { readonly name: string }[]
+  readonly trace: object
+  readonly times: { readonly gate_ms: number; readonly total_ms: number }
+}
+
 async function list(...words: string[]): Promise<Listed['traces']> {
   const { exitCode, stdout, stderr } = await runVerb(['traces', '--output', 'json', ...words], env)
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -163,4 +170,40 @@ test.each([
 
   expect(run.exitCode).toBe(exitCode)
   expect(run.stderr).toContain(message)
+})
+
+test('`gatehouse exchange` shows the reason of a request in words, what to do first, its phases and its sealed record', async () => {
+  const trace = (++traces).toString(16).padStart(32, 'd')
+  const fields = [['traceparent', `00-${trace}-00f067aa0ba902b7-01`]] as const
+  const shown = async (token?: string) => {
+    const reply = await request(
+      node.port,
+      requestBytes({ target: '/orders/9', fields, ...(token !== undefined && { token }) }),
+    )
+    const id = reply.field('x-request-id')!
+    const run = async (...words: string[]) => (await runVerb(['exchange', id, ...words], env)).stdout
+    await until('the trace and the record of the exchange are stored', async () => {
+      const text = await run('--output', 'json')
+      return text !== '' && JSON.parse(text).trace.recorded === true
+    })
+    return { text: await run(), json: async () => JSON.parse(await run('--output', 'json')) as ShownExchange }
+  }
+
+  const refused = await shown()
+  expect(refused.text.split('\n')).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^refused 401 credential-missing: the request has no credential/),
+      expect.stringMatching(/^do first +send the header field Authorization: Bearer TOKEN/),
+      expect.stringMatching(/^phases +read-credential {2}after [\d.]+ ms for [\d.]+ ms/),
+      expect.stringMatching(new RegExp(`^trace +${trace}: gatehouse traces ${trace}, https://jaeger\\.example/`)),
+      expect.stringMatching(/^record .*: number \d+ of chain .*, unchanged/),
+    ]),
+  )
+  // Another exchange of the same trace has its own phases.
+  const admitted = await (await shown(issuer.issue())).json()
+  expect(admitted.reason).toMatchObject({ name: 'admitted', remedy: null })
+  expect(admitted.phases.map(({ name }) => name)).toContain('upstream')
+  expect((await refused.json()).phases.map(({ name }) => name)).toEqual(['read-credential'])
+  expect(admitted.trace).toEqual({ trace_id: trace, recorded: true, link: `https://jaeger.example/trace/${trace}` })
+  expect(admitted.times.total_ms).toBeGreaterThanOrEqual(admitted.times.gate_ms)
 })

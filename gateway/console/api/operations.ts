@@ -1497,9 +1497,38 @@ export interface AdminOperations {
         readonly name: string
         /** Meaning of the reason, as in docs/reference/reasons.md. */
         readonly why: string
+        /** What to do first; null when `why` says it. */
+        readonly remedy: string | null
         readonly status: number
         /** Code that the client got. */
         readonly code: string
+      } | null
+      /** Times of the newest record. */
+      readonly times: {
+        /** Time in the gate, ms. */
+        readonly gate_ms: number | null
+        /** Time until the response head of the service, ms; null without one. */
+        readonly upstream_ms: number | null
+        /** Time until the end of the exchange, ms. */
+        readonly total_ms: number | null
+      }
+      /** Phases that waited or refused, and calls of the service, in order of their start. Empty when the trace of the exchange was not recorded. */
+      readonly phases: readonly {
+        /** Name of the phase, `failed attempt` for a call of the service that was repeated, or `upstream` for the last call. */
+        readonly name: string
+        /** Time from the start of the exchange, ms. */
+        readonly offset_ms: number
+        /** Duration, ms. */
+        readonly ms: number
+        readonly error: string | null
+      }[]
+      /** Trace of the newest record; null when the record has no trace id. */
+      readonly trace: {
+        readonly trace_id: string
+        /** Whether the cluster stores the trace of this exchange: `GET /api/v1/traces/{trace_id}`. */
+        readonly recorded: boolean
+        /** URL of the trace by `telemetry.traces.link`; null when the setting is absent. */
+        readonly link: string | null
       } | null
       readonly records: readonly {
         /** Record with the fields of docs/guide/audit.md. */

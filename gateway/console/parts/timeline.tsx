@@ -1,17 +1,30 @@
-import type { ReplyOf } from '../api/call.ts'
 import { durationText } from '../text/format.ts'
 import { Value } from './texts.tsx'
 
-type Span = ReplyOf<'show_trace'>['spans'][number]
+/** A phase of an exchange, or a span of a trace. */
+interface TimedSpan {
+  readonly name: string
+  /** Start on the time axis, ms. */
+  readonly offset_ms: number
+  readonly ms: number
+  readonly error: string | null
+}
+
+interface TimelineProps {
+  readonly spans: readonly TimedSpan[]
+  /** Length of the time axis, ms. Default: until the end of the last span. */
+  readonly wholeMs?: number
+}
 
 /** Spans as bars on one time axis, in order of their start. */
-export function Timeline({ spans }: { readonly spans: readonly Span[] }) {
-  const totalMs = Math.max(...spans.map(({ offset_ms: offsetMs, ms }) => offsetMs + ms), 0.001)
+export function Timeline({ spans, wholeMs = 0 }: TimelineProps) {
+  const totalMs = Math.max(...spans.map(({ offset_ms: offsetMs, ms }) => offsetMs + ms), wholeMs, 0.001)
   const percent = (ms: number) => `${(100 * ms) / totalMs}%`
   return (
     <ol className="timeline">
-      {spans.map(({ span_id: id, name, offset_ms: offsetMs, ms, error }) => (
-        <li key={id}>
+      {spans.map(({ name, offset_ms: offsetMs, ms, error }, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes, and spans can be equal.
+        <li key={i}>
           <span className="name">
             <Value text={name} />
           </span>

@@ -1,3 +1,4 @@
+import { useState } from 'react'
 import type { ReplyOf } from '../api/call.ts'
 import { useOperation } from '../api/use-operation.ts'
 import { Facts } from '../parts/facts.tsx'
@@ -7,9 +8,9 @@ import { Section } from '../parts/section.tsx'
 import { StateSign } from '../parts/state.tsx'
 import { Time, Value } from '../parts/texts.tsx'
 import { Timeline } from '../parts/timeline.tsx'
-import { missingScope, useSession } from '../session.ts'
+import { useMay } from '../session.ts'
 import { cliCommand } from '../text/command-line.ts'
-import { toneOf, whyOf } from '../text/decisions.ts'
+import { toneOf } from '../text/decisions.ts'
 import { durationText, sentenceOf } from '../text/format.ts'
 import type { ShownRecord } from '../text/shown-record.ts'
 import { consoleView } from '../view.ts'
@@ -18,7 +19,7 @@ function Exchange({ params }: { readonly params: Readonly<Record<string, string>
   const id = params['id']!
   const found = useOperation('show_exchange', { path: { id } })
   if (found.problem?.code === 'exchange_unknown') return <NotFoundExchange id={id} />
-  return <LoadedContent of={found}>{({ records }) => <ExchangeRecords id={id} records={records} />}</LoadedContent>
+  return <LoadedContent of={found}>{(exchange) => <FoundExchange exchange={exchange} />}</LoadedContent>
 }
 
 function NotFoundExchange({ id }: { readonly id: string }) {
@@ -30,17 +31,24 @@ function NotFoundExchange({ id }: { readonly id: string }) {
   )
 }
 
-type PlacedRecord = ReplyOf<'show_exchange'>['records'][number]
+type ExchangeReply = ReplyOf<'show_exchange'>
+type PlacedRecord = ExchangeReply['records'][number]
 
 const shownRecord = ({ record }: PlacedRecord) => record as unknown as ShownRecord
 
-function ExchangeRecords({ id, records }: { readonly id: string; readonly records: readonly PlacedRecord[] }) {
+function FoundExchange({ exchange }: { readonly exchange: ExchangeReply }) {
+  const { id, records, reason, times, phases, trace } = exchange
   const record = shownRecord(records[0]!)
   return (
     <>
-      <Outcome record={record} />
-      <RequestFacts record={record} />
-      {typeof record['trace_id'] === 'string' && <Trace traceId={record['trace_id']} />}
+      <Outcome record={record} reason={reason} />
+      <RequestFacts record={record} times={times} />
+      {phases.length > 0 && (
+        <Section title="Phases" aside="those that waited or refused, and calls of the service">
+          <Timeline spans={phases} {...(times.total_ms !== null && { wholeMs: times.total_ms })} />
+        </Section>
+      )}
+      {trace !== null && <Trace trace={trace} />}
       {records.map((each) => (
         <RecordFields key={shownRecord(each).id} record={shownRecord(each)} place={each.place} />
       ))}
@@ -60,20 +68,27 @@ function ExchangeRecords({ id, records }: { readonly id: string; readonly record
   )
 }
 
-/** The reason in words, before all details. */
-function Outcome({ record }: { readonly record: ShownRecord }) {
+interface OutcomeProps {
+  readonly record: ShownRecord
+  /** Meaning of the reason; null for a reason that this version of the node does not have. */
+  readonly reason: ExchangeReply['reason']
+}
+
+/** The reason in words and what to do first, before all details. */
+function Outcome({ record, reason }: OutcomeProps) {
   const decision = record['gatehouse.decision']
-  const reason = record['gatehouse.reason']
+  const name = record['gatehouse.reason']
   const tone = toneOf(decision)
   const fault = record['gatehouse.fault']
   return (
     <Notice tone={tone === 'warn' || tone === 'bad' ? tone : 'plain'}>
       <p className="outcome">
         <StateSign tone={tone}>{decision ?? record.kind}</StateSign>
-        {reason !== undefined && <Value text={reason} isCode />}
+        {name !== undefined && <Value text={name} isCode />}
         {record['http.response.status_code'] !== undefined && <span>status {record['http.response.status_code']}</span>}
       </p>
-      {reason !== undefined && whyOf(reason) !== undefined && <p>{sentenceOf(whyOf(reason)!)}</p>}
+      {reason !== null && <p>{sentenceOf(reason.why)}</p>}
+      {reason !== null && reason.remedy !== null && <p className="remedy">What to do: {sentenceOf(reason.remedy)}</p>}
       {typeof fault === 'string' && (
         <p>
           Fault: <Value text={fault} />
@@ -83,9 +98,14 @@ function Outcome({ record }: { readonly record: ShownRecord }) {
   )
 }
 
-function RequestFacts({ record }: { readonly record: ShownRecord }) {
+interface RequestFactsProps {
+  readonly record: ShownRecord
+  readonly times: ExchangeReply['times']
+}
+
+function RequestFacts({ record, times }: RequestFactsProps) {
   const text = (field: string) => (typeof record[field] === 'string' ? <Value text={record[field]} /> : undefined)
-  const ms = (field: string) => (typeof record[field] === 'number' ? durationText(record[field]) : undefined)
+  const time = (ms: number | null) => (ms === null ? undefined : durationText(ms))
   return (
     <Section title="Request">
       <Facts
@@ -102,36 +122,43 @@ function RequestFacts({ record }: { readonly record: ShownRecord }) {
           ['Node', text('gatehouse.node')],
           ['Policy', text('gatehouse.policy.revision')],
           ['Upstream', text('gatehouse.upstream')],
-          ['Time in the gate', ms('gatehouse.gate_ms')],
-          ['Time of the service', ms('gatehouse.upstream_ms')],
-          ['Total', ms('gatehouse.total_ms')],
+          ['Time in the gate', time(times.gate_ms)],
+          ['Time of the service', time(times.upstream_ms)],
+          ['Total', time(times.total_ms)],
         ]}
       />
     </Section>
   )
 }
 
-function Trace({ traceId }: { readonly traceId: string }) {
-  const { session } = useSession()
-  const isAllowed = missingScope(session, 'show_trace') === undefined
-  const trace = useOperation('show_trace', { path: { trace_id: traceId } }, { enabled: isAllowed })
-  const isUnknown = trace.problem?.code === 'trace_unknown' || trace.problem?.code === 'traces_not_kept'
-  if (!isAllowed || isUnknown) {
-    return (
-      <Section title="Trace" aside={<code>{traceId}</code>}>
-        <Notice quiet>
-          {isAllowed ? 'The trace of this exchange was not recorded.' : 'The trace needs gatehouse:read.'}
-        </Notice>
-      </Section>
-    )
-  }
+function Trace({ trace: { trace_id: id, recorded, link } }: { readonly trace: NonNullable<ExchangeReply['trace']> }) {
+  const isAllowed = useMay('show_trace')
+  const [isOpen, setOpen] = useState(false)
   return (
-    <Section title="Trace" aside={<code>{traceId}</code>}>
-      <LoadedContent of={trace}>
-        {(document: ReplyOf<'show_trace'>) => <Timeline spans={document.spans} />}
-      </LoadedContent>
+    <Section title="Trace" aside={<code>{id}</code>}>
+      {!recorded && <Notice quiet>The trace of this exchange was not recorded here.</Notice>}
+      {recorded && !isAllowed && <Notice quiet>The whole trace needs gatehouse:read.</Notice>}
+      {recorded && isAllowed && !isOpen && (
+        <button type="button" className="button" onClick={() => setOpen(true)}>
+          Show the whole trace
+        </button>
+      )}
+      {isOpen && <WholeTrace id={id} />}
+      {link !== null && (
+        <p>
+          <a href={link} rel="noreferrer" target="_blank">
+            Open the trace in the tracing system
+          </a>
+        </p>
+      )}
     </Section>
   )
+}
+
+/** All exchanges and jobs of a trace. */
+function WholeTrace({ id }: { readonly id: string }) {
+  const trace = useOperation('show_trace', { path: { trace_id: id } })
+  return <LoadedContent of={trace}>{({ spans }) => <Timeline spans={spans} />}</LoadedContent>
 }
 
 const checkTexts = {
@@ -192,5 +219,5 @@ export const exchangeView = consoleView({
   title: 'Exchange',
   needs: ['show_exchange'],
   component: Exchange,
-  cliTwin: (_query, params) => cliCommand(['audit', 'search'], { request: params['id'] }),
+  cliTwin: (_query, params) => cliCommand(['exchange', params['id'] ?? 'ID']),
 })
