@@ -95,7 +95,7 @@ export class FlowSender {
     })
   }
 
-  /** Gives up the waiting requests that were due before a time. */
+  /** Counts the waiting requests that were due before a time as unsent, and removes them. */
   #expire(beforeMs: number): void {
     while (this.#waiting[this.#waitingFrom]! < beforeMs) {
       const dueMs = this.#nextWaiting()!

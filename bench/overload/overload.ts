@@ -17,9 +17,12 @@ type Name = 'rounds' | 'seconds' | 'connections' | 'tokens' | 'load' | 'delay'
 
 /** Core of the gate, and core of all other processes. */
 const [GATE_CORE, OTHER_CORE] = [0, 1]
-/** Load of each node before the first measurement, s: functions that run often are compiled then. */
+/**
+ * Duration of the load of each node before the first measurement, in which the JavaScript engine compiles the functions
+ * that run often, s.
+ */
 const WARM_S = 15
-/** Load before each measurement, s: connections open. */
+/** Duration of the load before each measurement, in which the clients open their connections, s. */
 const LEAD_S = 3
 /** Busy share of `OTHER_CORE` above which a run is void, %: the load generator or the services are then late. */
 const BUSY_MAX_PERCENT = 80
@@ -53,7 +56,7 @@ interface Round {
   readonly floods: Readonly<Record<FloodName, FloodOutcome>>
 }
 
-/** How the users fared during a flood of strangers. */
+/** Results for the requests of users during a flood of strangers. */
 interface FloodOutcome {
   /** Share of the requests of users that were sent, and got no regular reply, %. */
   readonly failedPercent: number
@@ -129,7 +132,8 @@ async function measure(
         loadedOf(nodes[mode], perSecond),
         chosen,
       )
-      // The speed of a machine with other guests changes: the capacity before and after the turn is its measure.
+      // On a virtual machine with other guests, the CPU speed changes. The capacity is therefore measured before and
+      // after each turn.
       capacity = await measureCapacity()
       capacities.push(capacity)
       const measured = { ...rest, goodputPercent: (200 * servedPerSecond) / (perSecond + capacity.perSecond) }

@@ -31,7 +31,7 @@ export interface SickResult {
   readonly observed: Observed
   /** Number of requests with a status from 500, without a reply, or not sent within 1 s, during the fault. */
   readonly failedCount: number
-  /** Number of such requests after the fault. */
+  /** Number of failed requests (see `failedCount`) after the fault. */
   readonly failedAfterCount: number
   /** Increase of a percentile of the latency during the fault, ms. Failed requests have no latency. */
   readonly addedP99Ms: number

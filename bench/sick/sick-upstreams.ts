@@ -122,7 +122,10 @@ function report(results: readonly SickResult[]): Omit<ScenarioFinding, 'scenario
   return { figures, broken, tables: [sickTable(results)] }
 }
 
-/** By how much the gate is worse than the better peer of each round; 0 where it is at least as good. */
+/**
+ * Returns by how much a figure of the gate is worse than that of the better peer in each round; 0 if the gate is at
+ * least as good.
+ */
 function behindPeers(
   results: readonly SickResult[],
   fault: ServiceFault,

@@ -9,7 +9,7 @@ export interface Slope {
   readonly perHour: number
   readonly low: number
   readonly high: number
-  /** Mean of the first and of the last block. */
+  /** Means of the samples in the first and in the last block (see {@link slopeOf}). */
   readonly first: number
   readonly last: number
 }

@@ -54,7 +54,7 @@ function countFile(root: string, file: string, count: FolderCount): void {
   try {
     text = readFileSync(join(root, file), 'utf8')
   } catch {
-    return // tracked, but removed from the working tree
+    return // Skip a file that git tracks but that was removed from the working tree.
   }
   for (const [index, line] of text.split('\n').entries()) {
     count.words += line.match(/[A-Za-z]{2,}/g)?.length ?? 0

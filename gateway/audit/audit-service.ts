@@ -100,7 +100,7 @@ export class AuditService {
     return { records, next: next === undefined ? null : placesText(next) }
   }
 
-  /** Finds the audit records of an exchange by its request id, with their places in the log, the newest first. */
+  /** Finds the audit records of an exchange by its request id, with their places in the audit log, the newest first. */
   findExchange(id: string): Promise<FoundRecord[]> {
     return findExchange(this.#readers, id, this.#auditKeys())
   }
@@ -135,8 +135,8 @@ export class AuditService {
   }
 
   /**
-   * Shows records of the audit log to a viewer until `signal` aborts: the newest `last` matching records, then new ones
-   * as `AuditTail` does.
+   * Sends records of the audit log to a viewer until `signal` aborts: the newest `last` matching records, then new
+   * records as `AuditTail` does.
    *
    * @throws {AuditRefused} when `VIEWERS_MAX` callers already watch the log at this node
    */
@@ -147,7 +147,8 @@ export class AuditService {
         `this node already has ${VIEWERS_MAX} viewers of the audit log, the maximum`,
       )
     }
-    // Watch first, so that no record between the two reads is missed. Records of both are sent once.
+    // Watch the audit log before the search for the newest records, so that no record between both is missed. A record
+    // that both find is sent once.
     const events = await this.#tail.watch(filter, signal)
     if (last === 0) return events
     const { records } = await searchLog(this.#readers, filter, undefined, last)
@@ -242,7 +243,10 @@ export class AuditService {
   }
 }
 
-/** Yields records, given newest first, as the oldest first, then the events without those records. */
+/**
+ * Yields the found records (given newest first) with the oldest first, and then the events of the audit log without
+ * these records.
+ */
 async function* afterRecords(
   records: readonly AuditRecord[],
   events: AsyncIterable<TailEvent | undefined>,

@@ -22,7 +22,9 @@ const POLL_MS = 250
 const RETRY_MS = 1000
 /** Maximum number of log entries that one read returns. */
 const READ_ENTRIES = 20
-/** Number of comparisons of a record with a filter after which other work of the node gets a turn. */
+/**
+ * Number of comparisons of an audit record with the filter of a viewer after which other work of the node gets a turn.
+ */
 const SLICE = 2000
 /**
  * Time between two reports of records that a viewer did not get, and longest time without an event for a viewer, ms.
@@ -32,7 +34,7 @@ const REPORT_MS = 1000
 /** Event for a viewer of the audit log. */
 export type TailEvent =
   | { readonly kind: 'record'; readonly line: string }
-  /** Number of matching records that the viewer did not get since the last such event. */
+  /** Event with the number of matching records that the viewer did not get since the last event of this kind. */
   | { readonly kind: 'left-out'; readonly records: number }
   /** The audit log could not be read. The events continue as soon as the log can be read again. */
   | { readonly kind: 'trouble'; readonly detail: string }
@@ -97,7 +99,7 @@ class TailViewer {
     return true
   }
 
-  /** Waits for the next event, at most for the time between two reports. */
+  /** Waits for the next event of the viewer, at most for the time between two reports (1 s). */
   async #next(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve

@@ -103,7 +103,10 @@ export class WritingKeys implements SharedState {
     const before = ring.writer?.id
     ring.appoint(id)
     if (ring.writer !== undefined && !ring.has(id))
-      log('error', 'the cluster writes with a key that this node lacks', { kind, key: id })
+      log('error', 'the cluster writes with a key that this node lacks: add the key to the settings of the node', {
+        kind,
+        key: id,
+      })
     else if (before !== ring.writer?.id)
       log('info', 'writing key switched: the node signs or encrypts with another key', { kind, key: id, before })
   }

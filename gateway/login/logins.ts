@@ -285,7 +285,7 @@ export class Logins {
       return failurePage('login-logged-out', this.againUrl(request, 'login'))
     }
     const { cookie, session } = opened
-    log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
+    log('info', 'user logged in', { issuer: rules.name, subject: session.subject, session: session.id })
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
     const cookies = [kind.set(cookie), ...forgotten]

@@ -40,7 +40,7 @@ const WORK_MIN_OF_ALL = 0.1
 const WORK_DECAY = 0.998
 /** Factor by which the highest rate of admitted requests decreases in an interval: half of it is left after 7 s. */
 const HIGHEST_DECAY = 0.99
-/** Lowest class of known callers, and of users. */
+/** Lowest class of callers that are known by their address, and lowest class of users. */
 const FIRST_KNOWN = classOf(KNOWN_ADDRESS, 0)
 const FIRST_USER = classOf(USER, 0)
 /** Size of the bucket, ms of the admitted rate. */
@@ -56,7 +56,7 @@ const RESERVES_MS = [36, 30, 24, 18, 12, 6, -100, -150, -250]
  * The admitted rate then stays above that of the users: they must not pay for the others.
  */
 const OTHERS_MIN = 0.05
-/** Factor by which the admitted rate stays above that of the users meanwhile. */
+/** Factor by which the admitted rate stays above the rate of the users while other callers cause the overload. */
 const USERS_ROOM = 1.1
 /** Lowest rate for the size of the bucket, requests per ms: with it, the bucket has permits for each class. */
 const BUCKET_RATE_MIN = 1 / 6
@@ -79,7 +79,7 @@ export class Shedder {
   /** Smoothed arrivals per ms, by class. */
   readonly #rates = new Float64Array(CLASSES)
   #admitted = 0
-  /** Part of `#admitted` whose callers are strangers or known by their address. */
+  /** Number of requests in `#admitted` whose callers are strangers or known only by their address. */
   #others = 0
   /**
    * Number of classes, counted from class 0, up to the highest class of which a request was shed in the current

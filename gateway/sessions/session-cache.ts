@@ -37,7 +37,7 @@ export class SessionCache {
   readonly #max: number
   readonly #byCookie = new Map<string, CachedCookie>()
   readonly #byId = new Map<string, CachedSession>()
-  /** Place of the sweep in the cache. */
+  /** Position in the cache at which the next sweep for ended sessions continues. */
   #sweeping: Iterator<CachedSession> = this.#byId.values()
 
   constructor(max: number) {

@@ -110,7 +110,10 @@ const REPORT_FRACTION = 10
  */
 const CLOCK_BACK_MS = 1000
 const RETRY_MS = 1000
-/** Interval at which the node removes ended sessions from a part of its memory: from all of it in 60 s, ms. */
+/**
+ * Interval at which the node removes ended sessions from a sixtieth of its session cache, ms. One pass over the whole
+ * cache takes 60 s.
+ */
 const SWEEP_MS = 1000
 const SWEEP_PART = 1 / 60
 /** An access token that expires within this time is refreshed before the request continues, ms. */
@@ -568,10 +571,10 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Removes sessions from a part of this node's memory that have ended, or that were not used here for their idle
-   * lifetime. Redis has those that another node uses.
+   * Removes sessions from a part of this node's session cache that have ended, or that were not used at this node for
+   * their idle lifetime. Redis has those that another node uses.
    *
-   * @param part  part of the memory to examine, 0 to 1
+   * @param part part of the memory to examine, 0 to 1
    */
   sweep(part: number): void {
     const nowMs = Date.now()

@@ -92,7 +92,7 @@ export class HostProcess {
     return answer.run
   }
 
-  /** Carries out an order. @returns `undefined` when the host gives no answer in time */
+  /** Sends an order to the host process. @returns its answer; `undefined` when the host gives no answer in time */
   async #answerTo(order: EndOrder | VerbOrder): Promise<HostAnswer | undefined> {
     const late = AbortSignal.timeout(endLimitMs[order.kind])
     const answered = once(this.#process, 'message', { signal: late })

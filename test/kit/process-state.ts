@@ -67,7 +67,7 @@ function openSockets(): string[] {
       const target = readlinkSync(`/proc/self/fd/${fd}`)
       return target.startsWith('socket:') ? [target] : []
     } catch {
-      // The descriptor with which the folder was read is closed.
+      // Skip the descriptor with which this function read the folder: it is closed now.
       return []
     }
   })

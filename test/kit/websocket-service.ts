@@ -24,7 +24,7 @@ export interface ServiceSocket extends RecordedSocket {
 export class WebSocketService {
   readonly url: string
   readonly sockets: ServiceSocket[] = []
-  /** Number of handshakes that wait for the release. */
+  /** Number of handshakes whose replies `hold` delays. */
   held = 0
   #released: Promise<void> = Promise.resolve()
 
@@ -59,7 +59,7 @@ export class WebSocketService {
     return service
   }
 
-  /** Lets the next handshakes wait. @returns ends the wait */
+  /** Makes the service delay its replies to the next handshakes. @returns a function that ends the delay */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#released = promise

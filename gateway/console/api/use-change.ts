@@ -12,7 +12,10 @@ export interface Change<Id extends OperationId> {
   readonly run: (input: InputOf<Id>) => Promise<ReplyOf<Id> | undefined>
 }
 
-/** Prepares a call that the operator starts. The call is never repeated by itself. */
+/**
+ * Prepares a call of an operation that changes something. Only the operator starts the call; it is never repeated
+ * automatically.
+ */
 export function useChange<Id extends OperationId>(id: Id): Change<Id> {
   const { ended } = useSession()
   const [isBusy, setBusy] = useState(false)

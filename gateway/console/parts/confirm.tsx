@@ -8,7 +8,10 @@ interface ConfirmedChangeProps<Id extends OperationId> {
   readonly title: string
   /** Text of the button of the dialog that makes the change. */
   readonly action: string
-  /** Input of the call. @param reason  as written by the operator; `undefined` when empty */
+  /**
+   * Returns the input of the call that makes the change. @param reason as written by the operator; `undefined` when
+   * empty
+   */
   readonly inputOf: (reason: string | undefined) => InputOf<Id>
   /** Whether the dialog asks for a reason. Default true. */
   readonly asksReason?: boolean

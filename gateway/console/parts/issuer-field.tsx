@@ -7,7 +7,7 @@ interface IssuerFieldProps {
   readonly isRequired?: boolean
 }
 
-/** Field `issuer` of a form. Offers the issuers of the policy. */
+/** Text field `issuer` of a form, which offers the names of the issuers in the policy. */
 export function IssuerField({ value, isRequired = false }: IssuerFieldProps) {
   const list = useId()
   const names = useIssuerNames()

@@ -9,7 +9,7 @@ import { StateSign, type StateTone } from './state.tsx'
 import { type Column, DataTable } from './table.tsx'
 import { Time, Value } from './texts.tsx'
 
-/** Pause between two looks at the positions of the nodes, ms. */
+/** Pause between two calls that read how far each node has applied the event log, ms. */
 const LOOK_EVERY_MS = 500
 
 /** Parameter `wait` of calls with a receipt: nodes in contact with Redis acknowledge within milliseconds. */

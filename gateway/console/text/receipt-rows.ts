@@ -17,9 +17,12 @@ export interface NodePosition {
 
 export interface ReceiptRow {
   readonly node: string
-  /** `acknowledged`: within the call. `applied`: later, seen by its position. `left`: no longer in the cluster. */
+  /**
+   * `acknowledged`: the node acknowledged the order during the call. `applied`: it applied the order later, as its
+   * position shows. `left`: it is no longer in the cluster.
+   */
   readonly state: 'acknowledged' | 'applied' | 'waiting' | 'left'
-  /** Time until the acknowledgement, ms; absent when it was not within the call. */
+  /** Time until the acknowledgement of the node, ms; absent unless the node acknowledged during the call. */
   readonly ms?: number
 }
 

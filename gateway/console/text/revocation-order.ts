@@ -5,7 +5,7 @@ export const revocationKinds = ['subject', 'session', 'client', 'token', 'jti', 
 export type RevocationKind = (typeof revocationKinds)[number]
 export type RevocationBody = InputOf<'revoke'>['body']
 
-/** Values of the form of a revocation. The token is never part of an address. */
+/** Values of the form for a revocation. The token is never put into the address of the page. */
 export interface RevocationForm {
   readonly kind: RevocationKind
   readonly id: string
@@ -18,7 +18,9 @@ export function revocationKind(text: string | null): RevocationKind {
   return revocationKinds.find((kind) => kind === text) ?? 'subject'
 }
 
-/** Body of the call for a form; `undefined` while a value is missing that its kind needs. */
+/**
+ * Returns the body of the revocation call; `undefined` while the form lacks a value that its kind of revocation needs.
+ */
 export function revocationBody(form: RevocationForm, reason?: string): RevocationBody | undefined {
   const { kind, id, token, issuer, before } = form
   const why = reason === undefined ? {} : { reason }
@@ -28,7 +30,10 @@ export function revocationBody(form: RevocationForm, reason?: string): Revocatio
   return id === '' ? undefined : { kind, id, ...of, ...why }
 }
 
-/** Command of the command line for a form. A token is read from standard input, not from the process list. */
+/**
+ * Returns the `gatehouse revoke` command for a form. The command reads a token from standard input, because arguments
+ * are visible in the process list.
+ */
 export function revocationCommand({ kind, id, issuer, before }: Omit<RevocationForm, 'token'>): string {
   if (kind === 'token') return cliCommand(['revoke'], { token: '-', issuer })
   if (kind === 'issuer') return cliCommand(['revoke'], { issuer, before })

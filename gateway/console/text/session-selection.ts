@@ -6,7 +6,10 @@ export interface SelectedSessions {
   readonly issuer?: string
 }
 
-/** Sessions that the filters of the list select as a whole; `undefined` when they do not name exactly one thing. */
+/**
+ * Returns the sessions that the filters of the session list select together; `undefined` unless they name exactly one
+ * session, device or subject.
+ */
 export function chosenSessions(query: URLSearchParams): SelectedSessions | undefined {
   const [one, another] = selectors.filter((name) => query.has(name))
   if (one === undefined || another !== undefined) return undefined
@@ -16,7 +19,10 @@ export function chosenSessions(query: URLSearchParams): SelectedSessions | undef
 
 const selectors = ['session', 'device', 'subject'] as const
 
-/** Parameters of the list of sessions. Pages exist only of all sessions, so that a selector removes them. */
+/**
+ * Returns the query parameters of the session list. Only the list of all sessions has pages, so a selected session,
+ * device or subject removes the parameter of the page.
+ */
 export function sessionListQuery(query: URLSearchParams): Readonly<Record<string, string>> {
   const names = selectors.some((name) => query.has(name)) ? [...selectors, 'issuer'] : ['issuer', 'after']
   return Object.fromEntries(
