@@ -460,7 +460,7 @@ export class UpstreamConnection implements BodyKeeper {
     const refused = this.#used || this.#answered ? undefined : this.#handshakeFault(error)
     if (refused !== undefined) return refused
     if (!this.#open) {
-      const message = `${origin}: ${error.code ?? error.message}`
+      const message = `${origin}: no connection to the upstream (${error.code ?? error.message})`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
     }
     // Allow a retry: most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).

@@ -138,7 +138,7 @@ test.concurrent('the gate replies 502 when an upstream does not accept a connect
   expect(reply.status).toBe(502)
   expect(await recordOf('/deaf/1')).toMatchObject({
     reason: 'upstream-unreachable',
-    fault: `${deaf}: ETIMEDOUT`,
+    fault: `${deaf}: no connection to the upstream (ETIMEDOUT)`,
   })
 })
 

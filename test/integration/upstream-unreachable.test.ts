@@ -37,7 +37,7 @@ test('when the only upstream refuses connections, the gate replies 502 after two
     decision: 'failed',
     reason: 'upstream-unreachable',
     attempts: 2,
-    fault: `${dead[0]}: ECONNREFUSED`,
+    fault: `${dead[0]}: no connection to the upstream (ECONNREFUSED)`,
   })
 })
 

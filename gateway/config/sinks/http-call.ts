@@ -120,7 +120,7 @@ export class SinkCall {
   }
 
   #faultOf(error: unknown): SinkFault {
-    return new SinkFault(`${this.#url.origin}: ${faultOf(error).message}`)
+    return new SinkFault(`audit receiver ${this.#url.origin}: ${faultOf(error).message}`)
   }
 
   /** Aborts the requests to the audit receiver that are in progress. */

@@ -122,7 +122,7 @@ class SyslogSink implements Sink {
       )
     } catch (error) {
       socket.destroy()
-      throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
+      throw new SinkFault(`syslog server ${host}:${port}: ${faultOf(error).message}`)
     }
     // Read and discard data from the syslog receiver: without reading, the end of the connection would not be noticed.
     socket.setKeepAlive(true, 30_000).resume()
@@ -151,7 +151,7 @@ class SyslogSink implements Sink {
       // Close the connection: the failed write can have sent a part of a syslog frame. On the same connection the
       // receiver would read the next frame as the rest of that part.
       socket.destroy()
-      throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
+      throw new SinkFault(`syslog server ${host}:${port}: ${faultOf(error).message}`)
     }
   }
 }

@@ -390,7 +390,7 @@ export class UpstreamSession implements CallCarrier {
     }
     const message =
       this.#session === undefined
-        ? `${origin}: ${error.code ?? error.message}`
+        ? `${origin}: no connection to the upstream (${error.code ?? error.message})`
         : `${origin}: the upstream does not answer with HTTP/2 (${error.code ?? error.message}); check services.NAME.protocol`
     const reason = this.#session === undefined ? 'upstream-unreachable' : 'upstream-handshake'
     return new GatewayFault(reason, 'upstream', message, { cause: error, retryable: true })

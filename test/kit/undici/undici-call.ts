@@ -167,7 +167,7 @@ function faultOf(error: Error, origin: string, answered: boolean): GatewayFault 
   const past = connectionPast(error)
   const cause = { cause: error }
   if (past === 'never-open') {
-    const message = `${origin}: ${code ?? error.message}`
+    const message = `${origin}: no connection to the upstream (${code ?? error.message})`
     return new GatewayFault('upstream-unreachable', 'upstream', message, { ...cause, retryable: true })
   }
   if (code !== undefined && timedOut.has(code)) {

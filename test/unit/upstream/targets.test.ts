@@ -170,7 +170,7 @@ describe.each([
 
     expect(events).toEqual(['fault'])
     expect(fault).toMatchObject({ reason: 'upstream-unreachable', source: 'upstream', retryable: true })
-    expect(fault!.message).toBe(`${target.origin}: ECONNREFUSED`)
+    expect(fault!.message).toBe(`${target.origin}: no connection to the upstream (ECONNREFUSED)`)
     expect(target.health.restUntil).toBeGreaterThan(performance.now())
   })
 
