@@ -23,9 +23,9 @@ export const receipt = z.strictObject({
     .describe(
       'Time from which no node admits the revoked tokens, even a node that is partitioned or stopped (RFC 3339).',
     ),
-  max_staleness_ms: z.number().describe('Time from the write until `fenced_by`, ms.'),
+  max_staleness_ms: z.number().describe('Time from the write to the event log until `fenced_by`, ms.'),
   replicas: z.number().describe('Number of Redis replicas that confirmed the write of the revocation.'),
-  fsynced: z.boolean().describe('Whether the disk of Redis confirmed the write.'),
+  fsynced: z.boolean().describe('Whether Redis confirmed that the event is on its disk.'),
   matched_by: z
     .enum(['signed-text', 'jti', 'answer', 'text'])
     .optional()

@@ -11,8 +11,8 @@ const ROUTES_MAX = 100
 
 const counts = z.strictObject({
   requests: z.int(),
-  denials: z.int().describe('Requests that were refused or sent to a login.'),
-  faults: z.int().describe('Requests that were answered with 5xx, by the gate or the service.'),
+  denials: z.int().describe('Number of requests that the gate refused or redirected to a login.'),
+  faults: z.int().describe('Number of requests that the gate or the service answered with 5xx.'),
 })
 
 const comparedRoute = z.strictObject({

@@ -14,12 +14,12 @@ export const streamShape = z.strictObject({
   issuer: z.string().nullable().describe('Identifier of the issuer; null for a stream that a public route admitted.'),
   subject: z.string().nullable(),
   session: z.string().nullable().describe('Id of the login session, else the `sid` of the token.'),
-  address: z.string().describe('IP address of the client.'),
-  started_at: z.string().describe('Arrival of the request (RFC 3339).'),
-  messages_in: count.describe('Messages of a WebSocket from the client; null for any other kind.'),
-  messages_out: count.describe('Messages of a WebSocket to the client; null for any other kind.'),
-  bytes_in: z.number().describe('Bytes of messages or of the request body from the client.'),
-  bytes_out: z.number().describe('Bytes of messages or of the reply body to the client.'),
+  address: z.string().describe('IP address of the client of the stream.'),
+  started_at: z.string().describe('Time at which the request of the stream arrived (RFC 3339).'),
+  messages_in: count.describe('Number of messages of a WebSocket from the client; null for any other kind.'),
+  messages_out: count.describe('Number of messages of a WebSocket to the client; null for any other kind.'),
+  bytes_in: z.number().describe('Number of bytes from the client: of its messages, or of the request body.'),
+  bytes_out: z.number().describe('Number of bytes to the client: of messages, or of the reply body.'),
   held: z
     .boolean()
     .describe(

@@ -6,17 +6,17 @@ import type { TraceRecord } from '../traces/trace-record.ts'
 export const traceSummary = z.strictObject({
   trace_id: z.string(),
   span_id: z.string(),
-  at: z.string().describe('Start time (RFC 3339).'),
+  at: z.string().describe('Time at which the exchange or job started (RFC 3339).'),
   node: z.string().nullable(),
   name: z.string().describe('Method and path pattern of the route, for example `GET /orders/**`; for a job, its kind.'),
   method: z.string().nullable(),
-  path: z.string().nullable().describe('Path without the query.'),
+  path: z.string().nullable().describe('Path of the request, without the query.'),
   service: z.string().nullable(),
   route: z.string().nullable(),
   status: z.number().nullable(),
   decision: z.string().nullable().describe('Decision on the exchange; null for a job.'),
-  reason: z.string().nullable().describe('Reason, as in the access log.'),
-  ms: z.number().describe('Duration, ms.'),
+  reason: z.string().nullable().describe('Reason with which the exchange ended, as in the access log.'),
+  ms: z.number().describe('Duration of the exchange or job, ms.'),
   error: z.string().nullable(),
   link: z.string().nullable().describe('URL of the trace by `telemetry.traces.link`; null when the setting is absent.'),
 })
@@ -29,9 +29,9 @@ export const traceSpan = z.strictObject({
   parent_id: z.string().nullable(),
   name: z.string(),
   kind: z.enum(['server', 'client', 'internal', 'consumer']),
-  at: z.string().describe('Start time (RFC 3339).'),
+  at: z.string().describe('Time at which the span started (RFC 3339).'),
   offset_ms: z.number().describe('Time from the start of the first span, ms.'),
-  ms: z.number().describe('Duration, ms.'),
+  ms: z.number().describe('Duration of the span, ms.'),
   error: z.string().nullable(),
   attributes: z
     .record(z.string(), z.unknown())

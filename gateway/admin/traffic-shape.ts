@@ -11,19 +11,19 @@ const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
 /** Members of every sum of traffic in replies of the admin API. */
 export const trafficNumbers = {
-  requests: z.number().describe('Finished exchanges.'),
-  per_second: z.number().describe('Finished exchanges per second.'),
+  requests: z.number().describe('Number of finished exchanges.'),
+  per_second: z.number().describe('Number of finished exchanges per second.'),
   admitted: z.number(),
   answered: z.number(),
   refused: z.number(),
-  failed: z.number().describe('Requests that failed because of the gate, or of what it needs.'),
-  broken: z.number().describe('Admitted requests whose exchange did not complete.'),
-  faults: z.number().describe('Replies of the service with status 5xx.'),
+  failed: z.number().describe('Number of requests that failed because of the gate, an issuer or Redis.'),
+  broken: z.number().describe('Number of admitted requests whose exchange did not complete.'),
+  faults: z.number().describe('Number of replies of the service with status 5xx.'),
   status: z
     .strictObject(
       Object.fromEntries(statusClasses.map((name) => [name, z.number()])) as Record<StatusClass, z.ZodNumber>,
     )
-    .describe('Exchanges by status class; `none`: without a status.'),
+    .describe('Number of exchanges by status class; `none`: without a status.'),
   reasons: z
     .array(
       z.strictObject({
@@ -37,7 +37,7 @@ export const trafficNumbers = {
   upstream_ms: percentiles.describe(
     'Time of the service, ms: as in `gatehouse_upstream_seconds`. null without requests.',
   ),
-  in_flight: z.number().describe('Exchanges in progress at the time of the summaries.'),
+  in_flight: z.number().describe('Number of exchanges in progress at the time of the summaries.'),
   series: z
     .strictObject({ requests: z.array(z.number()), trouble: z.array(z.number()) })
     .describe(

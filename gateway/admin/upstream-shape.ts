@@ -28,7 +28,7 @@ export const upstreamAddressShape = z
 export const drainShape = z.strictObject({
   service: z.string(),
   upstream: z.string(),
-  until: z.string().nullable().describe('End of the drain (RFC 3339); null when the drain has no end.'),
+  until: z.string().nullable().describe('Time at which the drain ends (RFC 3339); null when the drain has no end.'),
 })
 
 export const drainOutcome = {

@@ -14,7 +14,7 @@ export const checkNode = operation({
   id: 'check_node',
   method: 'GET',
   path: '/api/v1/doctor',
-  summary: 'Check what this node depends on',
+  summary: 'Check Redis, the issuers and the services that this node depends on',
   description:
     'Checks the files of the node, its Redis with the rights of its user, issuers with keys, client secrets and redirect ' +
     'URIs, upstreams, the clock and certificates. Each check ends after 5 s, and changes nothing. Only one run takes place ' +

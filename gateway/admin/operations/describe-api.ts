@@ -14,7 +14,7 @@ export function describeApi(listed: () => readonly Operation[]): Operation {
     id: 'describe_api',
     method: 'GET',
     path: '/api/v1/openapi.json',
-    summary: 'Show this document',
+    summary: 'Show the OpenAPI document of the admin API',
     description: 'OpenAPI 3.1 description of the admin API, generated from the operations of this node.',
     scope: 'gatehouse:read',
     replies: { 200: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) } },

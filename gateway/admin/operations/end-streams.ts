@@ -10,15 +10,15 @@ import { issuerOf } from '../session-selector.ts'
 const text = (max: number) => z.string().min(1).max(max)
 
 const selectors = z.strictObject({
-  subject: text(1024).optional().describe('Streams of this subject.'),
+  subject: text(1024).optional().describe('Subject whose streams are ended.'),
   issuer: text(512)
     .optional()
     .describe(
       'Only with `subject`: name of the issuer in the policy, or its identifier. Required when the policy has several issuers.',
     ),
-  session: text(1024).optional().describe('Streams of this login session, or of tokens with this `sid`.'),
-  route: text(512).optional().describe('Streams of the route with this id.'),
-  id: text(256).optional().describe('The stream with this request id.'),
+  session: text(1024).optional().describe('Id of the login session, or `sid` of the tokens, whose streams are ended.'),
+  route: text(512).optional().describe('Id of the route whose streams are ended.'),
+  id: text(256).optional().describe('Id of the only stream to end: the request id of its exchange.'),
   reason,
 })
 

@@ -9,7 +9,9 @@ const listing = z.strictObject({
     .describe(
       'Whether the settings of this node contain the sink. A removed sink still keeps records in the log until it is forgotten.',
     ),
-  cursors: z.array(z.string()).describe('Last delivered entry of each shard of the log.'),
+  cursors: z
+    .array(z.string())
+    .describe('Id of the last entry of each shard of the audit log that was delivered to the sink.'),
   lag_records: z.number().describe('Audit records that the sink has not received yet.'),
   lag_complete: z.boolean().describe('false: the count stopped early, and there are more records.'),
   lag_seconds: z.number().describe('Age of the oldest record that is not delivered, seconds.'),
@@ -24,7 +26,7 @@ const listing = z.strictObject({
     .describe(
       'Why the newest dead letter was rejected. With several shards: the newest of the first shard that has one.',
     ),
-  failures: z.number().describe('Failed deliveries since the last success.'),
+  failures: z.number().describe('Number of failed deliveries to the sink since its last success.'),
   last_error: z.string().nullable(),
   last_error_at: z.string().nullable(),
 })

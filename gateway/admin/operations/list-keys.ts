@@ -28,7 +28,7 @@ export const listKeys = operation({
   id: 'list_keys',
   method: 'GET',
   path: '/api/v1/keys',
-  summary: 'List the keys of the cluster',
+  summary: 'List the assertion, encryption, audit and policy keys of the cluster',
   description:
     'Lists for each key which nodes and workers have it and which of them write with it. Processes report their keys ' +
     'every 5 s and after each change; a process that stopped without a report is listed for up to 16 s. Contains no secret.',

@@ -17,8 +17,10 @@ const orders = [
     .strictObject({
       what: z.literal('log'),
       sink,
-      since: time.describe('Start of the time range (RFC 3339).'),
-      until: time.describe('End of the time range (RFC 3339). Records that Redis no longer stores are not sent.'),
+      since: time.describe('Start of the time range of the audit records to send again (RFC 3339).'),
+      until: time.describe(
+        'End of the time range of the audit records to send again (RFC 3339). Records that Redis no longer stores are not sent.',
+      ),
     })
     .describe('Sends the records of a time range, including records that the sink already has.'),
 ] as const

@@ -22,7 +22,7 @@ const orders = [
   z
     .strictObject({
       kind: z.literal('token'),
-      token: text(16_384).describe('Text of the access token.'),
+      token: text(16_384).describe('Access token to revoke.'),
       issuer: issuer.optional().describe(`${issuer.description} For an opaque token, only this issuer is asked.`),
       reason,
     })

@@ -34,7 +34,9 @@ export const searchAudit = operation({
     200: {
       description: 'The audit records.',
       schema: z.strictObject({
-        records: z.array(z.record(z.string(), z.unknown())).describe('Records with the fields of docs/guide/audit.md.'),
+        records: z
+          .array(z.record(z.string(), z.unknown()))
+          .describe('Audit records with the fields of docs/guide/audit.md.'),
         next: z
           .string()
           .nullable()

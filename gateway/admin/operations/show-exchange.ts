@@ -12,11 +12,11 @@ import { linkOf, spansOf } from '../trace-document.ts'
 const place = z.strictObject({
   shard: z.int().describe('Shard of the audit log; 0 without Redis Cluster.'),
   entry: z.string().describe('Id of the entry in the Redis stream of the shard.'),
-  chain: z.string().describe('Chain of the node that wrote the record.'),
+  chain: z.string().describe('Id of the audit chain to which the record belongs.'),
   number: z.int().nullable().describe('Number of the record in its chain; null when its id is malformed.'),
   first: z.int().describe('Number of the first record of the sealed batch.'),
   last: z.int(),
-  previous: z.string().describe('Hash of the previous batch of the chain.'),
+  previous: z.string().describe('Hash of the previous sealed batch of the audit chain.'),
   hash: z.string().describe('Hash of the sealed batch.'),
   key: z.string().nullable().describe('Id of the audit key of the seal; null without a key.'),
   check: z
@@ -94,7 +94,7 @@ export const showExchange = operation({
         trace: trace.nullable().describe('Trace of the newest record; null when the record has no trace id.'),
         records: z.array(
           z.strictObject({
-            record: z.record(z.string(), z.unknown()).describe('Record with the fields of docs/guide/audit.md.'),
+            record: z.record(z.string(), z.unknown()).describe('Audit record with the fields of docs/guide/audit.md.'),
             place,
           }),
         ),

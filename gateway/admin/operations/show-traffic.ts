@@ -10,7 +10,7 @@ const name = z.string().min(1).max(512).optional()
 
 const filter = z.strictObject({
   service: name.describe('Only routes of this service.'),
-  route: name.describe('Only this route.'),
+  route: name.describe('Only the route with this id.'),
   sort: z
     .enum(['trouble', 'requests', 'latency'])
     .optional()

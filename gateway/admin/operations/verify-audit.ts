@@ -9,8 +9,8 @@ const finding = z.strictObject({
       .map(([kind, what]) => `\`${kind}\`: ${what}`)
       .join(' '),
   ),
-  chain: z.string().nullable().describe('Id of the chain; null when the data is unreadable.'),
-  first: z.number().nullable().describe('Number of the first affected record; null when unknown.'),
+  chain: z.string().nullable().describe('Id of the audit chain; null when the data is unreadable.'),
+  first: z.number().nullable().describe('Number of the first affected audit record; null when unknown.'),
   last: z.number().nullable(),
   detail: z.string(),
 })
@@ -18,7 +18,7 @@ const finding = z.strictObject({
 const chain = z.strictObject({
   chain: z.string(),
   node: z.string(),
-  first: z.number().describe('Number of the first stored record. Earlier records were trimmed.'),
+  first: z.number().describe('Number of the first stored record of the audit chain. Earlier records were trimmed.'),
   last: z.number(),
   lost: z.number().describe('Records that the node reports as lost because it had no space.'),
   end: z

@@ -218,7 +218,7 @@ export interface AdminOperations {
       }[]
     }
   }
-  /** Check what this node depends on. */
+  /** Check Redis, the issuers and the services that this node depends on. */
   check_node: {
     query: undefined
     path: undefined
@@ -768,16 +768,16 @@ export interface AdminOperations {
           readonly route: string | null
           readonly canary: {
             readonly requests: number
-            /** Requests that were refused or sent to a login. */
+            /** Number of requests that the gate refused or redirected to a login. */
             readonly denials: number
-            /** Requests that were answered with 5xx, by the gate or the service. */
+            /** Number of requests that the gate or the service answered with 5xx. */
             readonly faults: number
           }
           readonly others: {
             readonly requests: number
-            /** Requests that were refused or sent to a login. */
+            /** Number of requests that the gate refused or redirected to a login. */
             readonly denials: number
-            /** Requests that were answered with 5xx, by the gate or the service. */
+            /** Number of requests that the gate or the service answered with 5xx. */
             readonly faults: number
           }
         }[]
@@ -920,7 +920,7 @@ export interface AdminOperations {
     path: undefined
     body: {
       readonly kind: 'token'
-      /** Text of the access token. */
+      /** Access token to revoke. */
       readonly token: string
       /** Name of the issuer in the policy, or its identifier. For a caller with a client certificate: `spiffe://TRUST_DOMAIN` or `x509:CA_NAME`. For an opaque token, only this issuer is asked. */
       readonly issuer?: string
@@ -979,11 +979,11 @@ export interface AdminOperations {
       readonly waited_ms: number
       /** Time from which no node admits the revoked tokens, even a node that is partitioned or stopped (RFC 3339). */
       readonly fenced_by: string
-      /** Time from the write until `fenced_by`, ms. */
+      /** Time from the write to the event log until `fenced_by`, ms. */
       readonly max_staleness_ms: number
       /** Number of Redis replicas that confirmed the write of the revocation. */
       readonly replicas: number
-      /** Whether the disk of Redis confirmed the write. */
+      /** Whether Redis confirmed that the event is on its disk. */
       readonly fsynced: boolean
       /** For a single token: how nodes recognize it. `signed-text`: a JWT, by its signed part. `jti`: an opaque token, by its text and by the `jti` in its introspection response. `answer`: an opaque token, by its text and by its introspection response. `text`: an opaque token, by its text only; a different text that the issuer accepts as the same token may be admitted. */
       readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
@@ -1061,22 +1061,22 @@ export interface AdminOperations {
       readonly traces: readonly {
         readonly trace_id: string
         readonly span_id: string
-        /** Start time (RFC 3339). */
+        /** Time at which the exchange or job started (RFC 3339). */
         readonly at: string
         readonly node: string | null
         /** Method and path pattern of the route, for example `GET /orders/**`; for a job, its kind. */
         readonly name: string
         readonly method: string | null
-        /** Path without the query. */
+        /** Path of the request, without the query. */
         readonly path: string | null
         readonly service: string | null
         readonly route: string | null
         readonly status: number | null
         /** Decision on the exchange; null for a job. */
         readonly decision: string | null
-        /** Reason, as in the access log. */
+        /** Reason with which the exchange ended, as in the access log. */
         readonly reason: string | null
-        /** Duration, ms. */
+        /** Duration of the exchange or job, ms. */
         readonly ms: number
         readonly error: string | null
         /** URL of the trace by `telemetry.traces.link`; null when the setting is absent. */
@@ -1104,11 +1104,11 @@ export interface AdminOperations {
         readonly parent_id: string | null
         readonly name: string
         readonly kind: 'server' | 'client' | 'internal' | 'consumer'
-        /** Start time (RFC 3339). */
+        /** Time at which the span started (RFC 3339). */
         readonly at: string
         /** Time from the start of the first span, ms. */
         readonly offset_ms: number
-        /** Duration, ms. */
+        /** Duration of the span, ms. */
         readonly ms: number
         readonly error: string | null
         /** Attributes by the OpenTelemetry semantic conventions, and `gatehouse.*`. */
@@ -1126,7 +1126,7 @@ export interface AdminOperations {
     query: {
       /** Only routes of this service. */
       readonly service?: string
-      /** Only this route. */
+      /** Only the route with this id. */
       readonly route?: string
       /** Order of the routes. `trouble`: failures of the gate, then replies with status 5xx, then the refused share, then requests. `latency`: 99th percentile of the service. Default `trouble`. */
       readonly sort?: 'trouble' | 'requests' | 'latency'
@@ -1153,20 +1153,20 @@ export interface AdminOperations {
       readonly missing: readonly string[]
       /** Sum of all routes, and of requests that match none. */
       readonly total: {
-        /** Finished exchanges. */
+        /** Number of finished exchanges. */
         readonly requests: number
-        /** Finished exchanges per second. */
+        /** Number of finished exchanges per second. */
         readonly per_second: number
         readonly admitted: number
         readonly answered: number
         readonly refused: number
-        /** Requests that failed because of the gate, or of what it needs. */
+        /** Number of requests that failed because of the gate, an issuer or Redis. */
         readonly failed: number
-        /** Admitted requests whose exchange did not complete. */
+        /** Number of admitted requests whose exchange did not complete. */
         readonly broken: number
-        /** Replies of the service with status 5xx. */
+        /** Number of replies of the service with status 5xx. */
         readonly faults: number
-        /** Exchanges by status class; `none`: without a status. */
+        /** Number of exchanges by status class; `none`: without a status. */
         readonly status: {
           readonly none: number
           readonly '1xx': number
@@ -1194,7 +1194,7 @@ export interface AdminOperations {
           readonly p95: number
           readonly p99: number
         } | null
-        /** Exchanges in progress at the time of the summaries. */
+        /** Number of exchanges in progress at the time of the summaries. */
         readonly in_flight: number
         /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
         readonly series: {
@@ -1205,20 +1205,20 @@ export interface AdminOperations {
       readonly services: readonly {
         readonly service: string
         readonly routes: number
-        /** Finished exchanges. */
+        /** Number of finished exchanges. */
         readonly requests: number
-        /** Finished exchanges per second. */
+        /** Number of finished exchanges per second. */
         readonly per_second: number
         readonly admitted: number
         readonly answered: number
         readonly refused: number
-        /** Requests that failed because of the gate, or of what it needs. */
+        /** Number of requests that failed because of the gate, an issuer or Redis. */
         readonly failed: number
-        /** Admitted requests whose exchange did not complete. */
+        /** Number of admitted requests whose exchange did not complete. */
         readonly broken: number
-        /** Replies of the service with status 5xx. */
+        /** Number of replies of the service with status 5xx. */
         readonly faults: number
-        /** Exchanges by status class; `none`: without a status. */
+        /** Number of exchanges by status class; `none`: without a status. */
         readonly status: {
           readonly none: number
           readonly '1xx': number
@@ -1246,7 +1246,7 @@ export interface AdminOperations {
           readonly p95: number
           readonly p99: number
         } | null
-        /** Exchanges in progress at the time of the summaries. */
+        /** Number of exchanges in progress at the time of the summaries. */
         readonly in_flight: number
         /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
         readonly series: {
@@ -1262,20 +1262,20 @@ export interface AdminOperations {
         readonly nodes: readonly string[]
         /** False when another node may have summed the route with others. */
         readonly complete: boolean
-        /** Finished exchanges. */
+        /** Number of finished exchanges. */
         readonly requests: number
-        /** Finished exchanges per second. */
+        /** Number of finished exchanges per second. */
         readonly per_second: number
         readonly admitted: number
         readonly answered: number
         readonly refused: number
-        /** Requests that failed because of the gate, or of what it needs. */
+        /** Number of requests that failed because of the gate, an issuer or Redis. */
         readonly failed: number
-        /** Admitted requests whose exchange did not complete. */
+        /** Number of admitted requests whose exchange did not complete. */
         readonly broken: number
-        /** Replies of the service with status 5xx. */
+        /** Number of replies of the service with status 5xx. */
         readonly faults: number
-        /** Exchanges by status class; `none`: without a status. */
+        /** Number of exchanges by status class; `none`: without a status. */
         readonly status: {
           readonly none: number
           readonly '1xx': number
@@ -1303,7 +1303,7 @@ export interface AdminOperations {
           readonly p95: number
           readonly p99: number
         } | null
-        /** Exchanges in progress at the time of the summaries. */
+        /** Number of exchanges in progress at the time of the summaries. */
         readonly in_flight: number
         /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
         readonly series: {
@@ -1314,20 +1314,20 @@ export interface AdminOperations {
       /** Sum of the routes that are not listed; null when all are. */
       readonly others: {
         readonly routes: number
-        /** Finished exchanges. */
+        /** Number of finished exchanges. */
         readonly requests: number
-        /** Finished exchanges per second. */
+        /** Number of finished exchanges per second. */
         readonly per_second: number
         readonly admitted: number
         readonly answered: number
         readonly refused: number
-        /** Requests that failed because of the gate, or of what it needs. */
+        /** Number of requests that failed because of the gate, an issuer or Redis. */
         readonly failed: number
-        /** Admitted requests whose exchange did not complete. */
+        /** Number of admitted requests whose exchange did not complete. */
         readonly broken: number
-        /** Replies of the service with status 5xx. */
+        /** Number of replies of the service with status 5xx. */
         readonly faults: number
-        /** Exchanges by status class; `none`: without a status. */
+        /** Number of exchanges by status class; `none`: without a status. */
         readonly status: {
           readonly none: number
           readonly '1xx': number
@@ -1355,7 +1355,7 @@ export interface AdminOperations {
           readonly p95: number
           readonly p99: number
         } | null
-        /** Exchanges in progress at the time of the summaries. */
+        /** Number of exchanges in progress at the time of the summaries. */
         readonly in_flight: number
         /** The last 60 steps of `step_s`, the oldest first: exchanges, and those of them that were refused, failed, or got a status 5xx of the service. */
         readonly series: {
@@ -1402,7 +1402,7 @@ export interface AdminOperations {
     path: undefined
     body: undefined
     reply: {
-      /** Records with the fields of docs/guide/audit.md. */
+      /** Audit records with the fields of docs/guide/audit.md. */
       readonly records: readonly Readonly<Record<string, unknown>>[]
       /** Value of `before` for the next call; null when there are no older records. */
       readonly next: string | null
@@ -1531,21 +1531,21 @@ export interface AdminOperations {
         readonly link: string | null
       } | null
       readonly records: readonly {
-        /** Record with the fields of docs/guide/audit.md. */
+        /** Audit record with the fields of docs/guide/audit.md. */
         readonly record: Readonly<Record<string, unknown>>
         readonly place: {
           /** Shard of the audit log; 0 without Redis Cluster. */
           readonly shard: number
           /** Id of the entry in the Redis stream of the shard. */
           readonly entry: string
-          /** Chain of the node that wrote the record. */
+          /** Id of the audit chain to which the record belongs. */
           readonly chain: string
           /** Number of the record in its chain; null when its id is malformed. */
           readonly number: number | null
           /** Number of the first record of the sealed batch. */
           readonly first: number
           readonly last: number
-          /** Hash of the previous batch of the chain. */
+          /** Hash of the previous sealed batch of the audit chain. */
           readonly previous: string
           /** Hash of the sealed batch. */
           readonly hash: string
@@ -1567,7 +1567,7 @@ export interface AdminOperations {
         readonly sink: string
         /** Whether the settings of this node contain the sink. A removed sink still keeps records in the log until it is forgotten. */
         readonly configured: boolean
-        /** Last delivered entry of each shard of the log. */
+        /** Id of the last entry of each shard of the audit log that was delivered to the sink. */
         readonly cursors: readonly string[]
         /** Audit records that the sink has not received yet. */
         readonly lag_records: number
@@ -1582,7 +1582,7 @@ export interface AdminOperations {
         readonly dead_letters: number
         /** Why the newest dead letter was rejected. With several shards: the newest of the first shard that has one. */
         readonly last_rejection: string | null
-        /** Failed deliveries since the last success. */
+        /** Number of failed deliveries to the sink since its last success. */
         readonly failures: number
         readonly last_error: string | null
         readonly last_error_at: string | null
@@ -1610,9 +1610,9 @@ export interface AdminOperations {
     } | {
       readonly what: 'log'
       readonly sink: string
-      /** Start of the time range (RFC 3339). */
+      /** Start of the time range of the audit records to send again (RFC 3339). */
       readonly since: string
-      /** End of the time range (RFC 3339). Records that Redis no longer stores are not sent. */
+      /** End of the time range of the audit records to send again (RFC 3339). Records that Redis no longer stores are not sent. */
       readonly until: string
     }
     reply: {
@@ -1632,7 +1632,7 @@ export interface AdminOperations {
       readonly chains: readonly {
         readonly chain: string
         readonly node: string
-        /** Number of the first stored record. Earlier records were trimmed. */
+        /** Number of the first stored record of the audit chain. Earlier records were trimmed. */
         readonly first: number
         readonly last: number
         /** Records that the node reports as lost because it had no space. */
@@ -1645,9 +1645,9 @@ export interface AdminOperations {
       readonly findings: readonly {
         /** `missing`: Sealed records are missing, or records that a later batch refers to. `altered`: A record or the seal of a batch was changed after sealing. `swapped`: Records or batches are not in the order in which they were written. `cut`: The end of a chain is missing: a batch that was seen in the log is gone. `forged`: A seal was made without the audit key. `unknown-key`: A seal was made with a key that was not supplied to the verification. `restarted`: A chain has two different continuations. `stray`: Data that is not a batch or record, or is in the wrong place. */
         readonly kind: 'missing' | 'altered' | 'swapped' | 'cut' | 'forged' | 'unknown-key' | 'restarted' | 'stray'
-        /** Id of the chain; null when the data is unreadable. */
+        /** Id of the audit chain; null when the data is unreadable. */
         readonly chain: string | null
-        /** Number of the first affected record; null when unknown. */
+        /** Number of the first affected audit record; null when unknown. */
         readonly first: number | null
         readonly last: number | null
         readonly detail: string
@@ -1744,11 +1744,11 @@ export interface AdminOperations {
         readonly waited_ms: number
         /** Time from which no node admits the revoked tokens, even a node that is partitioned or stopped (RFC 3339). */
         readonly fenced_by: string
-        /** Time from the write until `fenced_by`, ms. */
+        /** Time from the write to the event log until `fenced_by`, ms. */
         readonly max_staleness_ms: number
         /** Number of Redis replicas that confirmed the write of the revocation. */
         readonly replicas: number
-        /** Whether the disk of Redis confirmed the write. */
+        /** Whether Redis confirmed that the event is on its disk. */
         readonly fsynced: boolean
         /** For a single token: how nodes recognize it. `signed-text`: a JWT, by its signed part. `jti`: an opaque token, by its text and by the `jti` in its introspection response. `answer`: an opaque token, by its text and by its introspection response. `text`: an opaque token, by its text only; a different text that the issuer accepts as the same token may be admitted. */
         readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
@@ -1785,17 +1785,17 @@ export interface AdminOperations {
         readonly subject: string | null
         /** Id of the login session, else the `sid` of the token. */
         readonly session: string | null
-        /** IP address of the client. */
+        /** IP address of the client of the stream. */
         readonly address: string
-        /** Arrival of the request (RFC 3339). */
+        /** Time at which the request of the stream arrived (RFC 3339). */
         readonly started_at: string
-        /** Messages of a WebSocket from the client; null for any other kind. */
+        /** Number of messages of a WebSocket from the client; null for any other kind. */
         readonly messages_in: number | null
-        /** Messages of a WebSocket to the client; null for any other kind. */
+        /** Number of messages of a WebSocket to the client; null for any other kind. */
         readonly messages_out: number | null
-        /** Bytes of messages or of the request body from the client. */
+        /** Number of bytes from the client: of its messages, or of the request body. */
         readonly bytes_in: number
-        /** Bytes of messages or of the reply body to the client. */
+        /** Number of bytes to the client: of messages, or of the reply body. */
         readonly bytes_out: number
         /** Whether the node holds the stream: it relays nothing, because it cannot check whether the stream is still allowed. */
         readonly held: boolean
@@ -1838,17 +1838,17 @@ export interface AdminOperations {
         readonly subject: string | null
         /** Id of the login session, else the `sid` of the token. */
         readonly session: string | null
-        /** IP address of the client. */
+        /** IP address of the client of the stream. */
         readonly address: string
-        /** Arrival of the request (RFC 3339). */
+        /** Time at which the request of the stream arrived (RFC 3339). */
         readonly started_at: string
-        /** Messages of a WebSocket from the client; null for any other kind. */
+        /** Number of messages of a WebSocket from the client; null for any other kind. */
         readonly messages_in: number | null
-        /** Messages of a WebSocket to the client; null for any other kind. */
+        /** Number of messages of a WebSocket to the client; null for any other kind. */
         readonly messages_out: number | null
-        /** Bytes of messages or of the request body from the client. */
+        /** Number of bytes from the client: of its messages, or of the request body. */
         readonly bytes_in: number
-        /** Bytes of messages or of the reply body to the client. */
+        /** Number of bytes to the client: of messages, or of the reply body. */
         readonly bytes_out: number
         /** Whether the node holds the stream: it relays nothing, because it cannot check whether the stream is still allowed. */
         readonly held: boolean
@@ -1863,15 +1863,15 @@ export interface AdminOperations {
     }
     path: undefined
     body: {
-      /** Streams of this subject. */
+      /** Subject whose streams are ended. */
       readonly subject?: string
       /** Only with `subject`: name of the issuer in the policy, or its identifier. Required when the policy has several issuers. */
       readonly issuer?: string
-      /** Streams of this login session, or of tokens with this `sid`. */
+      /** Id of the login session, or `sid` of the tokens, whose streams are ended. */
       readonly session?: string
-      /** Streams of the route with this id. */
+      /** Id of the route whose streams are ended. */
       readonly route?: string
-      /** The stream with this request id. */
+      /** Id of the only stream to end: the request id of its exchange. */
       readonly id?: string
       /** Reason for the log and the audit record, up to 200 characters. */
       readonly reason?: string
@@ -1895,11 +1895,11 @@ export interface AdminOperations {
         readonly waited_ms: number
         /** Time from which a node without contact to Redis holds its streams, and relays nothing (RFC 3339). Streams of public routes and of routes with `end: keep` are not held. */
         readonly fenced_by: string
-        /** Time from the write until `fenced_by`, ms. */
+        /** Time from the write to the event log until `fenced_by`, ms. */
         readonly max_staleness_ms: number
         /** Number of Redis replicas that confirmed the write of the revocation. */
         readonly replicas: number
-        /** Whether the disk of Redis confirmed the write. */
+        /** Whether Redis confirmed that the event is on its disk. */
         readonly fsynced: boolean
         /** Nodes of an older version, which cannot end streams. Their streams continue. */
         readonly unable: readonly string[]
@@ -1932,7 +1932,7 @@ export interface AdminOperations {
       readonly drains: readonly {
         readonly service: string
         readonly upstream: string
-        /** End of the drain (RFC 3339); null when the drain has no end. */
+        /** Time at which the drain ends (RFC 3339); null when the drain has no end. */
         readonly until: string | null
       }[]
     }
@@ -1983,7 +1983,7 @@ export interface AdminOperations {
       readonly missing: readonly string[]
     }
   }
-  /** List the keys of the cluster. */
+  /** List the assertion, encryption, audit and policy keys of the cluster. */
   list_keys: {
     query: undefined
     path: undefined
@@ -2061,7 +2061,7 @@ export interface AdminOperations {
       }[]
     }
   }
-  /** Show this document. */
+  /** Show the OpenAPI document of the admin API. */
   describe_api: {
     query: undefined
     path: undefined
