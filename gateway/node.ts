@@ -44,6 +44,7 @@ import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifec
 import { askedIssuers } from './policy/asked-issuers.ts'
 import { CompiledPolicies } from './policy/compiled-policies.ts'
 import { EmailLists } from './policy/email-lists.ts'
+import { JobQueueList } from './policy/job-queue-list.ts'
 import { limitRules } from './policy/limit-rules.ts'
 import { relaxationsOf } from './policy/relaxations.ts'
 import type { Snapshot } from './policy/snapshot.ts'
@@ -525,7 +526,8 @@ function sharedOf({
   sessions,
   streams,
   revisions,
-  settings: { policy },
+  policy: inForce,
+  settings: { policy, sinks },
 }: Rooms): SharedDependencies | undefined {
   const { ender, summaries } = streams
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
@@ -544,6 +546,7 @@ function sharedOf({
     sessionCount: sessions?.count,
     drains: cluster.drains,
     keys: ringKeys.service,
+    queues: new JobQueueList({ link: cluster.link, current: () => inForce.current, sinks }),
     revisions: revisions?.service,
     policyOwners: policy.source === 'cluster' ? policy.owners : {},
     rollouts: revisions?.rollouts,

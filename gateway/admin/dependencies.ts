@@ -14,6 +14,7 @@ import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
 import type { OverloadStatus } from '../overload/overload.ts'
+import type { JobQueueList } from '../policy/job-queue-list.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevisionService } from '../revisions/revision-service.ts'
 import type { Rollouts } from '../revisions/rollouts.ts'
@@ -149,7 +150,8 @@ export interface TraceDependencies {
 /** Objects that the admin operations need and that only a node with Redis has. */
 export interface SharedDependencies {
   readonly drains: Pick<Drains, 'list' | 'drain'>
-  readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
+  readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate' | 'workers'>
+  readonly queues: Pick<JobQueueList, 'list'>
   /** Revisions of the cluster's policy; `undefined` when the node reads its policy from a file. */
   readonly revisions: RevisionService | undefined
   /** Setting `policy.owners`: what the owner of each service may change. Empty with `policy.source: file`. */

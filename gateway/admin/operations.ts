@@ -17,6 +17,7 @@ import { listExpiries } from './operations/list-expiries.ts'
 import { listKeys } from './operations/list-keys.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listQueues } from './operations/list-queues.ts'
 import { listRevisions } from './operations/list-revisions.ts'
 import { listSecrets } from './operations/list-secrets.ts'
 import { listSessions } from './operations/list-sessions.ts'
@@ -44,6 +45,7 @@ import { verifyAudit } from './operations/verify-audit.ts'
 export const operations: readonly Operation[] = [
   showStatus,
   listNodes,
+  listQueues,
   listExpiries,
   checkNode,
   acceptLoss,

@@ -66,6 +66,12 @@ export class KeyService {
     return keyKinds.flatMap((kind) => state.ids(kind).map((id) => this.#listing(state, kind, id)))
   }
 
+  /** Ids of the running workers, sorted. @throws {RedisFault} as a rejection */
+  async workers(): Promise<string[]> {
+    const { holders } = await this.#dependencies.holders.read()
+    return holders.flatMap(({ id, role }) => (role === 'worker' ? id : [])).sort()
+  }
+
   /** Whether any process of the cluster has the key. @throws {RedisFault} as a rejection */
   async has(kind: KeyKind, id: string): Promise<boolean> {
     if (this.#dependencies.keyRings.of(kind).has(id)) return true

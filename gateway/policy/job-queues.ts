@@ -2,6 +2,7 @@ import type { ClientGrant } from '../oauth/client-grant.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import { refreshSession } from '../queues/refresh-session.ts'
 import { renewGrant } from '../queues/renew-grant.ts'
+import { shipAudit } from '../queues/ship-audit.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A queue of jobs for one issuer, or for one audit sink. */
@@ -52,6 +53,25 @@ export const grantQueues: JobQueues = {
 
 /** All kinds of jobs whose queues depend on the policy. */
 export const policyQueues: readonly JobQueues[] = [introspectionQueues, refreshQueues, grantQueues]
+
+/** Names of the queues of one kind of jobs. */
+export interface QueueNames {
+  readonly kind: string
+  readonly names: readonly string[]
+}
+
+/**
+ * Returns the names of all queues that the workers of a cluster process, by kind; kinds without a queue are left out.
+ *
+ * @param sinks  audit sinks in the settings
+ */
+export function allQueues(snapshot: Snapshot, sinks: readonly { readonly name: string }[]): QueueNames[] {
+  const namesOf = (named: readonly { readonly name: string }[]) => named.map(({ name }) => name)
+  return [
+    ...policyQueues.map(({ kind, queuesOf }) => ({ kind, names: namesOf(queuesOf(snapshot)) })),
+    { kind: shipAudit.kind, names: namesOf(sinks) },
+  ].filter(({ names }) => names.length > 0)
+}
 
 /** Returns the client credentials grants (tokens of the gate itself) that credentials of services need. */
 export function grantsOf({ routes }: Snapshot): ClientGrant[] {

@@ -22,9 +22,10 @@ export class QueueView {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
 
-  constructor(kind: string, link: RedisLink) {
+  /** @param connection  connection of the queue library to Redis; by default, the view opens one */
+  constructor(kind: string, link: RedisLink, connection = link.queueConnection('producer', 'queue-view')) {
     this.#kind = kind
-    this.#connection = link.queueConnection('producer', 'queue-view')
+    this.#connection = connection
     this.#prefix = link.keys.queues(kind)
   }
 

@@ -145,6 +145,19 @@ test('the span of a job of a worker links to the exchange that enqueued the job,
   await expect.poll(async () => (await runVerb(['traces', trace], env)).stdout).toContain('  process introspect')
 })
 
+test('the admin API lists the running workers, and the queues that the policy needs with their jobs and workers', async () => {
+  const shown = async () => {
+    const reply = await fetch(`${env['GATEHOUSE_ADMIN_URL']}/api/v1/queues`, {
+      headers: { authorization: `Bearer ${bootstrap}` },
+    })
+    return (await reply.json()) as { workers: string[]; queues: { queue: string; workers: number }[] }
+  }
+  await expect.poll(shown).toMatchObject({
+    workers: [expect.any(String)],
+    queues: [{ queue: 'introspect:main', workers: 1, failed: 0, last_failure: null }],
+  })
+})
+
 test('the number of traces in Redis is bounded, and `gatehouse traces` skips invalid entries', async () => {
   for (let i = 0; i < 10; i++) {
     await Promise.all(Array.from({ length: 50 }, () => send('/nowhere')))

@@ -119,6 +119,7 @@ const insufficient = (scope: string) => `Bearer error="insufficient_scope", scop
 const demanded = [
   ['GET', '/status', 'gatehouse:read'],
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
+  ['GET', '/api/v1/queues', 'gatehouse:read'],
   ['GET', '/api/v1/expiries', 'gatehouse:read'],
   ['GET', '/api/v1/doctor', 'gatehouse:read'],
   ['POST', '/api/v1/explain', 'gatehouse:read'],

@@ -2,11 +2,13 @@
 // each view.
 
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { startChromium } from '../kit/chromium.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
@@ -16,13 +18,17 @@ import { testRedis } from '../kit/redis.ts'
 import type { TestNode } from '../kit/test-node.ts'
 import { until } from '../kit/until.ts'
 
-const token = randomBytes(32).toString('base64url')
+const secret = () => randomBytes(32).toString('base64url')
+const token = secret()
 const pictures = process.env['CONSOLE_PICTURES']
 const [browser, issuer, { port }] = await Promise.all([startChromium(), startIssuer(), testRedis()])
 const writer = new AuditWriter(port)
 /** Text of a client that would be HTML, would turn the direction of the text after it, and would begin a line. */
 const hostile = `<img src=x onerror="document.title='executed'">\u202Egnp.exe\r\n`
 const hostileShown = `<img src=x onerror="document.title='executed'">⟦U+202E⟧gnp.exe␍␊`
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-console-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const policy = testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' })
 let node: TestNode
 let page: Page
 
@@ -34,6 +40,9 @@ const views = [
   ['/explain?url=/nothing', 'Explain', 'Describe a request'],
   ['/revoke?kind=issuer', 'Revoke', 'Say what to revoke'],
   ['/people', 'People', 'has no login session'],
+  ['/policy', 'Policy', 'Both revisions have the same effect'],
+  ['/nodes', 'Nodes and workers', 'The settings have no audit sink'],
+  ['/expiry', 'Expiry and secrets', 'admin.bootstrap_token'],
 ] as const
 
 const urlOf = (path: string) => `http://127.0.0.1:${node.adminPort}${path}`
@@ -48,13 +57,17 @@ beforeAll(async () => {
     'gatehouse.decision': 'refused',
     'gatehouse.reason': 'scope-missing',
   }))
+  const seed = join(folder, 'seed.yaml')
+  writeFileSync(seed, stringify(policy))
   node = await startNode({
-    policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9' }),
+    policy: '',
     settings: {
+      policy: { source: 'cluster', seed, copy: 'policy-copy.json' },
       redis: { url: `redis://127.0.0.1:${port}` },
       keys: {
         assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }],
         encryption: [{ id: 'seal-1', secret: { env: 'ENCRYPTION' } }],
+        policy: [{ id: 'policy-1', secret: { env: 'POLICY_KEY' } }],
       },
       admin: {
         listen: '127.0.0.1:0',
@@ -62,7 +75,7 @@ beforeAll(async () => {
         issuer: { issuer: issuer.url, audience: [testAudience] },
       },
     },
-    env: { BOOTSTRAP: token, ENCRYPTION: randomBytes(32).toString('base64url') },
+    env: { BOOTSTRAP: token, ENCRYPTION: secret(), POLICY_KEY: secret() },
   })
   await refuse('refused-1')
   // Without transitions: axe-core would measure the contrast of colours in between.
@@ -208,12 +221,29 @@ test('an operator revokes a subject in the console after a confirmation, and the
   expect(await statusOfCall()).toBe(401)
 })
 
-test("a view of the console names the scope that the operator's token lacks", async () => {
-  const context = await browser.newContext()
-  const reader = await context.newPage()
-  await logIn(reader, issuer.sign({ claims: { scope: 'gatehouse:read', aud: testAudience } }))
-  await reader.waitForSelector('main >> text=up to date')
-  await reader.click('nav >> text=Live')
-  await reader.waitForSelector('main >> text=This view needs the scope gatehouse:audit')
-  await context.close()
+test('an operator compares two revisions of the policy, and rolls back after a confirmation that shows the effect', async () => {
+  const message = hostile.replaceAll(/[\r\n]/g, ' ')
+  const wider = testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:9', main: { clock_tolerance: '50s' } })
+  const reply = await fetch(urlOf('/api/v1/policy/apply'), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ files: [{ name: 'seed.yaml', text: stringify(wider) }], message }),
+  })
+  expect([reply.status, await reply.text()]).toMatchObject([200, expect.stringContaining('"number":2')])
+
+  await open('/policy?from=1&to=2')
+  await page.waitForSelector('main >> text=may admit requests')
+  await page.waitForSelector('main >> text=⟦U+202E⟧gnp.exe')
+  expect(await page.locator('main img').count()).toBe(0)
+  expect(await accessibilityFaults()).toEqual([])
+  await keepPicture('difference')
+  await page.click('tr:has(th:text-is("1")) >> text=Roll back …')
+  await page.waitForSelector('dialog >> text=clock_tolerance')
+  expect(await accessibilityFaults()).toEqual([])
+  await keepPicture('rollback')
+  await page.fill('dialog input[name=reason]', 'too wide')
+  await page.click('dialog >> text="Roll back"')
+  await page.waitForSelector('main >> text=Revision 3 is active. 1 of 1 nodes enforce it.')
 })
+
+test("a view of the console names the scope that the operator's token lacks", async () => {

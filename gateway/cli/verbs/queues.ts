@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { ConfigError } from '../../config/problem.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
-import { policyQueues } from '../../policy/job-queues.ts'
+import { allQueues, type QueueNames } from '../../policy/job-queues.ts'
 import { type QueueListing, QueueView } from '../../queues/queue-view.ts'
-import { shipAudit } from '../../queues/ship-audit.ts'
 import { RedisLink } from '../../redis/redis-link.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { policyOfSettings } from '../settings-policy.ts'
@@ -36,11 +35,7 @@ export const verb = defineVerb({
     const flags = policy === undefined ? {} : { policy: { path: policy } }
     const settings = loadSettings({ path: config, env: process.env, flags })
     const snapshot = await policyOfSettings(settings)
-    const namesOf = (named: readonly { readonly name: string }[]) => named.map(({ name }) => name)
-    const kinds = [
-      ...policyQueues.map(({ kind, queuesOf }) => ({ kind, names: namesOf(queuesOf(snapshot)) })),
-      { kind: shipAudit.kind, names: namesOf(settings.sinks) },
-    ].filter(({ names }) => names.length > 0)
+    const kinds = allQueues(snapshot, settings.sinks)
     const queues = kinds.length === 0 ? [] : await listQueues(settings, kinds)
     output.table(
       ['queue', 'waiting', 'active', 'delayed', 'failed', 'lag', 'workers', 'last failure'],
@@ -56,12 +51,7 @@ export const verb = defineVerb({
   },
 })
 
-interface QueueKind {
-  readonly kind: string
-  readonly names: readonly string[]
-}
-
-async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Promise<QueueListing[]> {
+async function listQueues({ redis }: Settings, kinds: readonly QueueNames[]): Promise<QueueListing[]> {
   if (redis === undefined) {
     const message = 'redis is not set: without Redis there are no job queues'
     const hint = 'set redis.url in the settings file, or GATEHOUSE_REDIS_URL'

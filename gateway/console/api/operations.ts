@@ -201,6 +201,34 @@ export interface AdminOperations {
       }[]
     }
   }
+  /** List the workers and their job queues. */
+  list_queues: {
+    query: undefined
+    path: undefined
+    body: undefined
+    reply: {
+      /** Ids of the workers (`node.id` in their settings). */
+      readonly workers: readonly string[]
+      readonly queues: readonly {
+        /** Kind of the jobs, and the issuer or audit sink that they concern: `refresh:corp`. */
+        readonly queue: string
+        /** Jobs that wait for a worker. */
+        readonly waiting: number
+        /** Jobs that workers process now. */
+        readonly active: number
+        /** Jobs that wait for their scheduled time or for a retry. */
+        readonly delayed: number
+        /** Jobs that failed after all retries. The queue keeps the newest ones. */
+        readonly failed: number
+        /** Age of the oldest waiting job, ms; 0 when no job waits. */
+        readonly lag_ms: number
+        /** Workers that process the queue; null when Redis refuses to list its clients. */
+        readonly workers: number | null
+        /** Why the newest failed job failed. */
+        readonly last_failure: string | null
+      }[]
+    }
+  }
   /** List certificates, secrets and keys that expire. */
   list_expiries: {
     query: undefined
@@ -2079,6 +2107,7 @@ export interface AdminOperations {
 export const adminOperations = {
   show_status: { method: 'GET', path: '/status', scope: 'gatehouse:read' },
   list_nodes: { method: 'GET', path: '/api/v1/nodes', scope: 'gatehouse:read' },
+  list_queues: { method: 'GET', path: '/api/v1/queues', scope: 'gatehouse:read' },
   list_expiries: { method: 'GET', path: '/api/v1/expiries', scope: 'gatehouse:read' },
   check_node: { method: 'GET', path: '/api/v1/doctor', scope: 'gatehouse:read' },
   accept_loss: { method: 'POST', path: '/api/v1/nodes/accept-loss', scope: 'gatehouse:admin' },

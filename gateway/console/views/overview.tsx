@@ -2,10 +2,9 @@ import { useMemo } from 'react'
 import type { InputOf, ReplyOf } from '../api/call.ts'
 import { useOperation } from '../api/use-operation.ts'
 import { ChoiceFilter, Filters, TextFilter } from '../parts/field.tsx'
+import { NodeTable } from '../parts/node-table.tsx'
 import { LoadedContent, Notice } from '../parts/notices.tsx'
 import { Section } from '../parts/section.tsx'
-import { StateSign } from '../parts/state.tsx'
-import { type Column, DataTable } from '../parts/table.tsx'
 import { Value } from '../parts/texts.tsx'
 import { Tiles } from '../parts/tiles.tsx'
 import { type ChartLine, TimeChart } from '../parts/time-chart.tsx'
@@ -18,12 +17,9 @@ import { consoleView } from '../view.ts'
 /** Pause between two loads of the traffic, ms: a node publishes a new summary every 2 s. */
 const TRAFFIC_MS = 4000
 const NODES_MS = 10_000
-/** Lag of a node behind the newest event of the cluster from which the overview marks the node, ms. */
-const LAG_MS = 2000
 const orders = ['trouble', 'requests', 'latency']
 
 type Traffic = ReplyOf<'show_traffic'>
-type ClusterNode = ReplyOf<'list_nodes'>['nodes'][number]
 type Order = NonNullable<NonNullable<InputOf<'show_traffic'>['query']>['sort']>
 
 function Overview() {
@@ -124,33 +120,10 @@ function NodesSection() {
   return (
     <Section title="Nodes">
       <LoadedContent of={nodes} empty={(document) => document.nodes.length === 0 && 'The cluster has no node.'}>
-        {(document) => (
-          <DataTable
-            caption="Nodes of the cluster"
-            columns={nodeColumns}
-            rows={document.nodes}
-            keyOf={({ id }) => id}
-          />
-        )}
+        {(document) => <NodeTable nodes={document.nodes} />}
       </LoadedContent>
     </Section>
   )
-}
-
-const nodeColumns: readonly Column<ClusterNode>[] = [
-  { title: 'Node', isName: true, cell: ({ id }) => <Value text={id} /> },
-  { title: 'State', cell: (node) => <NodeState node={node} /> },
-  { title: 'Policy', cell: ({ revision }) => <code>{revision}</code> },
-  { title: 'Version', isExtra: true, cell: ({ version }) => version },
-  { title: 'Lag', isNumber: true, cell: ({ lag_ms: lagMs }) => durationText(lagMs) },
-  { title: 'Address', isExtra: true, cell: ({ address }) => <Value text={address} isCode /> },
-]
-
-function NodeState({ node }: { readonly node: ClusterNode }) {
-  const { policy_failed: failed, lag_ms: lagMs, policy_canary: canary } = node
-  if (failed !== null) return <StateSign tone="bad">rejects the newest policy</StateSign>
-  if (lagMs > LAG_MS) return <StateSign tone="warn">behind the cluster</StateSign>
-  return <StateSign tone="good">{canary ? 'canary' : 'up to date'}</StateSign>
 }
 
 export const overviewView = consoleView({
