@@ -2,9 +2,9 @@ import { useState } from 'react'
 import type { ReplyOf } from '../api/call.ts'
 import { useOperation } from '../api/use-operation.ts'
 import { ConfirmedChange } from '../parts/confirm.tsx'
+import { EffectTable } from '../parts/effect-table.tsx'
 import { ChoiceFilter, Filters } from '../parts/field.tsx'
 import { LoadedContent, Notice } from '../parts/notices.tsx'
-import { PolicyDifference } from '../parts/policy-difference.tsx'
 import { RolloutState } from '../parts/rollout-state.tsx'
 import { Section } from '../parts/section.tsx'
 import { StateSign } from '../parts/state.tsx'
@@ -119,7 +119,7 @@ function RollbackConsequence({ from, to }: { readonly from: number; readonly to:
         A new revision with the content of revision {to} becomes the active policy of every node, in place of revision{' '}
         {from}. If another revision has become active meanwhile, nothing happens.
       </p>
-      <LoadedContent of={difference}>{(document) => <PolicyDifference difference={document} />}</LoadedContent>
+      <LoadedContent of={difference}>{(document) => <EffectTable difference={document} />}</LoadedContent>
     </>
   )
 }
@@ -170,7 +170,7 @@ function Comparison({ document: { active, before, revisions } }: { readonly docu
           onChange={(value) => setQuery({ to: value })}
         />
       </Filters>
-      <LoadedContent of={difference}>{(document) => <PolicyDifference difference={document} />}</LoadedContent>
+      <LoadedContent of={difference}>{(document) => <EffectTable difference={document} />}</LoadedContent>
     </Section>
   )
 }

@@ -28,6 +28,7 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
   'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
+  'gateway/policy/job-queue-list.ts this.#running ??= ': 'returned to the call of the admin API',
   'gateway/probes/service-manager.ts this.#sent = this.#sent.then(':
     'a supervisor sends each message, so the promise never rejects',
   'gateway/queues/queues.ts this.#attempted = new Promise(': 'resolved by events of the connection; never rejects',

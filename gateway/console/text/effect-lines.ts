@@ -1,7 +1,7 @@
 import type { ReplyOf } from '../api/call.ts'
 
 /** One line of the difference of two policies. */
-export interface PolicyChange {
+export interface EffectLine {
   readonly id: string
   /** Kind and name of the changed entry, such as `route orders.read`. */
   readonly place: string
@@ -15,8 +15,8 @@ export interface PolicyChange {
 type Difference = ReplyOf<'compare_policy'>
 type Route = Difference['routes'][number]
 
-/** Returns the changes of a difference as lines: changes that admit more first, then by their place. */
-export function policyChanges(difference: Difference): PolicyChange[] {
+/** Returns the changes of a difference as lines: changes that may admit more come first. */
+export function effectLines(difference: Difference): EffectLine[] {
   const { routes, limits, credentials, upstreams, issuers, services, relaxations } = difference
   const entries = [...limits, ...credentials, ...upstreams, ...issuers, ...services]
   const lines = [
@@ -25,8 +25,8 @@ export function policyChanges(difference: Difference): PolicyChange[] {
       place,
       change,
       widens,
-      before: valueText(before),
-      after: valueText(after),
+      before: valueText(differingPart(before, after)),
+      after: valueText(differingPart(after, before)),
     })),
     ...relaxations.added.map((text) => relaxationLine(text, 'added')),
     ...relaxations.removed.map((text) => relaxationLine(text, 'removed')),
@@ -36,7 +36,7 @@ export function policyChanges(difference: Difference): PolicyChange[] {
     .map((line, index) => ({ ...line, id: `${index} ${line.place}` }))
 }
 
-type Line = Omit<PolicyChange, 'id'>
+type Line = Omit<EffectLine, 'id'>
 
 function routeLines({ route, service, change, widens, keys, takes, loses }: Route): Line[] {
   const place = `route ${route} of ${service}`
@@ -60,6 +60,18 @@ function routeLines({ route, service, change, widens, keys, takes, loses }: Rout
 
 function relaxationLine(text: string, change: string): Line {
   return { place: `relaxation ${text}`, change, widens: change === 'added', before: '', after: '' }
+}
+
+/** Members of an object that another object does not have with the same value; other values as they are. */
+function differingPart(value: unknown, other: unknown): unknown {
+  if (!isObject(value) || !isObject(other)) return value
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, member]) => JSON.stringify(member) !== JSON.stringify(other[name])),
+  )
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Value of a policy as text: texts as they are, other values as JSON; empty for no value. */
