@@ -16,7 +16,7 @@ export const overloadSettings = z
     delay: duration({ min: '1ms', max: '10s' })
       .prefault('10ms')
       .describe(
-        'Delay of the event loop above which the node is overloaded: the median of each of three consecutive intervals of ' +
+        'Delay of the event loop above which the node is overloaded: the median of each of five consecutive intervals of ' +
           '100 ms. Every exchange waits this long at least twice. Default 10ms, 1ms to 10s.',
       )
       .meta({ reload: 'live' }),

@@ -4,7 +4,7 @@ import { CLASSES, classOf, KNOWN_ADDRESS, USER } from './caller-class.ts'
  * Number of consecutive overloaded intervals after which shedding begins, unless the load already falls. After a pause of
  * the process, such as a garbage collection or the compilation of a policy, the load is high, and falls at once.
  */
-const BEGIN_INTERVALS = 3
+const BEGIN_INTERVALS = 5
 /** Time without overload and without a shed request after which shedding ends, ms. */
 const END_MS = 1000
 /** Part by which an overloaded interval reduces the admitted rate, for a load of 1; proportional to the load. */

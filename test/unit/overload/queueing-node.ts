@@ -30,6 +30,8 @@ interface Waiting {
 export interface Pauses {
   readonly everyMs: number
   readonly forMs: number
+  /** Starts of the pauses in each period of `everyMs`, ms. Default: one, at its begin. */
+  readonly startsMs?: readonly number[]
 }
 
 /** Outcome of a load on the model node. */
@@ -110,7 +112,10 @@ export class QueueingNode {
   }
 
   get #isPaused(): boolean {
-    return this.#pauses !== undefined && this.#nowMs % this.#pauses.everyMs < this.#pauses.forMs
+    if (this.#pauses === undefined) return false
+    const { everyMs, forMs, startsMs = [0] } = this.#pauses
+    const atMs = this.#nowMs % everyMs
+    return startsMs.some((startMs) => atMs >= startMs && atMs < startMs + forMs)
   }
 
   #measure(): void {

@@ -52,8 +52,10 @@ test.each([
   },
 )
 
-test('below the capacity, a node sheds nothing because of pauses of its process', () => {
-  const pauses = { everyMs: 1000, forMs: 150 }
+test.each([
+  { everyMs: 1000, forMs: 150 },
+  { everyMs: 3000, forMs: 70, startsMs: [0, 150, 300] },
+])('below the capacity, a node sheds nothing because of pauses of its process', (pauses) => {
   const { goodput } = new QueueingNode(10, 1000, pauses).run(0.8, 30_000)
 
   expect(goodput).toBeCloseTo(new QueueingNode(10_000, 1000, pauses).run(0.8, 30_000).goodput, 4)
