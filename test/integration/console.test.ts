@@ -247,3 +247,11 @@ test('an operator compares two revisions of the policy, and rolls back after a c
 })
 
 test("a view of the console names the scope that the operator's token lacks", async () => {
+  const context = await browser.newContext()
+  const reader = await context.newPage()
+  await logIn(reader, issuer.sign({ claims: { scope: 'gatehouse:read', aud: testAudience } }))
+  await reader.waitForSelector('main >> text=up to date')
+  await reader.click('nav >> text=Live')
+  await reader.waitForSelector('main >> text=This view needs the scope gatehouse:audit')
+  await context.close()
+})
