@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { foldMapped } from '../base/addresses.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { ClientSocket, ClientSocketListener } from '../pipeline/exchange/client-socket.ts'
@@ -8,6 +7,7 @@ import { type Refusal, refusalBody, refusalFields } from '../pipeline/exchange/r
 import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-flight/in-flight.ts'
 import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
+import type { RequestStream } from '../upstream/target.ts'
 import { UwsClientSocket } from './client-socket.ts'
 import { ConnectionEnd } from './connection-end.ts'
 import { type ReplyOwner, replyWhole } from './own-reply.ts'
@@ -104,7 +104,7 @@ export class UwsDownstream implements Downstream, ReplyOwner {
     return this.#end.upload
   }
 
-  openBody(): Readable | undefined {
+  openBody(): RequestStream | undefined {
     return this.#end.upload?.open(() => this.#mayUpload())
   }
 

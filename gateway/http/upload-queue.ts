@@ -57,6 +57,11 @@ export class UploadQueue {
     return stored
   }
 
+  /** Removes and returns the chunk of a queue with one chunk in memory; `undefined` for any other queue. */
+  onlyChunk(): Buffer | undefined {
+    return this.#chunks.length === 1 && this.#file === undefined ? this.shift() : undefined
+  }
+
   get empty(): boolean {
     return this.#chunks.length === 0 && (this.#file?.empty ?? true)
   }

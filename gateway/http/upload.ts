@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { BLOCK_BYTES, blockOf } from '../base/blocks.ts'
 import { BodyStream } from '../pipeline/exchange/body-stream.ts'
+import type { RequestStream } from '../upstream/target.ts'
 import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
@@ -114,13 +115,30 @@ export class Upload {
    *
    * @param mayRelay  whether the upstream is allowed to read now; called at each read
    */
-  open(mayRelay: () => boolean): Readable {
-    this.#stream = new BodyStream(mayRelay, () => {
+  open(mayRelay: () => boolean): RequestStream {
+    const fill = (): void => {
       this.touched = true
       this.#wanted = true
       this.#deliver()
-    })
+    }
+    this.#stream = new BodyStream(mayRelay, fill, (length) => this.takeWhole(length))
     return this.#stream
+  }
+
+  /**
+   * Takes a small body that has arrived whole, and of which nothing was read.
+   *
+   * @param length  length of the body as stated in Content-Length, bytes
+   * @returns `undefined` when the upstream must read the stream
+   */
+  takeWhole(length: number | undefined): Buffer | undefined {
+    if (!this.complete || this.touched || this.#discarding || this.bytes !== length) return undefined
+    if (length >= SMALL_BYTES) return undefined
+    const chunk = this.#queue.onlyChunk()
+    if (chunk === undefined) return undefined
+    this.touched = true
+    this.#ended = true
+    return chunk
   }
 
   /** Makes the upstream read the request body again, after `mayRelay` was false and became true. */

@@ -216,16 +216,10 @@ function isHeld(
 class Http2BodyStream extends BodyStream implements RequestStream {
   onWhole?: () => void
   readonly #upload: Http2Upload
-  readonly #mayRelay: () => boolean
 
   constructor(upload: Http2Upload, mayRelay: () => boolean, fill: () => void) {
-    super(mayRelay, fill)
+    super(mayRelay, fill, (length) => upload.takeWhole(length))
     this.#upload = upload
-    this.#mayRelay = mayRelay
-  }
-
-  takeWhole(length: number | undefined): Buffer | undefined {
-    return this.#mayRelay() ? this.#upload.takeWhole(length) : undefined
   }
 
   get mayHaveTrailers(): boolean {

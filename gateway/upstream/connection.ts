@@ -6,6 +6,7 @@ import { HeadBuffer } from './head-buffer.ts'
 import type { Http1Call } from './http1-call.ts'
 import { isLoss } from './is-loss.ts'
 import { MalformedReply } from './malformed-reply.ts'
+import { pendingSends } from './pending-sends.ts'
 import { type ParsedReply, parseReply } from './reply-parser.ts'
 import { type BodyKeeper, RequestBody } from './request-body.ts'
 import type { Sweep } from './sweep.ts'
@@ -64,7 +65,8 @@ export interface ConnectionKeeper {
  */
 const CLOSE_MS = 1000
 
-const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3, switched: 4 } as const
+/** Stages of a call. `queued`: the head of the request waits in `pendingSends`. */
+const Stage = { queued: 0, head: 1, length: 2, chunked: 3, untilClose: 4, switched: 5 } as const
 type Stage = (typeof Stage)[keyof typeof Stage]
 
 /**
@@ -147,10 +149,10 @@ export class UpstreamConnection implements BodyKeeper {
   run(call: Http1Call): void {
     this.#call = call
     call.connection = this
-    this.#stage = Stage.head
+    this.#stage = Stage.queued
     this.#answered = false
     this.#sent = false
-    if (this.#open) this.#send(call)
+    if (this.#open) pendingSends.add(this, call)
     else this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
   }
 
@@ -171,12 +173,17 @@ export class UpstreamConnection implements BodyKeeper {
     }
     if (call === undefined) return
     call.listener.onOpen()
-    if (this.#call === call) this.#send(call)
+    if (this.#call === call) this.send(call)
   }
 
-  #send(call: Http1Call): void {
-    if (call.body === undefined) {
-      this.#socket.write(call.head!.text, 'latin1')
+  send(call: Http1Call): void {
+    if (this.#call !== call) return
+    this.#stage = Stage.head
+    const { text, contentLength } = call.head!
+    const body = call.body?.takeWhole?.(contentLength)
+    if (call.body === undefined || body !== undefined) {
+      // Append a small body to the head: one string is cheaper than a write of two parts.
+      this.#socket.write(body === undefined ? text : text + body.toString('latin1'), 'latin1')
       this.#sent = true
       call.sent()
       this.#deadline = this.#keeper.sweep.after(call.timeouts.firstByteMs)
@@ -224,6 +231,11 @@ export class UpstreamConnection implements BodyKeeper {
       if (this.#closing) return true
       // Close an idle connection on which bytes arrive: no request asked for them.
       this.destroy()
+      return false
+    }
+    if (this.#stage === Stage.queued) {
+      // Bytes on a connection that has not sent its request belong to no request.
+      this.#broken(new Error('the service sent bytes before the request'))
       return false
     }
     this.#answered = true

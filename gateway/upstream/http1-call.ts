@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
 import type { WaitingCall } from './adaptive-limit.ts'
 import type { Share } from './client-counts.ts'
@@ -6,7 +5,7 @@ import { type CallKind, type ConcurrencyLimiter, callKind, type Seated } from '.
 import { DISCARD_IDLE_MS, DiscardedReply } from './discarded-reply.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { UpstreamRequestHead } from './request-head.ts'
-import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
+import type { RequestStream, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
 /**
  * The connection that carries a call. The methods after `destroy` are only for a connection that has switched to
@@ -43,7 +42,7 @@ export interface Upgrade {
 export class Http1Call implements UpstreamCall, Seated {
   listener: UpstreamListener
   readonly timeouts: UpstreamRequest['timeouts']
-  readonly body: Readable | undefined
+  readonly body: RequestStream | undefined
   readonly client: Uint8Array | undefined
   /** True for HEAD: the reply has no body, whatever its header fields say. */
   readonly bodyless: boolean

@@ -58,3 +58,37 @@ test('the node reads from a paused client again after all bytes of the upload we
   expect(told).toEqual(['pause', 'resume'])
   expect(upload.awaited).toBe(true)
 })
+
+test.each([
+  { title: 'has arrived whole', parts: [250], length: 250, takes: true },
+  { title: 'has not arrived whole', parts: [250], isEnded: false, length: 500, takes: false },
+  { title: 'arrived in two parts', parts: [100, 150], length: 250, takes: false },
+  { title: 'is shorter than its Content-Length', parts: [250], length: 251, takes: false },
+  { title: 'has no Content-Length', parts: [250], length: undefined, takes: false },
+  { title: 'has 16 KiB', parts: [16 * 1024], length: 16 * 1024, takes: false },
+])('an upstream takes a body that $title without a stream: $takes', ({ parts, isEnded = true, length, takes }) => {
+  const { upload } = listener()
+  for (const [i, bytes] of parts.entries()) upload.receive(chunk(bytes), isEnded && i === parts.length - 1)
+  const whole = upload.open(() => true).takeWhole!(length)
+
+  expect(whole?.length).toBe(takes ? length : undefined)
+  // A request whose body was taken must not be sent again, because the bytes are gone.
+  expect([upload.touched, upload.unsent]).toEqual([takes, !takes])
+})
+
+test('an upstream cannot take a body while its exchange is held, nor a body that was discarded or read', () => {
+  const held = listener().upload
+  held.receive(chunk(250), true)
+  expect(held.open(() => false).takeWhole!(250)).toBeUndefined()
+
+  const discarded = listener().upload
+  discarded.receive(chunk(250), true)
+  discarded.discard()
+  expect(discarded.open(() => true).takeWhole!(250)).toBeUndefined()
+
+  const read = listener().upload
+  read.receive(chunk(250), true)
+  const stream = read.open(() => true)
+  expect(stream.read()).toHaveLength(250)
+  expect(stream.takeWhole!(250)).toBeUndefined()
+})

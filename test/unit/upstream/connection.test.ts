@@ -150,6 +150,26 @@ test('the gate reuses the most recently used connection to a service first, and 
   expect(upstream.received.length).toBeLessThan(300 + 300 - 246)
 })
 
+test('a small request body that has arrived whole is sent with its head, and the connection is reused', async () => {
+  const upstream = await rawUpstream(async (wire) => {
+    while (await wire.some(60_000)) {
+      await wire.until('\r\n\r\n')
+      await wire.until('whole')
+      await wire.send(ok)
+    }
+  })
+  const target = targetOf(upstream)
+  const wholeBody = () => {
+    const body = new Readable({ read: () => expect.unreachable('the body is not read as a stream') })
+    return Object.assign(body, { takeWhole: (length?: number) => (length === 5 ? Buffer.from('whole') : undefined) })
+  }
+  const upload = () => called(target, { method: 'POST', fields: ['content-length', '5'], body: wholeBody() })
+
+  expect(await upload()).toMatchObject({ status: 200, body: 'ok' })
+  expect(await upload()).toMatchObject({ status: 200, body: 'ok' })
+  expect(served(upstream)).toEqual([2])
+})
+
 test('the gate forwards a reply that arrives before the upload is complete, and does not reuse the connection to the service', async () => {
   const upstream = await rawUpstream(
     oddOnce('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge', (wire) => wire.rest(60_000)),
