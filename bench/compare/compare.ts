@@ -1,4 +1,4 @@
-import { cpuTimes, load } from '../harness/load.ts'
+import { cpuTimes, load, warmUp } from '../harness/load.ts'
 import { ownTree } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -28,7 +28,8 @@ export function compareWith(
         return site.node({ policy, redis: redis.url, tree })
       }
       const [that, own] = [await nodeOf(folder), await nodeOf(ownTree)]
-      for (const node of [that, own]) await load([node], { ...chosen, authorizations, seconds: chosen.warm })
+      for (const node of [that, own])
+        await warmUp([node], { ...chosen, authorizations, generator: site.generator }, chosen.warm)
       const found = await inTurns(
         {
           that: () => load([that], { ...chosen, authorizations, generator: site.generator }),
@@ -51,7 +52,7 @@ export function compareWith(
           ratio,
         },
         broken: [],
-        notes: [`This tree takes ${formatSpread(ratio)} of what ${commit} takes.`],
+        notes: [`This tree takes ${formatSpread(ratio, '×')} of what ${commit} takes.`],
       }
     },
   }

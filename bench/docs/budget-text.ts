@@ -1,6 +1,7 @@
 import { code, table } from '../../deploy/docs/markdown.ts'
 import { budgets } from '../budgets.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
+import { unitOf } from '../report/unit.ts'
 import { type BudgetVerdict, verdictsOf } from '../report/verdict.ts'
 import { type Kept, provenance } from './kept.ts'
 
@@ -22,7 +23,7 @@ export function budgetsText(runs: readonly Kept[], toResults: string): string {
     const run = runs.find(({ record }) => record.findings.some((finding) => finding.scenario === scenario))
     const [verdict] = verdictsOf(run?.record.findings ?? [], [budget])
     if (run !== undefined) used.add(run)
-    const found = verdict?.found === undefined ? '' : formatSpread(verdict.found)
+    const found = verdict?.found === undefined ? '' : formatSpread(verdict.found, unitOf(verdict.figure))
     return [
       code(scenario),
       code(figure),

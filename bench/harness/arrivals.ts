@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { getRequest, KeepAliveConnection } from './connection.ts'
+import { KeepAliveConnection } from './connection.ts'
 import { cpuTimeUs } from './cpu.ts'
 import type { LoadTarget } from './drive.ts'
 import type { PacerOrder } from './pacer.ts'
+import { requestMix, requestText } from './request-mix.ts'
 import { quantile } from './statistics.ts'
 
 export interface ArrivalOptions {
@@ -17,6 +18,7 @@ export interface ArrivalOptions {
   readonly connections: number
   /** Values of `Authorization`, used in turn. Empty: requests have no `Authorization` field. */
   readonly authorizations: readonly string[]
+  /** Path of all requests, which are then GET. Default: the calls of `requestMix`, in turn. */
   readonly path?: string
   /**
    * Called for each reply with its status, the time at which the request was sent, and the time at which the reply was
@@ -44,9 +46,8 @@ const PATIENCE_MS = 10_000
  * @throws {Error} when no request gets a reply
  */
 export async function sendAtRandomTimes(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
-  const { perSecond, seconds, authorizations, path = '/orders/1', onReply } = options
-  const requests =
-    authorizations.length === 0 ? [getRequest(path)] : authorizations.map((value) => getRequest(path, value))
+  const { perSecond, seconds, authorizations, path, onReply } = options
+  const requests = requestMix('authorization', authorizations, path).map(requestText)
   const idle = await Promise.all(
     Array.from({ length: options.connections }, () => KeepAliveConnection.open(target.port)),
   )

@@ -1,5 +1,6 @@
-import autocannon, { type Options, type Result } from 'autocannon'
+import autocannon, { type Options, type Request, type Result } from 'autocannon'
 import type { Drive } from './drive.ts'
+import type { LoadRequest } from './request-mix.ts'
 
 /** Interval at which autocannon checks whether the run has ended, ms. */
 const LOOK_MS = 100
@@ -12,24 +13,22 @@ const LOOK_MS = 100
  * Use 64 connections: with 256 connections nginx takes 29 to 35 instead of 17 to 19 µs per request, and the gate 50
  * instead of 46 µs. More connections would therefore make the gate's ratio to nginx look better by a third.
  */
-export const byAutocannon: Drive = async (targets, { path, tls, connections, field, values, seconds, status }) => {
+export const byAutocannon: Drive = async (targets, { tls, connections, requests: list, seconds, status }) => {
   const startedMs = performance.now()
   let lastMs = startedMs
   let dealt = 0
   const result = await run(
     {
       // autocannon distributes a list of URLs over the connections, but its types do not allow a list.
-      url: targets.map(({ port }) => `${tls ? 'https' : 'http'}://127.0.0.1:${port}${path}`) as never,
+      url: targets.map(({ port }) => `${tls ? 'https' : 'http'}://127.0.0.1:${port}/`) as never,
       connections,
       sampleInt: LOOK_MS,
-      ...(seconds === undefined ? { amount: values.length } : { duration: seconds }),
-      // autocannon builds all requests of a connection in advance. Building requests with all tokens for each
-      // connection would take longer than the run, so each connection gets a share of the tokens.
+      ...(seconds === undefined ? { amount: list.length } : { duration: seconds }),
+      // autocannon builds all requests of a connection in advance. Building all requests for each connection would take
+      // longer than the run, so each connection gets a share of them.
       setupClient: (client) => {
-        const own = dealt++
-        if (values.length === 0) return
-        const share = values.filter((_, i) => i % connections === own % values.length)
-        client.setRequests(share.map((value) => ({ headers: { [field]: value } })))
+        const own = dealt++ % Math.min(connections, list.length)
+        client.setRequests(list.filter((_, i) => i % connections === own).map(asRequest))
       },
     },
     () => {
@@ -45,6 +44,11 @@ export const byAutocannon: Drive = async (targets, { path, tls, connections, fie
     seconds: (lastMs - startedMs) / 1000,
     ...(good ? {} : { wrong: `replies: ${statuses || 'none'}; ${result.errors} failed` }),
   }
+}
+
+function asRequest({ method, path, fields, body }: LoadRequest): Request {
+  if (body === undefined) return { method, path, headers: fields }
+  return { method, path, headers: { ...fields, 'content-type': 'application/json' }, body }
 }
 
 function run(options: Options, replied: () => void): Promise<Result> {

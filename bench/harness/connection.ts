@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { requestMix, requestText } from './request-mix.ts'
 
 export interface ConnectionReply {
   readonly status: number
@@ -82,8 +83,7 @@ export class KeepAliveConnection {
   }
 }
 
-/** Returns a GET request as text: request line, header fields and no body. */
+/** Returns a GET request as text, with the fields of a browser. */
 export function getRequest(path: string, authorization?: string): string {
-  const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
-  return `GET ${path} HTTP/1.1\r\nHost: gate.bench\r\n${credential}\r\n`
+  return requestText(requestMix('authorization', authorization === undefined ? [] : [authorization], path)[0]!)
 }

@@ -9,11 +9,28 @@ const TICK_US = 10_000
  * processes end no threads.
  */
 export function cpuTimeUs(pid: number): number {
+  return cpuTimesUs(pid).allUs
+}
+
+/** User and system CPU time of a process, µs. */
+export interface CpuTimes {
+  readonly allUs: number
+  /** Part of `allUs` that the main thread used. */
+  readonly mainUs: number
+}
+
+/**
+ * Returns the CPU time of a process as `cpuTimeUs` does, and the part of the main thread. If the kernel has no counter of
+ * each thread, the main thread counts as the whole process.
+ */
+export function cpuTimesUs(pid: number): CpuTimes {
+  const folder = `/proc/${pid}/task`
   try {
-    const folder = `/proc/${pid}/task`
-    return readdirSync(folder).reduce((sum, thread) => sum + ranNs(`${folder}/${thread}/schedstat`), 0) / 1000
+    const ranUs = (thread: number | string): number => schedstat(`${folder}/${thread}/schedstat`)[0] / 1000
+    return { allUs: readdirSync(folder).reduce((sum, thread) => sum + ranUs(thread), 0), mainUs: ranUs(pid) }
   } catch {
-    return tickTimeUs(pid)
+    const us = tickTimeUs(pid)
+    return { allUs: us, mainUs: us }
   }
 }
 
@@ -28,10 +45,6 @@ export function awakeTimeUs(pid: number): number {
   } catch {
     return tickTimeUs(pid)
   }
-}
-
-function ranNs(file: string): number {
-  return schedstat(file)[0]
 }
 
 /** Reads how long a thread ran on a CPU core and how long it waited for one, ns. */

@@ -1,3 +1,5 @@
+import type { LoadRequest } from './request-mix.ts'
+
 /** Process and port that a load is sent to: a proxy, the gate or an upstream. */
 export interface LoadTarget {
   readonly port: number
@@ -7,13 +9,10 @@ export interface LoadTarget {
 /** Parameters of a load of HTTP requests. */
 export interface DriveOptions {
   readonly connections: number
-  /** Name of the header field that gets one of `values` in each request. */
-  readonly field: string
-  /** Values of `field`, used in turn. Empty: requests do not have the field. */
-  readonly values: readonly string[]
-  /** Duration of the load, s. `undefined`: the load ends when each value of `values` was used once. */
+  /** The requests, used in turn. */
+  readonly requests: readonly LoadRequest[]
+  /** Duration of the load, s. `undefined`: the load ends when each request was sent once. */
   readonly seconds: number | undefined
-  readonly path: string
   readonly status: number
   readonly tls: boolean
 }

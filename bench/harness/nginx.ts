@@ -10,7 +10,10 @@ export interface Nginx extends Running {
   readonly port: number
 }
 
-/** Starts an nginx as upstream service. It returns a small JSON document at very low CPU cost. */
+/**
+ * Starts an nginx as upstream service. It returns JSON documents at very low CPU cost: 1,000 bytes at `/orders/list/`,
+ * 3,500 bytes at `/orders/history/` (nginx allows at most 4,096 in its configuration), and 50 bytes elsewhere.
+ */
 export function startUpstream(folder: string): Promise<Nginx> {
   return startNginx(
     folder,
@@ -19,8 +22,16 @@ export function startUpstream(folder: string): Promise<Nginx> {
       listen 127.0.0.1:${port} backlog=4096;
       default_type application/json;
       location / { return 200 '{"service":"bench","items":[1,2,3,4,5,6,7,8,9,10]}'; }
+      location /orders/list/ { return 200 '${documentOf(1000)}'; }
+      location /orders/history/ { return 200 '${documentOf(3500)}'; }
     }`,
   )
+}
+
+/** Returns a JSON document of this size, bytes. */
+function documentOf(bytes: number): string {
+  const start = '{"service":"bench","text":"'
+  return `${start}${'t'.repeat(bytes - start.length - 2)}"}`
 }
 
 /**
@@ -42,21 +53,28 @@ export function startCollector(folder: string): Promise<Nginx> {
 
 /**
  * Starts an nginx that only forwards to the upstream: the reference for the gate's CPU time. With a certificate, it
- * serves TLS.
+ * serves TLS. With `log`, it writes a line of JSON per request, as the gate does, and discards the lines.
  */
-export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificatePaths): Promise<Nginx> {
+export function startBareProxy(
+  folder: string,
+  upstreamPort: number,
+  { certificate, log = false }: { readonly certificate?: CertificatePaths; readonly log?: boolean } = {},
+): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
   const pair =
     certificate === undefined
       ? ''
       : `ssl_certificate ${certificate.certFile};\nssl_certificate_key ${certificate.keyFile};\n`
+  const format = log ? `${readFileSync(new URL('../peers/nginx-log.conf', import.meta.url), 'utf8')}\n` : ''
   return startNginx(folder, (port) => {
     const values = {
       upstream: String(upstreamPort),
       port: String(port),
       ssl: certificate === undefined ? '' : 'ssl',
+      // Blocks of 64 KiB, as the gate writes its lines.
+      log: log ? 'access_log /dev/null json buffer=64k flush=1s;' : '',
     }
-    return pair + filledIn(conf, values)
+    return format + pair + filledIn(conf, values)
   })
 }
 

@@ -4,10 +4,10 @@ import type { Option } from './scenario.ts'
 export const connections: Option = { about: 'number of keep-alive connections', usual: 64 }
 
 /**
- * Seconds of load before the first round: within this time the JavaScript engine compiles the hot path, and the node
- * verifies every token once.
+ * Requests before the first round: within them the JavaScript engine compiles the hot path, and the node verifies every
+ * token once.
  */
-export const warm: Option = { about: 'seconds of load before the first round', usual: 3, quick: 1 }
+export const warm: Option = { about: 'requests to each contender before the first round', usual: 100_000, quick: 1000 }
 
 export function rounds(usual: number, quick: number): Option {
   return { about: 'number of rounds; each contender has one turn per round', usual, quick }

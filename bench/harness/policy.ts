@@ -85,7 +85,13 @@ export function grpcOrders(servicePort: number, limits: readonly Entry[] = []): 
 }
 
 function hotRoute(id: string, path: string, all: readonly Entry[], limits: readonly Entry[]): Entry {
-  return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
+  return {
+    id,
+    match: { path, methods: ['GET', 'POST'] },
+    require: { all },
+    addresses: { allow: ['127.0.0.0/8'] },
+    limits,
+  }
 }
 
 /** Service for large bodies at this port, with no size limit for uploads. */

@@ -70,10 +70,16 @@ export class Site {
     return nodes
   }
 
-  /** Returns values of `Authorization` with access tokens of `count` users, starting with user number `first`. */
-  async tokens(count: number, first = 0): Promise<string[]> {
+  /**
+   * Returns values of `Authorization` with new access tokens.
+   *
+   * @param first  number of the first token; no other token of the run may have the same number
+   * @param users  number of users who have the tokens, in turn. Default: each token has its own user
+   */
+  async tokens(count: number, first = 0, users = Number.POSITIVE_INFINITY): Promise<string[]> {
     const tokens: string[] = []
-    for (let n = first; n < first + count; n++) tokens.push(`Bearer ${await this.issuer.token(n)}`)
+    for (let n = first; n < first + count; n++)
+      tokens.push(`Bearer ${await this.issuer.token(n, n < users ? n : n % users)}`)
     return tokens
   }
 

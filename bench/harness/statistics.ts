@@ -40,7 +40,14 @@ export function formatNumber(value: number): string {
   return value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 3)
 }
 
-export function formatSpread({ median, min, max }: Spread): string {
+/**
+ * Formats the values of all rounds as median, lowest and highest.
+ *
+ * @param unit  `×` for the ratio of two contenders: if its rounds lie on both sides of 1, the run shows no difference, and
+ *   the median is not printed
+ */
+export function formatSpread({ median, min, max }: Spread, unit = ''): string {
   if (min === max) return formatNumber(median)
+  if (unit === '×' && min < 1 && max > 1) return `not shown (${formatNumber(min)}–${formatNumber(max)})`
   return `${formatNumber(median)} (${formatNumber(min)}–${formatNumber(max)})`
 }

@@ -61,10 +61,15 @@ export class BenchIssuer {
     this.#keys.splice(PUBLISHED_KEYS)
   }
 
-  /** Signs a JWT access token of about 700 bytes, a typical size. @param n  number of the user */
-  async token(n: number): Promise<string> {
-    const token = new SignJWT(claimsOf(n)).setAudience(AUDIENCE).setJti(`jti-${n}`)
-    return this.#signed(token, n, { typ: 'at+jwt' })
+  /**
+   * Signs a JWT access token of about 700 bytes, a typical size.
+   *
+   * @param n  number of the token, which determines its `jti`
+   * @param person  number of the user
+   */
+  async token(n: number, person = n): Promise<string> {
+    const token = new SignJWT(claimsOf(person)).setAudience(AUDIENCE).setJti(`jti-${n}`)
+    return this.#signed(token, person, { typ: 'at+jwt' })
   }
 
   /** Creates an opaque token with the claims of the JWT for user number `n`. */

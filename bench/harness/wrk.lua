@@ -1,17 +1,12 @@
--- Builds one request per line of stdin, with the line as the value of the named field. All connections use the requests
--- in turn. Without a field name, all requests are the same. The last line of wrk's output is the result in JSON.
+-- Sends the requests that stdin contains, in turn: for each request a line with its length in bytes, then its bytes. All
+-- connections share the turns. The last line of wrk's output is the result in JSON.
 
 local requests = {}
 local sent = 0
 
-function init(args)
-  local field = args[1]
-  if field == nil then
-    requests[1] = wrk.format()
-    return
-  end
-  for value in io.lines() do
-    requests[#requests + 1] = wrk.format(nil, nil, { [field] = value })
+function init()
+  for length in io.lines() do
+    requests[#requests + 1] = io.read(tonumber(length))
   end
 end
 

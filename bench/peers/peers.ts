@@ -1,18 +1,19 @@
 import type { LoadTarget } from '../harness/drive.ts'
-import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, type LoadResult, load, warmUp } from '../harness/load.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { ratios, type Spread, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
-import { startFastify, startHaproxy } from './start.ts'
+import { startFastify, startForwarder, startHaproxy, startLoggingNginx } from './start.ts'
 
 /** Number of tokens that the Fastify gateway caches: more than the run uses. */
 const CACHED = 10_000
 
 /**
  * Compares the gate with other proxies in front of the same upstream, with the same tokens and requirements: first with
- * cached tokens, then with new tokens. nginx only forwards. The other proxies verify the token, check scope and role,
+ * cached tokens, then with new tokens. nginx only forwards, once with an access log; the forwarder
+ * only forwards, with the gate's listener and upstream client. The other proxies verify the token, check scope and role,
  * and count requests by subject.
  * The contender `gate` counts all requests of the route together, as in the budget of the scenario `hot`.
  */
@@ -37,6 +38,8 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
       })
     const targets = {
       nginx: site.bare,
+      nginx_log: await startLoggingNginx(site),
+      forwarder: await startForwarder(site),
       gate: await gate('route'),
       gate_by_subject: await gate('subject'),
       haproxy: await startHaproxy(site),
@@ -57,15 +60,19 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
         Peer,
         () => Promise<LoadResult>
       >
-    const { nginx: _, ...verifying } = turns(cold)
+    const { nginx: _, nginx_log: __, forwarder: ___, ...verifying } = turns(cold)
     const report = (what: string) => (round: number, results: Readonly<Record<string, LoadResult>>) => {
       const each = Object.entries(results).map(([name, result]) => `${name} ${result.cpuUsPerRequest.toFixed(1)} µs`)
       site.progress(`${what} tokens, round ${round}/${chosen.rounds}: ${each.join(', ')}`)
     }
     for (const target of Object.values(targets))
-      await load([target], { ...chosen, authorizations, seconds: chosen.warm })
+      await warmUp([target], { ...chosen, authorizations, generator: site.generator }, chosen.warm)
     const known = await inTurns<Peer, LoadResult>(turns(hot), chosen.rounds, report('known'))
-    const fresh = await inTurns<Exclude<Peer, 'nginx'>, LoadResult>(verifying, chosen.rounds, report('fresh'))
+    const fresh = await inTurns<Exclude<Peer, 'nginx' | 'nginx_log' | 'forwarder'>, LoadResult>(
+      verifying,
+      chosen.rounds,
+      report('fresh'),
+    )
     const figures: Record<string, Spread> = {}
     for (const [name, results] of Object.entries(known)) {
       figures[`${name}_cpu_us_per_request`] = spread(cpuTimes(results))
@@ -75,6 +82,8 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
     for (const [name, results] of Object.entries(fresh))
       figures[`cold_${name}_cpu_us_per_request`] = spread(cpuTimes(results))
     figures['ratio_to_nginx'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.nginx)))
+    figures['ratio_to_nginx_log'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.nginx_log)))
+    figures['ratio_to_forwarder'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.forwarder)))
     figures['ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.haproxy)))
     figures['ratio_to_fastify_cached'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.fastify_cached)))
     figures['cold_ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(fresh.gate), cpuTimes(fresh.haproxy)))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { haproxy } from '../../deploy/server-program.mjs'
 import { freePort } from '../../gateway/port.ts'
 import type { LoadTarget } from '../harness/drive.ts'
+import { startBareProxy } from '../harness/nginx.ts'
 import { listening, type Running, startProcess } from '../harness/process.ts'
 import type { Site } from '../harness/site.ts'
 import { AUDIENCE } from '../harness/tokens.ts'
@@ -23,6 +24,23 @@ export async function startHaproxy(site: Site): Promise<LoadTarget & Running> {
     ISSUER: site.issuer.url,
     AUDIENCE,
     PUBLIC_KEY: key,
+  })
+  await listening(port)
+  return site.keep({ ...running, port })
+}
+
+/** Starts an nginx that forwards and writes an access log in JSON. */
+export async function startLoggingNginx(site: Site): Promise<LoadTarget & Running> {
+  return site.keep(await startBareProxy(site.newFolder('nginx-log'), site.upstream.port, { log: true }))
+}
+
+/** Starts the proxy that only forwards, with the gate's listener and upstream client. */
+export async function startForwarder(site: Site): Promise<LoadTarget & Running> {
+  const port = await freePort('127.0.0.1')
+  const running = startProcess(process.execPath, [join(import.meta.dirname, 'forwarder.ts')], {
+    ...process.env,
+    PORT: String(port),
+    UPSTREAM: String(site.upstream.port),
   })
   await listening(port)
   return site.keep({ ...running, port })

@@ -46,7 +46,7 @@ function budgetTable(verdicts: readonly BudgetVerdict[]): string {
       missed: 'missed',
       absent: 'not measured',
     }
-    const value = found === undefined ? '' : formatSpread(found)
+    const value = found === undefined ? '' : formatSpread(found, unitOf(figure))
     return `<tr><td>${escapeMarkup(`${scenario} ${figure}`)}<td>${value}<td>≤ ${formatNumber(most)}<td class="${outcome}">${texts[outcome]}`
   })
   return `<h2>Budgets</h2>\n<table><tr><th>figure<th>found<th>budget<th>\n${rows.join('\n')}</table>`

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { ownTree } from '../harness/node.ts'
 
@@ -6,6 +7,10 @@ import { ownTree } from '../harness/node.ts'
 export interface Circumstances {
   readonly machine: {
     readonly cpu: string
+    /** Family, model and stepping of the processor (cpuid). Cloud machines hide the name of the model. */
+    readonly cpu_model: string
+    /** Whether the processor reports a hypervisor. Cache and system call costs differ on virtual machines. */
+    readonly virtual: boolean
     readonly cores: number
     readonly memory_gib: number
     readonly kernel: string
@@ -21,6 +26,7 @@ export function circumstances(): Circumstances {
   return {
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
+      ...processor(),
       cores: availableParallelism(),
       memory_gib: Math.round(totalmem() / 2 ** 30),
       kernel: release(),
@@ -28,6 +34,15 @@ export function circumstances(): Circumstances {
     },
     load_before: loadavg()[0]!,
     commit: commit(),
+  }
+}
+
+function processor(): Pick<Circumstances['machine'], 'cpu_model' | 'virtual'> {
+  const text = readFileSync('/proc/cpuinfo', 'utf8')
+  const field = (name: string): string => new RegExp(`^${name}\\s*: (.*)$`, 'm').exec(text)?.[1] ?? '?'
+  return {
+    cpu_model: [field('cpu family'), field('model'), field('stepping')].join('/'),
+    virtual: field('flags').split(' ').includes('hypervisor'),
   }
 }
 

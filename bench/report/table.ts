@@ -1,6 +1,7 @@
 import type { ScenarioFinding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { aligned, rowsText } from './rows.ts'
+import { unitOf } from './unit.ts'
 import type { BudgetVerdict } from './verdict.ts'
 
 /** Formats the conditions of a scenario as `name value`. */
@@ -15,7 +16,7 @@ export function findingTable(finding: ScenarioFinding, verdicts: readonly Budget
   const conditions = conditionTexts(finding)
   const rows = Object.entries(finding.figures).map(([name, found]) => {
     const verdict = verdicts.find(({ scenario, figure }) => scenario === finding.scenario && figure === name)
-    return [name, formatSpread(found), verdict === undefined ? '' : budgetText(verdict)]
+    return [name, formatSpread(found, unitOf(name)), verdict === undefined ? '' : budgetText(verdict)]
   })
   const title = [finding.scenario.toUpperCase(), ...(conditions.length === 0 ? [] : [`(${conditions.join(', ')})`])]
   const notes = finding.notes === undefined ? [] : ['', ...finding.notes]
@@ -38,7 +39,7 @@ export function verdictText(verdicts: readonly BudgetVerdict[]): string {
   const open = verdicts
     .filter(({ outcome }) => outcome === 'missed' || outcome === 'absent')
     .map((verdict) => {
-      const found = verdict.found === undefined ? 'not measured' : formatSpread(verdict.found)
+      const found = verdict.found === undefined ? 'not measured' : formatSpread(verdict.found, unitOf(verdict.figure))
       return `  ${verdict.scenario} ${verdict.figure}: ${found}, budget ≤ ${formatNumber(verdict.most)}`
     })
   const summary = `${verdicts.length} budgets: ${count('met')} met, ${count('near')} missed within tolerance, ${count('missed')} missed`

@@ -3,7 +3,7 @@ import { load } from '../harness/load.ts'
 import { rounds, seconds, tokens } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
-import { single, spread } from '../harness/statistics.ts'
+import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
 /**
@@ -47,15 +47,17 @@ export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
     )
     const at = (results: readonly ArrivalResult[], share: 'p50' | 'p99'): number[] =>
       results.map(({ latencyMs }) => latencyMs[share])
-    const added = (results: readonly ArrivalResult[], share: 'p50' | 'p99') => {
+    const addedMs = (results: readonly ArrivalResult[], share: 'p50' | 'p99'): number[] => {
       const direct = at(found.direct, share)
-      return spread(at(results, share).map((ms, round) => ms - direct[round]!))
+      return at(results, share).map((ms, round) => ms - direct[round]!)
     }
+    const added = (results: readonly ArrivalResult[], share: 'p50' | 'p99') => spread(addedMs(results, share))
     return {
       figures: {
         rate_per_second: single(perSecond),
         added_p50_ms: added(found.gate, 'p50'),
         added_p99_ms: added(found.gate, 'p99'),
+        added_p99_ratio: spread(ratios(addedMs(found.gate, 'p99'), addedMs(found.bare, 'p99'))),
         bare_added_p50_ms: added(found.bare, 'p50'),
         bare_added_p99_ms: added(found.bare, 'p99'),
         p50_ms: spread(at(found.gate, 'p50')),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import { type LoadResult, load } from '../harness/load.ts'
+import { type LoadResult, load, warmUp } from '../harness/load.ts'
 import { logIn } from '../harness/log-in.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, pagesService, policyOf, roomyLimit, withLogin } from '../harness/policy.ts'
@@ -57,8 +57,8 @@ export const sessionCookie: Scenario<'rounds' | 'seconds' | 'connections' | 'tok
       const own = (idle.commands / IDLE_S) * chosen.seconds
       return { result, use: { ...use, commands: Math.max(0, use.commands - own) } }
     }
-    const turns = { bearer: turn({}), session: turn({ path: '/pages/1', cookies }) }
-    await load([node], { ...options, seconds: chosen.warm })
+    const turns = { bearer: turn({ path: '/orders/1' }), session: turn({ path: '/pages/1', cookies }) }
+    await warmUp([node], options, chosen.warm)
     const found = await inTurns(turns, chosen.rounds, (round, { bearer, session }) => {
       const [a, b] = [bearer.result.cpuUsPerRequest, session.result.cpuUsPerRequest]
       const ratio = `${(b / a).toFixed(2)} ×`

@@ -1,4 +1,4 @@
-import { cpuTimes, load } from '../harness/load.ts'
+import { cpuTimes, load, warmUp } from '../harness/load.ts'
 import { startCollector } from '../harness/nginx.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
@@ -22,7 +22,7 @@ export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
     const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port) })
     const turnAt = async (mode: Mode) => {
       const node: BenchNode = await site.node({ policy, settings: recorded(samples[mode], collector.port) })
-      await load([node], { ...chosen, authorizations, seconds: chosen.warm })
+      await warmUp([node], { ...chosen, authorizations }, chosen.warm)
       return () => load([node], { ...chosen, authorizations })
     }
     const found = await inTurns(

@@ -36,7 +36,7 @@ export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'ha
       policy,
       settings: { tls: { certificates: [{ cert: certFile, key: { file: keyFile } }] } },
     })
-    const bare = site.keep(await startBareProxy(site.newFolder('bare-tls'), site.upstream.port, certificate))
+    const bare = site.keep(await startBareProxy(site.newFolder('bare-tls'), site.upstream.port, { certificate }))
     const authorizations = await site.tokens(chosen.tokens)
     const found = await inTurns(
       {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { freePort } from '../../gateway/port.ts'
-import { Inspector, inspectedAt } from '../harness/collect-garbage.ts'
 import { startForkedService } from '../harness/forked-service.ts'
+import { Inspector, inspectedAt } from '../harness/inspector.ts'
 import { startCollector, startGrpcService } from '../harness/nginx.ts'
 import { type BenchNode, startWorker } from '../harness/node.ts'
 import type { BenchRedis } from '../harness/redis.ts'

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
-import type { Inspector } from '../harness/collect-garbage.ts'
 import { residentBytes } from '../harness/cpu.ts'
+import type { Inspector } from '../harness/inspector.ts'
+import { nodeMetrics } from '../harness/metric.ts'
 import type { BenchRedis } from '../harness/redis.ts'
 import type { SamplePoint } from './slope.ts'
 
@@ -59,9 +60,12 @@ export class SoakSamples {
       const { name, pid, insight } = watched
       if (collects && insight !== undefined) {
         await insight.inspector.collectGarbage()
-        const metrics = await (await fetch(`http://127.0.0.1:${insight.adminPort}/metrics`)).text()
-        this.add(name, 'heap_mib', atS, metricOf(metrics, 'gatehouse_memory_heap_bytes') / MIB)
-        this.add(name, 'external_mib', atS, metricOf(metrics, 'gatehouse_memory_external_bytes') / MIB)
+        const memory = await nodeMetrics(insight.adminPort, [
+          'gatehouse_memory_heap_bytes',
+          'gatehouse_memory_external_bytes',
+        ])
+        this.add(name, 'heap_mib', atS, memory.gatehouse_memory_heap_bytes / MIB)
+        this.add(name, 'external_mib', atS, memory.gatehouse_memory_external_bytes / MIB)
       }
       this.add(name, 'resident_mib', atS, residentBytes(pid) / MIB)
       this.add(name, 'files', atS, readdirSync(`/proc/${pid}/fd`).length)
@@ -83,11 +87,4 @@ export class SoakSamples {
 
 export async function redisKeys(redis: BenchRedis): Promise<number> {
   return Number(await redis.slowClient.call('DBSIZE'))
-}
-
-/** @throws {Error} when the metrics have no such metric */
-function metricOf(metrics: string, name: string): number {
-  const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]
-  if (value === undefined) throw new Error(`the node has no metric ${name}`)
-  return Number(value)
 }
