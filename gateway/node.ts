@@ -121,8 +121,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const names = { service: 'gatehouse', version: packageVersion, node: node.id } as const
   const authorization = () => secrets.ofSettings('telemetry.authorization')
   const telemetry = open(await startTelemetry(settings.telemetry, names, log, link, authorization))
-  const members = cluster && (() => cluster.members.last)
-  const limits = open(openLimits({ ...common, link, members, rules: () => limitRules(policy.current) }))
+  const limits = open(openLimits({ ...common, cluster, rules: () => limitRules(policy.current) }))
   const isKnown = (address: Uint8Array, nowMs: number): boolean => limits.knownAddresses.has(address, nowMs)
   const tokens = open(openTokens({ ...common, keys, link, asked: () => askedIssuers(policy.current), isKnown }))
   const credentials = open(await openCredentials({ ...common, link }))
@@ -525,13 +524,16 @@ function sharedOf({
   audit,
   sessions,
   streams,
+  limits,
   revisions,
   policy: inForce,
   settings: { policy, sinks },
 }: Rooms): SharedDependencies | undefined {
   const { ender, summaries } = streams
+  const { summaries: limitSummaries } = limits
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
-  if (ender === undefined || summaries === undefined || ringKeys.service === undefined) return undefined
+  if (ender === undefined || summaries === undefined || limitSummaries === undefined) return undefined
+  if (ringKeys.service === undefined) return undefined
   return {
     cluster: cluster.cluster,
     redisMemory: cluster.memory,
@@ -539,6 +541,7 @@ function sharedOf({
     revocationService: revocation.service,
     streamEnder: ender,
     streamSummaries: summaries,
+    limitSummaries,
     audit: audit.service,
     trail: audit.trail,
     auditVerifier: audit.verifier,

@@ -13,6 +13,7 @@ import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
+import type { LimitSummaries } from '../limits/limit-summaries.ts'
 import type { OverloadStatus } from '../overload/overload.ts'
 import type { JobQueueList } from '../policy/job-queue-list.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -163,6 +164,7 @@ export interface SharedDependencies {
   readonly revocationService: Pick<RevocationService, 'revoke'>
   readonly streamEnder: Pick<StreamEnder, 'end'>
   readonly streamSummaries: Pick<StreamSummaries, 'read'>
+  readonly limitSummaries: Pick<LimitSummaries, 'read'>
   readonly audit: Pick<
     AuditService,
     'search' | 'end' | 'follow' | 'tail' | 'findExchange' | 'listSinks' | 'forgetSink' | 'replay'

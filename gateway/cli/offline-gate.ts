@@ -27,7 +27,7 @@ export function defaultSettings(): Settings {
 export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier'], publicUrl: string): Promise<Gate> {
   const defaults = defaultSettings()
   const settings = { ...defaults, publicUrls: [publicUrl] }
-  const limits = openLimits({ settings, link: undefined, rules: () => limitRules(snapshot) })
+  const limits = openLimits({ settings, cluster: undefined, rules: () => limitRules(snapshot) })
   const sealer = new Sealer([{ id: 'explain', secret: randomBytes(32) }])
   const signer = await AssertionSigner.create([temporaryKey()], { issuer: publicUrl })
   return makeGate(settings, {

@@ -18,7 +18,7 @@ export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 /** State of one rate limit window in the memory of this node. */
 export class Bucket {
   readonly rule: LimitRule
-  /** Identity whose requests the window counts, built from the parts of `rule.by`. Only its hash is sent to Redis. */
+  /** Identity whose requests the window counts, built from the parts of `rule.by`. Its key in Redis has a hash of it. */
   readonly identity: string
   /** Redis key of the rate limit window; `''` when the node runs without Redis. */
   readonly key: string

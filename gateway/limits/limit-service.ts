@@ -54,7 +54,7 @@ export class LimitRefused extends Error {
 }
 
 /** Maximum number of rate limit windows that `list` returns. */
-const LIST_MAX = 200
+export const LIST_MAX = 200
 
 /**
  * Operations of operators on rate limit windows: list the windows in use, read the counts of a window, reset a window.
@@ -73,18 +73,18 @@ export class LimitService {
 
   /**
    * Lists the rate limit windows that this node used most recently, at most 200, with the counts of the whole cluster.
-   * The fullest window comes first. Redis stores no identities, so each node lists only its own windows.
+   * The fullest window comes first. Each node lists only its own windows; `LimitSummaries` has those of all nodes.
    *
    * @throws {LimitRefused} when the policy has no limit with this label
    */
   async list(limit?: string): Promise<WindowListing[]> {
-    if (limit !== undefined) this.#rule(limit)
+    if (limit !== undefined) this.rule(limit)
     const buckets: Bucket[] = []
     for (const bucket of this.#limiter.buckets()) {
       if (limit === undefined || bucket.rule.label === limit) buckets.push(bucket)
     }
     const latest = buckets.sort((a, b) => b.usedMs - a.usedMs).slice(0, LIST_MAX)
-    const listed = await Promise.all(latest.map((bucket) => this.#listing(bucket)))
+    const listed = await Promise.all(latest.map(({ rule, identity }) => this.listing(rule, identity)))
     return listed.sort((a, b) => (b.used ?? 0) / b.requests - (a.used ?? 0) / a.requests)
   }
 
@@ -96,7 +96,7 @@ export class LimitService {
    * @throws {GatewayFault} `store-unavailable` when Redis does not reply
    */
   async reset(name: WindowName): Promise<{ readonly limit: string; readonly existed: boolean }> {
-    const rule = this.#rule(name.limit)
+    const rule = this.rule(name.limit)
     const identity = identityOf(rule.by, subjectOf(rule, name))
     const bucket = this.#limiter.bucket(rule, identity)
     const known = bucket.local !== undefined
@@ -113,8 +113,13 @@ export class LimitService {
     return this.#store && this.#count(this.#store.key(rule, identity), rule)
   }
 
-  async #listing({ rule, key, identity }: Bucket): Promise<WindowListing> {
-    const count = await this.#count(key, rule)
+  /**
+   * Returns a rate limit window with the counts of the whole cluster.
+   *
+   * @throws {SyntaxError} as a rejection, when the identity is no JSON
+   */
+  async listing(rule: LimitRule, identity: string): Promise<WindowListing> {
+    const count = await this.count(rule, identity)
     return {
       limit: rule.label,
       bucket: identityParts(identity),
@@ -134,7 +139,12 @@ export class LimitService {
     }
   }
 
-  #rule(label: string): LimitRule {
+  /**
+   * Returns the limit of the current policy with this label.
+   *
+   * @throws {LimitRefused} when the policy has none
+   */
+  rule(label: string): LimitRule {
     const labels: string[] = []
     for (const rule of this.#rules()) {
       if (rule.label === label) return rule

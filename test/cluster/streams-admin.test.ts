@@ -178,6 +178,25 @@ test('`gatehouse streams list --cluster` at one node shows the streams of both n
   for (const each of opened) await isOpen(each)
 })
 
+test('the list of streams with scope=cluster has the same streams and summaries as the list of the cluster, with their sums', async () => {
+  const [node, other] = nodes as [NodeProcess, NodeProcess]
+  const opened = await open(other, 'scoped')
+  const list = async (path: string) => {
+    const url = `http://127.0.0.1:${node.adminPort}/api/v1/${path}`
+    return (await fetch(url, { headers: { authorization: `Bearer ${bootstrap}` } })).json() as Promise<ClusterListed>
+  }
+  const shown = () => list('streams?scope=cluster&subject=scoped')
+  await until('the summaries have the streams', async () => (await shown()).streams.length === 2)
+  const found = await shown()
+  expect(found).toMatchObject({ node: 'n1', selected: 2, total: expect.any(Number) })
+  expect(found.nodes.map((each) => each['node'])).toEqual(['n1', 'n2'])
+  expect(found.streams.map((each) => each['node'])).toEqual(['n2', 'n2'])
+  const ids = ({ streams }: ClusterListed) => streams.map(({ id }) => id)
+  expect(ids(await list('cluster/streams?subject=scoped'))).toEqual(ids(found))
+  expect(await list('streams?scope=node&subject=scoped')).toMatchObject({ node: 'n1', selected: 0, streams: [] })
+  await isOpen(opened)
+})
+
 test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other node, and revokes nothing', async () => {
   const [node, other] = nodes as [NodeProcess, NodeProcess]
   const mine = [await open(node, 'ended'), await open(other, 'ended')]

@@ -449,6 +449,8 @@ test.each([
   ['GET', '/api/v1/nodes'],
   ['POST', '/api/v1/nodes/accept-loss'],
   ['POST', '/api/v1/revocations'],
+  ['GET', '/api/v1/limits?scope=cluster'],
+  ['GET', '/api/v1/streams?scope=cluster'],
 ])('the admin API of a node without Redis replies 409 to %s %s and names redis.url', async (method, target) => {
   const body = target.endsWith('revocations') ? '{"kind":"jti","id":"x"}' : '{}'
   const reply = await call({ method, target, token: bootstrap, ...(method === 'POST' && { fields: [json], body }) })

@@ -195,6 +195,22 @@ test('`limits list` shows an exhausted rate limit, and after `limits reset` the 
   expect(await statuses('/subject', 4, { sub: 'olga' })).toEqual(full)
 })
 
+test('`limits list --cluster` shows a rate limit window with the nodes that used it', async () => {
+  await statuses('/subject', 2, { sub: 'petra' })
+  const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+  const list = async (...words: string[]) =>
+    (await runVerb(['limits', 'list', 'route/subject/s', '--cluster', ...words], env)).stdout
+  const windowOfPetra = async () => {
+    const { windows, nodes } = JSON.parse(await list('--output', 'json'))
+    expect(nodes).toMatchObject([{ at: expect.stringMatching(/Z$/), total: expect.any(Number) }])
+    const window = windows.find(({ bucket }: { bucket: { subject: string } }) => bucket.subject === 'petra')
+    return window && { ...window, isOfNode: window.nodes[0] === nodes[0].node }
+  }
+  await until('the summary has the window', async () => (await windowOfPetra()) !== undefined)
+  expect(await windowOfPetra()).toMatchObject({ requests: 3, used: 2, nodes: [expect.any(String)], isOfNode: true })
+  expect(await list()).toMatch(/^LIMIT .*WINDOW OF .*HELD .*NODES *\n(.*\n)*.*petra/)
+})
+
 test.each([
   [['list', 'route/none/x'], 'GH_ADMIN_LIMIT_UNKNOWN'],
   [['reset', 'route/subject/s', '--subject', 'olga'], 'GH_ADMIN_BUCKET_INCOMPLETE'],

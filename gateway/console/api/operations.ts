@@ -1017,11 +1017,13 @@ export interface AdminOperations {
       readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
     }
   }
-  /** List active windows of rate limits. */
+  /** List active windows of rate limits, of this node or of all nodes by their summaries. */
   list_limits: {
     query: {
       /** Only windows of the limit with this name. */
       readonly limit?: string
+      /** `cluster`: those in the summaries of all nodes. Default: `node`, those of the node that replies. */
+      readonly scope?: 'node' | 'cluster'
     }
     path: undefined
     body: undefined
@@ -1039,6 +1041,19 @@ export interface AdminOperations {
         readonly used: number | null
         /** Unused permits of the window that nodes hold; null while Redis is unavailable. */
         readonly held: number | null
+        /** Only with `scope=cluster`: nodes whose summaries have the window. */
+        readonly nodes?: readonly string[]
+      }[]
+      /** Only with `scope=cluster`: the summaries. */
+      readonly nodes?: readonly {
+        /** Id of the node. */
+        readonly node: string
+        /** Time of the summary (RFC 3339); null when the node has published none within the last 10 s. */
+        readonly at: string | null
+        /** Number of all windows of the node. */
+        readonly total: number | null
+        /** Number of windows in the summary. Only these were searched. */
+        readonly summarized: number
       }[]
     }
   }
@@ -1783,7 +1798,7 @@ export interface AdminOperations {
       }
     }
   }
-  /** List the streams of this node. */
+  /** List the streams of this node, or of all nodes by their summaries. */
   list_streams: {
     query: {
       /** Only streams of this subject. */
@@ -1792,15 +1807,17 @@ export interface AdminOperations {
       readonly issuer?: string
       /** Only streams of the route with this id. */
       readonly route?: string
+      /** `cluster`: those in the summaries of all nodes. Default: `node`, those of the node that replies. */
+      readonly scope?: 'node' | 'cluster'
     }
     path: undefined
     body: undefined
     reply: {
       /** Id of the node that replies. */
       readonly node: string
-      /** Number of all streams of the node. */
+      /** Number of all streams of the node; with `scope=cluster`, of the nodes with a summary. */
       readonly total: number
-      /** Number of streams that match; `streams` has at most 1,000 of them. */
+      /** Number of streams that match; without `scope=cluster`, `streams` has at most 1,000 of them. */
       readonly selected: number
       readonly streams: readonly {
         /** Id of the stream: the request id of its exchange. */
@@ -1827,6 +1844,19 @@ export interface AdminOperations {
         readonly bytes_out: number
         /** Whether the node holds the stream: it relays nothing, because it cannot check whether the stream is still allowed. */
         readonly held: boolean
+        /** Only with `scope=cluster`: id of the node that serves the stream. */
+        readonly node?: string
+      }[]
+      /** Only with `scope=cluster`: the summaries. */
+      readonly nodes?: readonly {
+        /** Id of the node. */
+        readonly node: string
+        /** Time of the summary (RFC 3339); null when the node has published none within the last 10 s. */
+        readonly at: string | null
+        /** Number of all streams of the node. */
+        readonly total: number | null
+        /** Number of streams in the summary. Only these were searched. */
+        readonly summarized: number
       }[]
     }
   }
