@@ -39,7 +39,7 @@ import type { IssuerRules } from './oauth/token-facts.ts'
 import { openOverload } from './overload/open-overload.ts'
 import { Pages } from './pages/pages.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
-import { type Gate, makeGate } from './pipeline/gate.ts'
+import { type AccessLog, type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { askedIssuers } from './policy/asked-issuers.ts'
 import { CompiledPolicies } from './policy/compiled-policies.ts'
@@ -182,11 +182,16 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     recordsFacts: settings.audit.recordsFacts,
     lifecycle,
     checkLifecycle,
-    accessLog: { format: settings.log.access ? settings.log.format : 'off', lines: rooms.lines },
+    accessLog: { format: accessFormat(settings.log), lines: rooms.lines },
     traffic: rooms.traffic,
     tracer: telemetry.telemetry.tracer,
     runtime,
   })
+}
+
+function accessFormat({ access, format }: LoadedSettings['settings']['log']): AccessLog['format'] {
+  if (access === 'audit') return 'audit'
+  return access ? format : 'off'
 }
 
 /** Components that keep state for each issuer, route or service, and therefore follow changes of the policy. */

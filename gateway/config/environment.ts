@@ -38,8 +38,9 @@ export function variableOf(path: readonly string[]): string {
  */
 function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
   if (schema instanceof z.ZodUnion) {
-    const isText = schema.def.options.some((each) => formOf(unwrapped(each)) === 'text')
-    return isText ? 'text or list' : 'yaml'
+    const options = schema.def.options.map(unwrapped)
+    if (options.some((each) => each instanceof z.ZodBoolean)) return 'yaml'
+    return options.some((each) => formOf(each) === 'text') ? 'text or list' : 'yaml'
   }
   return schema instanceof z.ZodNumber ||
     schema instanceof z.ZodBoolean ||

@@ -136,6 +136,12 @@ const redisOfClusterPolicy: CombinationCheck = ({ policy, redis, keys }, ctx) =>
   need(['keys', 'policy'], 'generate a key with `gatehouse keys generate policy`, the same for all nodes and workers')
 }
 
+const formatOfAuditLines: CombinationCheck = ({ log }, ctx) => {
+  if (log.access !== 'audit' || log.format === 'json') return
+  const message = `must not be audit with log.format: ${log.format}: an audit record is a JSON object`
+  addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['log', 'access'], hint: 'set log.format: json' })
+}
+
 const combinationChecks = [
   publicUrlOfOpenListener,
   proxiesOfProxyProtocol,
@@ -148,6 +154,7 @@ const combinationChecks = [
   proxiesOfCertificateField,
   certificatesOfTls,
   redisOfClusterPolicy,
+  formatOfAuditLines,
 ]
 
 /**

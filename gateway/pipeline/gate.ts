@@ -118,7 +118,8 @@ export interface RequestLimits {
 }
 
 export interface AccessLog {
-  readonly format: 'json' | 'pretty' | 'off'
+  /** Format of a line. `audit`: a JSON object with the fields of the audit record. */
+  readonly format: 'json' | 'pretty' | 'audit' | 'off'
   readonly lines: LineWriter
 }
 

@@ -5,6 +5,7 @@ import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { FinalPhase } from '../exchange/phase.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
+import { auditLine } from '../records/audit-line.ts'
 import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetTexts } from '../records/line-texts.ts'
 import { recordAudit } from '../records/record-audit.ts'
 import { recordExchange } from '../records/record-exchange.ts'
@@ -19,13 +20,20 @@ export const settle: FinalPhase = {
   run(x) {
     const { traffic, audit, tracer, accessLog } = x.gate
     traffic.count(x)
-    if (audit !== undefined) recordAudit(x, audit)
+    const recorded = audit === undefined ? undefined : recordAudit(x, audit)
     if (tracer !== undefined) recordExchange(x, tracer)
     const { format, lines } = accessLog
     if (format === 'json') lines.line(jsonLine(x))
+    else if (format === 'audit') lines.line(`${auditLineStart}${recorded ?? auditLine(x)}`)
     else if (format === 'pretty') lines.line(prettyLine(x))
   },
 }
+
+/**
+ * Start of an access-log line with the fields of the audit record. The line has no record id: an exchange has a line
+ * also if its record was aggregated or lost.
+ */
+const auditLineStart = '{"level":"info","msg":"exchange",'
 
 /**
  * Builds the access-log line from templates: repeated parts are already escaped, and all other text passes through an

@@ -6,12 +6,16 @@ import { auditLine } from './audit-line.ts'
 /**
  * Adds the record of an exchange to the audit log. Refusals without a route, and refusals of an overloaded node, that
  * exceed a rate are aggregated into a shared record.
+ *
+ * @returns the record without its id; `undefined` when the exchange was aggregated
  */
-export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): void {
+export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): string | undefined {
   const decision = decisionOf(x.reason)
   const isAggregated = (x.route === undefined && decision === 'refused') || x.reason === 'overloaded'
-  if (isAggregated && audit.aggregate(x)) return
-  audit.add(auditLine(x), hasPriority(x, decision), x.auditReserved)
+  if (isAggregated && audit.aggregate(x)) return undefined
+  const line = auditLine(x)
+  audit.add(line, hasPriority(x, decision), x.auditReserved)
+  return line
 }
 
 /**

@@ -167,6 +167,14 @@ test('environment variables can set settings of every type of value', () => {
 })
 
 test.each([
+  ['true', true],
+  ['false', false],
+  ['audit', 'audit'],
+])('the environment variable GATEHOUSE_LOG_ACCESS=%s sets log.access to %j', (text, access) => {
+  expect(load({ file: { policy }, env: { GATEHOUSE_LOG_ACCESS: text } }).log.access).toBe(access)
+})
+
+test.each([
   'GATEHOUSE_SERVICE_HOST',
   'GATEHOUSE_SERVICE_PORT',
   'GATEHOUSE_SERVICE_PORT_HTTP',
@@ -391,6 +399,7 @@ test.each([
   [{ request: { head_max: '128KiB' } }, 'GH_CONFIG_VALUE request.head_max'],
   [{ log: null }, 'GH_CONFIG_VALUE log'],
   [{ log: { access: 'yes' } }, 'GH_CONFIG_VALUE log.access'],
+  [{ log: { access: 'audit', format: 'pretty' } }, 'GH_CONFIG_VALUE log.access'],
   [{ node: { id: 'a b' } }, 'GH_CONFIG_VALUE node.id'],
   [{ admin: { hosts: ['A.test'] } }, 'GH_CONFIG_VALUE admin.hosts[0]'],
 ])('the settings loader rejects %j with %s', (settings, problem) => {
