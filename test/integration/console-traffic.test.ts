@@ -38,7 +38,7 @@ beforeAll(async () => {
       id: 'limited',
       match: { path: '/limited/**' },
       require,
-      limits: [{ name: 'few', by: 'subject', requests: 4, window: '1h' }],
+      limits: [{ name: 'few', by: 'subject', requests: 20, window: '1h' }],
     },
   ]
   const service = { issuers: ['main'], credentials: 'none' }
@@ -68,7 +68,7 @@ beforeAll(async () => {
   view = await ConsolePage.logIn(browser, originOf(), token)
   await openFeed(hostile)
   await openFeed('alice')
-  for (let n = 0; n < 4; n++) expect(await statusOfLimited('alice')).toBe(200)
+  for (let n = 0; n < 20; n++) expect(await statusOfLimited('alice')).toBe(200)
   expect(await statusOfLimited(hostile)).toBe(200)
 })
 
@@ -188,9 +188,9 @@ test('an operator resets a rate limit window in the console, and the gate admits
   expect(await statusOfLimited('alice')).toBe(429)
   await open('/limits')
   // The fullest window is the first row.
-  await view.page.waitForSelector('main tbody tr:first-child:has-text("alice") >> text=4 of 4')
+  await view.page.waitForSelector('main tbody tr:first-child:has-text("alice") >> text=20 of 20')
   await view.page.click('main tbody tr:has-text("subject=alice") button')
-  await view.page.waitForSelector('dialog >> text=forgets 4 requests')
+  await view.page.waitForSelector('dialog >> text=forgets 20 requests')
   expect(await view.accessibilityFaults()).toEqual([])
   await view.keepPicture('reset')
   expect(await statusOfLimited('alice')).toBe(429)
