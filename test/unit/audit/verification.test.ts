@@ -274,3 +274,11 @@ test('verification of an audit file reports a line that was deleted, altered, or
   expect(told(await archived(`${file}${lines[0]}\n`))).toEqual([['stray', undefined, undefined]])
   expect(told(await archived(`${file}{"seal":{"v":9}}\n`))).toEqual([['stray', undefined, undefined]])
 })
+
+test('a sealed batch holds only the memory of its compressed records, so that audit.memory limits the memory of waiting batches', () => {
+  const chain = new Chain('n1', key)
+  chain.add('"time":"2030-01-31T12:00:00.020Z","kind":"exchange"}')
+  const { packed } = chain.seal()
+
+  expect(packed.buffer.byteLength).toBe(packed.length)
+})
