@@ -3,7 +3,7 @@
  *
  * @throws {Error} when the node has no metric of such a name
  */
-export async function nodeMetrics<Name extends string>(
+export async function scrapedMetrics<Name extends string>(
   adminPort: number,
   names: readonly Name[],
 ): Promise<Record<Name, number>> {

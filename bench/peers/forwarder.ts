@@ -109,6 +109,7 @@ function collect(res: HttpResponse, send: (body: RequestStream) => void): void {
   res.onData((chunk, isLast) => {
     parts.push(Buffer.from(new Uint8Array(chunk)))
     if (!isLast) return
-    send(Readable.from([Buffer.concat(parts)]))
+    const whole = Buffer.concat(parts)
+    send(Object.assign(Readable.from([whole]), { takeWhole: () => whole }))
   })
 }

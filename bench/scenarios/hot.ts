@@ -4,7 +4,7 @@ import { residentBytes } from '../harness/cpu.ts'
 import type { LoadTarget } from '../harness/drive.ts'
 import { Inspector, inspectedAt } from '../harness/inspector.ts'
 import { cpuTimes, type LoadResult, load, warmUp } from '../harness/load.ts'
-import { nodeMetrics } from '../harness/metric.ts'
+import { scrapedMetrics } from '../harness/metric.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -123,7 +123,7 @@ function timesOf(found: Readonly<Record<Contender, readonly LoadResult[]>>): Rec
 /** Number of audit records that the node has accepted. @throws {Error} when the node has lost a record */
 async function recordsOf(node: BenchNode): Promise<number> {
   const [lost, records] = ['gatehouse_audit_lost_records_total', 'gatehouse_audit_records_total'] as const
-  const counts = await nodeMetrics(node.adminPort, [lost, records])
+  const counts = await scrapedMetrics(node.adminPort, [lost, records])
   if (counts[lost] !== 0) throw new Error(`the node has lost ${counts[lost]} audit records`)
   return counts[records]
 }

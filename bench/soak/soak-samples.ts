@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { residentBytes } from '../harness/cpu.ts'
 import type { Inspector } from '../harness/inspector.ts'
-import { nodeMetrics } from '../harness/metric.ts'
+import { scrapedMetrics } from '../harness/metric.ts'
 import type { BenchRedis } from '../harness/redis.ts'
 import type { SamplePoint } from './slope.ts'
 
@@ -60,7 +60,7 @@ export class SoakSamples {
       const { name, pid, insight } = watched
       if (collects && insight !== undefined) {
         await insight.inspector.collectGarbage()
-        const memory = await nodeMetrics(insight.adminPort, [
+        const memory = await scrapedMetrics(insight.adminPort, [
           'gatehouse_memory_heap_bytes',
           'gatehouse_memory_external_bytes',
         ])

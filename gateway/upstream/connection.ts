@@ -65,6 +65,18 @@ export interface ConnectionKeeper {
  */
 const CLOSE_MS = 1000
 
+/** Size below which a request body can arrive with its head, bytes. */
+const SMALL_BYTES = 16 * 1024
+
+/**
+ * Whether a request waits for the end of the poll phase. A chunked or large upload does not wait: its client would be
+ * paused meanwhile, and the gate does not notice when a paused client disconnects.
+ */
+function isSentLater({ body, head }: Http1Call): boolean {
+  const length = head?.contentLength
+  return body === undefined || (length !== undefined && length < SMALL_BYTES)
+}
+
 /** Stages of a call. `queued`: the head of the request waits in `pendingSends`. */
 const Stage = { queued: 0, head: 1, length: 2, chunked: 3, untilClose: 4, switched: 5 } as const
 type Stage = (typeof Stage)[keyof typeof Stage]
@@ -152,8 +164,10 @@ export class UpstreamConnection implements BodyKeeper {
     this.#stage = Stage.queued
     this.#answered = false
     this.#sent = false
-    if (this.#open) pendingSends.add(this, call)
-    else this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
+    if (this.#open) {
+      if (isSentLater(call)) pendingSends.add(this, call)
+      else this.send(call)
+    } else this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
   }
 
   /** Opens the connection for a later call. */
@@ -180,7 +194,8 @@ export class UpstreamConnection implements BodyKeeper {
     if (this.#call !== call) return
     this.#stage = Stage.head
     const { text, contentLength } = call.head!
-    const body = call.body?.takeWhole?.(contentLength)
+    // Take no body without Content-Length: the head announces chunks.
+    const body = contentLength === undefined ? undefined : call.body?.takeWhole?.(contentLength)
     if (call.body === undefined || body !== undefined) {
       // Append a small body to the head: one string is cheaper than a write of two parts.
       this.#socket.write(body === undefined ? text : text + body.toString('latin1'), 'latin1')
